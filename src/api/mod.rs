@@ -1,0 +1,1 @@
+//! Object types, field paths, and YAML read as Kubernetes reads it.

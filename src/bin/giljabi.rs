@@ -1,0 +1,3 @@
+//! The native command of Giljabi, for scripts, teachers and tests. It only calls the library.
+
+fn main() {}

@@ -1,0 +1,10 @@
+//! Giljabi's core: a Kubernetes cluster small enough for a browser tab, whose every packet can be followed.
+//!
+//! The core is pure. It has no clock (time is an argument), no randomness but a seeded one, no file, no thread and no
+//! browser; two front doors call it: the Leptos app (`src/main.rs`, feature `app`) and the native command
+//! (`src/bin/giljabi.rs`). `ARCHITECTURE.md` draws the house and its import table, which `tests/layering.rs` keeps true.
+
+pub mod api;
+pub mod diagnostic;
+pub mod locale;
+pub mod text;
