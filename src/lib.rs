@@ -5,6 +5,7 @@
 //! (`src/bin/giljabi.rs`). `ARCHITECTURE.md` draws the house and its import table, which `tests/layering.rs` keeps true.
 
 pub mod api;
+pub mod apiserver;
 pub mod diagnostic;
 pub mod locale;
 pub mod text;

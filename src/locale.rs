@@ -1,1 +1,229 @@
-//! (foundation)
+//! The two languages of everything that we explain. What a real tool prints is English and verbatim, and is not here.
+//!
+//! Messages are data: `assets/locale/*.tsv`, rows of `id <TAB> English <TAB> Korean`, one file an area. `{name}` stands for
+//! an argument. Korean particles agree with the word before them, so a row may write `{name:을}`, `{name:이}`, `{name:은}`,
+//! `{name:과}`, `{name:으로}`: the form that fits the argument's last letter is chosen.
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+/// A language that the product speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Lang {
+    En,
+    #[default]
+    Ko,
+}
+
+impl Lang {
+    pub const ALL: [Lang; 2] = [Lang::En, Lang::Ko];
+
+    /// The BCP 47 tag.
+    pub fn tag(self) -> &'static str {
+        match self {
+            Lang::En => "en",
+            Lang::Ko => "ko",
+        }
+    }
+
+    /// The language of a tag such as `ko-KR`; anything that is not Korean is English.
+    pub fn from_tag(tag: &str) -> Lang {
+        if tag.to_ascii_lowercase().starts_with("ko") { Lang::Ko } else { Lang::En }
+    }
+}
+
+/// The message tables: area name and text. A new area is one file and one line here.
+const TABLES: &[(&str, &str)] = &[("core", include_str!("../assets/locale/core.tsv"))];
+
+type Table = HashMap<&'static str, (&'static str, &'static str)>;
+
+fn table() -> &'static Table {
+    static TABLE: OnceLock<Table> = OnceLock::new();
+    TABLE.get_or_init(|| rows().map(|(_, id, en, ko)| (id, (en, ko))).collect())
+}
+
+/// Every row of every table: area, id, English, Korean.
+pub fn rows() -> impl Iterator<Item = (&'static str, &'static str, &'static str, &'static str)> {
+    TABLES.iter().flat_map(|(area, text)| {
+        text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).filter_map(move |line| {
+            let mut columns = line.split('\t');
+            Some((*area, columns.next()?, columns.next()?, columns.next()?))
+        })
+    })
+}
+
+/// A message that knows its id and its arguments, but not yet its language.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Message {
+    pub id: &'static str,
+    pub args: Vec<(&'static str, String)>,
+}
+
+impl Message {
+    pub fn new(id: &'static str) -> Message {
+        Message { id, args: Vec::new() }
+    }
+
+    /// Adds an argument; `value` stands wherever the row has `{name}`.
+    pub fn with(mut self, name: &'static str, value: impl ToString) -> Message {
+        self.args.push((name, value.to_string()));
+        self
+    }
+
+    pub fn text(&self, lang: Lang) -> String {
+        let args: Vec<(&str, &str)> = self.args.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        text(lang, self.id, &args)
+    }
+}
+
+/// The message `id` in `lang` with its arguments filled in. An id that no table has comes back as itself, which the tests
+/// of the tables make impossible in what is shipped.
+pub fn text(lang: Lang, id: &str, args: &[(&str, &str)]) -> String {
+    let Some((en, ko)) = table().get(id) else { return id.to_string() };
+    fill(if lang == Lang::Ko { ko } else { en }, args)
+}
+
+/// Fills `{name}` and `{name:을}` of a template.
+pub fn fill(template: &str, args: &[(&str, &str)]) -> String {
+    let mut out = String::with_capacity(template.len() + 16);
+    let mut rest = template;
+    while let Some(open) = rest.find('{') {
+        out.push_str(&rest[..open]);
+        let Some(close) = rest[open..].find('}').map(|i| open + i) else {
+            rest = &rest[open..];
+            break;
+        };
+        let (name, particle) = rest[open + 1..close].split_once(':').unwrap_or((&rest[open + 1..close], ""));
+        match args.iter().find(|(n, _)| *n == name) {
+            Some((_, value)) => {
+                out.push_str(value);
+                out.push_str(agree(value, particle));
+            }
+            None => out.push_str(&rest[open..=close]),
+        }
+        rest = &rest[close + 1..];
+    }
+    out.push_str(rest);
+    out
+}
+
+/// How the last sound of a word ends, as far as a particle cares.
+#[derive(PartialEq)]
+enum Ending {
+    Vowel,
+    Rieul,
+    Consonant,
+}
+
+fn ending(word: &str) -> Ending {
+    let Some(last) = word.chars().rev().find(|c| c.is_alphanumeric()) else { return Ending::Vowel };
+    match last {
+        '가'..='힣' => match (last as u32 - 0xAC00) % 28 {
+            0 => Ending::Vowel,
+            8 => Ending::Rieul,
+            _ => Ending::Consonant,
+        },
+        // Digits and letters as Koreans read them aloud: 일, 칠, 팔 and L, R end in ㄹ; 영, 삼, 육 and M, N in another consonant.
+        '1' | '7' | '8' | 'l' | 'L' | 'r' | 'R' => Ending::Rieul,
+        '0' | '3' | '6' | 'm' | 'M' | 'n' | 'N' => Ending::Consonant,
+        _ => Ending::Vowel,
+    }
+}
+
+fn agree<'a>(word: &str, particle: &'a str) -> &'a str {
+    let end = ending(word);
+    let closed = end != Ending::Vowel;
+    match particle {
+        "을" | "를" => {
+            if closed {
+                "을"
+            } else {
+                "를"
+            }
+        }
+        "이" | "가" => {
+            if closed {
+                "이"
+            } else {
+                "가"
+            }
+        }
+        "은" | "는" => {
+            if closed {
+                "은"
+            } else {
+                "는"
+            }
+        }
+        "과" | "와" => {
+            if closed {
+                "과"
+            } else {
+                "와"
+            }
+        }
+        "이라" | "라" => {
+            if closed {
+                "이라"
+            } else {
+                "라"
+            }
+        }
+        "이에요" | "예요" => {
+            if closed {
+                "이에요"
+            } else {
+                "예요"
+            }
+        }
+        "으로" | "로" => {
+            if end == Ending::Consonant {
+                "으로"
+            } else {
+                "로"
+            }
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn particles_agree_with_the_word_before_them() {
+        for (name, expected) in [
+            ("서비스", "서비스를 서비스로 서비스와"),
+            ("파드", "파드를 파드로 파드와"),
+            ("포트 80", "포트 80을 포트 80으로 포트 80과"),
+            ("kernel", "kernel을 kernel로 kernel과"),
+            ("node-1", "node-1을 node-1로 node-1과"),
+        ] {
+            assert_eq!(fill("{n:을} {n:으로} {n:과}", &[("n", name)]), expected);
+        }
+    }
+
+    #[test]
+    fn every_row_has_both_languages_and_the_same_arguments() {
+        let names = |text: &str| {
+            let mut names: Vec<String> = text
+                .split('{')
+                .skip(1)
+                .filter_map(|part| part.split_once('}').map(|(n, _)| n.split(':').next().unwrap_or(n).to_string()))
+                .collect();
+            names.sort();
+            names.dedup();
+            names
+        };
+        let mut seen = std::collections::HashSet::new();
+        for (area, id, en, ko) in rows() {
+            assert!(seen.insert(id), "{area}: {id} stands twice");
+            assert!(!en.is_empty() && !ko.is_empty(), "{area}: {id} lacks a language");
+            assert_eq!(names(en), names(ko), "{area}: {id} has other arguments in Korean");
+        }
+        let lines: usize =
+            TABLES.iter().map(|(_, t)| t.lines().filter(|l| !l.is_empty() && !l.starts_with('#')).count()).sum();
+        assert_eq!(lines, rows().count(), "a row lacks columns");
+    }
+}

@@ -1,0 +1,117 @@
+//! An object of the cluster: its key, its content, and the typed views that controllers and the network read.
+
+use crate::api::path::FieldPath;
+use crate::api::value::Value;
+use crate::api::view::View;
+use smol_str::SmolStr;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+/// What tells one object from all others. Ordered by kind, then namespace, then name, so that a store can be walked by kind
+/// and namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectKey {
+    /// The kind's name (`Service`). A kind of a custom resource that shares its name with a built-in one is written
+    /// `Kind.group`.
+    pub kind: SmolStr,
+    /// Empty for objects of the whole cluster.
+    pub namespace: SmolStr,
+    pub name: SmolStr,
+}
+
+impl ObjectKey {
+    pub fn new(kind: impl Into<SmolStr>, namespace: impl Into<SmolStr>, name: impl Into<SmolStr>) -> ObjectKey {
+        ObjectKey { kind: kind.into(), namespace: namespace.into(), name: name.into() }
+    }
+
+    pub fn field(&self, path: impl Into<FieldPath>) -> FieldRef {
+        FieldRef { object: self.clone(), path: path.into() }
+    }
+}
+
+impl fmt::Display for ObjectKey {
+    /// `service/kimho`, or `service/kimho (shop)` outside the namespace default.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind.to_ascii_lowercase(), self.name)?;
+        if !self.namespace.is_empty() && self.namespace != "default" {
+            write!(f, " ({})", self.namespace)?;
+        }
+        Ok(())
+    }
+}
+
+/// A field of an object: what every rule, hop, answer and diagnostic names as its cause.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FieldRef {
+    pub object: ObjectKey,
+    pub path: FieldPath,
+}
+
+impl fmt::Display for FieldRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.path.is_empty() { self.object.fmt(f) } else { write!(f, "{} {}", self.object, self.path) }
+    }
+}
+
+/// A stored object. Never changed: a write makes a new one. Cheap to clone behind its [`Arc`].
+#[derive(Debug)]
+pub struct Object {
+    pub key: ObjectKey,
+    /// The whole object with `apiVersion`, `kind` and `metadata`, defaulted and valid.
+    pub value: Value,
+    /// `metadata.resourceVersion` as a number.
+    pub revision: u64,
+    view: OnceLock<View>,
+}
+
+impl Object {
+    /// Wraps content that the API server has checked. `kind` is the key's kind (see [`ObjectKey::kind`]).
+    pub fn new(kind: impl Into<SmolStr>, value: Value) -> Arc<Object> {
+        let text = |field: &str| value.at(&["metadata", field]).and_then(Value::as_smol).unwrap_or_default();
+        let key = ObjectKey { kind: kind.into(), namespace: text("namespace"), name: text("name") };
+        let revision = value.str_at(&["metadata", "resourceVersion"]).parse().unwrap_or(0);
+        Arc::new(Object { key, value, revision, view: OnceLock::new() })
+    }
+
+    /// The typed reading of the content, decoded at the first call.
+    pub fn view(&self) -> &View {
+        self.view.get_or_init(|| View::read(&self.key.kind, &self.value))
+    }
+
+    pub fn name(&self) -> &SmolStr {
+        &self.key.name
+    }
+
+    pub fn namespace(&self) -> &SmolStr {
+        &self.key.namespace
+    }
+
+    pub fn uid(&self) -> &str {
+        self.value.str_at(&["metadata", "uid"])
+    }
+
+    /// The value of a label; `None` when the object does not bear it.
+    pub fn label(&self, key: &str) -> Option<&str> {
+        self.value.at(&["metadata", "labels"])?.get(key)?.as_str()
+    }
+
+    pub fn annotation(&self, key: &str) -> Option<&str> {
+        self.value.at(&["metadata", "annotations"])?.get(key)?.as_str()
+    }
+
+    /// Whether deletion has begun (`metadata.deletionTimestamp` is set).
+    pub fn is_terminating(&self) -> bool {
+        self.value.at(&["metadata", "deletionTimestamp"]).is_some()
+    }
+
+    /// The owner that manages this object (`ownerReferences` with `controller: true`), as key and uid.
+    pub fn controller(&self) -> Option<(ObjectKey, SmolStr)> {
+        let owner = self
+            .value
+            .items_at(&["metadata", "ownerReferences"])
+            .iter()
+            .find(|o| o.get("controller").and_then(Value::as_bool) == Some(true))?;
+        let key = ObjectKey::new(owner.str_at(&["kind"]), self.key.namespace.clone(), owner.str_at(&["name"]));
+        Some((key, owner.str_at(&["uid"]).into()))
+    }
+}

@@ -1,0 +1,296 @@
+//! A JSON value as Kubernetes keeps it: maps sorted by key (Go prints maps sorted), integers told apart from floats,
+//! subtrees shared so that a pod made from a template costs a few pointers.
+
+use smol_str::SmolStr;
+use std::sync::Arc;
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Value {
+    #[default]
+    Null,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    String(SmolStr),
+    List(Arc<Vec<Value>>),
+    Map(Arc<Map>),
+}
+
+/// A map with its entries sorted by key. Keys are unique.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Map {
+    entries: Vec<(SmolStr, Value)>,
+}
+
+impl Map {
+    pub fn new() -> Map {
+        Map::default()
+    }
+
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.find(key).ok().map(|i| &self.entries[i].1)
+    }
+
+    pub fn contains_key(&self, key: &str) -> bool {
+        self.find(key).is_ok()
+    }
+
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut Value> {
+        self.find(key).ok().map(|i| &mut self.entries[i].1)
+    }
+
+    /// Sets `key`; gives back what was there.
+    pub fn insert(&mut self, key: impl Into<SmolStr>, value: impl Into<Value>) -> Option<Value> {
+        let (key, value) = (key.into(), value.into());
+        match self.find(&key) {
+            Ok(i) => Some(std::mem::replace(&mut self.entries[i].1, value)),
+            Err(i) => {
+                self.entries.insert(i, (key, value));
+                None
+            }
+        }
+    }
+
+    /// The value of `key`, made `Null` first when it is missing.
+    pub fn entry(&mut self, key: &str) -> &mut Value {
+        let i = self.find(key).unwrap_or_else(|i| {
+            self.entries.insert(i, (key.into(), Value::Null));
+            i
+        });
+        &mut self.entries[i].1
+    }
+
+    pub fn remove(&mut self, key: &str) -> Option<Value> {
+        self.find(key).ok().map(|i| self.entries.remove(i).1)
+    }
+
+    pub fn retain(&mut self, mut keep: impl FnMut(&str, &Value) -> bool) {
+        self.entries.retain(|(k, v)| keep(k, v));
+    }
+
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The entries in the order of their keys.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&SmolStr, &Value)> + ExactSizeIterator {
+        self.entries.iter().map(|(k, v)| (k, v))
+    }
+
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&SmolStr, &mut Value)> {
+        self.entries.iter_mut().map(|(k, v)| (&*k, v))
+    }
+
+    pub fn keys(&self) -> impl Iterator<Item = &SmolStr> {
+        self.entries.iter().map(|(k, _)| k)
+    }
+
+    fn find(&self, key: &str) -> Result<usize, usize> {
+        self.entries.binary_search_by(|(k, _)| k.as_str().cmp(key))
+    }
+}
+
+impl FromIterator<(SmolStr, Value)> for Map {
+    /// The last entry of a key wins, as in JSON.
+    fn from_iter<I: IntoIterator<Item = (SmolStr, Value)>>(iter: I) -> Map {
+        let mut map = Map::new();
+        for (key, value) in iter {
+            map.insert(key, value);
+        }
+        map
+    }
+}
+
+impl Value {
+    pub fn map() -> Value {
+        Value::Map(Arc::default())
+    }
+
+    pub fn list(items: Vec<Value>) -> Value {
+        Value::List(Arc::new(items))
+    }
+
+    pub fn is_null(&self) -> bool {
+        matches!(self, Value::Null)
+    }
+
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Value::String(s) => Some(s),
+            _ => None,
+        }
+    }
+
+    pub fn as_smol(&self) -> Option<SmolStr> {
+        match self {
+            Value::String(s) => Some(s.clone()),
+            _ => None,
+        }
+    }
+
+    pub fn as_i64(&self) -> Option<i64> {
+        match self {
+            Value::Int(i) => Some(*i),
+            _ => None,
+        }
+    }
+
+    pub fn as_bool(&self) -> Option<bool> {
+        match self {
+            Value::Bool(b) => Some(*b),
+            _ => None,
+        }
+    }
+
+    pub fn as_map(&self) -> Option<&Map> {
+        match self {
+            Value::Map(m) => Some(m),
+            _ => None,
+        }
+    }
+
+    pub fn as_list(&self) -> Option<&[Value]> {
+        match self {
+            Value::List(l) => Some(l),
+            _ => None,
+        }
+    }
+
+    /// The map to write into; shared content is copied first, anything that is not a map becomes an empty one.
+    pub fn map_mut(&mut self) -> &mut Map {
+        if !matches!(self, Value::Map(_)) {
+            *self = Value::map();
+        }
+        match self {
+            Value::Map(m) => Arc::make_mut(m),
+            _ => unreachable!("made a map above"),
+        }
+    }
+
+    /// The list to write into; shared content is copied first, anything that is not a list becomes an empty one.
+    pub fn list_mut(&mut self) -> &mut Vec<Value> {
+        if !matches!(self, Value::List(_)) {
+            *self = Value::list(Vec::new());
+        }
+        match self {
+            Value::List(l) => Arc::make_mut(l),
+            _ => unreachable!("made a list above"),
+        }
+    }
+
+    /// A key of a map; `None` when this is no map or lacks it.
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.as_map()?.get(key)
+    }
+
+    /// Walks keys of nested maps: `value.at(&["spec", "clusterIP"])`.
+    pub fn at(&self, keys: &[&str]) -> Option<&Value> {
+        keys.iter().try_fold(self, |value, key| value.get(key))
+    }
+
+    /// The string at `keys`, or "".
+    pub fn str_at(&self, keys: &[&str]) -> &str {
+        self.at(keys).and_then(Value::as_str).unwrap_or("")
+    }
+
+    /// The items of the list at `keys`; none when there is no list.
+    pub fn items_at(&self, keys: &[&str]) -> &[Value] {
+        self.at(keys).and_then(Value::as_list).unwrap_or(&[])
+    }
+
+    /// Sets the value at `keys`, making maps on the way.
+    pub fn set_at(&mut self, keys: &[&str], value: impl Into<Value>) {
+        let mut at = self;
+        for key in keys {
+            at = at.map_mut().entry(key);
+        }
+        *at = value.into();
+    }
+
+    /// Removes the value at `keys`; gives back what was there.
+    pub fn remove_at(&mut self, keys: &[&str]) -> Option<Value> {
+        let (last, parents) = keys.split_last()?;
+        self.at(parents)?.as_map()?.get(last)?;
+        let mut at = self;
+        for key in parents {
+            at = at.map_mut().entry(key);
+        }
+        at.map_mut().remove(last)
+    }
+
+    /// Go's word for the JSON type, as `json: cannot unmarshal …` has it.
+    pub fn json_type(&self) -> &'static str {
+        match self {
+            Value::Null => "null",
+            Value::Bool(_) => "bool",
+            Value::Int(_) | Value::Float(_) => "number",
+            Value::String(_) => "string",
+            Value::List(_) => "array",
+            Value::Map(_) => "object",
+        }
+    }
+}
+
+impl From<bool> for Value {
+    fn from(b: bool) -> Value {
+        Value::Bool(b)
+    }
+}
+impl From<i64> for Value {
+    fn from(i: i64) -> Value {
+        Value::Int(i)
+    }
+}
+impl From<i32> for Value {
+    fn from(i: i32) -> Value {
+        Value::Int(i.into())
+    }
+}
+impl From<&str> for Value {
+    fn from(s: &str) -> Value {
+        Value::String(s.into())
+    }
+}
+impl From<String> for Value {
+    fn from(s: String) -> Value {
+        Value::String(s.into())
+    }
+}
+impl From<SmolStr> for Value {
+    fn from(s: SmolStr) -> Value {
+        Value::String(s)
+    }
+}
+impl From<&SmolStr> for Value {
+    fn from(s: &SmolStr) -> Value {
+        Value::String(s.clone())
+    }
+}
+impl From<Map> for Value {
+    fn from(m: Map) -> Value {
+        Value::Map(Arc::new(m))
+    }
+}
+impl From<Vec<Value>> for Value {
+    fn from(l: Vec<Value>) -> Value {
+        Value::list(l)
+    }
+}
+
+/// Builds a [`Value`]: `value!({ "name": name, "ports": [80, 443] })`.
+#[macro_export]
+macro_rules! value {
+    (null) => { $crate::api::value::Value::Null };
+    ([ $($item:tt),* $(,)? ]) => { $crate::api::value::Value::list(vec![ $( $crate::value!($item) ),* ]) };
+    ({ $($key:literal : $item:tt),* $(,)? }) => {{
+        #[allow(unused_mut)]
+        let mut map = $crate::api::value::Map::new();
+        $( map.insert($key, $crate::value!($item)); )*
+        $crate::api::value::Value::from(map)
+    }};
+    ($other:expr) => { $crate::api::value::Value::from($other) };
+}

@@ -1,0 +1,204 @@
+//! `v1.Pod` and `v1.Node` as the scheduler, the kubelet, the endpoint controllers and the network read them.
+
+use super::{Protocol, port, text, texts};
+use crate::api::value::Value;
+use smol_str::SmolStr;
+use std::net::IpAddr;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum PodPhase {
+    #[default]
+    Pending,
+    Running,
+    Succeeded,
+    Failed,
+    Unknown,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerPort {
+    /// Empty when unnamed.
+    pub name: SmolStr,
+    pub number: u16,
+    pub protocol: Protocol,
+    /// 0 when none.
+    pub host_port: u16,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Container {
+    pub name: SmolStr,
+    pub image: SmolStr,
+    pub ports: Vec<ContainerPort>,
+    /// The container as the manifest has it: probes, env, command and the rest.
+    pub value: Value,
+}
+
+/// A condition of a pod's or node's status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition {
+    pub type_: SmolStr,
+    /// `True`, `False` or `Unknown`.
+    pub status: SmolStr,
+    pub reason: SmolStr,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerStatus {
+    pub name: SmolStr,
+    pub ready: bool,
+    pub started: bool,
+    pub restarts: u32,
+    /// `waiting`, `running` or `terminated`, with its reason.
+    pub state: SmolStr,
+    pub reason: SmolStr,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Pod {
+    pub phase: PodPhase,
+    /// Empty until scheduled.
+    pub node_name: SmolStr,
+    pub ip: Option<IpAddr>,
+    pub ips: Vec<IpAddr>,
+    pub host_network: bool,
+    pub hostname: SmolStr,
+    pub subdomain: SmolStr,
+    pub init_containers: Vec<Container>,
+    pub containers: Vec<Container>,
+    pub conditions: Vec<Condition>,
+    pub statuses: Vec<ContainerStatus>,
+    pub terminating: bool,
+}
+
+impl Pod {
+    pub(super) fn read(value: &Value) -> Pod {
+        let containers = |field| value.items_at(&["spec", field]).iter().map(container).collect::<Vec<_>>();
+        let ip: Option<IpAddr> = value.str_at(&["status", "podIP"]).parse().ok();
+        let mut ips: Vec<IpAddr> =
+            value.items_at(&["status", "podIPs"]).iter().filter_map(|p| p.str_at(&["ip"]).parse().ok()).collect();
+        if ips.is_empty() {
+            ips.extend(ip);
+        }
+        Pod {
+            phase: match value.str_at(&["status", "phase"]) {
+                "Running" => PodPhase::Running,
+                "Succeeded" => PodPhase::Succeeded,
+                "Failed" => PodPhase::Failed,
+                "Unknown" => PodPhase::Unknown,
+                _ => PodPhase::Pending,
+            },
+            node_name: text(value, &["spec", "nodeName"]),
+            ip,
+            ips,
+            host_network: value.at(&["spec", "hostNetwork"]).and_then(Value::as_bool) == Some(true),
+            hostname: text(value, &["spec", "hostname"]),
+            subdomain: text(value, &["spec", "subdomain"]),
+            init_containers: containers("initContainers"),
+            containers: containers("containers"),
+            conditions: conditions(value),
+            statuses: value.items_at(&["status", "containerStatuses"]).iter().map(container_status).collect(),
+            terminating: value.at(&["metadata", "deletionTimestamp"]).is_some(),
+        }
+    }
+
+    /// The condition `Ready` is `True`.
+    pub fn is_ready(&self) -> bool {
+        self.conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True")
+    }
+
+    /// The number of the container port that bears `name` for `protocol` (`podutil.FindPort`): the containers, then the
+    /// init containers that restart always (sidecars).
+    pub fn named_port(&self, name: &str, protocol: Protocol) -> Option<u16> {
+        let sidecars = self.init_containers.iter().filter(|c| c.value.str_at(&["restartPolicy"]) == "Always");
+        let found = |c: &Container| c.ports.iter().find(|p| p.name == name && p.protocol == protocol).map(|p| p.number);
+        self.containers.iter().chain(sidecars).find_map(found)
+    }
+}
+
+/// A taint of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taint {
+    pub key: SmolStr,
+    pub value: SmolStr,
+    pub effect: SmolStr,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Node {
+    pub internal_ips: Vec<IpAddr>,
+    /// The pod networks of the node (`spec.podCIDRs`).
+    pub pod_cidrs: Vec<SmolStr>,
+    /// The label `topology.kubernetes.io/zone`.
+    pub zone: SmolStr,
+    pub unschedulable: bool,
+    pub taints: Vec<Taint>,
+    pub conditions: Vec<Condition>,
+}
+
+impl Node {
+    pub(super) fn read(value: &Value) -> Node {
+        let mut pod_cidrs = texts(value, &["spec", "podCIDRs"]);
+        if pod_cidrs.is_empty() {
+            pod_cidrs.extend(value.at(&["spec", "podCIDR"]).and_then(Value::as_smol));
+        }
+        Node {
+            internal_ips: value
+                .items_at(&["status", "addresses"])
+                .iter()
+                .filter(|a| a.str_at(&["type"]) == "InternalIP")
+                .filter_map(|a| a.str_at(&["address"]).parse().ok())
+                .collect(),
+            pod_cidrs,
+            zone: text(value, &["metadata", "labels", "topology.kubernetes.io/zone"]),
+            unschedulable: value.at(&["spec", "unschedulable"]).and_then(Value::as_bool) == Some(true),
+            taints: value
+                .items_at(&["spec", "taints"])
+                .iter()
+                .map(|t| Taint { key: text(t, &["key"]), value: text(t, &["value"]), effect: text(t, &["effect"]) })
+                .collect(),
+            conditions: conditions(value),
+        }
+    }
+
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.internal_ips.first().copied()
+    }
+
+    pub fn is_ready(&self) -> bool {
+        self.conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True")
+    }
+}
+
+fn conditions(value: &Value) -> Vec<Condition> {
+    let read =
+        |c: &Value| Condition { type_: text(c, &["type"]), status: text(c, &["status"]), reason: text(c, &["reason"]) };
+    value.items_at(&["status", "conditions"]).iter().map(read).collect()
+}
+
+fn container(value: &Value) -> Container {
+    let read_port = |p: &Value| ContainerPort {
+        name: text(p, &["name"]),
+        number: port(p, &["containerPort"]),
+        protocol: Protocol::read(p.str_at(&["protocol"])),
+        host_port: port(p, &["hostPort"]),
+    };
+    Container {
+        name: text(value, &["name"]),
+        image: text(value, &["image"]),
+        ports: value.items_at(&["ports"]).iter().map(read_port).collect(),
+        value: value.clone(),
+    }
+}
+
+fn container_status(value: &Value) -> ContainerStatus {
+    let state = value.get("state").and_then(Value::as_map).and_then(|m| m.iter().next());
+    ContainerStatus {
+        name: text(value, &["name"]),
+        ready: value.get("ready").and_then(Value::as_bool) == Some(true),
+        started: value.get("started").and_then(Value::as_bool) == Some(true),
+        restarts: value.get("restartCount").and_then(Value::as_i64).and_then(|n| u32::try_from(n).ok()).unwrap_or(0),
+        state: state.map(|(name, _)| name.clone()).unwrap_or_default(),
+        reason: state.map(|(_, s)| text(s, &["reason"])).unwrap_or_default(),
+    }
+}

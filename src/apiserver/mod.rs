@@ -1,0 +1,5 @@
+//! The API server: strict decoding → defaulting → admission → validation → allocation → store.
+
+pub mod status;
+pub mod store;
+pub mod write;

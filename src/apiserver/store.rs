@@ -1,0 +1,238 @@
+//! The store: what etcd and the watch cache are to a real cluster. Objects by key, one revision a write, watch events with
+//! their causes, and the indexes that keep controllers' work in proportion to a change. Cloning it is cheap (its maps share
+//! structure), so history and what-if cost little.
+
+use crate::api::object::{FieldRef, Object, ObjectKey};
+use crate::api::time::Time;
+use imbl::{OrdMap, OrdSet, Vector};
+use smol_str::SmolStr;
+use std::sync::Arc;
+
+/// Who made a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The cluster as it was installed.
+    Bootstrap,
+    /// A person: an edit, a command, a lesson.
+    User,
+    /// A controller (the scheduler and the kubelets count), and the field that made it act.
+    Controller { name: &'static str, saw: FieldRef },
+}
+
+/// A watch event: one write.
+#[derive(Clone, Debug)]
+pub struct Event {
+    pub revision: u64,
+    pub at: Time,
+    pub cause: Cause,
+    pub key: ObjectKey,
+    /// `None`: it was created.
+    pub old: Option<Arc<Object>>,
+    /// `None`: it was deleted.
+    pub new: Option<Arc<Object>>,
+}
+
+/// A label of a kind in a namespace: kind, namespace, key, value.
+type LabelKey = (SmolStr, SmolStr, SmolStr, SmolStr);
+
+/// All objects at one revision, and how they came about.
+#[derive(Clone, Debug, Default)]
+pub struct Store {
+    objects: OrdMap<ObjectKey, Arc<Object>>,
+    labels: OrdMap<LabelKey, OrdSet<SmolStr>>,
+    /// From an owner's uid to what it owns.
+    owned: OrdMap<SmolStr, OrdSet<ObjectKey>>,
+    events: Vector<Event>,
+    revision: u64,
+}
+
+impl Store {
+    /// The revision of the newest write.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    pub fn get(&self, key: &ObjectKey) -> Option<&Arc<Object>> {
+        self.objects.get(key)
+    }
+
+    /// Every object, ordered by kind, namespace and name.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Object>> {
+        self.objects.values()
+    }
+
+    pub fn len(&self) -> usize {
+        self.objects.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty()
+    }
+
+    /// The objects of a kind in all namespaces, ordered by namespace and name.
+    pub fn list<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Arc<Object>> {
+        self.objects.range(ObjectKey::new(kind, "", "")..).map(|(_, o)| o).take_while(move |o| o.key.kind == kind)
+    }
+
+    /// The objects of a kind in one namespace, ordered by name.
+    pub fn list_in<'a>(&'a self, kind: &'a str, namespace: &'a str) -> impl Iterator<Item = &'a Arc<Object>> {
+        self.objects
+            .range(ObjectKey::new(kind, namespace, "")..)
+            .map(|(_, o)| o)
+            .take_while(move |o| o.key.kind == kind && o.key.namespace == namespace)
+    }
+
+    /// The objects of a kind in a namespace that bear every label of `selector`, ordered by name. An empty selector selects
+    /// all of them; callers for whom it means none must ask first.
+    pub fn select<'a>(
+        &'a self,
+        kind: &'a str,
+        namespace: &'a str,
+        selector: &'a [(SmolStr, SmolStr)],
+    ) -> Box<dyn Iterator<Item = &'a Arc<Object>> + 'a> {
+        // The rarest label decides how much is looked at.
+        let set = |(k, v): &(SmolStr, SmolStr)| self.labels.get(&(kind.into(), namespace.into(), k.clone(), v.clone()));
+        let mut sets = Vec::with_capacity(selector.len());
+        for pair in selector {
+            match set(pair) {
+                Some(names) => sets.push(names),
+                None => return Box::new(std::iter::empty()),
+            }
+        }
+        let Some(smallest) = sets.iter().min_by_key(|s| s.len()).copied() else {
+            return Box::new(self.list_in(kind, namespace));
+        };
+        Box::new(
+            smallest
+                .iter()
+                .filter_map(move |name| self.objects.get(&ObjectKey::new(kind, namespace, name.clone())))
+                .filter(move |o| selector.iter().all(|(k, v)| o.label(k) == Some(v))),
+        )
+    }
+
+    /// What the owner with this uid owns (through any owner reference).
+    pub fn owned_by<'a>(&'a self, uid: &str) -> impl Iterator<Item = &'a Arc<Object>> + use<'a> {
+        self.owned.get(uid).into_iter().flatten().filter_map(|key| self.objects.get(key))
+    }
+
+    /// The events after `revision`, oldest first.
+    pub fn events_since(&self, revision: u64) -> impl Iterator<Item = &Event> {
+        // One event a revision: the position follows from the count.
+        let newer = self.revision.saturating_sub(revision) as usize;
+        self.events.iter().skip(self.events.len().saturating_sub(newer))
+    }
+
+    pub fn events(&self) -> &Vector<Event> {
+        &self.events
+    }
+
+    /// Forgets events up to `revision`; who still needs them must list anew. History keeps whole snapshots instead.
+    pub fn compact(&mut self, revision: u64) {
+        let keep = self.revision.saturating_sub(revision) as usize;
+        if keep < self.events.len() {
+            self.events = self.events.skip(self.events.len() - keep);
+        }
+    }
+
+    /// The revision that the next write gets; the API server writes it into `metadata.resourceVersion` beforehand.
+    pub fn next_revision(&self) -> u64 {
+        self.revision + 1
+    }
+
+    /// Writes an object (its `metadata.resourceVersion` set to [`Store::next_revision`]). The API server is the only caller.
+    pub fn put(&mut self, object: Arc<Object>, cause: Cause, at: Time) -> u64 {
+        let old = self.objects.insert(object.key.clone(), object.clone());
+        if let Some(old) = &old {
+            self.unindex(old);
+        }
+        self.index(&object);
+        self.record(object.key.clone(), old, Some(object), cause, at)
+    }
+
+    /// Removes an object; `None` when it was not there.
+    pub fn remove(&mut self, key: &ObjectKey, cause: Cause, at: Time) -> Option<u64> {
+        let old = self.objects.remove(key)?;
+        self.unindex(&old);
+        Some(self.record(key.clone(), Some(old), None, cause, at))
+    }
+
+    fn record(
+        &mut self,
+        key: ObjectKey,
+        old: Option<Arc<Object>>,
+        new: Option<Arc<Object>>,
+        cause: Cause,
+        at: Time,
+    ) -> u64 {
+        self.revision += 1;
+        self.events.push_back(Event { revision: self.revision, at, cause, key, old, new });
+        self.revision
+    }
+
+    fn index(&mut self, object: &Object) {
+        for key in label_keys(object) {
+            self.labels.entry(key).or_default().insert(object.key.name.clone());
+        }
+        for uid in owner_uids(object) {
+            self.owned.entry(uid).or_default().insert(object.key.clone());
+        }
+    }
+
+    fn unindex(&mut self, object: &Object) {
+        for key in label_keys(object) {
+            if let Some(set) = self.labels.get_mut(&key) {
+                set.remove(&object.key.name);
+                if set.is_empty() {
+                    self.labels.remove(&key);
+                }
+            }
+        }
+        for uid in owner_uids(object) {
+            if let Some(set) = self.owned.get_mut(&uid) {
+                set.remove(&object.key);
+                if set.is_empty() {
+                    self.owned.remove(&uid);
+                }
+            }
+        }
+    }
+}
+
+fn label_keys(object: &Object) -> impl Iterator<Item = LabelKey> + '_ {
+    let labels = object.value.at(&["metadata", "labels"]).and_then(|l| l.as_map());
+    labels
+        .into_iter()
+        .flat_map(|map| map.iter())
+        .filter_map(|(k, v)| Some((object.key.kind.clone(), object.key.namespace.clone(), k.clone(), v.as_smol()?)))
+}
+
+fn owner_uids(object: &Object) -> impl Iterator<Item = SmolStr> + '_ {
+    object.value.items_at(&["metadata", "ownerReferences"]).iter().filter_map(|o| o.get("uid")?.as_smol())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value;
+
+    #[test]
+    fn select_finds_what_bears_every_label_and_forgets_what_changed() {
+        let mut store = Store::default();
+        let pod = |name: &str, app: &str| {
+            Object::new(
+                "Pod",
+                value!({ "metadata": { "name": name, "namespace": "default", "labels": { "app": app, "tier": "web" } } }),
+            )
+        };
+        for (name, app) in [("a", "x"), ("b", "x"), ("c", "y")] {
+            store.put(pod(name, app), Cause::User, Time(0));
+        }
+        let selector = [("app".into(), "x".into()), ("tier".into(), "web".into())];
+        let names = |s: &Store| s.select("Pod", "default", &selector).map(|o| o.name().clone()).collect::<Vec<_>>();
+        let before = store.clone();
+        store.put(pod("b", "y"), Cause::User, Time(0));
+        assert_eq!(names(&store), ["a"]);
+        assert_eq!(names(&before), ["a", "b"], "a clone keeps its own state");
+        assert_eq!(store.events_since(3).count(), 1);
+    }
+}

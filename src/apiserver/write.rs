@@ -1,0 +1,214 @@
+//! The lowest layer of the API server: what `registry/generic` does to every write. It stamps metadata (uid, times,
+//! resourceVersion, generation), honours finalizers and graceful deletion, and puts the object into the store. Controllers
+//! write through it directly: what they write is valid by construction.
+
+use crate::api::object::{Object, ObjectKey};
+use crate::api::time::{Duration, Time};
+use crate::api::value::Value;
+use crate::apiserver::store::{Cause, Store};
+use crate::value;
+use smol_str::{SmolStr, format_smolstr};
+use std::sync::Arc;
+
+/// The source of everything random in a cluster: uids, generated names, addresses, draws. Seeded: same seed, same bytes.
+#[derive(Clone, Debug)]
+pub struct Random(fastrand::Rng);
+
+impl Random {
+    pub fn new(seed: u64) -> Random {
+        Random(fastrand::Rng::with_seed(seed))
+    }
+
+    /// A number in `0..bound` (0 when `bound` is 0).
+    pub fn below(&mut self, bound: u64) -> u64 {
+        if bound == 0 { 0 } else { self.0.u64(0..bound) }
+    }
+
+    /// A number in `[0, 1)`.
+    pub fn unit(&mut self) -> f64 {
+        self.0.f64()
+    }
+
+    /// A random version-4 UUID.
+    pub fn uid(&mut self) -> SmolStr {
+        let (a, b) = (self.0.u64(..), self.0.u64(..));
+        format_smolstr!(
+            "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
+            a >> 32,
+            (a >> 16) & 0xffff,
+            a & 0xfff,
+            0x8000 | ((b >> 48) & 0x3fff),
+            b & 0xffff_ffff_ffff
+        )
+    }
+
+    /// The random end of a generated name (apimachinery `util/rand`: no vowels, no look-alikes).
+    pub fn suffix(&mut self, length: usize) -> SmolStr {
+        const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+        (0..length).map(|_| ALPHABET[self.0.usize(..ALPHABET.len())] as char).collect()
+    }
+}
+
+/// A writer to the store at one moment, for one cause.
+pub struct Writer<'a> {
+    pub store: &'a mut Store,
+    pub random: &'a mut Random,
+    pub now: Time,
+    pub cause: Cause,
+}
+
+/// What a deletion did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deleted {
+    /// There was nothing.
+    Missing,
+    /// It is gone.
+    Gone,
+    /// `deletionTimestamp` is set; finalizers or the kubelet finish it.
+    Terminating,
+}
+
+impl Writer<'_> {
+    /// Creates an object of `kind` (see [`ObjectKey::kind`]): fills in a generated name, uid, creation time and
+    /// `generation: 1`. The name must be free.
+    pub fn create(&mut self, kind: &str, mut value: Value) -> Arc<Object> {
+        let prefix: SmolStr = value.str_at(&["metadata", "generateName"]).into();
+        if value.str_at(&["metadata", "name"]).is_empty() && !prefix.is_empty() {
+            value.set_at(&["metadata", "name"], format_smolstr!("{prefix}{}", self.random.suffix(5)));
+        }
+        let revision = self.store.next_revision();
+        let meta = value.map_mut().entry("metadata").map_mut();
+        meta.insert("uid", self.random.uid());
+        meta.insert("creationTimestamp", format_smolstr!("{}", self.now));
+        meta.insert("resourceVersion", format_smolstr!("{revision}"));
+        if has_generation(kind) {
+            meta.insert("generation", 1);
+        }
+        let object = Object::new(kind, value);
+        self.store.put(object.clone(), self.cause.clone(), self.now);
+        object
+    }
+
+    /// Replaces an object's content. A write that changes nothing is none: the old object comes back. `generation` goes up
+    /// when anything but metadata and status changed. An object that is being deleted and has lost its last finalizer goes.
+    pub fn update(&mut self, old: &Arc<Object>, mut value: Value) -> Arc<Object> {
+        for field in ["uid", "creationTimestamp", "resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds"]
+        {
+            match old.value.at(&["metadata", field]) {
+                Some(kept) => value.set_at(&["metadata", field], kept.clone()),
+                None => drop(value.remove_at(&["metadata", field])),
+            }
+        }
+        let generation = old.value.at(&["metadata", "generation"]).and_then(Value::as_i64);
+        if let Some(generation) = generation {
+            let step = i64::from(!same_but_status(&old.value, &value));
+            value.set_at(&["metadata", "generation"], generation + step);
+        }
+        if value == old.value {
+            return old.clone();
+        }
+        if old.is_terminating() && value.items_at(&["metadata", "finalizers"]).is_empty() && !waits_for_kubelet(&value)
+        {
+            self.store.remove(&old.key, self.cause.clone(), self.now);
+            return Object::new(old.key.kind.clone(), value);
+        }
+        self.put(old.key.kind.clone(), value)
+    }
+
+    /// Begins or carries out a deletion. Pods that run on a node get their grace period (seconds; `None`: their own); what
+    /// has finalizers waits for them; the rest goes at once.
+    pub fn delete(&mut self, key: &ObjectKey, grace_seconds: Option<i64>) -> Deleted {
+        let Some(old) = self.store.get(key).cloned() else { return Deleted::Missing };
+        let mut grace = 0;
+        if key.kind == "Pod" {
+            let pod = old.view().pod();
+            let own = old.value.at(&["spec", "terminationGracePeriodSeconds"]).and_then(Value::as_i64).unwrap_or(30);
+            let finished = matches!(old.value.str_at(&["status", "phase"]), "Succeeded" | "Failed");
+            let unbound = pod.is_some_and(|p| p.node_name.is_empty());
+            grace = if finished || unbound { 0 } else { grace_seconds.unwrap_or(own).max(0) };
+        }
+        let finalizers = !old.value.items_at(&["metadata", "finalizers"]).is_empty();
+        if grace == 0 && !finalizers {
+            self.store.remove(key, self.cause.clone(), self.now);
+            return Deleted::Gone;
+        }
+        let shorter = old.value.at(&["metadata", "deletionGracePeriodSeconds"]).and_then(Value::as_i64);
+        if old.is_terminating() && shorter.is_none_or(|s| s <= grace) {
+            return Deleted::Terminating;
+        }
+        let mut value = old.value.clone();
+        let meta = value.map_mut().entry("metadata").map_mut();
+        meta.insert("deletionTimestamp", format_smolstr!("{}", self.now + Duration::secs(grace as u64)));
+        meta.insert("deletionGracePeriodSeconds", grace);
+        if let Some(Value::Int(generation)) = meta.get("generation").cloned() {
+            meta.insert("generation", generation + 1);
+        }
+        self.put(key.kind.clone(), value);
+        Deleted::Terminating
+    }
+
+    /// Removes an object without asking finalizers or grace (the kubelet's last word on a pod, `--force`).
+    pub fn purge(&mut self, key: &ObjectKey) -> bool {
+        self.store.remove(key, self.cause.clone(), self.now).is_some()
+    }
+
+    fn put(&mut self, kind: SmolStr, mut value: Value) -> Arc<Object> {
+        value.set_at(&["metadata", "resourceVersion"], format_smolstr!("{}", self.store.next_revision()));
+        let object = Object::new(kind, value);
+        self.store.put(object.clone(), self.cause.clone(), self.now);
+        object
+    }
+}
+
+/// An owner reference to `owner` that makes it the managing controller.
+pub fn controller_reference(owner: &Object) -> Value {
+    value!({
+        "apiVersion": (owner.value.str_at(&["apiVersion"])),
+        "kind": (owner.value.str_at(&["kind"])),
+        "name": (owner.name()),
+        "uid": (owner.uid()),
+        "controller": true,
+        "blockOwnerDeletion": true
+    })
+}
+
+/// Kinds whose spec changes are counted in `metadata.generation`.
+fn has_generation(kind: &str) -> bool {
+    matches!(
+        kind,
+        "Pod"
+            | "Deployment"
+            | "ReplicaSet"
+            | "ReplicationController"
+            | "StatefulSet"
+            | "DaemonSet"
+            | "Job"
+            | "CronJob"
+            | "Ingress"
+            | "IngressClass"
+            | "EndpointSlice"
+            | "PodDisruptionBudget"
+            | "NetworkPolicy"
+            | "CustomResourceDefinition"
+            | "Gateway"
+            | "GatewayClass"
+            | "HTTPRoute"
+    )
+}
+
+fn same_but_status(old: &Value, new: &Value) -> bool {
+    let fields = |v: &Value| {
+        let map = v.as_map().cloned().unwrap_or_default();
+        map.iter()
+            .filter(|(k, _)| !matches!(k.as_str(), "metadata" | "status"))
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect::<Vec<_>>()
+    };
+    fields(old) == fields(new)
+}
+
+/// A terminating pod with grace left goes only when the kubelet says so.
+fn waits_for_kubelet(value: &Value) -> bool {
+    value.str_at(&["kind"]) == "Pod"
+        && value.at(&["metadata", "deletionGracePeriodSeconds"]).and_then(Value::as_i64).unwrap_or(0) > 0
+}
