@@ -2,4 +2,5 @@
 
 pub mod status;
 pub mod store;
+pub mod validation;
 pub mod write;

@@ -1,0 +1,66 @@
+//! Validation: what the API server refuses, in its words and its order (`pkg/apis/*/validation` of Kubernetes).
+//!
+//! One file a subject. Each works on the defaulted value and a borrowed [`Path`], and reports into [`Errors`].
+
+use crate::api::path::Path;
+use crate::api::value::Value;
+use crate::apiserver::status::{Cause, CauseReason};
+
+/// The errors of one object, in the order found (apimachinery `field.ErrorList`).
+#[derive(Clone, Debug, Default)]
+pub struct Errors(pub Vec<Cause>);
+
+impl Errors {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn required(&mut self, path: &Path, detail: &str) {
+        self.push(CauseReason::Required, path, with_detail("Required value", detail));
+    }
+
+    pub fn invalid(&mut self, path: &Path, value: &Value, detail: &str) {
+        self.push(CauseReason::Invalid, path, with_detail(&format!("Invalid value: {}", shown(value)), detail));
+    }
+
+    pub fn duplicate(&mut self, path: &Path, value: &Value) {
+        self.push(CauseReason::Duplicate, path, format!("Duplicate value: {}", shown(value)));
+    }
+
+    pub fn forbidden(&mut self, path: &Path, detail: &str) {
+        self.push(CauseReason::Forbidden, path, with_detail("Forbidden", detail));
+    }
+
+    pub fn not_found(&mut self, path: &Path, value: &Value) {
+        self.push(CauseReason::NotFound, path, format!("Not found: {}", shown(value)));
+    }
+
+    /// `supported` sorted as upstream passes it.
+    pub fn not_supported(&mut self, path: &Path, value: &Value, supported: &[&str]) {
+        let detail = match supported {
+            [] => String::new(),
+            _ => {
+                let quoted: Vec<String> = supported.iter().map(|s| format!("\"{s}\"")).collect();
+                format!(": supported values: {}", quoted.join(", "))
+            }
+        };
+        self.push(CauseReason::NotSupported, path, format!("Unsupported value: {}{detail}", shown(value)));
+    }
+
+    pub fn too_long(&mut self, path: &Path, max: usize) {
+        self.push(CauseReason::TooLong, path, format!("Too long: may not be more than {max} bytes"));
+    }
+
+    pub fn push(&mut self, reason: CauseReason, path: &Path, message: String) {
+        self.0.push(Cause { reason, field: path.own(), message });
+    }
+}
+
+fn with_detail(head: &str, detail: &str) -> String {
+    if detail.is_empty() { head.to_string() } else { format!("{head}: {detail}") }
+}
+
+/// A bad value as `field.Error` prints it: strings quoted, numbers bare, anything else as JSON.
+pub fn shown(value: &Value) -> String {
+    crate::api::json::to_string(value)
+}
