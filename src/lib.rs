@@ -8,4 +8,6 @@ pub mod api;
 pub mod apiserver;
 pub mod diagnostic;
 pub mod locale;
+pub mod network;
 pub mod text;
+pub mod trace;

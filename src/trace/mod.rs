@@ -1,0 +1,29 @@
+//! A traced request: what happened, where, in which order, and because of which field.
+//!
+//! A [`Trace`] is computed once by the interpreter (`trace::send`) and only read afterwards: map, journey, packet view,
+//! terminal, reachability table, grader and exports all show the same value. It is a list of [`Hop`]s (a stay at one
+//! [`Place`] with one packet in hand, one row of the journey), each a list of typed [`Step`]s; the request's hops come first,
+//! then the reply's. The [`Outcome`] tells apart what the client sees ([`Symptom`]) from what is wrong ([`CauseOfFailure`]).
+
+mod outcome;
+mod request;
+mod step;
+
+pub use outcome::{CauseOfFailure, Failure, Outcome, Response, Symptom};
+pub use request::{Client, Request, Scheme, Url};
+pub use step::{Candidate, Direction, DnsRecord, Hop, Place, Rcode, Step, StepKind};
+
+use crate::api::time::Time;
+
+/// One request from the first thought of the client to the last byte of the answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trace {
+    pub request: Request,
+    /// When the client began.
+    pub started: Time,
+    /// When the client knew the outcome.
+    pub ended: Time,
+    /// The request's way, then the reply's way ([`Hop::direction`]).
+    pub hops: Vec<Hop>,
+    pub outcome: Outcome,
+}
