@@ -1,0 +1,17 @@
+//! The families of recorded facts: one file a family, one row here.
+
+use crate::{Difference, Facts};
+use serde_json::Value as Json;
+
+/// A family of facts and how one of its cases is run through the model.
+pub struct Family {
+    /// As the files name it in `family`.
+    pub name: &'static str,
+    /// Whether every case must agree, or the test fails.
+    pub required: bool,
+    /// Runs a case; no difference means that it agrees.
+    pub run: fn(&Facts, &Json) -> Vec<Difference>,
+}
+
+/// The families that are modelled.
+pub const FAMILIES: &[Family] = &[];
