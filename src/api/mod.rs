@@ -8,6 +8,7 @@ pub mod json;
 pub mod object;
 pub mod parse;
 pub mod path;
+pub mod schema;
 pub mod time;
 pub mod value;
 pub mod view;
