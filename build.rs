@@ -33,11 +33,7 @@ fn split(text: &str) -> (String, String) {
         }
         let columns: Vec<&str> = line.split('\t').collect();
         let [kind, field, ty, flags, default, since, en, ko] = columns[..] else {
-            panic!(
-                "{TABLE}:{}: a field row has 8 columns, this one {}",
-                index + 1,
-                columns.len()
-            );
+            panic!("{TABLE}:{}: a field row has 8 columns, this one {}", index + 1, columns.len());
         };
         if kind != current {
             writeln!(schema, ">{kind}").expect("writing to a string");

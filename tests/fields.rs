@@ -7,15 +7,12 @@ use std::fs;
 use giljabi::api::schema::{Shape, Support, schema};
 
 fn table() -> String {
-    fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/fields.tsv"))
-        .expect("the table is there")
+    fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/fields.tsv")).expect("the table is there")
 }
 
 /// Field rows as columns.
 fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
-    text.lines()
-        .filter(|line| !line.starts_with(['#', '@']))
-        .map(|line| line.split('\t').collect())
+    text.lines().filter(|line| !line.starts_with(['#', '@'])).map(|line| line.split('\t').collect())
 }
 
 #[test]
@@ -24,28 +21,11 @@ fn every_row_is_well_formed() {
     let mut seen = BTreeSet::new();
     for row in rows(&text) {
         assert_eq!(row.len(), 8, "{row:?}");
-        assert!(
-            row.iter()
-                .all(|column| !column.is_empty() && column.trim() == *column),
-            "{row:?}"
-        );
-        assert!(
-            seen.insert((row[0], row[1])),
-            "{}.{} is there twice",
-            row[0],
-            row[1]
-        );
+        assert!(row.iter().all(|column| !column.is_empty() && column.trim() == *column), "{row:?}");
+        assert!(seen.insert((row[0], row[1])), "{}.{} is there twice", row[0], row[1]);
         if row[5] != "-" {
-            let minor = row[5]
-                .strip_prefix("1.")
-                .and_then(|minor| minor.parse::<u32>().ok());
-            assert!(
-                minor.is_some_and(|minor| minor <= 36),
-                "since {} of {}.{}",
-                row[5],
-                row[0],
-                row[1]
-            );
+            let minor = row[5].strip_prefix("1.").and_then(|minor| minor.parse::<u32>().ok());
+            assert!(minor.is_some_and(|minor| minor <= 36), "since {} of {}.{}", row[5], row[0], row[1]);
         }
     }
 }
@@ -70,34 +50,12 @@ fn the_schema_holds_every_row_of_the_table() {
     let text = table();
     let mut count = 0;
     for row in rows(&text) {
-        let owner = schema()
-            .struct_(row[0])
-            .unwrap_or_else(|| panic!("no struct {}", row[0]));
-        let field = owner
-            .field(row[1])
-            .unwrap_or_else(|| panic!("no field {}.{}", row[0], row[1]));
+        let owner = schema().struct_(row[0]).unwrap_or_else(|| panic!("no struct {}", row[0]));
+        let field = owner.field(row[1]).unwrap_or_else(|| panic!("no field {}.{}", row[0], row[1]));
         assert_eq!(schema().at(field.owner).name, row[0]);
-        assert_eq!(
-            field.default,
-            (row[4] != "-").then_some(row[4]),
-            "{}.{}",
-            row[0],
-            row[1]
-        );
-        assert_eq!(
-            field.en(),
-            (row[6] != "-").then_some(row[6]),
-            "{}.{}",
-            row[0],
-            row[1]
-        );
-        assert_eq!(
-            field.ko(),
-            (row[7] != "-").then_some(row[7]),
-            "{}.{}",
-            row[0],
-            row[1]
-        );
+        assert_eq!(field.default, (row[4] != "-").then_some(row[4]), "{}.{}", row[0], row[1]);
+        assert_eq!(field.en(), (row[6] != "-").then_some(row[6]), "{}.{}", row[0], row[1]);
+        assert_eq!(field.ko(), (row[7] != "-").then_some(row[7]), "{}.{}", row[0], row[1]);
         count += 1;
     }
     let held: usize = schema().structs().iter().map(|s| s.fields().len()).sum();
@@ -109,72 +67,33 @@ fn every_named_value_type_with_constants_is_used_by_a_field() {
     let text = table();
     for line in text.lines().filter(|line| line.starts_with("@enum")) {
         let name = line.split('\t').nth(1).expect("a name");
-        assert!(
-            schema().values(name).is_some_and(|v| !v.values.is_empty()),
-            "{name}"
-        );
-        assert!(
-            text.contains(&format!("{name}=string")),
-            "{name} is used nowhere"
-        );
+        assert!(schema().values(name).is_some_and(|v| !v.values.is_empty()), "{name}");
+        assert!(text.contains(&format!("{name}=string")), "{name} is used nowhere");
     }
 }
 
 #[test]
 fn kinds_come_in_the_order_of_kubectl_api_resources() {
-    let order: Vec<(&str, &str)> = schema()
-        .kinds()
-        .iter()
-        .map(|k| (k.group(), k.plural))
-        .collect();
+    let order: Vec<(&str, &str)> = schema().kinds().iter().map(|k| (k.group(), k.plural)).collect();
     assert!(order.is_sorted(), "{order:?}");
-    let simulated: Vec<&str> = schema()
-        .kinds()
-        .iter()
-        .filter(|k| k.support == Support::Simulated)
-        .map(|k| k.kind)
-        .collect();
-    for kind in [
-        "Namespace",
-        "Node",
-        "Pod",
-        "Service",
-        "Endpoints",
-        "EndpointSlice",
-        "Deployment",
-        "Ingress",
-    ] {
+    let simulated: Vec<&str> =
+        schema().kinds().iter().filter(|k| k.support == Support::Simulated).map(|k| k.kind).collect();
+    for kind in ["Namespace", "Node", "Pod", "Service", "Endpoints", "EndpointSlice", "Deployment", "Ingress"] {
         assert!(simulated.contains(&kind), "{kind}");
     }
 }
 
 #[test]
 fn a_simulated_kind_has_a_struct_with_metadata() {
-    for kind in schema()
-        .kinds()
-        .iter()
-        .filter(|k| k.support != Support::Accepted)
-    {
-        let root = schema().at(kind
-            .root
-            .unwrap_or_else(|| panic!("{} has no struct", kind.kind)));
-        assert!(
-            ["apiVersion", "kind", "metadata"]
-                .iter()
-                .all(|name| root.field(name).is_some()),
-            "{}",
-            kind.kind
-        );
+    for kind in schema().kinds().iter().filter(|k| k.support != Support::Accepted) {
+        let root = schema().at(kind.root.unwrap_or_else(|| panic!("{} has no struct", kind.kind)));
+        assert!(["apiVersion", "kind", "metadata"].iter().all(|name| root.field(name).is_some()), "{}", kind.kind);
     }
 }
 
 #[test]
 fn kinds_are_found_by_every_word_that_kubectl_takes() {
-    let found = |word: &str| {
-        schema()
-            .kind_by_resource(word)
-            .map(|k| (k.group_version, k.kind))
-    };
+    let found = |word: &str| schema().kind_by_resource(word).map(|k| (k.group_version, k.kind));
     for (word, group_version, kind) in [
         ("svc", "v1", "Service"),
         ("services", "v1", "Service"),
@@ -186,26 +105,14 @@ fn kinds_are_found_by_every_word_that_kubectl_takes() {
         ("ev", "v1", "Event"),
         ("events.events.k8s.io", "events.k8s.io/v1", "Event"),
         ("hpa", "autoscaling/v2", "HorizontalPodAutoscaler"),
-        (
-            "hpa.v1.autoscaling",
-            "autoscaling/v1",
-            "HorizontalPodAutoscaler",
-        ),
-        (
-            "crds",
-            "apiextensions.k8s.io/v1",
-            "CustomResourceDefinition",
-        ),
+        ("hpa.v1.autoscaling", "autoscaling/v1", "HorizontalPodAutoscaler"),
+        ("crds", "apiextensions.k8s.io/v1", "CustomResourceDefinition"),
     ] {
         assert_eq!(found(word), Some((group_version, kind)), "{word}");
     }
     for word in ["", "servicez", "deploy.batch", "services.v2", "svc.", "."] {
         if word == "svc." {
-            assert_eq!(
-                found(word),
-                Some(("v1", "Service")),
-                "an empty group is the core group"
-            );
+            assert_eq!(found(word), Some(("v1", "Service")), "an empty group is the core group");
         } else {
             assert_eq!(found(word), None, "{word}");
         }
@@ -214,90 +121,44 @@ fn kinds_are_found_by_every_word_that_kubectl_takes() {
 
 #[test]
 fn paths_lead_to_fields_through_lists_and_maps() {
-    let service = schema()
-        .kind("v1", "Service")
-        .and_then(|k| k.root)
-        .expect("Service");
+    let service = schema().kind("v1", "Service").and_then(|k| k.root).expect("Service");
     let go = |path: &[&str]| {
-        schema()
-            .resolve(service, path.iter().copied())
-            .map(|r| (r.owner.name, r.field.name, r.ty.go_type()))
+        schema().resolve(service, path.iter().copied()).map(|r| (r.owner.name, r.field.name, r.ty.go_type()))
     };
-    assert_eq!(
-        go(&["spec", "ports"]),
-        Some(("ServiceSpec", "ports", "[]v1.ServicePort".to_owned()))
-    );
-    assert_eq!(
-        go(&["spec", "ports", "0"]),
-        Some(("ServiceSpec", "ports", "v1.ServicePort".to_owned()))
-    );
-    for path in [
-        &["spec", "ports", "0", "targetPort"][..],
-        &["spec", "ports", "targetPort"],
-    ] {
-        assert_eq!(
-            go(path),
-            Some(("ServicePort", "targetPort", "intstr.IntOrString".to_owned()))
-        );
+    assert_eq!(go(&["spec", "ports"]), Some(("ServiceSpec", "ports", "[]v1.ServicePort".to_owned())));
+    assert_eq!(go(&["spec", "ports", "0"]), Some(("ServiceSpec", "ports", "v1.ServicePort".to_owned())));
+    for path in [&["spec", "ports", "0", "targetPort"][..], &["spec", "ports", "targetPort"]] {
+        assert_eq!(go(path), Some(("ServicePort", "targetPort", "intstr.IntOrString".to_owned())));
     }
     assert_eq!(
         go(&["metadata", "labels", "app.kubernetes.io/name"]),
         Some(("ObjectMeta", "labels", "string".to_owned()))
     );
-    assert_eq!(
-        go(&["spec", "type"]),
-        Some(("ServiceSpec", "type", "v1.ServiceType".to_owned()))
-    );
-    for path in [
-        &[][..],
-        &["spec", "prots"],
-        &["Spec"],
-        &["spec", "type", "x"],
-        &["metadata", "labels", "a", "b"],
-    ] {
+    assert_eq!(go(&["spec", "type"]), Some(("ServiceSpec", "type", "v1.ServiceType".to_owned())));
+    for path in [&[][..], &["spec", "prots"], &["Spec"], &["spec", "type", "x"], &["metadata", "labels", "a", "b"]] {
         assert_eq!(go(path), None, "{path:?}");
     }
 }
 
 #[test]
 fn the_go_facts_that_the_rest_relies_on() {
-    let field = |owner: &str, name: &str| {
-        schema()
-            .struct_(owner)
-            .and_then(|s| s.field(name))
-            .expect("the field")
-    };
+    let field = |owner: &str, name: &str| schema().struct_(owner).and_then(|s| s.field(name)).expect("the field");
     let ports = field("ServiceSpec", "ports");
-    assert_eq!(
-        (ports.patch.merge, ports.patch.merge_key),
-        (true, Some("port"))
-    );
+    assert_eq!((ports.patch.merge, ports.patch.merge_key), (true, Some("port")));
     assert!(field("ServicePort", "port").required && !field("ServicePort", "port").omit_empty);
-    assert_eq!(
-        field("Probe", "httpGet").embedded_from,
-        Some("ProbeHandler")
-    );
-    assert_eq!(field("DeploymentSpec", "strategy").patch.retain_keys, true);
+    assert_eq!(field("Probe", "httpGet").embedded_from, Some("ProbeHandler"));
+    assert!(field("DeploymentSpec", "strategy").patch.retain_keys);
     assert!(field("DeploymentSpec", "replicas").ty.pointer);
     let limits = field("ResourceRequirements", "limits");
     assert_eq!(limits.ty.go_type(), "v1.ResourceList");
     assert_eq!(limits.ty.explain_name(), "map[string]Quantity");
-    assert!(
-        matches!(&limits.ty.shape, Shape::Map(value) if matches!(value.shape, Shape::Quantity))
-    );
+    assert!(matches!(&limits.ty.shape, Shape::Map(value) if matches!(value.shape, Shape::Quantity)));
     assert_eq!(ports.ty.explain_name(), "[]ServicePort");
-    let protocol = field("ServicePort", "protocol")
-        .values()
-        .expect("protocols");
+    let protocol = field("ServicePort", "protocol").values().expect("protocols");
     assert!(protocol.listed);
     assert_eq!(protocol.values, ["SCTP", "TCP", "UDP"]);
-    let port = schema()
-        .struct_("discovery.k8s.io/v1.EndpointPort")
-        .expect("the slice's port");
-    assert_eq!(
-        (port.short_name(), port.go_name().as_str()),
-        ("EndpointPort", "v1.EndpointPort")
-    );
+    let port = schema().struct_("discovery.k8s.io/v1.EndpointPort").expect("the slice's port");
+    assert_eq!((port.short_name(), port.go_name().as_str()), ("EndpointPort", "v1.EndpointPort"));
     let metrics = field("autoscaling/v2.HorizontalPodAutoscalerSpec", "metrics");
     assert_eq!(metrics.ty.go_type(), "[]v2.MetricSpec");
 }

@@ -80,26 +80,18 @@ impl Schema {
             return Some(found);
         }
         let (resource, rest) = name.split_once('.')?;
-        self.kinds
-            .iter()
-            .filter(|k| k.answers_to(resource))
-            .find(|k| {
-                k.group() == rest
-                    || rest.strip_prefix(k.version()).is_some_and(|group| {
-                        match group.strip_prefix('.') {
-                            Some(group) => group == k.group(),
-                            None => group.is_empty() && k.group().is_empty(),
-                        }
-                    })
-            })
+        self.kinds.iter().filter(|k| k.answers_to(resource)).find(|k| {
+            k.group() == rest
+                || rest.strip_prefix(k.version()).is_some_and(|group| match group.strip_prefix('.') {
+                    Some(group) => group == k.group(),
+                    None => group.is_empty() && k.group().is_empty(),
+                })
+        })
     }
 
     /// The struct of that name; see [`Struct::name`] for how names are written.
     pub fn struct_(&self, name: &str) -> Option<&Struct> {
-        let at = self
-            .structs_by_name
-            .binary_search_by(|&i| self.structs[usize::from(i)].name.cmp(name))
-            .ok()?;
+        let at = self.structs_by_name.binary_search_by(|&i| self.structs[usize::from(i)].name.cmp(name)).ok()?;
         Some(&self.structs[usize::from(self.structs_by_name[at])])
     }
 
@@ -115,20 +107,13 @@ impl Schema {
 
     /// The constants of a Go string type (`v1.ServiceType`), when it has some.
     pub fn values(&self, go_name: &str) -> Option<&Values> {
-        let at = self
-            .values
-            .binary_search_by(|v| v.go_name.cmp(go_name))
-            .ok()?;
+        let at = self.values.binary_search_by(|v| v.go_name.cmp(go_name)).ok()?;
         Some(&self.values[at])
     }
 
     /// Walks a path from a struct: field names, list indices (a number; it may be left out, as `kubectl explain` does)
     /// and map keys. `None` where the path names nothing, is empty, or goes on below a value without fields.
-    pub fn resolve<'p>(
-        &'static self,
-        root: StructId,
-        path: impl IntoIterator<Item = &'p str>,
-    ) -> Option<Resolved> {
+    pub fn resolve<'p>(&'static self, root: StructId, path: impl IntoIterator<Item = &'p str>) -> Option<Resolved> {
         let mut owner = self.at(root);
         let mut here: Option<(&'static Field, &'static FieldType)> = None;
         for segment in path {
@@ -158,10 +143,6 @@ impl Schema {
             let field = owner.field(segment)?;
             here = Some((field, &field.ty));
         }
-        here.map(|(field, ty)| Resolved {
-            owner: self.at(field.owner),
-            field,
-            ty,
-        })
+        here.map(|(field, ty)| Resolved { owner: self.at(field.owner), field, ty })
     }
 }

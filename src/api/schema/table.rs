@@ -11,24 +11,16 @@ const DEEPEST_TYPE: u8 = 8;
 pub(super) fn parse(text: &'static str) -> Result<Schema, String> {
     let mut names: Vec<(&'static str, u16)> = Vec::new();
     for name in text.lines().filter_map(|line| line.strip_prefix('>')) {
-        let id =
-            u16::try_from(names.len()).map_err(|_| "more structs than a u16 counts".to_owned())?;
+        let id = u16::try_from(names.len()).map_err(|_| "more structs than a u16 counts".to_owned())?;
         names.push((name, id));
     }
     names.sort_unstable();
     if let Some(pair) = names.windows(2).find(|pair| pair[0].0 == pair[1].0) {
         return Err(format!("the rows of {} are not together", pair[0].0));
     }
-    let mut reader = Reader {
-        names,
-        kinds: Vec::new(),
-        structs: Vec::new(),
-        values: Vec::new(),
-    };
+    let mut reader = Reader { names, kinds: Vec::new(), structs: Vec::new(), values: Vec::new() };
     for (index, line) in text.lines().enumerate() {
-        reader
-            .line(line)
-            .map_err(|problem| format!("schema line {}: {problem}: {line}", index + 1))?;
+        reader.line(line).map_err(|problem| format!("schema line {}: {problem}: {line}", index + 1))?;
     }
     reader.finish()
 }
@@ -49,17 +41,9 @@ impl Reader {
         } else if let Some(rest) = line.strip_prefix("@enum\t") {
             self.values.push(values(rest)?);
         } else if let Some(name) = line.strip_prefix('>') {
-            self.structs.push(Struct {
-                name,
-                fields: Vec::new(),
-                by_name: Vec::new(),
-            });
+            self.structs.push(Struct { name, fields: Vec::new(), by_name: Vec::new() });
         } else {
-            let owner = self
-                .structs
-                .len()
-                .checked_sub(1)
-                .ok_or("a field before the first struct")?;
+            let owner = self.structs.len().checked_sub(1).ok_or("a field before the first struct")?;
             let owner = StructId(u16::try_from(owner).map_err(|_| "too many structs")?);
             let field = self.field(line, owner)?;
             self.structs[owner.index()].fields.push(field);
@@ -74,39 +58,18 @@ impl Reader {
         self.values.sort_unstable_by_key(|v| v.go_name);
         let kinds_by_name = order(self.kinds.len(), |i| self.kinds[i].key(), "@kind")?;
         let structs_by_name = self.names.into_iter().map(|(_, id)| id).collect();
-        Ok(Schema {
-            kinds: self.kinds,
-            kinds_by_name,
-            structs: self.structs,
-            structs_by_name,
-            values: self.values,
-        })
+        Ok(Schema { kinds: self.kinds, kinds_by_name, structs: self.structs, structs_by_name, values: self.values })
     }
 
     fn kind(&self, rest: &'static str) -> Result<KindInfo, String> {
         let columns: Vec<&'static str> = rest.split('\t').collect();
-        let [
-            group_version,
-            kind,
-            root,
-            plural,
-            singular,
-            short,
-            scope,
-            support,
-            categories,
-        ] = columns[..]
-        else {
+        let [group_version, kind, root, plural, singular, short, scope, support, categories] = columns[..] else {
             return Err("a @kind row has 10 columns".to_owned());
         };
         Ok(KindInfo {
             group_version,
             kind,
-            root: if root == "-" {
-                None
-            } else {
-                Some(self.struct_id(root)?)
-            },
+            root: if root == "-" { None } else { Some(self.struct_id(root)?) },
             plural,
             singular,
             short_names: words(short),
@@ -127,10 +90,7 @@ impl Reader {
 
     fn field(&self, line: &'static str, owner: StructId) -> Result<Field, String> {
         let mut columns = line.split('\t');
-        let name = columns
-            .next()
-            .filter(|name| !name.is_empty())
-            .ok_or("no field name")?;
+        let name = columns.next().filter(|name| !name.is_empty()).ok_or("no field name")?;
         let ty = self.ty(columns.next().ok_or("no type")?, DEEPEST_TYPE)?;
         let flags = columns.next().unwrap_or("-");
         let mut optional = || columns.next().filter(|&column| column != "-");
@@ -175,16 +135,9 @@ impl Reader {
     fn ty(&self, text: &'static str, depth: u8) -> Result<FieldType, String> {
         let depth = depth.checked_sub(1).ok_or("the type nests too deep")?;
         if let Some(rest) = text.strip_prefix('*') {
-            return Ok(FieldType {
-                pointer: true,
-                ..self.ty(rest, depth)?
-            });
+            return Ok(FieldType { pointer: true, ..self.ty(rest, depth)? });
         }
-        let plain = |shape| FieldType {
-            shape,
-            go_name: None,
-            pointer: false,
-        };
+        let plain = |shape| FieldType { shape, go_name: None, pointer: false };
         if let Some(rest) = text.strip_prefix("[]") {
             return Ok(plain(Shape::List(Box::new(self.ty(rest, depth)?))));
         }
@@ -192,10 +145,7 @@ impl Reader {
             return Ok(plain(Shape::Map(Box::new(self.ty(rest, depth)?))));
         }
         if let Some((name, rest)) = text.split_once('=') {
-            return Ok(FieldType {
-                go_name: Some(name),
-                ..self.ty(rest, depth)?
-            });
+            return Ok(FieldType { go_name: Some(name), ..self.ty(rest, depth)? });
         }
         Ok(plain(match text {
             "bool" => Shape::Bool,
@@ -233,23 +183,12 @@ fn values(rest: &'static str) -> Result<Values, String> {
         "known" => false,
         _ => return Err("values are either listed or known".to_owned()),
     };
-    let values = list
-        .split(' ')
-        .map(|value| if value == "\"\"" { "" } else { value })
-        .collect();
-    Ok(Values {
-        go_name,
-        listed,
-        values,
-    })
+    let values = list.split(' ').map(|value| if value == "\"\"" { "" } else { value }).collect();
+    Ok(Values { go_name, listed, values })
 }
 
 fn words(column: &'static str) -> Vec<&'static str> {
-    if column == "-" {
-        Vec::new()
-    } else {
-        column.split(',').collect()
-    }
+    if column == "-" { Vec::new() } else { column.split(',').collect() }
 }
 
 /// The indices `0..count` in the order of their keys; an error when two keys are equal.
@@ -257,10 +196,7 @@ fn order<K: Ord>(count: usize, key: impl Fn(usize) -> K, what: &str) -> Result<V
     let last = u16::try_from(count).map_err(|_| format!("{what} has too many rows"))?;
     let mut indices: Vec<u16> = (0..last).collect();
     indices.sort_unstable_by_key(|&i| key(usize::from(i)));
-    if indices
-        .windows(2)
-        .any(|pair| key(usize::from(pair[0])) == key(usize::from(pair[1])))
-    {
+    if indices.windows(2).any(|pair| key(usize::from(pair[0])) == key(usize::from(pair[1]))) {
         return Err(format!("{what} has a row twice"));
     }
     Ok(indices)

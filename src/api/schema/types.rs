@@ -50,16 +50,12 @@ pub struct KindInfo {
 impl KindInfo {
     /// `apps`; empty for the core group.
     pub fn group(&self) -> &'static str {
-        self.group_version
-            .split_once('/')
-            .map_or("", |(group, _)| group)
+        self.group_version.split_once('/').map_or("", |(group, _)| group)
     }
 
     /// `v1`.
     pub fn version(&self) -> &'static str {
-        self.group_version
-            .split_once('/')
-            .map_or(self.group_version, |(_, version)| version)
+        self.group_version.split_once('/').map_or(self.group_version, |(_, version)| version)
     }
 
     /// `deployments.apps`; `services` in the core group.
@@ -78,10 +74,7 @@ impl KindInfo {
         self.plural.eq_ignore_ascii_case(word)
             || self.singular.eq_ignore_ascii_case(word)
             || self.kind.eq_ignore_ascii_case(word)
-            || self
-                .short_names
-                .iter()
-                .any(|short| short.eq_ignore_ascii_case(word))
+            || self.short_names.iter().any(|short| short.eq_ignore_ascii_case(word))
     }
 }
 
@@ -120,10 +113,7 @@ impl Struct {
 
     /// The field of that JSON name, its case as written.
     pub fn field(&self, json_name: &str) -> Option<&Field> {
-        let at = self
-            .by_name
-            .binary_search_by(|&i| self.fields[usize::from(i)].name.cmp(json_name))
-            .ok()?;
+        let at = self.by_name.binary_search_by(|&i| self.fields[usize::from(i)].name.cmp(json_name)).ok()?;
         Some(&self.fields[usize::from(self.by_name[at])])
     }
 
@@ -293,17 +283,11 @@ impl FieldType {
             Shape::Bool => "boolean".to_owned(),
             Shape::Int32 | Shape::Int64 => "integer".to_owned(),
             Shape::Float64 => "number".to_owned(),
-            Shape::String | Shape::Time | Shape::MicroTime | Shape::Duration | Shape::Bytes => {
-                "string".to_owned()
-            }
+            Shape::String | Shape::Time | Shape::MicroTime | Shape::Duration | Shape::Bytes => "string".to_owned(),
             Shape::IntOrString => "IntOrString".to_owned(),
             Shape::Quantity => "Quantity".to_owned(),
             Shape::FieldsV1 => "FieldsV1".to_owned(),
-            Shape::Any => self
-                .go_name
-                .and_then(|name| name.rsplit('.').next())
-                .unwrap_or("Object")
-                .to_owned(),
+            Shape::Any => self.go_name.and_then(|name| name.rsplit('.').next()).unwrap_or("Object").to_owned(),
             Shape::List(inner) => format!("[]{}", inner.explain_name()),
             Shape::Map(inner) => format!("map[string]{}", inner.explain_name()),
             Shape::Struct(id) => schema().at(*id).short_name().to_owned(),
