@@ -76,6 +76,39 @@ pub fn write_float(out: &mut String, f: f64) {
     };
 }
 
+/// A string as Go's `%q` quotes it: printable characters as they are, `<` and `&` too.
+pub fn quote(s: &str) -> String {
+    let mut out = String::with_capacity(s.len() + 2);
+    out.push('"');
+    for c in s.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\u{7}' => out.push_str("\\a"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\u{b}' => out.push_str("\\v"),
+            ' '..='~' => out.push(c),
+            '\0'..='\u{7f}' => {
+                let _ = write!(out, "\\x{:02x}", c as u32);
+            }
+            // What Rust prints bare is what Go calls printable (spaces other than U+0020 and format characters are not).
+            c if c.is_alphanumeric() || c.escape_debug().len() == 1 => out.push(c),
+            c if (c as u32) < 0x10000 => {
+                let _ = write!(out, "\\u{:04x}", c as u32);
+            }
+            c => {
+                let _ = write!(out, "\\U{:08x}", c as u32);
+            }
+        }
+    }
+    out.push('"');
+    out
+}
+
 /// A JSON string with Go's escapes.
 pub fn write_string(out: &mut String, s: &str) {
     out.push('"');

@@ -2,6 +2,11 @@
 //!
 //! One file a subject. Each works on the defaulted value and a borrowed [`Path`], and reports into [`Errors`].
 
+pub mod ip;
+pub mod label_selector;
+pub mod names;
+
+use crate::api::json;
 use crate::api::path::Path;
 use crate::api::value::Value;
 use crate::apiserver::status::{Cause, CauseReason};
@@ -23,6 +28,13 @@ impl Errors {
         self.push(CauseReason::Invalid, path, with_detail(&format!("Invalid value: {}", shown(value)), detail));
     }
 
+    /// One error for every reason against the value.
+    pub fn invalid_each(&mut self, path: &Path, value: &Value, reasons: Vec<String>) {
+        for reason in reasons {
+            self.invalid(path, value, &reason);
+        }
+    }
+
     pub fn duplicate(&mut self, path: &Path, value: &Value) {
         self.push(CauseReason::Duplicate, path, format!("Duplicate value: {}", shown(value)));
     }
@@ -40,7 +52,7 @@ impl Errors {
         let detail = match supported {
             [] => String::new(),
             _ => {
-                let quoted: Vec<String> = supported.iter().map(|s| format!("\"{s}\"")).collect();
+                let quoted: Vec<String> = supported.iter().map(|s| json::quote(s)).collect();
                 format!(": supported values: {}", quoted.join(", "))
             }
         };
@@ -60,7 +72,10 @@ fn with_detail(head: &str, detail: &str) -> String {
     if detail.is_empty() { head.to_string() } else { format!("{head}: {detail}") }
 }
 
-/// A bad value as `field.Error` prints it: strings quoted, numbers bare, anything else as JSON.
+/// A bad value as `field.Error` prints it: strings quoted as Go quotes them, numbers bare, anything else as JSON.
 pub fn shown(value: &Value) -> String {
-    crate::api::json::to_string(value)
+    match value {
+        Value::String(text) => json::quote(text),
+        other => json::to_string(other),
+    }
 }
