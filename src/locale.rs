@@ -33,7 +33,8 @@ impl Lang {
 }
 
 /// The message tables: area name and text. A new area is one file and one line here.
-const TABLES: &[(&str, &str)] = &[("core", include_str!("../assets/locale/core.tsv"))];
+const TABLES: &[(&str, &str)] =
+    &[("core", include_str!("../assets/locale/core.tsv")), ("api", include_str!("../assets/locale/api.tsv"))];
 
 type Table = HashMap<&'static str, (&'static str, &'static str)>;
 

@@ -12,3 +12,4 @@ pub mod schema;
 pub mod time;
 pub mod value;
 pub mod view;
+pub mod yaml;

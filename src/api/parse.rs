@@ -2,8 +2,85 @@
 
 use crate::api::path::{FieldPath, Segment};
 use crate::api::value::Value;
-use crate::text::Span;
+use crate::api::yaml;
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::locale::Message;
+use crate::text::{LineIndex, Span};
 use smol_str::SmolStr;
+
+/// The longest text that is read. A cluster refuses a single object at 3 MiB.
+pub const MAX_TEXT: usize = 4 << 20;
+
+/// Reads a file. Every document is read for itself: one that cannot be read gives a diagnostic, and the others still count.
+/// A document without content is left out.
+pub fn parse(file: &str, text: &str) -> (Vec<Manifest>, Vec<Diagnostic>) {
+    let (mut manifests, mut diagnostics) = (Vec::new(), Vec::new());
+    if text.len() > MAX_TEXT {
+        let size = format!("{:.1}", text.len() as f64 / f64::from(1 << 20));
+        let message = Message::new("yaml-too-long").with("size", size).with("limit", MAX_TEXT >> 20);
+        let first = text.find('\n').unwrap_or(text.len()).min(80);
+        let mark = Span::new(0, (0..=first).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0));
+        diagnostics.push(Diagnostic::new(Severity::Error, file, mark, "").explain(message));
+        return (manifests, diagnostics);
+    }
+    let lines = std::cell::OnceCell::new();
+    for (index, part) in yaml::split(text).into_iter().enumerate() {
+        match yaml::read(text, part.span) {
+            Ok(reading) => {
+                for duplicate in &reading.duplicates {
+                    let lines = lines.get_or_init(|| LineIndex::new(text));
+                    let line = lines.line_of(duplicate.first.start as usize) + 1;
+                    let message = Message::new("yaml-duplicate-key").with("key", &duplicate.key).with("line", line);
+                    let warning = Diagnostic::new(Severity::Warning, file, duplicate.second, "").explain(message);
+                    diagnostics.push(warning);
+                }
+                if !reading.value.is_null() {
+                    let (node, value) = (reading.node, reading.value);
+                    manifests.push(Manifest { file: file.into(), index, span: part.span, node, value });
+                }
+            }
+            Err(error) => {
+                let verbatim = format!("error: error parsing {file}: error converting YAML to JSON: {}", error.message);
+                let mut diagnostic = Diagnostic::new(Severity::Error, file, error.span, verbatim);
+                diagnostic.explanation = explain(&error.message, error.span.of(text));
+                diagnostics.push(diagnostic);
+            }
+        }
+    }
+    (manifests, diagnostics)
+}
+
+/// What a reader's words mean to who wrote the text.
+fn explain(message: &str, marked: &str) -> Option<Message> {
+    let id = if message.contains("tab character")
+        || (message.contains("cannot start any token") && marked.starts_with('\t'))
+    {
+        "yaml-tab"
+    } else if message.contains("cannot start any token") {
+        "yaml-reserved"
+    } else if message.contains("could not find expected ':'") {
+        "yaml-colon"
+    } else if message.contains("mapping values are not allowed") {
+        "yaml-mapping"
+    } else if message.contains("did not find expected key") || message.contains("did not find expected '-' indicator") {
+        "yaml-indent"
+    } else if message.contains("did not find expected ','") || message.contains("expected node content") {
+        "yaml-bracket"
+    } else if message.contains("unexpected end of stream") {
+        "yaml-quote"
+    } else if message.contains("unknown anchor") {
+        "yaml-anchor"
+    } else if message.contains("excessive aliasing") || message.contains("contains itself") {
+        "yaml-alias"
+    } else if message.contains("max depth") {
+        "yaml-depth"
+    } else if message.contains("invalid map key") {
+        "yaml-key"
+    } else {
+        return None;
+    };
+    Some(Message::new(id))
+}
 
 /// One document of a file.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,5 +164,76 @@ impl Node {
             at = node;
         }
         found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value;
+
+    fn value_of(text: &str) -> Value {
+        parse("f.yaml", text).0.remove(0).value
+    }
+
+    fn error_of(text: &str) -> String {
+        let (_, diagnostics) = parse("f.yaml", text);
+        let diagnostic = diagnostics.into_iter().find(Diagnostic::is_error).expect("an error");
+        let head = "error: error parsing f.yaml: error converting YAML to JSON: yaml: ";
+        diagnostic.verbatim.strip_prefix(head).unwrap_or(&diagnostic.verbatim).to_string()
+    }
+
+    #[test]
+    fn a_broken_document_leaves_the_others() {
+        let text = "\u{feff}kind: A\r\n---\r\n\tb: 1\r\n---\r\n# nothing\r\n---\r\n이름: 길\r\n";
+        let (manifests, diagnostics) = parse("f.yaml", text);
+        assert_eq!(manifests.iter().map(|m| m.index).collect::<Vec<_>>(), [0, 3]);
+        assert_eq!(diagnostics.len(), 1);
+        assert_eq!(diagnostics[0].span.of(text), "\tb: 1");
+        assert_eq!(manifests[1].node.find(&"이름".into()).value.of(text), "길");
+    }
+
+    #[test]
+    fn errors_have_the_words_of_goyaml() {
+        for (text, words) in [
+            ("a:\n\tb: 1\n", "line 2: found character that cannot start any token"),
+            ("\ta: 1\n", "found character that cannot start any token"),
+            ("a: 1\nb\nc: 1\n", "line 3: could not find expected ':'"),
+            ("a: 1\n b: 2\n", "line 2: mapping values are not allowed in this context"),
+            ("a:\n  b: 1\n c: 1\n", "line 2: did not find expected key"),
+            ("a: {\n- b\n", "line 1: did not find expected node content"),
+            ("a: *x\n", "unknown anchor 'x' referenced"),
+            ("a: &x\n  b: *x\n", "anchor 'x' value contains itself"),
+            ("a: {{ .Values.x }}\n", "invalid map key: map[interface {}]interface {}{\".Values.x\":interface {}(nil)}"),
+        ] {
+            assert_eq!(error_of(text), words, "{text}");
+        }
+    }
+
+    #[test]
+    fn merge_keys_aliases_and_duplicates() {
+        let text = "base: &b {x: 1, y: 2}\nz:\n  <<: *b\n  x: 3\n80: k\non: v\na: 1\na: 2\n";
+        let (manifests, diagnostics) = parse("f.yaml", text);
+        assert_eq!(
+            manifests[0].value,
+            value!({ "base": { "x": 1, "true": 2 }, "z": { "x": 3, "true": 2 }, "80": "k", "true": "v", "a": 2 })
+        );
+        assert_eq!(diagnostics.len(), 1);
+        assert_eq!(diagnostics[0].span.start as usize, text.rfind("a: 2").unwrap());
+        assert_eq!(value_of("a: |\n  x\r\n  y\r\nb: '1'\nc: !!str 1\n"), value!({ "a": "x\ny\n", "b": "1", "c": "1" }));
+    }
+
+    #[test]
+    fn bombs_and_depths_cost_little() {
+        let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+        for i in 1..10 {
+            let inner = vec![format!("*a{}", i - 1); 10].join(", ");
+            bomb.push_str(&format!("a{i}: &a{i} [{inner}]\n"));
+        }
+        assert_eq!(error_of(&bomb), "document contains excessive aliasing");
+        assert_eq!(error_of(&"[".repeat(20_000)), "exceeded max depth of 500");
+        assert_eq!(error_of(&"- ".repeat(20_000)), "exceeded max depth of 500");
+        let long = "a: b\n".repeat(1 << 20);
+        assert!(parse("f.yaml", &long).1[0].explanation.is_some());
     }
 }

@@ -97,11 +97,13 @@ impl Map {
 impl FromIterator<(SmolStr, Value)> for Map {
     /// The last entry of a key wins, as in JSON.
     fn from_iter<I: IntoIterator<Item = (SmolStr, Value)>>(iter: I) -> Map {
-        let mut map = Map::new();
-        for (key, value) in iter {
-            map.insert(key, value);
-        }
-        map
+        let mut entries: Vec<(SmolStr, Value)> = iter.into_iter().collect();
+        // Stable, so that equal keys keep their order; sorting once is what keeps a map of many keys cheap.
+        entries.sort_by(|a, b| a.0.cmp(&b.0));
+        entries.reverse();
+        entries.dedup_by(|later, kept| later.0 == kept.0);
+        entries.reverse();
+        Map { entries }
     }
 }
 
