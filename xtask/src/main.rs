@@ -1,1 +1,70 @@
-fn main() {}
+//! Giljabi's commands: `cargo xtask run` starts the app on this machine, `cargo xtask test` runs every test. Both set up
+//! first whatever is missing. This program has no dependencies, so that it starts at once even in a fresh clone.
+
+mod count;
+mod process;
+mod setup;
+mod suite;
+
+use std::net::TcpListener;
+use std::process::ExitCode;
+
+use process::Outcome;
+
+const HELP: &str = "\
+cargo xtask run [trunk's options]   set up, then serve the app on 127.0.0.1 and rebuild it at every change
+cargo xtask test [part …]           set up, then run every test; parts: lint native wasm e2e
+cargo xtask build [trunk's options] set up, then build the site into dist/ (works under any path)
+cargo xtask setup                   install what the other commands need, browser for the tests included
+";
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    let command = args.next().unwrap_or_default();
+    let rest: Vec<String> = args.collect();
+    let outcome = match command.as_str() {
+        "run" => run(&rest),
+        "test" => suite::run(&rest),
+        "build" => build(&rest),
+        "setup" => setup::for_app().and_then(|()| setup::for_browser_tests()),
+        "" | "help" | "-h" | "--help" => {
+            print!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        other => Err(format!("no such command: {other}\n\n{HELP}")),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("\n{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Serves the app until the person stops it.
+fn run(options: &[String]) -> Outcome {
+    setup::for_app()?;
+    let mut trunk = process::command("trunk", &["serve"]);
+    if !options.iter().any(|option| option.starts_with("--port") || option == "-p") {
+        let port = free_port()?;
+        process::say(&format!("building; then open http://127.0.0.1:{port}/ (Ctrl+C stops)"));
+        trunk.args(["--port", &port.to_string()]);
+    }
+    process::run(trunk.args(options))
+}
+
+/// Builds what a web server needs, into dist/.
+fn build(options: &[String]) -> Outcome {
+    setup::for_app()?;
+    process::run(process::command("trunk", &["build", "--release"]).args(options))?;
+    process::say("the site is in dist/: any static web server can serve it, under any path");
+    Ok(())
+}
+
+/// The first free port from 8080 on, so that something else on 8080 is no reason to fail.
+fn free_port() -> Result<u16, String> {
+    (8080..8100)
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .ok_or_else(|| "the ports 8080 to 8099 of 127.0.0.1 are all taken; choose one with --port".to_string())
+}

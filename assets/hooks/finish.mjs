@@ -1,0 +1,36 @@
+// Runs after trunk has built the page (post_build hook). It puts the editor's bundle beside the app under a name that changes
+// with its bytes, tells the page that name, and in a release gives boot.js such a name too and writes the
+// Content-Security-Policy into the page. In development trunk injects an inline script for live reload, so there is no policy.
+import { createHash } from "node:crypto";
+import { copyFile, readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { CSP } from "./csp.mjs";
+import { EDITOR_BUNDLE } from "../editor/bundle-path.mjs";
+
+const staging = process.env.TRUNK_STAGING_DIR;
+if (!staging) throw new Error("this is trunk's post_build hook: TRUNK_STAGING_DIR is not set");
+const release = process.env.TRUNK_PROFILE === "release";
+
+const hashOf = (bytes) => createHash("sha256").update(bytes).digest("hex").slice(0, 16);
+
+/** Replaces `from`, which must stand in the text exactly once. */
+function replaceOnce(text, from, to) {
+  if (text.split(from).length !== 2) throw new Error(`index.html should hold ${from} once`);
+  return text.replace(from, () => to);
+}
+
+const page = join(staging, "index.html");
+let html = await readFile(page, "utf8");
+
+const editor = `editor-${hashOf(await readFile(EDITOR_BUNDLE))}.js`;
+await copyFile(EDITOR_BUNDLE, join(staging, editor));
+let head = `<meta name="giljabi-editor" content="./${editor}">`;
+
+if (release) {
+  const boot = `boot-${hashOf(await readFile(join(staging, "boot.js")))}.js`;
+  await rename(join(staging, "boot.js"), join(staging, boot));
+  html = replaceOnce(html, 'src="boot.js"', `src="${boot}"`);
+  head = `<meta http-equiv="Content-Security-Policy" content="${CSP}">${head}`;
+}
+html = replaceOnce(html, '<meta charset="utf-8">', `<meta charset="utf-8">${head}`);
+await writeFile(page, html);

@@ -1,0 +1,15 @@
+// The editor's bundle is a file beside the page, under a name that changes with its bytes; the page's head tells which.
+let loading;
+
+/** Loads the bundle once. After a failure (the network, say) the next call tries again. */
+export function loadEditor() {
+  loading ??= (async () => {
+    const path = document.querySelector('meta[name="giljabi-editor"]')?.content;
+    if (!path) throw new Error("the page does not name its editor bundle");
+    return import(new URL(path, document.baseURI).href);
+  })().catch((error) => {
+    loading = undefined;
+    throw error;
+  });
+  return loading;
+}

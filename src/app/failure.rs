@@ -1,0 +1,19 @@
+//! What happens when the program panics: the message goes to the console and, as the event `giljabi:panic`, to
+//! `assets/boot.js`, which shows it to the person. After a panic the WASM is not called again, so the words come from there.
+
+use leptos::prelude::window;
+use wasm_bindgen::JsValue;
+
+/// Makes every panic visible to the person at the screen.
+pub fn install() {
+    std::panic::set_hook(Box::new(|info| {
+        let message = JsValue::from_str(&info.to_string());
+        web_sys::console::error_1(&message);
+        let event = web_sys::CustomEventInit::new();
+        event.set_detail(&message);
+        if let Ok(event) = web_sys::CustomEvent::new_with_event_init_dict("giljabi:panic", &event) {
+            // Nobody is left to be told if even this fails; the console has the message.
+            let _ = window().dispatch_event(&event);
+        }
+    }));
+}

@@ -1,0 +1,52 @@
+// A real headless Chromium with the built site open, and an ear for everything that it complains about.
+import { existsSync } from "node:fs";
+import { chromium } from "playwright-core";
+import { serve } from "./server.mjs";
+
+const CHROMES = [process.env.CHROME, "/usr/bin/chromium", "/usr/bin/google-chrome", "/usr/bin/chromium-browser"];
+
+/** Starts the browser that `cargo xtask setup` found or installed. */
+export function launch() {
+  const executablePath = CHROMES.find((path) => path && existsSync(path));
+  if (!executablePath) throw new Error("no Chromium found: run `cargo xtask setup`, or name one in CHROME");
+  // Chromium's own sandbox does not start as root, as tests in a container often run.
+  return chromium.launch({ executablePath, args: ["--no-sandbox"] });
+}
+
+/**
+ * Opens the site in a fresh profile, for the length of test `t`. `options` are Playwright's for the context (locale,
+ * colorScheme, viewport…), `failing` the server's. Returns the page, the site's address, and the list of complaints: errors
+ * and warnings of the console, uncaught errors, violations of the Content-Security-Policy, requests to elsewhere.
+ */
+export async function open(t, browser, { failing, ...options } = {}) {
+  const server = await serve({ failing });
+  const context = await browser.newContext({ locale: "ko-KR", viewport: { width: 1440, height: 900 }, ...options });
+  t.after(async () => {
+    await context.close();
+    await server.close();
+  });
+  const page = await context.newPage();
+  const complaints = [];
+  page.on("console", (message) => {
+    if (["error", "warning"].includes(message.type())) complaints.push(`${message.type()}: ${message.text()}`);
+  });
+  page.on("pageerror", (error) => complaints.push(`uncaught: ${error.message}`));
+  page.on("request", (request) => {
+    const { protocol, origin } = new URL(request.url());
+    const local = ["data:", "blob:"].includes(protocol) || server.url.startsWith(`${origin}/`);
+    if (!local) complaints.push(`request to elsewhere: ${request.url()}`);
+  });
+  await page.addInitScript(() => {
+    document.addEventListener("securitypolicyviolation", (event) => {
+      console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`);
+    });
+  });
+  await page.goto(server.url);
+  return { page, url: server.url, complaints };
+}
+
+/** Waits until the app and its editor are there. */
+export async function ready(page) {
+  await page.locator("#starting").waitFor({ state: "detached" });
+  await page.locator(".cm-content").first().waitFor();
+}

@@ -1,0 +1,49 @@
+// How much a person has to download, compressed as a good host compresses (brotli).
+import assert from "node:assert/strict";
+import { readFile, readdir } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { after, before, test } from "node:test";
+import { brotliCompressSync } from "node:zlib";
+import { launch, open, ready } from "./browser.mjs";
+import { SITE } from "./server.mjs";
+
+const KB = 1000;
+const WHOLE_SITE = 600 * KB;
+const FIRST_LOAD = 250 * KB;
+
+let browser;
+before(async () => {
+  browser = await launch();
+});
+after(() => browser?.close());
+
+const entries = await readdir(SITE, { recursive: true, withFileTypes: true });
+const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath ?? entry.path, entry.name));
+const sizes = await Promise.all(
+  files.map(async (file) => ({ name: basename(file), size: brotliCompressSync(await readFile(file)).length })),
+);
+const sum = (list) => list.reduce((total, { size }) => total + size, 0);
+const told = (list) =>
+  `${(sum(list) / KB).toFixed(1)} KB: ${list.map(({ name, size }) => `${name} ${(size / KB).toFixed(1)}`).join(", ")}`;
+
+test("the whole site is small", (t) => {
+  t.diagnostic(told(sizes));
+  assert.ok(sum(sizes) <= WHOLE_SITE, told(sizes));
+});
+
+test("what comes before the first picture is smaller, and the editor is no part of it", async (t) => {
+  const { page } = await open(t, browser);
+  await ready(page);
+  const [painted, resources] = await page.evaluate(() => [
+    performance.getEntriesByName("first-contentful-paint")[0].startTime,
+    performance.getEntriesByType("resource").map(({ name, startTime }) => ({ name: name.split("/").pop(), startTime })),
+  ]);
+  const editor = resources.find(({ name }) => name.startsWith("editor-"));
+  assert.ok(editor, "the editor comes");
+  const before = new Set(["index.html", ...resources.filter((each) => each.startTime <= painted).map(({ name }) => name)]);
+  assert.ok(!before.has(editor.name), `the editor was asked for at ${editor.startTime} ms, the first picture was at ${painted} ms`);
+  const needed = sizes.filter(({ name }) => name === "index.html" || (name !== editor.name && resources.some((each) => each.name === name)));
+  assert.ok(needed.some(({ name }) => name.endsWith(".wasm")));
+  t.diagnostic(told(needed));
+  assert.ok(sum(needed) <= FIRST_LOAD, told(needed));
+});

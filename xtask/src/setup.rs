@@ -1,0 +1,195 @@
+//! Installing what is missing. Every step first looks whether its work is done already, so that a second run costs moments.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::process::{Outcome, command, find, output, root, run, say, tools_bin};
+
+const TRUNK: &str = "0.21.14";
+const OLDEST_NODE: u32 = 20;
+const TARGET: &str = "wasm32-unknown-unknown";
+
+/// What running and building the app needs.
+pub fn for_app() -> Outcome {
+    wasm_target()?;
+    node_packages()?;
+    wasm_bindgen()?;
+    trunk()
+}
+
+/// What `cargo fmt` and `cargo clippy` need.
+pub fn for_lint() -> Outcome {
+    for (component, subcommand) in [("rustfmt", "fmt"), ("clippy", "clippy")] {
+        if output("cargo", &[subcommand, "--version"]).is_none() {
+            say(&format!("installing {component}"));
+            run(&mut command("rustup", &["component", "add", component]))
+                .map_err(|why| format!("{why}\n`cargo {subcommand}` is missing and could not be installed"))?;
+        }
+    }
+    Ok(())
+}
+
+/// A browser and its driver. The tests that need them fail, and say so, if they cannot be had.
+pub fn for_browser_tests() -> Outcome {
+    if browser().is_some() && driver().is_some() {
+        return Ok(());
+    }
+    say("installing Chromium and its driver for the browser tests");
+    let attempt = install_browser();
+    match (browser(), driver()) {
+        (Some(_), Some(_)) => Ok(()),
+        (browser, driver) => {
+            let name = |found: Option<PathBuf>, what| if found.is_none() { what } else { "" };
+            let missing = [name(browser, "Chromium (or Chrome)"), name(driver, "chromedriver")];
+            let missing: Vec<_> = missing.into_iter().filter(|what| !what.is_empty()).collect();
+            Err(format!(
+                "The browser tests need {}, and setup could not install it: {}.\nInstall it by hand, or name the programs \
+                 in CHROME and CHROMEDRIVER, and run the command again.",
+                missing.join(" and "),
+                attempt.err().unwrap_or_else(|| "the package manager installed something else".to_string()),
+            ))
+        }
+    }
+}
+
+/// The browser that the tests drive.
+pub fn browser() -> Option<PathBuf> {
+    const NAMES: [&str; 5] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"];
+    const MAC: [&str; 2] = [
+        "/Applications/Chromium.app/Contents/MacOS/Chromium",
+        "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    ];
+    named("CHROME")
+        .or_else(|| NAMES.iter().find_map(|name| find(name)))
+        .or_else(|| MAC.iter().map(PathBuf::from).find(|path| path.is_file()))
+}
+
+/// The browser's WebDriver, which wasm-bindgen's test runner talks to.
+pub fn driver() -> Option<PathBuf> {
+    const PLACES: [&str; 2] = ["/usr/lib/chromium/chromedriver", "/usr/lib/chromium-browser/chromedriver"];
+    named("CHROMEDRIVER")
+        .or_else(|| find("chromedriver"))
+        .or_else(|| PLACES.iter().map(PathBuf::from).find(|path| path.is_file()))
+}
+
+fn named(variable: &str) -> Option<PathBuf> {
+    std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_file())
+}
+
+fn wasm_target() -> Outcome {
+    let sysroot = output("rustc", &["--print", "sysroot"])
+        .ok_or("rustc cannot be started: Rust is needed (https://rustup.rs)")?;
+    if Path::new(&sysroot).join("lib/rustlib").join(TARGET).join("lib").is_dir() {
+        return Ok(());
+    }
+    say(&format!("installing Rust's target {TARGET}"));
+    run(&mut command("rustup", &["target", "add", TARGET])).map_err(|why| {
+        format!(
+            "{why}\nRust's target {TARGET} is missing and rustup could not add it; install it as you installed Rust"
+        )
+    })
+}
+
+fn node_packages() -> Outcome {
+    let version = output("node", &["--version"])
+        .ok_or(format!("node cannot be started: Node.js {OLDEST_NODE} or later is needed (https://nodejs.org)"))?;
+    let major = version.trim_start_matches('v').split('.').next().and_then(|major| major.parse().ok());
+    if major.is_none_or(|major: u32| major < OLDEST_NODE) {
+        return Err(format!("this is Node.js {version}; {OLDEST_NODE} or later is needed"));
+    }
+    let lock = read(&root().join("package-lock.json"))?;
+    let stamp = root().join("node_modules/.giljabi-installed");
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == lock) {
+        return Ok(());
+    }
+    say("installing the JavaScript packages (npm ci, about 160 MB on disk)");
+    // None of them needs its install script, so none is run.
+    run(&mut command("npm", &["ci", "--ignore-scripts", "--no-audit", "--no-fund"]))?;
+    write(&stamp, &lock)
+}
+
+/// wasm-bindgen's command line must be of the library's version. It is built from the workspace's own lock file, which knows it.
+fn wasm_bindgen() -> Outcome {
+    const PROGRAMS: [(&str, &str); 2] = [("wbg", "wasm-bindgen"), ("wbg-test-runner", "wasm-bindgen-test-runner")];
+    let stamp = tools_bin().join(".wasm-bindgen");
+    let wanted = locked_version("wasm-bindgen-cli").ok_or("Cargo.lock does not name wasm-bindgen-cli")?;
+    if fs::read_to_string(&stamp).is_ok_and(|built| built == wanted) {
+        return Ok(());
+    }
+    say("building wasm-bindgen's command line (the first time about a minute)");
+    let build = ["build", "--locked", "--package", "giljabi-tools", "--target-dir", "target"];
+    run(&mut command("cargo", &build))?;
+    make_folder(&tools_bin())?;
+    for (built, name) in PROGRAMS {
+        let exe = std::env::consts::EXE_SUFFIX;
+        let from = root().join(format!("target/debug/{built}{exe}"));
+        let to = tools_bin().join(format!("{name}{exe}"));
+        fs::copy(&from, &to).map_err(|error| format!("{} cannot be copied: {error}", from.display()))?;
+    }
+    write(&stamp, &wanted)
+}
+
+fn trunk() -> Outcome {
+    if output("trunk", &["--version"]).is_some_and(|version| version.ends_with(&format!(" {TRUNK}"))) {
+        return Ok(());
+    }
+    say(&format!("building trunk {TRUNK} (once; about three minutes)"));
+    let (tools, build) = ("target/tools", "target/tools/trunk-build");
+    let mut install = command("cargo", &["install", "trunk", "--version", TRUNK, "--locked", "--debug"]);
+    // Without its default features trunk cannot download tools or update itself; it finds them on PATH.
+    run(install.args(["--no-default-features", "--root", tools, "--target-dir", build]))?;
+    // A gigabyte that nobody needs again; that it stays would be no reason to fail.
+    let _ = fs::remove_dir_all(root().join(build));
+    Ok(())
+}
+
+/// The version of a package in Cargo.lock.
+fn locked_version(package: &str) -> Option<String> {
+    let lock = fs::read_to_string(root().join("Cargo.lock")).ok()?;
+    let mut lines = lock.lines().skip_while(|line| *line != format!("name = \"{package}\""));
+    lines.nth(1).and_then(|line| line.strip_prefix("version = ")).map(|version| version.trim_matches('"').to_string())
+}
+
+/// Package managers, what they need before, and what they call a browser and its driver.
+const MANAGERS: [(&str, &[&str], &[&str]); 6] = [
+    ("apt-get", &["update"], &["install", "-y", "--no-install-recommends", "chromium", "chromium-driver"]),
+    ("dnf", &[], &["install", "-y", "chromium", "chromedriver"]),
+    ("pacman", &[], &["-S", "--noconfirm", "--needed", "chromium"]),
+    ("apk", &[], &["add", "chromium", "chromium-chromedriver"]),
+    ("zypper", &[], &["--non-interactive", "install", "chromium", "chromedriver"]),
+    ("brew", &[], &["install", "--cask", "chromium", "chromedriver"]),
+];
+
+fn install_browser() -> Outcome {
+    let (manager, before, install) = MANAGERS
+        .into_iter()
+        .find(|(manager, ..)| find(manager).is_some())
+        .ok_or("this machine has no package manager that setup knows")?;
+    // Homebrew refuses to work as root; the others work only as root.
+    let rooted = output("id", &["-u"]).is_some_and(|id| id == "0");
+    let as_root: &[&str] = if manager == "brew" || rooted {
+        &[]
+    } else if output("sudo", &["-n", "true"]).is_some() {
+        &["sudo", "-n"]
+    } else {
+        let what = install.join(" ");
+        return Err(format!("installing packages needs root, and sudo asks for a password (sudo {manager} {what})"));
+    };
+    for step in [before, install].into_iter().filter(|step| !step.is_empty()) {
+        let words: Vec<&str> = as_root.iter().copied().chain([manager]).chain(step.iter().copied()).collect();
+        run(command(words[0], &words[1..]).env("DEBIAN_FRONTEND", "noninteractive"))?;
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    fs::read_to_string(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))
+}
+
+fn write(path: &Path, text: &str) -> Outcome {
+    fs::write(path, text).map_err(|error| format!("{} cannot be written: {error}", path.display()))
+}
+
+fn make_folder(path: &Path) -> Outcome {
+    fs::create_dir_all(path).map_err(|error| format!("{} cannot be made: {error}", path.display()))
+}

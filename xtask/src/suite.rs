@@ -1,0 +1,164 @@
+//! `cargo xtask test`: every test of the project, stage after stage, and one line at the end that adds them up.
+
+use std::fs;
+use std::process::Command;
+use std::time::Instant;
+
+use crate::count::Count;
+use crate::process::{Outcome, command, root, run as run_command, run_reading, say};
+use crate::setup;
+
+/// The parts that a developer can ask for alone.
+const PARTS: [(&str, fn(&mut Suite)); 4] = [("lint", lint), ("native", native), ("wasm", wasm), ("e2e", e2e)];
+
+/// How cargo is told to build the browser app.
+const APP: [&str; 6] = ["--target", "wasm32-unknown-unknown", "--features", "app", "--bin", "giljabi-app"];
+
+/// Where the site lies that the end-to-end tests open: what a release ships, beside dist/, which `cargo xtask run` rewrites.
+const SITE: &str = "target/site";
+
+/// Runs the parts asked for, or all of them; fails if any test failed.
+pub fn run(asked: &[String]) -> Outcome {
+    if let Some(unknown) = asked.iter().find(|part| !PARTS.iter().any(|(name, _)| name == part)) {
+        return Err(format!("no such part of the tests: {unknown} (there are lint, native, wasm and e2e)"));
+    }
+    let mut suite = Suite::default();
+    for (name, part) in PARTS {
+        if asked.is_empty() || asked.iter().any(|part| part == name) {
+            part(&mut suite);
+        }
+    }
+    match suite.summary() {
+        Count { failed: 0, .. } => Ok(()),
+        _ => Err("not everything passed".to_string()),
+    }
+}
+
+fn lint(suite: &mut Suite) {
+    suite.check("set up for rustfmt and clippy", setup::for_lint);
+    suite.check("set up for the app", setup::for_app);
+    suite.check("format", || run_command(&mut command("cargo", &["fmt", "--all", "--check"])));
+    suite.check("clippy: core and commands", || {
+        let packages = ["clippy", "--locked", "--package", "giljabi", "--package", "xtask", "--all-targets"];
+        run_command(command("cargo", &packages).args(["--", "-D", "warnings"]))
+    });
+    suite.check("clippy: app", || {
+        run_command(command("cargo", &["clippy", "--locked"]).args(APP).args(["--", "-D", "warnings"]))
+    });
+}
+
+fn native(suite: &mut Suite) {
+    suite.tests("native tests", || {
+        Ok(command("cargo", &["test", "--locked", "--no-fail-fast", "--package", "giljabi", "--package", "xtask"]))
+    });
+    if root().join("tests/oracle.rs").is_file() {
+        suite.tests("recorded facts of a real cluster", || {
+            Ok(command("cargo", &["test", "--locked", "--release", "--test", "oracle", "--", "--nocapture"]))
+        });
+    }
+}
+
+fn wasm(suite: &mut Suite) {
+    suite.tests("browser tests (WASM)", || {
+        setup::for_app()?;
+        setup::for_browser_tests()?;
+        run_command(&mut command("node", &["assets/editor/build.mjs"]))?;
+        let mut tests = command("cargo", &["test", "--locked", "--no-fail-fast"]);
+        tests.args(APP);
+        if let Some(driver) = setup::driver() {
+            tests.env("CHROMEDRIVER", driver);
+        }
+        Ok(tests)
+    });
+}
+
+fn e2e(suite: &mut Suite) {
+    let built = suite.check("build the site", || {
+        setup::for_app()?;
+        run_command(&mut command("trunk", &["build", "--release", "--dist", SITE]))
+    });
+    suite.tests("end-to-end tests", || {
+        if !built {
+            return Err("there is no site to test".to_string());
+        }
+        setup::for_browser_tests()?;
+        let mut tests = command("node", &["--test", "--test-reporter=spec", "--test-timeout=180000"]);
+        tests.args(test_files("tests/e2e", ".test.mjs")?).env("SITE_DIR", root().join(SITE));
+        if let Some(browser) = setup::browser() {
+            tests.env("CHROME", browser);
+        }
+        Ok(tests)
+    });
+}
+
+/// The files of a folder with an ending, in order.
+fn test_files(folder: &str, ending: &str) -> Result<Vec<String>, String> {
+    let entries = fs::read_dir(root().join(folder)).map_err(|error| format!("{folder} cannot be read: {error}"))?;
+    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut files: Vec<_> =
+        names.filter(|name| name.ends_with(ending)).map(|name| format!("{folder}/{name}")).collect();
+    files.sort();
+    Ok(files)
+}
+
+/// What has run so far.
+#[derive(Default)]
+struct Suite {
+    stages: Vec<Stage>,
+}
+
+struct Stage {
+    name: &'static str,
+    count: Count,
+    seconds: u64,
+    trouble: Option<String>,
+}
+
+impl Suite {
+    /// Something that passes or fails as a whole. Tells whether it passed.
+    fn check(&mut self, name: &'static str, work: impl FnOnce() -> Outcome) -> bool {
+        self.stage(name, |count| {
+            let outcome = work();
+            count.passed = outcome.is_ok().into();
+            outcome
+        })
+    }
+
+    /// A test runner, whose own counts are added up.
+    fn tests(&mut self, name: &'static str, prepare: impl FnOnce() -> Result<Command, String>) {
+        self.stage(name, |count| {
+            run_reading(&mut prepare()?, |line| count.read(line))?;
+            if *count == Count::default() { Err("it ran no test".to_string()) } else { Ok(()) }
+        });
+    }
+
+    fn stage(&mut self, name: &'static str, work: impl FnOnce(&mut Count) -> Outcome) -> bool {
+        say(name);
+        let start = Instant::now();
+        let mut count = Count::default();
+        let trouble = work(&mut count).err();
+        if let Some(why) = &trouble {
+            eprintln!("{name}: {why}");
+            // What failed without counting its failures (it did not compile, say) is one failure.
+            count.failed = count.failed.max(1);
+        }
+        self.stages.push(Stage { name, count, seconds: start.elapsed().as_secs(), trouble });
+        count.failed == 0
+    }
+
+    /// Prints a line for each stage and one for all.
+    fn summary(&self) -> Count {
+        say("summary");
+        let mut all = Count::default();
+        for Stage { name, count, seconds, trouble } in &self.stages {
+            let Count { passed, failed } = count;
+            println!("{name:<34} {passed:>5} passed {failed:>3} failed {seconds:>5} s");
+            if let Some(why) = trouble {
+                println!("    {}", why.replace('\n', "\n    "));
+            }
+            all.add(*count);
+        }
+        println!("\n{} passed, {} failed", all.passed, all.failed);
+        all
+    }
+}
