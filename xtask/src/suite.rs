@@ -9,7 +9,9 @@ use crate::process::{Outcome, command, root, run as run_command, run_reading, sa
 use crate::setup;
 
 /// The parts that a developer can ask for alone.
-const PARTS: [(&str, fn(&mut Suite)); 4] = [("lint", lint), ("native", native), ("wasm", wasm), ("e2e", e2e)];
+const PARTS: [(&str, Part); 4] = [("lint", lint), ("native", native), ("wasm", wasm), ("e2e", e2e)];
+
+type Part = fn(&mut Suite);
 
 /// How cargo is told to build the browser app.
 const APP: [&str; 6] = ["--target", "wasm32-unknown-unknown", "--features", "app", "--bin", "giljabi-app"];
@@ -35,15 +37,21 @@ pub fn run(asked: &[String]) -> Outcome {
 }
 
 fn lint(suite: &mut Suite) {
-    suite.check("set up for rustfmt and clippy", setup::for_lint);
-    suite.check("set up for the app", setup::for_app);
-    suite.check("format", || run_command(&mut command("cargo", &["fmt", "--all", "--check"])));
+    suite.check("format", || {
+        setup::for_lint()?;
+        run_command(&mut command("cargo", &["fmt", "--all", "--check"]))
+    });
     suite.check("clippy: core and commands", || {
         let packages = ["clippy", "--locked", "--package", "giljabi", "--package", "xtask", "--all-targets"];
         run_command(command("cargo", &packages).args(["--", "-D", "warnings"]))
     });
     suite.check("clippy: app", || {
-        run_command(command("cargo", &["clippy", "--locked"]).args(APP).args(["--", "-D", "warnings"]))
+        setup::for_app()?;
+        for profile in ["dev", "test"] {
+            let mut clippy = command("cargo", &["clippy", "--locked", "--profile", profile]);
+            run_command(clippy.args(APP).args(["--", "-D", "warnings"]))?;
+        }
+        Ok(())
     });
 }
 
