@@ -19,6 +19,11 @@ impl Random {
         Random(fastrand::Rng::with_seed(seed))
     }
 
+    /// The generator itself, for who draws lots in bulk (the packet filters).
+    pub fn generator(&mut self) -> &mut fastrand::Rng {
+        &mut self.0
+    }
+
     /// A number in `0..bound` (0 when `bound` is 0).
     pub fn below(&mut self, bound: u64) -> u64 {
         if bound == 0 { 0 } else { self.0.u64(0..bound) }

@@ -2,16 +2,18 @@
 //!
 //! A [`Trace`] is computed once by the interpreter (`trace::send`) and only read afterwards: map, journey, packet view,
 //! terminal, reachability table, grader and exports all show the same value. It is a list of [`Hop`]s (a stay at one
-//! [`Place`] with one packet in hand, one row of the journey), each a list of typed [`Step`]s; the request's hops come first,
-//! then the reply's. The [`Outcome`] tells apart what the client sees ([`Symptom`]) from what is wrong ([`CauseOfFailure`]).
+//! [`Place`] with one packet in hand, one row of the journey), each a list of typed [`Step`]s, in the order in which things
+//! happen: each question to DNS and its answer ([`Exchange`]), then the connection's way there, what a proxy does on the way,
+//! and the reply's way back. The [`Outcome`] tells apart what the client sees ([`Symptom`]) from what is wrong ([`CauseOfFailure`]).
 
 mod outcome;
 mod request;
 mod step;
 
+pub use crate::network::dns::{DnsRecord, Rcode, RecordType};
 pub use outcome::{CauseOfFailure, Failure, Outcome, Response, Symptom};
 pub use request::{Client, Request, Scheme, Url};
-pub use step::{Candidate, Direction, DnsRecord, Hop, Place, Rcode, Step, StepKind};
+pub use step::{Candidate, Direction, Exchange, Hop, Place, Step, StepKind};
 
 use crate::api::time::Time;
 
@@ -23,7 +25,7 @@ pub struct Trace {
     pub started: Time,
     /// When the client knew the outcome.
     pub ended: Time,
-    /// The request's way, then the reply's way ([`Hop::direction`]).
+    /// In the order in which things happen; see [`Hop::exchange`] and [`Hop::direction`].
     pub hops: Vec<Hop>,
     pub outcome: Outcome,
 }

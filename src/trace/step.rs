@@ -2,6 +2,7 @@
 
 use crate::api::object::{FieldRef, ObjectKey};
 use crate::api::time::Duration;
+use crate::network::dns::{DnsRecord, Rcode, RecordType};
 use crate::network::packet::Packet;
 use smol_str::SmolStr;
 use std::net::{IpAddr, SocketAddr};
@@ -29,9 +30,23 @@ pub enum Direction {
     Reply,
 }
 
+/// Which conversation a hop belongs to. A request may take several, one inside the other: the client asks DNS, then opens a
+/// connection; an ingress controller that it reaches opens another one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Exchange {
+    /// The client's question number so many to its DNS server, from zero.
+    Dns(u16),
+    /// The client's own connection.
+    #[default]
+    Connection,
+    /// What an HTTP proxy on the way opens to the next server, counted from zero.
+    Backend(u16),
+}
+
 /// A stay at one place: one row of the journey.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hop {
+    pub exchange: Exchange,
     pub direction: Direction,
     pub at: Place,
     /// The packet as it arrives here (or as it is made here, for a first hop). `None` while there is none yet, as when a
@@ -49,38 +64,6 @@ pub struct Step {
     pub kind: StepKind,
     /// The fields that make it so, the most telling first.
     pub because: Vec<FieldRef>,
-}
-
-/// DNS response codes that occur here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Rcode {
-    NoError,
-    NxDomain,
-    ServFail,
-    Refused,
-}
-
-impl Rcode {
-    pub fn name(self) -> &'static str {
-        match self {
-            Rcode::NoError => "NOERROR",
-            Rcode::NxDomain => "NXDOMAIN",
-            Rcode::ServFail => "SERVFAIL",
-            Rcode::Refused => "REFUSED",
-        }
-    }
-}
-
-/// A resource record of an answer.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct DnsRecord {
-    /// Fully qualified, with the last dot.
-    pub name: SmolStr,
-    /// `A`, `AAAA`, `CNAME`, `SRV`, `PTR`, `TXT`, `SOA`, `NS`.
-    pub kind: &'static str,
-    /// Seconds.
-    pub ttl: u32,
-    pub data: SmolStr,
 }
 
 /// One of those that a balance chose from.
@@ -116,12 +99,12 @@ pub enum StepKind {
     },
     DnsQuery {
         name: SmolStr,
-        kind: &'static str,
+        kind: RecordType,
         server: SocketAddr,
     },
     DnsAnswer {
         name: SmolStr,
-        kind: &'static str,
+        kind: RecordType,
         rcode: Rcode,
         records: Vec<DnsRecord>,
     },
@@ -177,6 +160,14 @@ pub enum StepKind {
     Routed {
         via: SmolStr,
         to: Place,
+    },
+    /// Carried inside another connection, past Services and rules: `kubectl port-forward` through API server and kubelet,
+    /// `minikube tunnel`.
+    Tunnelled {
+        /// The tool.
+        by: SmolStr,
+        through: Vec<SmolStr>,
+        to: SocketAddr,
     },
     /// A load balancer before the cluster chose a node.
     LoadBalancerChose {
