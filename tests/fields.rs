@@ -46,6 +46,18 @@ fn sentences_are_in_their_language() {
 }
 
 #[test]
+fn every_modelled_field_has_its_sentences() {
+    let silent: Vec<String> = schema()
+        .structs()
+        .iter()
+        .flat_map(|owner| owner.fields().iter().map(move |field| (owner, field)))
+        .filter(|(_, field)| !field.unmodelled && (field.en().is_none() || field.ko().is_none()))
+        .map(|(owner, field)| format!("{}.{}", owner.name, field.name))
+        .collect();
+    assert!(silent.is_empty(), "no sentence for {silent:?}");
+}
+
+#[test]
 fn the_schema_holds_every_row_of_the_table() {
     let text = table();
     let mut count = 0;
