@@ -18,7 +18,8 @@ fn main() {
 }
 
 /// The schema part names a type once (`>ServiceSpec`) and drops empty columns at the end of a row; the sentence part
-/// keeps the two key columns and the two sentences.
+/// keeps the two key columns and the two sentences, the
+/// key of a kind being its group/version and its name.
 fn split(text: &str) -> (String, String) {
     let (mut schema, mut help) = (String::new(), String::new());
     let mut current = "";
@@ -26,9 +27,18 @@ fn split(text: &str) -> (String, String) {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
+        if let Some(row) = line.strip_prefix("@kind\t") {
+            let mut rest = row.rsplitn(3, '\t');
+            let (Some(ko), Some(en), Some(facts)) = (rest.next(), rest.next(), rest.next()) else {
+                panic!("{TABLE}:{}: a @kind row ends with two sentences", index + 1);
+            };
+            let names: Vec<&str> = facts.splitn(3, '\t').take(2).collect();
+            writeln!(schema, "@kind\t{facts}").expect("writing to a string");
+            writeln!(help, "{}\t{en}\t{ko}", names.join("\t")).expect("writing to a string");
+            continue;
+        }
         if line.starts_with('@') {
-            schema.push_str(line);
-            schema.push('\n');
+            writeln!(schema, "{line}").expect("writing to a string");
             continue;
         }
         let columns: Vec<&str> = line.split('\t').collect();

@@ -15,6 +15,10 @@ fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
     text.lines().filter(|line| !line.starts_with(['#', '@'])).map(|line| line.split('\t').collect())
 }
 
+fn hangul(c: char) -> bool {
+    ('가'..='힣').contains(&c)
+}
+
 #[test]
 fn every_row_is_well_formed() {
     let text = table();
@@ -39,7 +43,6 @@ fn sentences_are_in_their_language() {
         if en == "-" {
             continue;
         }
-        let hangul = |c: char| ('가'..='힣').contains(&c);
         assert!(ko.contains(hangul) && ko.ends_with('.'), "{key}: {ko}");
         assert!(!en.contains(hangul) && en.ends_with('.'), "{key}: {en}");
     }
@@ -54,6 +57,10 @@ fn every_modelled_field_has_its_sentences() {
         .filter(|(_, field)| !field.unmodelled && (field.en().is_none() || field.ko().is_none()))
         .map(|(owner, field)| format!("{}.{}", owner.name, field.name))
         .collect();
+    for kind in schema().kinds() {
+        let (en, ko) = (kind.en().unwrap_or_default(), kind.ko().unwrap_or_default());
+        assert!(en.ends_with('.') && ko.chars().any(hangul), "{}: {en} {ko}", kind.kind);
+    }
     assert!(silent.is_empty(), "no sentence for {silent:?}");
 }
 
@@ -93,6 +100,14 @@ fn kinds_come_in_the_order_of_kubectl_api_resources() {
     for kind in ["Namespace", "Node", "Pod", "Service", "Endpoints", "EndpointSlice", "Deployment", "Ingress"] {
         assert!(simulated.contains(&kind), "{kind}");
     }
+}
+
+#[test]
+fn review_kinds_can_only_be_created() {
+    let verbs = |word: &str| schema().kind_by_resource(word).map(|k| k.verbs.join(",")).unwrap_or_default();
+    assert_eq!(verbs("tokenreviews"), "create");
+    assert_eq!(verbs("namespaces"), "create,delete,get,list,patch,update,watch");
+    assert_eq!(verbs("services"), "create,delete,deletecollection,get,list,patch,update,watch");
 }
 
 #[test]
@@ -161,6 +176,9 @@ fn the_go_facts_that_the_rest_relies_on() {
     assert_eq!(field("Probe", "httpGet").embedded_from, Some("ProbeHandler"));
     assert!(field("DeploymentSpec", "strategy").patch.retain_keys);
     assert!(field("DeploymentSpec", "replicas").ty.pointer);
+    assert!(field("ServiceSpec", "type").listed_values().is_some());
+    assert!(field("ServiceSpec", "ipFamilies").listed_values().is_none(), "a list shows no values in explain");
+    assert!(field("ServiceSpec", "ipFamilies").values().is_some(), "but completion offers them");
     let limits = field("ResourceRequirements", "limits");
     assert_eq!(limits.ty.go_type(), "v1.ResourceList");
     assert_eq!(limits.ty.explain_name(), "map[string]Quantity");

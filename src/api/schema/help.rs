@@ -3,9 +3,7 @@
 
 use std::sync::OnceLock;
 
-use super::{Field, schema};
-
-/// One row: struct name, field name, English, Korean.
+/// One row: struct and field name, or group/version and kind; then English, Korean.
 type Row = (&'static str, &'static str, &'static str, &'static str);
 
 static HELP: OnceLock<Vec<Row>> = OnceLock::new();
@@ -40,6 +38,7 @@ fn read(text: &'static str) -> Vec<Row> {
 }
 
 fn row(line: &'static str) -> Option<Row> {
+    let line = line.strip_prefix("@kind\t").unwrap_or(line);
     if line.starts_with(['#', '@']) {
         return None;
     }
@@ -50,10 +49,9 @@ fn row(line: &'static str) -> Option<Row> {
     (en != "-" && ko != "-").then_some((owner, field, en, ko))
 }
 
-/// English and Korean for a field.
-pub(super) fn sentences(field: &Field) -> Option<(&'static str, &'static str)> {
+/// English and Korean for a field of a struct, or for a kind of a group/version.
+pub(super) fn sentences(owner: &str, name: &str) -> Option<(&'static str, &'static str)> {
     let rows = rows()?;
-    let key = (schema().at(field.owner).name, field.name);
-    let at = rows.binary_search_by(|row| (row.0, row.1).cmp(&key)).ok()?;
+    let at = rows.binary_search_by(|row| (row.0, row.1).cmp(&(owner, name))).ok()?;
     Some((rows[at].2, rows[at].3))
 }

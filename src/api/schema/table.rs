@@ -7,6 +7,9 @@ use super::types::{Field, FieldType, KindInfo, Patch, Shape, Struct, StructId, S
 /// How deep `[]`, `map` and `=` may nest in a type.
 const DEEPEST_TYPE: u8 = 8;
 
+/// What may be done with most kinds.
+const ALL_VERBS: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+
 /// Reads the table; the error names the line and what is wrong with it.
 pub(super) fn parse(text: &'static str) -> Result<Schema, String> {
     let mut names: Vec<(&'static str, u16)> = Vec::new();
@@ -63,8 +66,9 @@ impl Reader {
 
     fn kind(&self, rest: &'static str) -> Result<KindInfo, String> {
         let columns: Vec<&'static str> = rest.split('\t').collect();
-        let [group_version, kind, root, plural, singular, short, scope, support, categories] = columns[..] else {
-            return Err("a @kind row has 10 columns".to_owned());
+        let [group_version, kind, root, plural, singular, short, scope, support, categories, verbs] = columns[..]
+        else {
+            return Err("a @kind row has 11 columns before its sentences".to_owned());
         };
         Ok(KindInfo {
             group_version,
@@ -85,6 +89,7 @@ impl Reader {
                 _ => return Err("support is none of simulated, accepted, crd".to_owned()),
             },
             categories: words(categories),
+            verbs: if verbs == "-" { ALL_VERBS.to_vec() } else { words(verbs) },
         })
     }
 

@@ -45,6 +45,8 @@ pub struct KindInfo {
     pub support: Support,
     /// `all` and the like.
     pub categories: Vec<&'static str>,
+    /// What may be done with it, sorted; the review kinds can only be created.
+    pub verbs: Vec<&'static str>,
 }
 
 impl KindInfo {
@@ -64,6 +66,16 @@ impl KindInfo {
             "" => self.plural.to_owned(),
             group => format!("{}.{group}", self.plural),
         }
+    }
+
+    /// One sentence in English: what the kind is for. `None` when the sentences are not here yet.
+    pub fn en(&self) -> Option<&'static str> {
+        help::sentences(self.group_version, self.kind).map(|(en, _)| en)
+    }
+
+    /// The same in Korean.
+    pub fn ko(&self) -> Option<&'static str> {
+        help::sentences(self.group_version, self.kind).map(|(_, ko)| ko)
     }
 
     pub(super) fn key(&self) -> (&'static str, &'static str) {
@@ -168,12 +180,25 @@ pub struct Field {
 impl Field {
     /// One sentence in English: what the field does. `None` when it has none, or the sentences are not here yet.
     pub fn en(&self) -> Option<&'static str> {
-        help::sentences(self).map(|(en, _)| en)
+        self.sentences().map(|(en, _)| en)
     }
 
     /// The same in Korean.
     pub fn ko(&self) -> Option<&'static str> {
-        help::sentences(self).map(|(_, ko)| ko)
+        self.sentences().map(|(_, ko)| ko)
+    }
+
+    fn sentences(&self) -> Option<(&'static str, &'static str)> {
+        help::sentences(schema().at(self.owner).name, self.name)
+    }
+
+    /// The constants that `kubectl explain` prints below the field: those of the OpenAPI document, and only where the
+    /// field itself is a string (not a list of them).
+    pub fn listed_values(&self) -> Option<&'static Values> {
+        match self.ty.shape {
+            Shape::String => self.values().filter(|values| values.listed),
+            _ => None,
+        }
     }
 
     /// The constants that the field, or each element of it, takes.
