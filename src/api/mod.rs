@@ -4,10 +4,12 @@
 //! keeps unstructured content. Controllers and the network read it through the typed views of [`object::Object`], decoded
 //! once and kept beside it. What fields exist is not written in Rust but in `assets/fields.tsv`.
 
+pub mod image;
 pub mod json;
 pub mod object;
 pub mod parse;
 pub mod path;
+pub mod quantity;
 pub mod schema;
 pub mod time;
 pub mod value;

@@ -189,6 +189,36 @@ impl Value {
         self.as_map()?.get(key)
     }
 
+    /// A key of a map that holds something: `null` counts as missing, as it does for Go.
+    pub fn field(&self, key: &str) -> Option<&Value> {
+        self.get(key).filter(|v| !v.is_null())
+    }
+
+    /// The string at `key`, or "".
+    pub fn text(&self, key: &str) -> &str {
+        self.get(key).and_then(Value::as_str).unwrap_or("")
+    }
+
+    /// The whole number at `key`, or 0.
+    pub fn int(&self, key: &str) -> i64 {
+        self.get(key).and_then(Value::as_i64).unwrap_or(0)
+    }
+
+    /// The boolean at `key`, or false.
+    pub fn flag(&self, key: &str) -> bool {
+        self.get(key).and_then(Value::as_bool).unwrap_or(false)
+    }
+
+    /// The items of the list at `key`; none when there is no list.
+    pub fn items(&self, key: &str) -> &[Value] {
+        self.get(key).and_then(Value::as_list).unwrap_or(&[])
+    }
+
+    /// The entries of the map at `key`, sorted; none when there is no map.
+    pub fn entries(&self, key: &str) -> impl Iterator<Item = (&SmolStr, &Value)> {
+        self.get(key).and_then(Value::as_map).into_iter().flat_map(Map::iter)
+    }
+
     /// Walks keys of nested maps: `value.at(&["spec", "clusterIP"])`.
     pub fn at(&self, keys: &[&str]) -> Option<&Value> {
         keys.iter().try_fold(self, |value, key| value.get(key))
