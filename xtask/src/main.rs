@@ -24,7 +24,11 @@ fn main() -> ExitCode {
     let rest: Vec<String> = args.collect();
     let outcome = match command.as_str() {
         "run" => run(&rest),
-        "test" => suite::run(&rest),
+        "test" => match suite::run(&rest) {
+            // The summary has said what failed, and is the last word.
+            Ok(false) => return ExitCode::FAILURE,
+            outcome => outcome.map(|_| ()),
+        },
         "build" => build(&rest),
         "setup" => setup::for_app().and_then(|()| setup::for_browser_tests()),
         "" | "help" | "-h" | "--help" => {
