@@ -155,7 +155,7 @@ fn paths_lead_to_fields_through_lists_and_maps() {
     assert_eq!(go(&["spec", "ports"]), Some(("ServiceSpec", "ports", "[]v1.ServicePort".to_owned())));
     assert_eq!(go(&["spec", "ports", "0"]), Some(("ServiceSpec", "ports", "v1.ServicePort".to_owned())));
     for path in [&["spec", "ports", "0", "targetPort"][..], &["spec", "ports", "targetPort"]] {
-        assert_eq!(go(path), Some(("ServicePort", "targetPort", "intstr.IntOrString".to_owned())));
+        assert_eq!(go(path), Some(("ServicePort", "targetPort", "int32".to_owned())));
     }
     assert_eq!(
         go(&["metadata", "labels", "app.kubernetes.io/name"]),
@@ -191,6 +191,45 @@ fn the_go_facts_that_the_rest_relies_on() {
     assert_eq!((port.short_name(), port.go_name().as_str()), ("EndpointPort", "v1.EndpointPort"));
     let metrics = field("autoscaling/v2.HorizontalPodAutoscalerSpec", "metrics");
     assert_eq!(metrics.ty.go_type(), "[]v2.MetricSpec");
+}
+
+/// The recorded type errors of a real API server name structs, fields, embedded structs and Go types; the table must know
+/// them all under these names.
+#[test]
+fn recorded_type_errors_agree_with_the_table() {
+    const MARK: &str = " into Go struct field ";
+    let mut checked = BTreeSet::new();
+    for entry in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle")).expect("the recorded facts") {
+        let text = fs::read_to_string(entry.expect("an entry").path()).expect("readable");
+        for (at, _) in text.match_indices(MARK) {
+            let rest = &text[at + MARK.len()..];
+            let (path, rest) = rest.split_once(" of type ").expect("a type follows");
+            let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && !"[]._*".contains(c)).unwrap_or(rest.len());
+            // kubectl's own type, not one of the API.
+            if !path.starts_with("metadataOnlyObject.") {
+                checked.insert((path.to_owned(), rest[..end].trim_end_matches('.').to_owned()));
+            }
+        }
+    }
+    assert!(checked.len() > 50, "only {} recorded type errors", checked.len());
+    for (path, go_type) in checked {
+        let segments: Vec<&str> = path.split('.').collect();
+        let (owner, name) = (segments[0], segments[segments.len() - 1]);
+        let known = schema().structs().iter().filter(|s| s.short_name() == owner).any(|s| {
+            s.field(name).is_some_and(|field| {
+                let mut types = vec![field.ty.go_type()];
+                let mut ty = &field.ty;
+                while let Shape::List(inner) | Shape::Map(inner) = &ty.shape {
+                    types.push(inner.go_type());
+                    ty = inner;
+                }
+                let before = segments[segments.len() - 2];
+                let embedded = before.starts_with(|c: char| c.is_ascii_uppercase()) && segments.len() > 2;
+                types.contains(&go_type) && (!embedded || field.embedded_from == Some(before))
+            })
+        });
+        assert!(known, "{path} of type {go_type}");
+    }
 }
 
 /// Parsing happens once, before the first keystroke is answered; a slow table would be felt.

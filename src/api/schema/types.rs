@@ -272,11 +272,24 @@ impl FieldType {
         }
     }
 
-    /// The Go type as a JSON type error prints it: without the outer pointer (`int32`, `[]v1.ServicePort`).
+    /// The Go type as a JSON type error prints it: without the outer pointer (`int32`, `[]v1.ServicePort`), and for a type
+    /// that decodes itself what it decodes into (`int32` for an IntOrString that is neither a number nor text).
     pub fn go_type(&self) -> String {
+        match self.shape {
+            Shape::IntOrString => "int32".to_owned(),
+            Shape::Time | Shape::MicroTime | Shape::Duration => "string".to_owned(),
+            _ => self.declared_go_type(),
+        }
+    }
+
+    fn declared_go_type(&self) -> String {
         if let Some(name) = self.go_name {
             return name.to_owned();
         }
+        let declared = |inner: &FieldType| {
+            let pointer = if inner.pointer { "*" } else { "" };
+            format!("{pointer}{}", inner.declared_go_type())
+        };
         match &self.shape {
             Shape::Bool => "bool".to_owned(),
             Shape::Int32 => "int32".to_owned(),
@@ -291,15 +304,10 @@ impl FieldType {
             Shape::Bytes => "[]uint8".to_owned(),
             Shape::FieldsV1 => "v1.FieldsV1".to_owned(),
             Shape::Any => "interface {}".to_owned(),
-            Shape::List(inner) => format!("[]{}", inner.go_type_inside()),
-            Shape::Map(inner) => format!("map[string]{}", inner.go_type_inside()),
+            Shape::List(inner) => format!("[]{}", declared(inner)),
+            Shape::Map(inner) => format!("map[string]{}", declared(inner)),
             Shape::Struct(id) => schema().at(*id).go_name(),
         }
-    }
-
-    fn go_type_inside(&self) -> String {
-        let pointer = if self.pointer { "*" } else { "" };
-        format!("{pointer}{}", self.go_type())
     }
 
     /// The type as `kubectl explain` prints it between angle brackets (`integer`, `[]ServicePort`).
