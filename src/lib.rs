@@ -6,8 +6,11 @@
 
 pub mod api;
 pub mod apiserver;
+pub mod cluster;
+pub mod controller;
 pub mod diagnostic;
 pub mod locale;
 pub mod network;
+pub mod runtime;
 pub mod text;
 pub mod trace;

@@ -79,7 +79,13 @@ impl Writer<'_> {
     pub fn create(&mut self, kind: &str, mut value: Value) -> Arc<Object> {
         let prefix: SmolStr = value.str_at(&["metadata", "generateName"]).into();
         if value.str_at(&["metadata", "name"]).is_empty() && !prefix.is_empty() {
-            value.set_at(&["metadata", "name"], format_smolstr!("{prefix}{}", self.random.suffix(5)));
+            let namespace = value.str_at(&["metadata", "namespace"]).to_string();
+            let mut name = format_smolstr!("{prefix}{}", self.random.suffix(5));
+            // Among ten thousand pods of one set two of fourteen million suffixes do meet.
+            while self.store.get(&ObjectKey::new(kind, namespace.as_str(), name.clone())).is_some() {
+                name = format_smolstr!("{prefix}{}", self.random.suffix(5));
+            }
+            value.set_at(&["metadata", "name"], name);
         }
         let revision = self.store.next_revision();
         let meta = value.map_mut().entry("metadata").map_mut();

@@ -1,0 +1,280 @@
+//! A whole cluster that lives in simulated time: store, runtime, controllers, and the queue that moves them.
+//!
+//! Nothing happens but through [`Cluster::step`]: it takes the next due look out of the queue, moves the clock to it, lets one
+//! controller look at one key, and writes what it wants. The same settings, seed and actions give the same bytes, natively and
+//! in the browser. A cluster is cheap to clone, so a fork, a what-if and a moment of history are clones.
+
+mod bootstrap;
+mod queue;
+
+pub use crate::controller::{Latencies, LoadBalancerProvider, NodeSettings, ProxyMode, Settings};
+pub use queue::{ControllerId, Due, Queue};
+
+use crate::api::object::ObjectKey;
+use crate::api::time::{Duration, Time};
+use crate::apiserver::store::{Cause, Store};
+use crate::apiserver::write::{Random, Writer};
+use crate::controller::{self, Context, Index, Recorder, Write};
+use crate::runtime::{RunningContainer, Runtime};
+use smol_str::SmolStr;
+
+/// A cluster at one moment.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    settings: std::sync::Arc<Settings>,
+    store: Store,
+    now: Time,
+    random: Random,
+    runtime: Runtime,
+    index: Index,
+    recorder: Recorder,
+    queue: Queue,
+    /// The newest revision that the controllers have been told of.
+    told: u64,
+    work: Work,
+}
+
+/// Counted work: what bounds on growth are measured in, since it is the same on every machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Looks that controllers took at keys.
+    pub reconciles: u64,
+    /// Writes to the store.
+    pub writes: u64,
+}
+
+/// How a run until rest ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settled {
+    /// Looks that were taken.
+    pub steps: u64,
+    /// How much simulated time went by.
+    pub took: Duration,
+    /// `None`: the cluster is at rest. Otherwise who keeps it busy: controller and key of what is due next.
+    pub busy: Option<(&'static str, ObjectKey)>,
+}
+
+/// A run until rest is cut off after this many looks for each object that the cluster has: who never rests by then never
+/// will.
+const STEPS_PER_OBJECT: u64 = 200;
+/// And after this much simulated time.
+const LONGEST_RUN: Duration = Duration::secs(3_600);
+
+impl Cluster {
+    /// A new cluster, at rest: nodes ready, system namespaces, the Service `kubernetes`, CoreDNS running.
+    pub fn new(settings: Settings) -> Cluster {
+        let mut cluster = Cluster::empty(settings);
+        bootstrap::install(&mut cluster);
+        cluster.run_until_settled();
+        cluster
+    }
+
+    /// A cluster in which nothing has been installed yet.
+    fn empty(settings: Settings) -> Cluster {
+        Cluster {
+            random: Random::new(settings.seed),
+            settings: std::sync::Arc::new(settings),
+            store: Store::default(),
+            now: Time::default(),
+            runtime: Runtime::default(),
+            index: Index::default(),
+            recorder: Recorder::default(),
+            queue: Queue::default(),
+            told: 0,
+            work: Work::default(),
+        }
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Changes settings while the cluster runs (latencies, the load balancer's provider).
+    pub fn settings_mut(&mut self) -> &mut Settings {
+        std::sync::Arc::make_mut(&mut self.settings)
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// The runtime, to serve requests from. What changes a container goes through [`Cluster::change_container`], so that its
+    /// probes notice.
+    pub fn runtime_mut(&mut self) -> &mut Runtime {
+        &mut self.runtime
+    }
+
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
+    pub fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+
+    pub fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    pub fn work(&self) -> Work {
+        self.work
+    }
+
+    /// The present moment of simulated time.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    pub fn random(&mut self) -> &mut Random {
+        &mut self.random
+    }
+
+    /// Writes to the store for `cause` and tells the controllers. The API server's pipeline stands before this; what it lets
+    /// through is valid.
+    pub fn write<R>(&mut self, cause: Cause, write: impl FnOnce(&mut Writer) -> R) -> R {
+        let mut writer = Writer { store: &mut self.store, random: &mut self.random, now: self.now, cause };
+        let result = write(&mut writer);
+        self.tell();
+        result
+    }
+
+    /// Changes a running container from inside (a file that a shell writes, a program that is told to misbehave); its probes
+    /// see it at their next tick. False when there is no such container.
+    pub fn change_container(
+        &mut self,
+        pod: &ObjectKey,
+        container: &str,
+        change: impl FnOnce(&mut RunningContainer),
+    ) -> bool {
+        let Some(container) = self.runtime.get_mut(pod).and_then(|s| s.container_mut(container)) else { return false };
+        change(container);
+        self.wake("kubelet", pod.clone());
+        true
+    }
+
+    /// Pulls a node's plug, or puts it back.
+    pub fn set_power(&mut self, node: &str, up: bool) {
+        self.runtime.set_power(node, up);
+        self.wake("node-lifecycle-controller", ObjectKey::new("Node", "", node));
+        let pods: Vec<ObjectKey> = self.index.on_node(node).cloned().collect();
+        for pod in pods {
+            self.wake("kubelet", pod);
+        }
+    }
+
+    /// Puts a key into a controller's queue, due now.
+    fn wake(&mut self, name: &str, key: ObjectKey) {
+        if let Some(id) = controller::all().iter().position(|c| c.name() == name) {
+            self.queue.add(id as ControllerId, key, self.now, false);
+        }
+    }
+
+    /// Tells index and controllers of every write that they have not heard of.
+    fn tell(&mut self) {
+        let Cluster { store, index, queue, settings, now, told, work, .. } = self;
+        work.writes += store.revision() - *told;
+        for event in store.events_since(*told) {
+            index.observe(event);
+        }
+        for event in store.events_since(*told) {
+            for (id, controller) in controller::all().iter().enumerate() {
+                controller.watch(event, store, index, settings, &mut |key, after| {
+                    queue.add(id as ControllerId, key, *now + after, false);
+                });
+            }
+        }
+        *told = store.revision();
+    }
+
+    /// Takes the next due look. `None`: nothing is due, ever.
+    pub fn step(&mut self) -> Option<Due> {
+        let due = self.queue.pop()?;
+        self.now = self.now.max(due.at);
+        self.work.reconciles += 1;
+        let controller = controller::all()[usize::from(due.controller)];
+        let mut context = Context {
+            store: &self.store,
+            index: &self.index,
+            settings: &self.settings,
+            runtime: &mut self.runtime,
+            random: &mut self.random,
+            recorder: &mut self.recorder,
+            now: self.now,
+        };
+        let result = controller.reconcile(&due.key, &mut context);
+        if let Some(again) = result.requeue {
+            self.queue.add(due.controller, due.key.clone(), again.at.max(self.now), again.standing);
+        }
+        for write in result.writes {
+            self.carry_out(controller.name(), write);
+        }
+        self.tell();
+        Some(due)
+    }
+
+    fn carry_out(&mut self, name: &'static str, write: Write) {
+        let (Write::Create { saw, .. }
+        | Write::Update { saw, .. }
+        | Write::Delete { saw, .. }
+        | Write::Purge { saw, .. }) = &write;
+        let cause = Cause::Controller { name, saw: saw.clone() };
+        let mut writer = Writer { store: &mut self.store, random: &mut self.random, now: self.now, cause };
+        match write {
+            Write::Create { kind, value, .. } => drop(writer.create(kind, value)),
+            Write::Update { old, value, .. } => drop(writer.update(&old, value)),
+            Write::Delete { key, grace, .. } => drop(writer.delete(&key, grace)),
+            Write::Purge { key, .. } => drop(writer.purge(&key)),
+        }
+    }
+
+    /// Lets `time` go by.
+    pub fn run_for(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.queue.next_at().is_some_and(|at| at <= end) {
+            self.step();
+        }
+        self.now = end;
+    }
+
+    /// Runs until nothing more happens but timers that wait for nothing in particular, or until it is clear that it never
+    /// will.
+    pub fn run_until_settled(&mut self) -> Settled {
+        let started = self.now;
+        let mut steps = 0;
+        while !self.queue.is_settled() {
+            let limit = STEPS_PER_OBJECT * (self.store.len() as u64 + 100);
+            if steps >= limit || self.now.since(started) > LONGEST_RUN {
+                let busy = self.queue.waiting().next().map(|d| (controller_name(d.controller), d.key));
+                return Settled { steps, took: self.now.since(started), busy };
+            }
+            self.step();
+            steps += 1;
+        }
+        Settled { steps, took: self.now.since(started), busy: None }
+    }
+}
+
+/// The name of a controller by its place in the registry.
+pub fn controller_name(id: ControllerId) -> &'static str {
+    controller::all().get(usize::from(id)).map_or("", |c| c.name())
+}
+
+/// The labels of a node that every node has.
+pub(crate) fn node_labels(node: &NodeSettings) -> Vec<(SmolStr, SmolStr)> {
+    let mut labels: Vec<(SmolStr, SmolStr)> = vec![
+        ("beta.kubernetes.io/arch".into(), "amd64".into()),
+        ("beta.kubernetes.io/os".into(), "linux".into()),
+        ("kubernetes.io/arch".into(), "amd64".into()),
+        ("kubernetes.io/hostname".into(), node.name.clone()),
+        ("kubernetes.io/os".into(), "linux".into()),
+    ];
+    if !node.zone.is_empty() {
+        labels.push(("topology.kubernetes.io/zone".into(), node.zone.clone()));
+    }
+    labels.extend(node.labels.iter().cloned());
+    labels
+}

@@ -1,0 +1,208 @@
+//! What controllers must find without looking at everything: informers' caches and their indexers. It follows the store event
+//! by event.
+
+use crate::api::object::{Object, ObjectKey};
+use crate::api::value::Value;
+use crate::api::view::PodPhase;
+use crate::apiserver::store::Event;
+use imbl::{OrdMap, OrdSet};
+use smol_str::SmolStr;
+
+/// How many pods of an owner are in which state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PodCounts {
+    /// Neither finished nor being deleted.
+    pub active: u32,
+    /// Active and ready.
+    pub ready: u32,
+    pub terminating: u32,
+    pub succeeded: u32,
+    pub failed: u32,
+}
+
+/// The caches. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Index {
+    /// Pods by the uid of the owner that manages them.
+    owners: OrdMap<SmolStr, PodCounts>,
+    /// Pods of an owner whose labels changed: it must ask again whether they are its own.
+    relabelled: OrdMap<SmolStr, OrdSet<ObjectKey>>,
+    /// Pods by namespace that nobody manages.
+    orphans: OrdMap<SmolStr, OrdSet<SmolStr>>,
+    /// Pods that wait for a node.
+    unscheduled: OrdSet<ObjectKey>,
+    /// Pods bound to a node and not finished.
+    on_node: OrdMap<SmolStr, OrdSet<ObjectKey>>,
+    /// The same, counted by owner and node.
+    spread: OrdMap<(SmolStr, SmolStr), u32>,
+    /// Services by one pair of their selector: namespace, key, value.
+    selectors: OrdMap<(SmolStr, SmolStr, SmolStr), OrdSet<SmolStr>>,
+    /// The newest revision at which a Service changed: what freezes containers' environments together.
+    services_revision: u64,
+}
+
+/// The share of a pod in the counts.
+struct Share {
+    owner: Option<SmolStr>,
+    counts: PodCounts,
+    node: SmolStr,
+    finished: bool,
+    terminating: bool,
+}
+
+impl Share {
+    fn of(pod: &Object) -> Option<Share> {
+        let view = pod.view().pod()?;
+        let owner = pod.controller().map(|(_, uid)| uid);
+        let mut counts = PodCounts::default();
+        let finished = matches!(view.phase, PodPhase::Succeeded | PodPhase::Failed);
+        match view.phase {
+            PodPhase::Succeeded => counts.succeeded = 1,
+            PodPhase::Failed => counts.failed = 1,
+            _ if view.terminating => counts.terminating = 1,
+            _ => {
+                counts.active = 1;
+                counts.ready = u32::from(view.is_ready());
+            }
+        }
+        Some(Share { owner, counts, node: view.node_name.clone(), finished, terminating: view.terminating })
+    }
+}
+
+impl Index {
+    /// Takes a write in.
+    pub fn observe(&mut self, event: &Event) {
+        match event.key.kind.as_str() {
+            "Pod" => self.observe_pod(event),
+            "Service" => {
+                self.services_revision = event.revision;
+                for (object, there) in [(&event.old, false), (&event.new, true)] {
+                    let Some(object) = object else { continue };
+                    let Some(pair) = object.view().service().and_then(|s| s.selector.first()) else { continue };
+                    let key = (event.key.namespace.clone(), pair.0.clone(), pair.1.clone());
+                    toggle(&mut self.selectors, key, &event.key.name, there);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn observe_pod(&mut self, event: &Event) {
+        let key = &event.key;
+        let old = event.old.as_deref().and_then(Share::of);
+        let new = event.new.as_deref().and_then(Share::of);
+        let same_place = matches!((&old, &new), (Some(o), Some(n))
+            if o.owner == n.owner && o.node == n.node && o.finished == n.finished && o.terminating == n.terminating);
+        if !same_place {
+            for (share, there) in [(&old, false), (&new, true)] {
+                let Some(share) = share else { continue };
+                if share.owner.is_none() && !share.terminating && !share.finished {
+                    toggle(&mut self.orphans, key.namespace.clone(), &key.name, there);
+                }
+                if share.node.is_empty() {
+                    if there && !share.terminating && !share.finished {
+                        self.unscheduled.insert(key.clone());
+                    } else {
+                        self.unscheduled.remove(key);
+                    }
+                } else if !share.finished {
+                    toggle(&mut self.on_node, share.node.clone(), key, there);
+                    if let Some(owner) = &share.owner {
+                        let count = self.spread.entry((owner.clone(), share.node.clone())).or_insert(0);
+                        *count = if there { *count + 1 } else { count.saturating_sub(1) };
+                    }
+                }
+            }
+        }
+        if !matches!((&old, &new), (Some(o), Some(n)) if o.owner == n.owner && o.counts == n.counts) {
+            for (share, there) in [(&old, false), (&new, true)] {
+                let Some(Share { owner: Some(owner), counts, .. }) = share else { continue };
+                let total = self.owners.entry(owner.clone()).or_default();
+                let add = |a: &mut u32, b: u32| *a = if there { *a + b } else { a.saturating_sub(b) };
+                add(&mut total.active, counts.active);
+                add(&mut total.ready, counts.ready);
+                add(&mut total.terminating, counts.terminating);
+                add(&mut total.succeeded, counts.succeeded);
+                add(&mut total.failed, counts.failed);
+                if *total == PodCounts::default() {
+                    self.owners.remove(owner);
+                }
+            }
+        }
+        if let (Some(before), Some(after)) = (&event.old, &event.new) {
+            let labels = |o: &Object| o.value.at(&["metadata", "labels"]).cloned();
+            if labels(before) != labels(after) {
+                if let Some((_, owner)) = after.controller() {
+                    self.relabelled.entry(owner).or_default().insert(key.clone());
+                }
+            }
+        }
+    }
+
+    pub fn counts(&self, owner: &str) -> PodCounts {
+        self.owners.get(owner).copied().unwrap_or_default()
+    }
+
+    /// Pods of an owner that were relabelled since it last looked (see [`Index::looked_at`]).
+    pub fn relabelled(&self, owner: &str) -> impl Iterator<Item = &ObjectKey> {
+        self.relabelled.get(owner).into_iter().flatten()
+    }
+
+    /// The owner has asked again about its relabelled pods.
+    pub fn looked_at(&mut self, owner: &str) {
+        self.relabelled.remove(owner);
+    }
+
+    /// Pods of a namespace that nobody manages, neither finished nor being deleted, by name.
+    pub fn orphans(&self, namespace: &str) -> impl Iterator<Item = &SmolStr> {
+        self.orphans.get(namespace).into_iter().flatten()
+    }
+
+    pub fn unscheduled(&self) -> impl Iterator<Item = &ObjectKey> {
+        self.unscheduled.iter()
+    }
+
+    pub fn has_unscheduled(&self) -> bool {
+        !self.unscheduled.is_empty()
+    }
+
+    /// Pods bound to a node and not finished.
+    pub fn on_node(&self, node: &str) -> impl Iterator<Item = &ObjectKey> {
+        self.on_node.get(node).into_iter().flatten()
+    }
+
+    pub fn count_on_node(&self, node: &str) -> usize {
+        self.on_node.get(node).map_or(0, OrdSet::len)
+    }
+
+    /// How many pods of an owner a node has.
+    pub fn spread(&self, owner: &SmolStr, node: &SmolStr) -> u32 {
+        self.spread.get(&(owner.clone(), node.clone())).copied().unwrap_or(0)
+    }
+
+    /// The Services of the object's namespace whose selector could match its labels: those that have one of its label pairs
+    /// first in their selector.
+    pub fn services_of<'a>(&'a self, object: &'a Object) -> impl Iterator<Item = &'a SmolStr> + 'a {
+        let labels = object.value.at(&["metadata", "labels"]).and_then(Value::as_map);
+        labels.into_iter().flat_map(|map| map.iter()).flat_map(move |(key, value)| {
+            let value = value.as_smol().unwrap_or_default();
+            self.selectors.get(&(object.key.namespace.clone(), key.clone(), value)).into_iter().flatten()
+        })
+    }
+
+    pub fn services_revision(&self) -> u64 {
+        self.services_revision
+    }
+}
+
+/// Puts an item into a set of a map of sets, or takes it out; empty sets go.
+fn toggle<K: Ord + Clone, T: Ord + Clone>(map: &mut OrdMap<K, OrdSet<T>>, key: K, item: &T, there: bool) {
+    if there {
+        map.entry(key).or_default().insert(item.clone());
+    } else if let Some(set) = map.get_mut(&key) {
+        set.remove(item);
+        if set.is_empty() {
+            map.remove(&key);
+        }
+    }
+}

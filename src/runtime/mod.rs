@@ -1,0 +1,151 @@
+//! The container runtime of all nodes: sandboxes with their addresses, running containers with their environment, files and
+//! listening sockets, and what the programs in them answer.
+//!
+//! Upstream: containerd behind the kubelet's CRI, the CNI's address allocation, and the images themselves. The kubelet
+//! (`controller::kubelet`) decides what runs; this module keeps what is running and plays the programs. Left out: real
+//! processes, volumes' contents beyond ConfigMaps and Secrets, CPU and memory use.
+//!
+//! A program can be told to misbehave, by the annotation `giljabi.dev/behavior` of its pod (or
+//! `giljabi.dev/behavior.<container>`), or by the variable `GILJABI_BEHAVIOR` of its container: see [`behavior`].
+
+pub mod behavior;
+pub mod command;
+pub mod env;
+pub mod files;
+pub mod image;
+pub mod probe;
+pub mod sandbox;
+pub mod serve;
+
+pub use behavior::Behavior;
+pub use sandbox::{ContainerState, PodSandbox, Program, RunningContainer};
+pub use serve::{AppReply, AppRequest, Bind, Ending, Listener};
+
+use crate::api::object::{Object, ObjectKey};
+use crate::api::time::Time;
+use imbl::{OrdMap, OrdSet};
+use smol_str::SmolStr;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Everything that runs. Cheap to clone: its maps share structure.
+#[derive(Clone, Debug, Default)]
+pub struct Runtime {
+    pods: OrdMap<ObjectKey, Arc<PodSandbox>>,
+    /// Which pod has an address (host-network pods have none of their own).
+    addresses: OrdMap<IpAddr, ObjectKey>,
+    /// Where the search for a free address of a pod network goes on.
+    next_address: OrdMap<SmolStr, u128>,
+    /// Nodes without power.
+    down: OrdSet<SmolStr>,
+    /// Images by node that have been pulled.
+    images: OrdSet<(SmolStr, SmolStr)>,
+    /// Requests served by a pod so far: some programs count.
+    served: OrdMap<ObjectKey, u64>,
+}
+
+impl Runtime {
+    pub fn get(&self, pod: &ObjectKey) -> Option<&Arc<PodSandbox>> {
+        self.pods.get(pod)
+    }
+
+    /// Every sandbox, ordered by namespace and name.
+    pub fn iter(&self) -> impl Iterator<Item = (&ObjectKey, &Arc<PodSandbox>)> {
+        self.pods.iter()
+    }
+
+    /// Puts a sandbox in place of the pod's old one.
+    pub fn put(&mut self, pod: ObjectKey, sandbox: PodSandbox) {
+        if !sandbox.host_network {
+            for ip in &sandbox.ips {
+                self.addresses.insert(*ip, pod.clone());
+            }
+        }
+        self.pods.insert(pod, Arc::new(sandbox));
+    }
+
+    /// A sandbox to change; copied first when it is shared with a snapshot.
+    pub fn get_mut(&mut self, pod: &ObjectKey) -> Option<&mut PodSandbox> {
+        self.pods.get_mut(pod).map(Arc::make_mut)
+    }
+
+    /// Tears a sandbox down and frees its addresses.
+    pub fn remove(&mut self, pod: &ObjectKey) -> Option<Arc<PodSandbox>> {
+        let sandbox = self.pods.remove(pod)?;
+        for ip in &sandbox.ips {
+            if self.addresses.get(ip) == Some(pod) {
+                self.addresses.remove(ip);
+            }
+        }
+        self.served.remove(pod);
+        Some(sandbox)
+    }
+
+    /// The pod that has this address for its own.
+    pub fn pod_at(&self, ip: IpAddr) -> Option<&ObjectKey> {
+        self.addresses.get(&ip)
+    }
+
+    /// Takes the next free address of a pod network (`host-local` IPAM: it goes on after the last one, and round). `None`:
+    /// the network is full or not a network.
+    pub fn allocate(&mut self, cidr: &str, pod: &ObjectKey) -> Option<IpAddr> {
+        let network: ipnet::IpNet = cidr.parse().ok()?;
+        let (first, size) = match network {
+            ipnet::IpNet::V4(n) => (u128::from(u32::from(n.network())), 1_u128 << (32 - n.prefix_len())),
+            ipnet::IpNet::V6(n) => (u128::from(n.network()), 1_u128.checked_shl(u32::from(128 - n.prefix_len()))?),
+        };
+        // The network, its gateway (.1) and the last one are never given away.
+        let usable = size.checked_sub(3)?.min(1 << 20);
+        let at = self.next_address.get(cidr).copied().unwrap_or(0);
+        for step in 0..usable {
+            let offset = (at + step) % usable;
+            let number = first + 2 + offset;
+            let ip = match network {
+                ipnet::IpNet::V4(_) => IpAddr::V4(u32::try_from(number).ok()?.into()),
+                ipnet::IpNet::V6(_) => IpAddr::V6(number.into()),
+            };
+            if !self.addresses.contains_key(&ip) {
+                self.addresses.insert(ip, pod.clone());
+                self.next_address.insert(cidr.into(), offset + 1);
+                return Some(ip);
+            }
+        }
+        None
+    }
+
+    /// Whether the node has power and its kubelet works.
+    pub fn is_up(&self, node: &str) -> bool {
+        !self.down.contains(node)
+    }
+
+    /// Pulls a node's plug, or puts it back.
+    pub fn set_power(&mut self, node: &str, up: bool) {
+        if up {
+            self.down.remove(node);
+        } else {
+            self.down.insert(node.into());
+        }
+    }
+
+    /// Whether the image must still be pulled; remembers that it then is there.
+    pub fn pull(&mut self, node: &str, image: &str) -> bool {
+        self.images.insert((node.into(), image.into())).is_none()
+    }
+
+    /// Counts a request that `pod` serves; gives the number of earlier ones.
+    pub(crate) fn count_request(&mut self, pod: &ObjectKey) -> u64 {
+        let served = self.served.get(pod).copied().unwrap_or(0);
+        self.served.insert(pod.clone(), served + 1);
+        served
+    }
+
+    /// Takes a pod over as it is, from a status that came from elsewhere (a pasted cluster): its containers run, or not, as
+    /// the status says, with the addresses that it names.
+    pub fn adopt(&mut self, pod: &Arc<Object>, cluster_domain: &str, now: Time) {
+        let Some(view) = pod.view().pod() else { return };
+        if view.ips.is_empty() {
+            return;
+        }
+        self.put(pod.key.clone(), PodSandbox::adopted(pod, view, cluster_domain, now));
+    }
+}

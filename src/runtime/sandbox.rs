@@ -1,0 +1,219 @@
+//! A pod's sandbox and the containers in it.
+
+use super::behavior::Behavior;
+use super::command;
+use super::env::Environment;
+use super::files::Files;
+use super::probe::Probes;
+use crate::api::object::{Object, ObjectKey};
+use crate::api::time::{Duration, Time};
+use crate::api::value::Value;
+use crate::api::view::{Container, Pod};
+use smol_str::SmolStr;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// A pod on its node: one network namespace, some containers.
+#[derive(Clone, Debug)]
+pub struct PodSandbox {
+    /// The pod as it was when the sandbox was made. (Its spec does not change in what matters here.)
+    pub pod: Arc<Object>,
+    pub node: SmolStr,
+    /// The pod's addresses; the node's own for a host-network pod. Empty until the sandbox is made.
+    pub ips: Vec<IpAddr>,
+    pub host_network: bool,
+    /// What `hostname` says in it.
+    pub hostname: SmolStr,
+    /// The full name that `subdomain` gives the pod; empty without one.
+    pub fqdn: SmolStr,
+    /// Init containers, in order; then `containers`.
+    pub init_containers: Vec<RunningContainer>,
+    pub containers: Vec<RunningContainer>,
+    /// When the containers get SIGKILL, once the pod is being deleted.
+    pub kill_at: Option<Time>,
+}
+
+/// The state of a container, as `containerStatuses[].state` tells it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ContainerState {
+    Waiting { reason: SmolStr, message: SmolStr },
+    Running { since: Time },
+    Terminated { exit_code: i32, reason: SmolStr, started: Time, finished: Time },
+}
+
+impl Default for ContainerState {
+    fn default() -> ContainerState {
+        ContainerState::Waiting { reason: "ContainerCreating".into(), message: SmolStr::default() }
+    }
+}
+
+/// What a container's command line comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Program {
+    /// The image's server; it runs until it is told to end.
+    Server,
+    /// It waits, for ever or for a time.
+    Sleep(Option<Duration>),
+    /// It ends by itself.
+    Exit { after: Duration, code: i32 },
+    /// It waits until a name can be resolved (`until nslookup NAME; do …`).
+    UntilName(SmolStr),
+}
+
+/// A container as the runtime knows it.
+#[derive(Clone, Debug)]
+pub struct RunningContainer {
+    pub name: SmolStr,
+    pub image: SmolStr,
+    pub state: ContainerState,
+    /// How the run before this one ended.
+    pub last: Option<ContainerState>,
+    pub restarts: u32,
+    /// The back-off before the next restart.
+    pub back_off: Duration,
+    /// When a waiting container is started (again).
+    pub start_at: Option<Time>,
+    /// Fixed when the container starts.
+    pub env: Environment,
+    /// What has been written since the start; the rest comes with the image and the kubelet.
+    pub files: Files,
+    pub program: Program,
+    pub behavior: Behavior,
+    pub probes: Probes,
+    /// The container as the manifest has it.
+    pub spec: Value,
+}
+
+impl RunningContainer {
+    pub fn new(pod: &Object, container: &Container) -> RunningContainer {
+        let behavior = Behavior::of(pod, &container.value);
+        RunningContainer {
+            name: container.name.clone(),
+            image: container.image.clone(),
+            state: ContainerState::default(),
+            last: None,
+            restarts: 0,
+            back_off: Duration::ZERO,
+            start_at: None,
+            env: Environment::default(),
+            files: Files::default(),
+            program: command::program(&container.image, &container.value),
+            probes: Probes::read(&container.value),
+            behavior,
+            spec: container.value.clone(),
+        }
+    }
+
+    pub fn is_running(&self) -> bool {
+        matches!(self.state, ContainerState::Running { .. })
+    }
+
+    /// Runs and has passed its startup probe.
+    pub fn is_started(&self) -> bool {
+        self.is_running() && self.probes.startup.as_ref().is_none_or(|p| p.passed)
+    }
+
+    /// Runs, has started, and its readiness probe (if any) passes.
+    pub fn is_ready(&self) -> bool {
+        self.is_started() && self.probes.readiness.as_ref().is_none_or(|p| p.passed)
+    }
+
+    /// An init container that stays beside the others (`restartPolicy: Always`).
+    pub fn is_sidecar(&self) -> bool {
+        self.spec.str_at(&["restartPolicy"]) == "Always"
+    }
+
+    /// Whether its first process ends at SIGTERM.
+    pub fn heeds_sigterm(&self) -> bool {
+        if self.behavior.ignore_sigterm {
+            return false;
+        }
+        match self.program {
+            Program::Server => super::image::find(&self.image).is_none_or(|i| i.heeds_sigterm),
+            // `sleep` as process 1 has no handler.
+            _ => false,
+        }
+    }
+}
+
+impl PodSandbox {
+    /// An empty sandbox of a pod that has been bound to a node.
+    pub fn new(pod: &Arc<Object>, view: &Pod, cluster_domain: &str) -> PodSandbox {
+        let hostname = hostname(&pod.key, view);
+        PodSandbox {
+            pod: pod.clone(),
+            node: view.node_name.clone(),
+            ips: Vec::new(),
+            host_network: view.host_network,
+            fqdn: super::env::fqdn(&pod.key.namespace, view, &hostname, cluster_domain),
+            hostname,
+            init_containers: view.init_containers.iter().map(|c| RunningContainer::new(pod, c)).collect(),
+            containers: view.containers.iter().map(|c| RunningContainer::new(pod, c)).collect(),
+            kill_at: None,
+        }
+    }
+
+    /// A sandbox that matches a status from elsewhere: what the status calls running runs; a status without container
+    /// statuses follows the phase; readiness is what the status says, and probes go on from there.
+    pub fn adopted(pod: &Arc<Object>, view: &Pod, cluster_domain: &str, now: Time) -> PodSandbox {
+        let mut sandbox = PodSandbox { ips: view.ips.clone(), ..PodSandbox::new(pod, view, cluster_domain) };
+        let running = pod.value.str_at(&["status", "phase"]) == "Running";
+        let pod_ready = view.is_ready();
+        for container in &mut sandbox.containers {
+            let status = view.statuses.iter().find(|s| s.name == container.name);
+            let (state, ready) = match status {
+                Some(s) => (s.state.clone(), s.ready),
+                None if running => ("running".into(), pod_ready),
+                None => ("waiting".into(), false),
+            };
+            container.restarts = status.map_or(0, |s| s.restarts);
+            container.state = match state.as_str() {
+                "running" => ContainerState::Running { since: now },
+                "terminated" => ContainerState::Terminated {
+                    exit_code: 0,
+                    reason: status.map(|s| s.reason.clone()).unwrap_or_default(),
+                    started: now,
+                    finished: now,
+                },
+                _ => ContainerState::Waiting {
+                    reason: status.map(|s| s.reason.clone()).unwrap_or_default(),
+                    message: SmolStr::default(),
+                },
+            };
+            container.probes.adopt(ready);
+        }
+        sandbox
+    }
+
+    /// Every container, init containers first.
+    pub fn all(&self) -> impl Iterator<Item = &RunningContainer> {
+        self.init_containers.iter().chain(&self.containers)
+    }
+
+    pub fn all_mut(&mut self) -> impl Iterator<Item = &mut RunningContainer> {
+        self.init_containers.iter_mut().chain(&mut self.containers)
+    }
+
+    /// A container by name; the first one when `name` is empty.
+    pub fn container(&self, name: &str) -> Option<&RunningContainer> {
+        if name.is_empty() { self.containers.first() } else { self.all().find(|c| c.name == name) }
+    }
+
+    pub fn container_mut(&mut self, name: &str) -> Option<&mut RunningContainer> {
+        if name.is_empty() { self.containers.first_mut() } else { self.all_mut().find(|c| c.name == name) }
+    }
+
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.ips.first().copied()
+    }
+}
+
+/// The pod's host name: `spec.hostname`, else its name, cut to 63 characters; a host-network pod has its node's.
+fn hostname(key: &ObjectKey, view: &Pod) -> SmolStr {
+    if view.host_network {
+        return view.node_name.clone();
+    }
+    let name = if view.hostname.is_empty() { &key.name } else { &view.hostname };
+    let cut = name.get(..63).map_or(name.as_str(), |n| n.trim_end_matches(['-', '.']));
+    cut.into()
+}
