@@ -4,5 +4,6 @@
 
 pub mod bridge;
 pub mod exchange;
+pub mod phrases;
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,8 @@ use super::exchange::{
     Action, Completion, Completions, GutterLine, Highlight, HighlightPlace, Lint, Mark, Options, Severity,
 };
 
+use super::phrases::KOREAN;
+
 wasm_bindgen_test_configure!(run_in_browser);
 
 #[wasm_bindgen]
@@ -56,6 +58,19 @@ impl Trial {
         self.editor.focus();
         TimeoutFuture::new(20).await;
         assert!(exec_command("insertText", false, text));
+        TimeoutFuture::new(50).await;
+    }
+
+    /// Presses Ctrl+Shift+M, which opens the list of diagnostics.
+    async fn opens_the_list(&self) {
+        let keys = web_sys::KeyboardEventInit::new();
+        keys.set_key("M");
+        keys.set_key_code(77);
+        keys.set_ctrl_key(true);
+        keys.set_shift_key(true);
+        keys.set_bubbles(true);
+        let event = web_sys::KeyboardEvent::new_with_keyboard_event_init_dict("keydown", &keys).unwrap();
+        self.find(".cm-content").unwrap().dispatch_event(&event).unwrap();
         TimeoutFuture::new(50).await;
     }
 
@@ -123,6 +138,12 @@ async fn a_diagnostic_underlines_its_range_and_offers_its_action() {
     TimeoutFuture::new(20).await;
     assert_eq!(trial.text_at(".cm-lintRange-error").as_deref(), Some("<b>"));
     assert!(trial.find(".cm-gutter-lint .cm-lint-marker-error").is_some());
+    trial.editor.set_phrases(&KOREAN);
+    trial.opens_the_list().await;
+    assert_eq!(trial.find(".cm-panel-lint ul").unwrap().get_attribute("aria-label").as_deref(), Some("문제 목록"));
+    assert_eq!(trial.text_at(".cm-panel-lint .cm-diagnosticText").as_deref(), Some("<b>not</b> HTML"));
+    trial.find(".cm-panel-lint .cm-diagnosticAction").unwrap().unchecked_into::<web_sys::HtmlElement>().click();
+    assert_eq!(*trial.told.borrow(), ["action fix-1"]);
     // A range outside the text (the text got shorter meanwhile) is no error.
     trial.editor.set_lint(&[Lint {
         from: 900,
