@@ -105,7 +105,7 @@ impl Schema {
         &self.structs[id.index()]
     }
 
-    /// The constants of a Go string type (`v1.ServiceType`), when it has some.
+    /// The constants of a Go string type (`v1.ServiceType`), or of a plain string field (`ServiceSpec.trafficDistribution`).
     pub fn values(&self, go_name: &str) -> Option<&Values> {
         let at = self.values.binary_search_by(|v| v.go_name.cmp(go_name)).ok()?;
         Some(&self.values[at])

@@ -207,7 +207,12 @@ impl Field {
         loop {
             match &ty.shape {
                 Shape::List(inner) | Shape::Map(inner) => ty = inner,
-                Shape::String => return schema().values(ty.go_name?),
+                Shape::String => {
+                    return match ty.go_name {
+                        Some(name) => schema().values(name),
+                        None => schema().values(&format!("{}.{}", schema().at(self.owner).name, self.name)),
+                    };
+                }
                 _ => return None,
             }
         }
@@ -328,10 +333,10 @@ impl FieldType {
     }
 }
 
-/// The constants of a Go string type.
+/// The constants of a Go string type, or of one field that is a plain string.
 #[derive(Debug)]
 pub struct Values {
-    /// `v1.ServiceType`.
+    /// `v1.ServiceType`; `ServiceSpec.trafficDistribution`.
     pub go_name: &'static str,
     /// Whether the OpenAPI document lists them, so that `kubectl explain` prints them.
     pub listed: bool,
