@@ -4,9 +4,11 @@
 //! Upstream: netfilter, `xt_*` matches and targets, nf_tables, ip_set, ip_vs, as far as kube-proxy uses them. Left out: the
 //! mangle and raw tables (kube-proxy leaves them empty), counters, matches by interface, and tables of other programs.
 
+mod ask;
 mod passage;
 mod program;
 mod rule;
+mod walk;
 
 pub use passage::{Context, LocalAddresses, Memory, Passage};
 pub use program::{
@@ -16,3 +18,4 @@ pub use program::{
 pub use rule::{
     Because, Chain, ChainRef, CtState, CtStates, Match, Peer, Probability, Rule, SetKey, Side, Space, Table, Target,
 };
+pub use walk::{Hit, Verdict, What};

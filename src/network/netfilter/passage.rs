@@ -7,7 +7,7 @@ use crate::network::packet::Packet;
 use fastrand::Rng;
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// A packet on its way through a node: its headers and what the kernel has noted beside them.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,12 +19,14 @@ pub struct Passage {
     pub dnat: bool,
     /// The source is to become the address of the outgoing interface, which whoever routes the packet knows.
     pub masquerade: bool,
+    /// The virtual server of ipvs that the packet was sent to, once ipvs has chosen a real one.
+    pub virtual_server: Option<SocketAddr>,
 }
 
 impl Passage {
     /// A packet that begins a connection.
     pub fn new(packet: Packet) -> Passage {
-        Passage { packet, state: CtState::New, dnat: false, masquerade: false }
+        Passage { packet, state: CtState::New, dnat: false, masquerade: false, virtual_server: None }
     }
 }
 
@@ -52,12 +54,16 @@ impl LocalAddresses {
 /// How many sources one list of `xt_recent` keeps (its parameter `ip_list_tot`): the one seen longest ago makes room.
 const RECENT_LIST_LENGTH: usize = 100;
 
+/// A virtual server: address, port and protocol.
+pub type Server = (SocketAddr, Protocol);
+
 /// What the kernel of a node remembers between packets besides conntrack: which client was sent where, and whose turn it is.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
     lists: BTreeMap<SmolStr, Vec<(IpAddr, Time)>>,
-    turns: BTreeMap<(IpAddr, u16, Protocol), u32>,
-    persistent: BTreeMap<(IpAddr, u16, Protocol, IpAddr), ((IpAddr, u16), Time)>,
+    turns: BTreeMap<Server, u32>,
+    given: BTreeMap<(Server, SocketAddr), u64>,
+    persistent: BTreeMap<(Server, IpAddr), (SocketAddr, Time)>,
 }
 
 impl Memory {
@@ -82,28 +88,32 @@ impl Memory {
     }
 
     /// The next turn of a virtual server's round robin, below `among`.
-    pub fn turn(&mut self, server: (IpAddr, u16, Protocol), among: usize) -> usize {
+    pub fn turn(&mut self, server: Server, among: usize) -> usize {
         let turn = self.turns.entry(server).or_insert(0);
         let at = *turn as usize % among.max(1);
-        *turn = (at as u32 + 1) % among.max(1) as u32;
+        *turn = ((at + 1) % among.max(1)) as u32;
         at
     }
 
+    /// How many connections of a virtual server a real one was given.
+    pub fn given(&self, server: Server, real: SocketAddr) -> u64 {
+        self.given.get(&(server, real)).copied().unwrap_or(0)
+    }
+
+    /// Counts a connection.
+    pub fn give(&mut self, server: Server, real: SocketAddr) {
+        *self.given.entry((server, real)).or_insert(0) += 1;
+    }
+
     /// Where the persistence template of a virtual server sends `client`, unless it has expired.
-    pub fn template(
-        &mut self,
-        server: (IpAddr, u16, Protocol),
-        client: IpAddr,
-        seconds: u32,
-        now: Time,
-    ) -> Option<(IpAddr, u16)> {
-        let (to, seen) = self.persistent.get(&(server.0, server.1, server.2, client))?;
+    pub fn template(&self, server: Server, client: IpAddr, seconds: u32, now: Time) -> Option<SocketAddr> {
+        let (to, seen) = self.persistent.get(&(server, client))?;
         (now.since(*seen) <= Duration::secs(u64::from(seconds))).then_some(*to)
     }
 
     /// Makes or renews a persistence template.
-    pub fn keep_template(&mut self, server: (IpAddr, u16, Protocol), client: IpAddr, to: (IpAddr, u16), now: Time) {
-        self.persistent.insert((server.0, server.1, server.2, client), (to, now));
+    pub fn keep_template(&mut self, server: Server, client: IpAddr, to: SocketAddr, now: Time) {
+        self.persistent.insert((server, client), (to, now));
     }
 }
 

@@ -7,12 +7,12 @@
 //! change costs what its chunk costs, and a packet finds its rules by destination instead of trying thousands of others; that
 //! this comes out the same as trying them all is tested.
 
-use super::rule::{Chain, Peer, Rule, SetKey, Space, Table};
+use super::rule::{Because, Chain, Peer, Rule, SetKey, Space, Table};
 use crate::api::view::Protocol;
 use imbl::OrdMap;
 use smol_str::SmolStr;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, LazyLock};
 
 /// A port of a Service: what kube-proxy calls ServicePortName.
@@ -76,7 +76,14 @@ pub struct VirtualServer {
     /// Seconds for which a client stays with its real server.
     pub persistent: Option<u32>,
     pub real: Vec<RealServer>,
-    pub because: super::rule::Because,
+    pub because: Because,
+}
+
+impl VirtualServer {
+    /// Whether this is the virtual server of a destination.
+    pub fn at(&self, destination: &SocketAddr, protocol: Protocol) -> bool {
+        self.ip == destination.ip() && self.port == destination.port() && self.protocol == protocol
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -84,7 +91,13 @@ pub struct RealServer {
     pub ip: IpAddr,
     pub port: u16,
     pub weight: u32,
-    pub because: super::rule::Because,
+    pub because: Because,
+}
+
+impl RealServer {
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::new(self.ip, self.port)
+    }
 }
 
 /// How ipvs chooses a real server.
@@ -93,7 +106,7 @@ pub enum Scheduler {
     /// Round robin.
     #[default]
     RoundRobin,
-    /// Least connections. Open connections are not counted here, so the turn decides among equals.
+    /// Least connections: the fewest given so far, since the end of a connection is not told to ipvs here.
     LeastConnection,
     /// By hash of the source address.
     SourceHash,
@@ -223,23 +236,46 @@ pub struct Frame {
     pub spaces: Vec<SpaceInfo>,
     /// Members of sets that come from the node, not from a Service (nftables' `nodeport-ips`).
     pub members: Vec<(Space, IpAddr)>,
-    /// The virtual servers, when the program is one of ipvs.
-    pub servers: Option<Space>,
-    /// The addresses bound to the dummy interface, when the program is one of ipvs.
-    pub bound: Option<Space>,
+    /// Places of base chains in `chains`, by hook, in the order in which the kernel runs them.
+    hooks: [Vec<u8>; 5],
+    servers: Option<Space>,
+    bound: Option<Space>,
 }
 
 impl Frame {
+    pub fn new(chains: Vec<FixedChain>, spaces: Vec<SpaceInfo>, members: Vec<(Space, IpAddr)>) -> Frame {
+        let hooks = [Hook::Prerouting, Hook::Input, Hook::Forward, Hook::Output, Hook::Postrouting].map(|hook| {
+            let base = |i: u8| chains[usize::from(i)].builtin.filter(|b| b.hook == hook);
+            let mut places: Vec<u8> = (0..chains.len() as u8).filter(|i| base(*i).is_some()).collect();
+            places.sort_by_key(|i| base(*i).map(|b| b.priority));
+            places
+        });
+        let find = |kind| spaces.iter().position(|s: &SpaceInfo| s.kind == kind).map(|i| Space(i as u8));
+        let (servers, bound) = (find(SpaceKind::Servers), find(SpaceKind::Bound));
+        Frame { chains, spaces, members, hooks, servers, bound }
+    }
+
     /// The base chains of a hook, in the order in which the kernel runs them.
     pub fn hooked(&self, hook: Hook) -> impl Iterator<Item = &FixedChain> {
-        let mut chains: Vec<_> =
-            self.chains.iter().filter_map(|c| c.builtin.filter(|b| b.hook == hook).map(|b| (b.priority, c))).collect();
-        chains.sort_by_key(|(priority, _)| *priority);
-        chains.into_iter().map(|(_, c)| c)
+        self.hooks[hook as usize].iter().map(|i| &self.chains[usize::from(*i)])
+    }
+
+    pub fn chain(&self, name: &str, table: Table) -> Option<&FixedChain> {
+        self.chains.iter().find(|c| c.name == name && c.table == table)
     }
 
     pub fn space(&self, space: Space) -> &SpaceInfo {
         &self.spaces[usize::from(space.0)]
+    }
+
+    /// The virtual servers, when the program is one of ipvs.
+    pub fn servers(&self) -> Option<Space> {
+        self.servers
+    }
+
+    /// The addresses bound to the dummy interface, when the program is one of ipvs.
+    pub fn bound(&self) -> Option<Space> {
+        self.bound
     }
 }
 

@@ -190,7 +190,10 @@ pub enum Match {
     },
     DestinationPort(u16),
     /// The address is one of the node's own (`addrtype … LOCAL`, `fib … type local`).
-    Local(Side),
+    Local {
+        side: Side,
+        not: bool,
+    },
     /// `mark & mask == mask`, or not.
     Mark {
         mask: u32,
@@ -216,6 +219,15 @@ pub enum Match {
         set: Space,
         key: SetKey,
     },
+    /// The packet goes to a real server of this virtual server of ipvs (`ipvs --vaddr …`).
+    Virtual {
+        ip: IpAddr,
+        protocol: Protocol,
+        port: u16,
+    },
+    /// The packet did not come in through a port of a bridge (`physdev ! --physdev-is-in`). Pods hang on routed interfaces of
+    /// their own here, so this is always true.
+    NotBridged,
 }
 
 /// A place that services fill: a chain that collects one rule or more a service port, a map or a set of nftables, an ipset,
@@ -257,7 +269,6 @@ pub enum Target {
     /// Looks the destination up in a verdict map (nftables).
     Verdicts {
         map: Space,
-        key: SetKey,
     },
     /// Takes one of several chains with equal chance (nftables' `numgen random mod N vmap`).
     OneOf(Vec<ChainRef>),
