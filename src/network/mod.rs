@@ -2,5 +2,6 @@
 //! routes, the DNS zone, ingress tables); `trace` runs packets through them.
 
 pub mod dns;
+pub mod kube_proxy;
 pub mod netfilter;
 pub mod packet;

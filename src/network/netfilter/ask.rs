@@ -27,7 +27,7 @@ impl<'p> Ask<'p, '_> {
         let packet = &passage.packet;
         Some(match condition {
             Match::Comment(_) | Match::EndpointComment(_) | Match::NotBridged => true,
-            Match::Protocol(protocol) => packet.protocol == *protocol && !packet.is_icmp(),
+            Match::Protocol(protocol) | Match::Layer4(protocol) => packet.protocol == *protocol && !packet.is_icmp(),
             Match::Source { peer, not } => peer.contains(&packet.src.ip()) != *not,
             Match::Destination { peer, not } => peer.contains(&packet.dst.ip()) != *not,
             Match::SourceIn { peers, not } => peers.iter().any(|p| p.contains(&packet.src.ip())) != *not,

@@ -5,6 +5,7 @@
 //! mangle and raw tables (kube-proxy leaves them empty), counters, matches by interface, and tables of other programs.
 
 mod ask;
+pub mod iptables_text;
 mod passage;
 mod program;
 mod rule;

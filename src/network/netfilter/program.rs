@@ -137,6 +137,8 @@ pub struct Rules {
     /// Its own chains, in the order in which kube-proxy creates them.
     pub chains: Vec<Chain>,
     pub entries: Vec<Entry>,
+    /// The chain whose first rule is written before those of all other chains.
+    pub first: Option<u16>,
 }
 
 type Make = Box<dyn FnOnce() -> Rules + Send>;
@@ -236,6 +238,8 @@ pub struct Frame {
     pub spaces: Vec<SpaceInfo>,
     /// Members of sets that come from the node, not from a Service (nftables' `nodeport-ips`).
     pub members: Vec<(Space, IpAddr)>,
+    /// Of IPv6.
+    pub v6: bool,
     /// Places of base chains in `chains`, by hook, in the order in which the kernel runs them.
     hooks: [Vec<u8>; 5],
     servers: Option<Space>,
@@ -243,7 +247,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    pub fn new(chains: Vec<FixedChain>, spaces: Vec<SpaceInfo>, members: Vec<(Space, IpAddr)>) -> Frame {
+    pub fn new(v6: bool, chains: Vec<FixedChain>, spaces: Vec<SpaceInfo>, members: Vec<(Space, IpAddr)>) -> Frame {
         let hooks = [Hook::Prerouting, Hook::Input, Hook::Forward, Hook::Output, Hook::Postrouting].map(|hook| {
             let base = |i: u8| chains[usize::from(i)].builtin.filter(|b| b.hook == hook);
             let mut places: Vec<u8> = (0..chains.len() as u8).filter(|i| base(*i).is_some()).collect();
@@ -252,7 +256,7 @@ impl Frame {
         });
         let find = |kind| spaces.iter().position(|s: &SpaceInfo| s.kind == kind).map(|i| Space(i as u8));
         let (servers, bound) = (find(SpaceKind::Servers), find(SpaceKind::Bound));
-        Frame { chains, spaces, members, hooks, servers, bound }
+        Frame { chains, spaces, members, v6, hooks, servers, bound }
     }
 
     /// The base chains of a hook, in the order in which the kernel runs them.

@@ -174,7 +174,10 @@ pub enum Match {
     Comment(SmolStr),
     /// A comment that large clusters leave out.
     EndpointComment(SmolStr),
+    /// With the protocol's own match (`-m tcp -p tcp`).
     Protocol(Protocol),
+    /// The protocol alone (`-p tcp`).
+    Layer4(Protocol),
     Source {
         peer: Peer,
         not: bool,

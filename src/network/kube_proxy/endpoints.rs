@@ -1,0 +1,99 @@
+//! The endpoints of a service port, put together from all slices of its Service.
+//!
+//! Upstream: `pkg/proxy/endpointslicecache.go`.
+
+use super::service_port::watched;
+use super::settings::Family;
+use crate::api::object::{Object, ObjectKey};
+use crate::api::view;
+use crate::network::netfilter::{Because, PortName};
+use smol_str::{SmolStr, ToSmolStr};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+/// An endpoint of a service port: an address and port, and where it stands in which slice.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    pub ip: IpAddr,
+    pub port: u16,
+    /// `10.244.1.11:8080`: how rules call it, and what they are ordered by.
+    pub text: SmolStr,
+    slice: Arc<Object>,
+    key: Arc<ObjectKey>,
+    index: u16,
+}
+
+impl Endpoint {
+    /// The rest of what the slice says of it.
+    pub fn view(&self) -> &view::Endpoint {
+        static NOTHING: std::sync::LazyLock<view::Endpoint> = std::sync::LazyLock::new(view::Endpoint::default);
+        let slice = self.slice.view().endpoint_slice();
+        slice.and_then(|s| s.endpoints.get(usize::from(self.index))).unwrap_or(&NOTHING)
+    }
+
+    /// Its place in the slice.
+    pub fn because(&self) -> Because {
+        Because::item_of(&self.key, "endpoints", usize::from(self.index), "")
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::new(self.ip, self.port)
+    }
+}
+
+impl PartialEq for Endpoint {
+    /// Equal for the rules that it makes: also when another revision of the slice says the same.
+    fn eq(&self, other: &Endpoint) -> bool {
+        self.ip == other.ip
+            && self.port == other.port
+            && self.index == other.index
+            && self.key == other.key
+            && (Arc::ptr_eq(&self.slice, &other.slice) || self.view() == other.view())
+    }
+}
+
+/// The endpoints of every port of a Service in one family, each list ordered by its text.
+///
+/// Slices of the other family, ports without a number and addresses that are none are left out. Where one address stands more
+/// than once for a port, one that does not terminate goes before one that does.
+pub fn gather<'a>(
+    namespace: &SmolStr,
+    service: &SmolStr,
+    slices: impl Iterator<Item = &'a Arc<Object>>,
+    family: Family,
+) -> BTreeMap<PortName, Vec<Endpoint>> {
+    let mut ports: BTreeMap<PortName, BTreeMap<SmolStr, Endpoint>> = BTreeMap::new();
+    for object in slices.filter(|o| watched(o)) {
+        let Some(slice) = object.view().endpoint_slice() else { continue };
+        if slice.address_type != family.address_type() {
+            continue;
+        }
+        let key = Arc::new(object.key.clone());
+        for port in &slice.ports {
+            let Some(number) = port.port.filter(|n| *n != 0) else { continue };
+            let name = PortName {
+                namespace: namespace.clone(),
+                service: service.clone(),
+                port: port.name.clone(),
+                protocol: port.protocol,
+            };
+            let list = ports.entry(name).or_default();
+            for (index, view) in slice.endpoints.iter().enumerate() {
+                let Some(ip) = view.addresses.first().and_then(|a| a.parse::<IpAddr>().ok()) else { continue };
+                let Ok(index) = u16::try_from(index) else { break };
+                if Family::of(&ip) != family {
+                    continue;
+                }
+                let text = SocketAddr::new(ip, number).to_smolstr();
+                if view.terminating && list.contains_key(&text) {
+                    continue;
+                }
+                let endpoint =
+                    Endpoint { ip, port: number, text: text.clone(), slice: object.clone(), key: key.clone(), index };
+                list.insert(text, endpoint);
+            }
+        }
+    }
+    ports.into_iter().map(|(name, list)| (name, list.into_values().collect())).collect()
+}
