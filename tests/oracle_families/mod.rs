@@ -1,5 +1,7 @@
 //! The families of recorded facts: one file a family, one row here.
 
+mod kubeproxy;
+
 use crate::{Difference, Facts};
 use serde_json::Value as Json;
 
@@ -14,4 +16,7 @@ pub struct Family {
 }
 
 /// The families that are modelled.
-pub const FAMILIES: &[Family] = &[];
+pub const FAMILIES: &[Family] = &[
+    Family { name: "kubeproxy-iptables", required: true, run: kubeproxy::iptables },
+    Family { name: "kubeproxy-fuzz", required: true, run: kubeproxy::fuzz },
+];

@@ -2,7 +2,6 @@
 //!
 //! Upstream: `pkg/proxy/endpointslicecache.go`.
 
-use super::service_port::watched;
 use super::settings::Family;
 use crate::api::object::{Object, ObjectKey};
 use crate::api::view;
@@ -64,7 +63,7 @@ pub fn gather<'a>(
     family: Family,
 ) -> BTreeMap<PortName, Vec<Endpoint>> {
     let mut ports: BTreeMap<PortName, BTreeMap<SmolStr, Endpoint>> = BTreeMap::new();
-    for object in slices.filter(|o| watched(o)) {
+    for object in slices {
         let Some(slice) = object.view().endpoint_slice() else { continue };
         if slice.address_type != family.address_type() {
             continue;

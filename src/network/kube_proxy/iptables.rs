@@ -11,7 +11,7 @@ use super::service_port::ServicePort;
 use super::settings::{Family, Place};
 use crate::network::netfilter::{
     BaseHook, Because, Chain, ChainRef, Content, CtStates, Entry, FixedChain, Frame, Hook, Key, Match, Part, Peer,
-    Probability, Rule, Rules, Side, Space, SpaceInfo, SpaceKind, Table, Target,
+    Probability, Rule, Rules, Side, Space, SpaceInfo, SpaceKind, Stage, Table, Target,
 };
 use smol_str::{SmolStr, format_smolstr};
 use std::net::IpAddr;
@@ -45,6 +45,7 @@ const FORWARD: u8 = 5;
 const FILTER_NODEPORTS: u8 = 6;
 const PROXY_FIREWALL: u8 = 7;
 const FILTER: u8 = 8;
+const NAT_PREROUTING: u8 = 9;
 const MARK_MASQ: u8 = 13;
 const NODEPORTS: u8 = 14;
 const POSTROUTING: u8 = 15;
@@ -132,7 +133,10 @@ pub fn frame(place: &Place) -> Frame {
         made("KUBE-SERVICES", Table::Nat, node_ports_tail(place)),
     ];
     let spaces = SPACES.iter().map(|name| SpaceInfo { name, kind: SpaceKind::Chain, comment: "" }).collect();
-    Frame::new(place.family == Family::V6, chains, spaces, Vec::new())
+    let survey = [NAT_PREROUTING, FILTER, EXTERNAL, FILTER_NODEPORTS, PROXY_FIREWALL]
+        .map(|chain| Stage::Chain { chain, last: false })
+        .to_vec();
+    Frame::new(place.family == Family::V6, chains, spaces, survey)
 }
 
 fn kubelet_firewall(place: &Place) -> Vec<Part> {

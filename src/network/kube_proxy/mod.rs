@@ -5,6 +5,7 @@
 //! metrics, and the health check servers themselves (what they would answer is given).
 
 mod endpoints;
+mod health;
 mod input;
 mod iptables;
 mod names;
@@ -15,6 +16,7 @@ mod topology;
 mod tracker;
 
 pub use endpoints::Endpoint;
+pub use health::HealthChecks;
 pub use input::{ChunkInput, PortState};
 pub use restore::RestoreInput;
 pub use service_port::ServicePort;
@@ -157,7 +159,7 @@ impl KubeProxies {
             }
             let known = self.trackers.iter().position(|t| t.family() == family);
             let place = known.unwrap_or_else(|| {
-                self.trackers.push(Tracker::new(family));
+                self.trackers.push(Tracker::new(family, self.settings.unfiltered));
                 self.trackers.len() - 1
             });
             let changes = match (&touched, known) {

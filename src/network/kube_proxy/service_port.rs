@@ -55,7 +55,7 @@ pub fn watched(object: &Object) -> bool {
 /// The ports of a Service in one family. None for headless and ExternalName Services, and for a family without ClusterIP.
 pub fn read(object: &Object, family: Family) -> Vec<ServicePort> {
     let Some(service) = object.view().service() else { return Vec::new() };
-    if !watched(object) || service.headless || service.type_ == ServiceType::ExternalName {
+    if service.headless || service.type_ == ServiceType::ExternalName {
         return Vec::new();
     }
     let cluster_ip = service
@@ -78,13 +78,17 @@ pub fn read(object: &Object, family: Family) -> Vec<ServicePort> {
             .filter_map(|(index, point)| Some(At { value: point.ip?, index }))
             .collect(),
     );
-    let source_ranges: Vec<At<IpNet>> = service
+    let mut source_ranges: Vec<At<IpNet>> = service
         .load_balancer_source_ranges
         .iter()
         .enumerate()
         .filter_map(|(index, text)| Some(At { value: text.trim().parse::<IpNet>().ok()?.trunc(), index }))
         .filter(|range| Family::of_net(&range.value) == family)
         .collect();
+    // A range of everything is no restriction.
+    if source_ranges.iter().any(|range| range.value.prefix_len() == 0) {
+        source_ranges.clear();
+    }
     let needs_health_check = service.type_ == ServiceType::LoadBalancer && external_local;
     service
         .ports

@@ -52,6 +52,9 @@ pub struct Settings {
     pub scheduler: Scheduler,
     /// The networks of virtual addresses (ServiceCIDR objects), which nftables mode guards.
     pub service_cidrs: Vec<IpNet>,
+    /// kube-proxy's watch leaves out Services that another proxy serves, and headless ones that say so by label. Whoever
+    /// drives its rule writer without that watch, as the recorded facts were made, hands them over too.
+    pub unfiltered: bool,
 }
 
 impl Default for Settings {
@@ -65,6 +68,7 @@ impl Default for Settings {
             localhost_node_ports: true,
             scheduler: Scheduler::default(),
             service_cidrs: Vec::new(),
+            unfiltered: false,
         }
     }
 }

@@ -24,6 +24,7 @@ pub type ServiceName = (SmolStr, SmolStr);
 #[derive(Clone, Debug)]
 pub struct Tracker {
     family: Family,
+    unfiltered: bool,
     ports: OrdMap<PortName, Arc<PortState>>,
     /// Endpoints of all service ports together.
     total: usize,
@@ -66,9 +67,21 @@ fn service_of(slice: &Object) -> Option<ServiceName> {
     (!service.is_empty()).then(|| (slice.key.namespace.clone(), service.clone()))
 }
 
+/// All slices, by the Service that they name.
+pub fn slices_by_service(store: &Store) -> BTreeMap<ServiceName, Vec<&Arc<Object>>> {
+    let mut slices: BTreeMap<ServiceName, Vec<&Arc<Object>>> = BTreeMap::new();
+    for slice in store.list("EndpointSlice") {
+        if let Some(name) = service_of(slice) {
+            slices.entry(name).or_default().push(slice);
+        }
+    }
+    slices
+}
+
 impl Tracker {
-    pub fn new(family: Family) -> Tracker {
-        Tracker { family, ports: OrdMap::new(), total: 0 }
+    /// `unfiltered`: see [`super::Settings::unfiltered`].
+    pub fn new(family: Family, unfiltered: bool) -> Tracker {
+        Tracker { family, unfiltered, ports: OrdMap::new(), total: 0 }
     }
 
     pub fn family(&self) -> Family {
@@ -102,12 +115,7 @@ impl Tracker {
 
     /// Reads all Services and slices.
     pub fn update_all(&mut self, store: &Store) -> Changes {
-        let mut slices: BTreeMap<ServiceName, Vec<&Arc<Object>>> = BTreeMap::new();
-        for slice in store.list("EndpointSlice") {
-            if let Some(name) = service_of(slice) {
-                slices.entry(name).or_default().push(slice);
-            }
-        }
+        let slices = slices_by_service(store);
         let mut changes = Changes::default();
         let mut gone: BTreeSet<ServiceName> =
             self.ports.keys().map(|p| (p.namespace.clone(), p.service.clone())).collect();
@@ -137,9 +145,10 @@ impl Tracker {
             .take_while(|(p, _)| p.namespace == name.0 && p.service == name.1)
             .map(|(p, _)| p.clone())
             .collect();
-        let ports = service.map(|s| service_port::read(s, self.family)).unwrap_or_default();
+        let seen = |object: &&Arc<Object>| self.unfiltered || service_port::watched(object);
+        let ports = service.filter(seen).map(|s| service_port::read(s, self.family)).unwrap_or_default();
         let mut endpoints =
-            if ports.is_empty() { BTreeMap::new() } else { gather(&name.0, &name.1, slices, self.family) };
+            if ports.is_empty() { BTreeMap::new() } else { gather(&name.0, &name.1, slices.filter(seen), self.family) };
         let mut changed = false;
         for port in ports {
             old.remove(&port.name);

@@ -10,7 +10,7 @@ pub enum Syntax {
     /// The input of `iptables-restore`, as kube-proxy writes it: ten decimals, single addresses bare, quotes where a comment
     /// has spaces.
     Restore,
-    /// The same rules as kube-proxy's own test tools print them: every comment in quotes.
+    /// The same as kube-proxy's own test tools print them: every comment in quotes, no policies.
     Dump,
     /// `iptables-save`: addresses and protocol first, prefix lengths, eleven decimals of what the kernel keeps.
     Save,
@@ -234,7 +234,8 @@ impl Printer<'_> {
         }
         made.sort_by_key(|(name, _)| *name);
         for chain in &builtin {
-            put(out, format_args!(":{} ACCEPT{tail}", chain.name));
+            let policy = if self.syntax == Syntax::Save { "ACCEPT" } else { "-" };
+            put(out, format_args!(":{} {policy}{tail}", chain.name));
         }
         for (name, _) in &made {
             put(out, format_args!(":{name} -{tail}"));

@@ -5,16 +5,18 @@
 //! mangle and raw tables (kube-proxy leaves them empty), counters, matches by interface, and tables of other programs.
 
 mod ask;
+mod explore;
 pub mod iptables_text;
 mod passage;
 mod program;
 mod rule;
 mod walk;
 
+pub use explore::{Outcomes, Possible};
 pub use passage::{Context, LocalAddresses, Memory, Passage};
 pub use program::{
     BaseHook, Chunk, Content, Entry, FixedChain, Frame, Hook, Key, Member, Part, PortName, Program, RealServer, Rules,
-    Scheduler, SpaceInfo, SpaceKind, VirtualServer,
+    Scheduler, SpaceInfo, SpaceKind, Stage, VirtualServer,
 };
 pub use rule::{
     Because, Chain, ChainRef, CtState, CtStates, Match, Peer, Probability, Rule, SetKey, Side, Space, Table, Target,

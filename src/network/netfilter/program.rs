@@ -231,6 +231,17 @@ pub enum SpaceKind {
     Bound,
 }
 
+/// A station of [`Program::explore`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// A fixed chain, by its place; when `last`, a packet whose way ends there is asked no further.
+    Chain { chain: u8, last: bool },
+    /// The virtual servers of ipvs.
+    Servers,
+    /// A fixed chain that every possible destination is asked about.
+    Leave { chain: u8 },
+}
+
 /// The fixed part of a program: shared by all nodes with the same settings.
 #[derive(Debug, PartialEq)]
 pub struct Frame {
@@ -240,6 +251,8 @@ pub struct Frame {
     pub members: Vec<(Space, IpAddr)>,
     /// Of IPv6.
     pub v6: bool,
+    /// The chains that decide about a packet, as [`Program::explore`] asks them.
+    pub survey: Vec<Stage>,
     /// Places of base chains in `chains`, by hook, in the order in which the kernel runs them.
     hooks: [Vec<u8>; 5],
     servers: Option<Space>,
@@ -247,7 +260,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    pub fn new(v6: bool, chains: Vec<FixedChain>, spaces: Vec<SpaceInfo>, members: Vec<(Space, IpAddr)>) -> Frame {
+    pub fn new(v6: bool, chains: Vec<FixedChain>, spaces: Vec<SpaceInfo>, survey: Vec<Stage>) -> Frame {
         let hooks = [Hook::Prerouting, Hook::Input, Hook::Forward, Hook::Output, Hook::Postrouting].map(|hook| {
             let base = |i: u8| chains[usize::from(i)].builtin.filter(|b| b.hook == hook);
             let mut places: Vec<u8> = (0..chains.len() as u8).filter(|i| base(*i).is_some()).collect();
@@ -256,7 +269,7 @@ impl Frame {
         });
         let find = |kind| spaces.iter().position(|s: &SpaceInfo| s.kind == kind).map(|i| Space(i as u8));
         let (servers, bound) = (find(SpaceKind::Servers), find(SpaceKind::Bound));
-        Frame { chains, spaces, members, v6, hooks, servers, bound }
+        Frame { chains, spaces, members: Vec::new(), v6, survey, hooks, servers, bound }
     }
 
     /// The base chains of a hook, in the order in which the kernel runs them.
