@@ -2,9 +2,29 @@
 //!
 //! One file a subject. Each works on the defaulted value and a borrowed [`Path`], and reports into [`Errors`].
 
+pub mod annotations;
+pub mod claim;
+pub mod config;
+pub mod container;
+pub mod cron;
+pub mod env;
+pub mod ingress;
+pub mod internal;
 pub mod ip;
+pub mod job;
 pub mod label_selector;
 pub mod names;
+pub mod pod;
+pub mod pod_update;
+pub mod probe;
+pub mod resources;
+pub mod scheduling;
+pub mod security_context;
+pub mod stateful_set;
+pub mod unified_diff;
+pub mod volume;
+pub mod volume_source;
+pub mod workload;
 
 use crate::api::json;
 use crate::api::path::Path;
@@ -32,6 +52,18 @@ impl Errors {
     pub fn invalid_each(&mut self, path: &Path, value: &Value, reasons: Vec<String>) {
         for reason in reasons {
             self.invalid(path, value, &reason);
+        }
+    }
+
+    /// Like [`Errors::invalid`], with the value printed already: a Go struct.
+    pub fn invalid_shown(&mut self, path: &Path, shown: &str, detail: &str) {
+        self.push(CauseReason::Invalid, path, with_detail(&format!("Invalid value: {shown}"), detail));
+    }
+
+    /// A number that must not be negative (upstream `ValidateNonnegativeField`).
+    pub fn non_negative(&mut self, path: &Path, number: i64) {
+        if number < 0 {
+            self.invalid(path, &Value::Int(number), "must be greater than or equal to 0");
         }
     }
 

@@ -1,0 +1,291 @@
+//! Objects as the API server holds them inside: Go structs without JSON names, which some refusals print
+//! (`{"Type":"OnDelete","RollingUpdate":null}`, and the diff of a refused change to a pod).
+//!
+//! The fields come from the schema; what differs is their spelling (Go's), their completeness (every field is printed, `null`
+//! for what is not there) and, for a few structs, their order and place. Metadata keeps its JSON names, as there.
+
+use crate::api::json;
+use crate::api::schema::{Field, FieldType, Shape, Struct, schema};
+use crate::api::value::Value;
+
+/// A JSON value with its fields in Go's order.
+enum Node {
+    /// Printed already.
+    Plain(String),
+    List(Vec<Node>),
+    Struct(Vec<(String, Node)>),
+}
+
+/// On one line, as the bad value of an error.
+pub fn compact(structure: &str, value: &Value) -> String {
+    let mut out = String::new();
+    if let Some(structure) = schema().struct_(structure) {
+        write(&mut out, &object(structure, value), None, 0);
+    }
+    out
+}
+
+/// One field a line, one space a level: what a diff compares.
+pub fn pretty(structure: &str, value: &Value) -> String {
+    let mut out = String::new();
+    if let Some(structure) = schema().struct_(structure) {
+        write(&mut out, &object(structure, value), Some(1), 0);
+    }
+    out
+}
+
+fn write(out: &mut String, node: &Node, indent: Option<usize>, depth: usize) {
+    let line = |out: &mut String, depth: usize| {
+        if let Some(width) = indent {
+            out.push('\n');
+            out.extend(std::iter::repeat_n(' ', width * depth));
+        }
+    };
+    match node {
+        Node::Plain(text) => out.push_str(text),
+        Node::List(items) => {
+            out.push('[');
+            for (i, item) in items.iter().enumerate() {
+                if i > 0 {
+                    out.push(',');
+                }
+                line(out, depth + 1);
+                write(out, item, indent, depth + 1);
+            }
+            if !items.is_empty() {
+                line(out, depth);
+            }
+            out.push(']');
+        }
+        Node::Struct(fields) => {
+            out.push('{');
+            for (i, (name, field)) in fields.iter().enumerate() {
+                if i > 0 {
+                    out.push(',');
+                }
+                line(out, depth + 1);
+                json::write_string(out, name);
+                out.push_str(if indent.is_some() { ": " } else { ":" });
+                write(out, field, indent, depth + 1);
+            }
+            if !fields.is_empty() {
+                line(out, depth);
+            }
+            out.push('}');
+        }
+    }
+}
+
+/// Fields that the internal pod keeps in its security context.
+const HOST_FIELDS: [&str; 5] = ["hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace", "hostUsers"];
+
+/// Structs whose internal order is not that of the public type: the fields that come first, in order.
+fn order(structure: &str) -> &'static [&'static str] {
+    match structure {
+        "PodSpec" => &[
+            "volumes",
+            "initContainers",
+            "containers",
+            "ephemeralContainers",
+            "restartPolicy",
+            "terminationGracePeriodSeconds",
+            "activeDeadlineSeconds",
+            "dnsPolicy",
+            "nodeSelector",
+            "serviceAccountName",
+            "automountServiceAccountToken",
+            "nodeName",
+            "securityContext",
+            "imagePullSecrets",
+            "hostname",
+            "subdomain",
+            "setHostnameAsFQDN",
+            "affinity",
+            "schedulerName",
+            "tolerations",
+            "hostAliases",
+            "priorityClassName",
+            "priority",
+            "preemptionPolicy",
+            "dnsConfig",
+            "readinessGates",
+            "runtimeClassName",
+            "overhead",
+            "enableServiceLinks",
+            "topologySpreadConstraints",
+            "os",
+            "schedulingGates",
+            "resourceClaims",
+            "resources",
+            "hostnameOverride",
+        ],
+        "Volume" => &[
+            "name",
+            "hostPath",
+            "emptyDir",
+            "gcePersistentDisk",
+            "awsElasticBlockStore",
+            "gitRepo",
+            "secret",
+            "nfs",
+            "iscsi",
+            "glusterfs",
+            "persistentVolumeClaim",
+            "rbd",
+            "quobyte",
+            "flexVolume",
+            "cinder",
+            "cephfs",
+            "flocker",
+            "downwardAPI",
+            "fc",
+            "azureFile",
+            "configMap",
+            "vsphereVolume",
+            "azureDisk",
+            "photonPersistentDisk",
+            "projected",
+            "portworxVolume",
+            "scaleIO",
+            "storageos",
+            "csi",
+            "ephemeral",
+            "image",
+        ],
+        "PodSecurityContext" => &[
+            "seLinuxOptions",
+            "windowsOptions",
+            "runAsUser",
+            "runAsGroup",
+            "runAsNonRoot",
+            "supplementalGroups",
+            "supplementalGroupsPolicy",
+            "fsGroup",
+            "fsGroupChangePolicy",
+            "sysctls",
+        ],
+        _ => &[],
+    }
+}
+
+fn object(structure: &Struct, value: &Value) -> Node {
+    let keeps_json = structure.name == "ObjectMeta" || structure.name.starts_with("LabelSelector");
+    if keeps_json {
+        return Node::Plain(json_in_order(structure, value));
+    }
+    let first = order(structure.name);
+    let rank = |f: &Field| first.iter().position(|n| *n == f.name).unwrap_or(first.len());
+    let mut fields: Vec<&Field> = structure.fields().iter().collect();
+    fields.sort_by_key(|f| rank(f));
+    let is_pod = structure.name == "PodSpec";
+    let mut out = Vec::with_capacity(fields.len());
+    for field in fields {
+        if is_pod && (field.name == "serviceAccount" || HOST_FIELDS.contains(&field.name)) {
+            continue;
+        }
+        let mut node = typed(&field.ty, value.field(field.name));
+        if is_pod
+            && field.name == "securityContext"
+            && let Node::Struct(own) = &mut node
+        {
+            let host = structure.fields().iter().filter(|f| HOST_FIELDS.contains(&f.name));
+            let mut host: Vec<&Field> = host.collect();
+            host.sort_by_key(|f| HOST_FIELDS.iter().position(|n| *n == f.name));
+            let host = host.into_iter().map(|f| (go_name(f.name), typed(&f.ty, value.field(f.name))));
+            own.splice(0..0, host);
+        }
+        if structure.name == "PodTemplateSpec" && field.name == "metadata" {
+            // Metadata is embedded: its fields stand beside the spec.
+            if let Some(meta) = schema().struct_("ObjectMeta") {
+                for (key, text) in json_fields(meta, value.get("metadata").unwrap_or(&Value::Null)) {
+                    out.push((key, Node::Plain(text)));
+                }
+            }
+            continue;
+        }
+        out.push((go_name(field.name), node));
+    }
+    Node::Struct(out)
+}
+
+fn typed(ty: &FieldType, value: Option<&Value>) -> Node {
+    let plain = |text: &str| Node::Plain(text.to_string());
+    let Some(value) = value else {
+        return match &ty.shape {
+            _ if ty.pointer => plain("null"),
+            Shape::Bool => plain("false"),
+            Shape::Int32 | Shape::Int64 | Shape::Float64 | Shape::IntOrString => plain("0"),
+            Shape::String | Shape::Duration => plain("\"\""),
+            Shape::Quantity => plain("\"0\""),
+            Shape::Struct(id) => object(schema().at(*id), &Value::Null),
+            _ => plain("null"),
+        };
+    };
+    match (&ty.shape, value) {
+        (Shape::Struct(id), value) => object(schema().at(*id), value),
+        (Shape::List(inner), Value::List(items)) => Node::List(items.iter().map(|v| typed(inner, Some(v))).collect()),
+        (Shape::Map(inner), Value::Map(map)) => {
+            Node::Struct(map.iter().map(|(k, v)| (k.to_string(), typed(inner, Some(v)))).collect())
+        }
+        (_, value) => Node::Plain(json::to_string(value)),
+    }
+}
+
+/// The fields of a struct that has JSON names, without the empty ones.
+fn json_fields(structure: &Struct, value: &Value) -> Vec<(String, String)> {
+    let fields = structure.fields().iter().filter_map(|f| Some((f.name.to_string(), value.field(f.name)?)));
+    fields.map(|(name, v)| (name, json::to_string(v))).collect()
+}
+
+fn json_in_order(structure: &Struct, value: &Value) -> String {
+    let fields: Vec<String> =
+        json_fields(structure, value).iter().map(|(k, v)| format!("{}:{v}", json::quote(k))).collect();
+    format!("{{{}}}", fields.join(","))
+}
+
+/// The Go name of a field: its initial word in capitals where it is an abbreviation.
+fn go_name(name: &str) -> String {
+    match name {
+        "cephfs" => return "CephFS".into(),
+        "storageos" => return "StorageOS".into(),
+        "endpoints" => return "EndpointsName".into(),
+        "diskURI" => return "DataDiskURI".into(),
+        _ => {}
+    }
+    const ABBREVIATIONS: [&str; 22] = [
+        "api", "aws", "csi", "dns", "fc", "fs", "gce", "gmsa", "grpc", "http", "ip", "iqn", "iscsi", "nfs", "os", "pd",
+        "rbd", "se", "tcp", "tls", "tty", "uid",
+    ];
+    let word = name.find(|c: char| c.is_ascii_uppercase()).unwrap_or(name.len());
+    let (first, rest) = name.split_at(word);
+    if ABBREVIATIONS.contains(&first) {
+        return format!("{}{rest}", first.to_uppercase());
+    }
+    let mut letters = name.chars();
+    letters.next().map(|c| c.to_ascii_uppercase()).into_iter().chain(letters).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value;
+
+    #[test]
+    fn structs_are_printed_with_every_field_under_its_go_name() {
+        assert_eq!(
+            compact("DeploymentStrategy", &value!({ "type": "OnDelete" })),
+            r#"{"Type":"OnDelete","RollingUpdate":null}"#
+        );
+        assert_eq!(
+            compact("HTTPGetAction", &value!({ "path": "/", "port": 80 })),
+            r#"{"Path":"/","Port":80,"Host":"","Scheme":"","HTTPHeaders":null}"#
+        );
+    }
+
+    #[test]
+    fn a_pod_keeps_its_host_fields_in_the_security_context() {
+        let text = pretty("PodSpec", &value!({ "hostNetwork": true, "securityContext": {} }));
+        assert!(text.contains("\n \"SecurityContext\": {\n  \"HostNetwork\": true,\n  \"HostPID\": false,"), "{text}");
+        assert!(text.ends_with("\"SELinuxChangePolicy\": null\n },\n \"ImagePullSecrets\": null,\n \"Hostname\": \"\",\n \"Subdomain\": \"\",\n \"SetHostnameAsFQDN\": null,\n \"Affinity\": null,\n \"SchedulerName\": \"\",\n \"Tolerations\": null,\n \"HostAliases\": null,\n \"PriorityClassName\": \"\",\n \"Priority\": null,\n \"PreemptionPolicy\": null,\n \"DNSConfig\": null,\n \"ReadinessGates\": null,\n \"RuntimeClassName\": null,\n \"Overhead\": null,\n \"EnableServiceLinks\": null,\n \"TopologySpreadConstraints\": null,\n \"OS\": null,\n \"SchedulingGates\": null,\n \"ResourceClaims\": null,\n \"Resources\": null,\n \"HostnameOverride\": null,\n \"SchedulingGroup\": null\n}"), "{text}");
+    }
+}
