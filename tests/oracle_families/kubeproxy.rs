@@ -105,6 +105,67 @@ impl Case {
     }
 }
 
+impl Case {
+    /// What a mode does with a recorded flow: what iptables mode did, but for the documented differences.
+    fn expected(&self, flow: &Json, mode: Mode) -> (Vec<String>, bool) {
+        let texts = flow["result"].as_array().into_iter().flatten().filter_map(Json::as_str);
+        let mut result: Vec<String> = texts.map(String::from).collect();
+        result.sort();
+        let masquerade = flow["masquerade"] == true;
+        let to: IpAddr = flow["to"].as_str().and_then(|t| t.parse().ok()).expect("an address");
+        let is = |word: &str| result == [word];
+        match mode {
+            Mode::Iptables => {}
+            Mode::Nftables => {
+                // NodePorts are not served on loopback addresses.
+                if to.is_loopback() {
+                    return (vec![], false);
+                }
+                // A port that a ClusterIP does not have is refused; iptables leaves such packets alone.
+                if result.is_empty() && self.is_cluster_ip(to) {
+                    return (vec!["REJECT".to_string()], false);
+                }
+                // There is no rule that accepts health checks: nothing refuses them either.
+                if is("ACCEPT") {
+                    return (vec![], false);
+                }
+                // `nodePortAddresses` limits what is refused as well, not only what is served.
+                let place = &self.tables().place;
+                let refused = is("REJECT") || is("DROP");
+                if refused && to == self.ip && !place.all_node_ports() && !place.node_port_ips().contains(&to) {
+                    return (vec![], false);
+                }
+                // Source ranges come first, also when there is no endpoint; two chains do not drop one packet twice.
+                let guarded = refused && !self.admitted(flow);
+                if guarded || result == ["DROP", "DROP"] {
+                    return (vec!["DROP".to_string()], masquerade);
+                }
+            }
+            Mode::Ipvs => {}
+        }
+        (result, masquerade)
+    }
+
+    /// Whether the source ranges of the load balancer address that a flow goes to, if any, let it in.
+    fn admitted(&self, flow: &Json) -> bool {
+        let ip = |field: &str| -> IpAddr { flow[field].as_str().and_then(|t| t.parse().ok()).expect("an address") };
+        let (from, to) = (ip("from"), ip("to"));
+        let tracker = self.proxies.tracker(Family::V4).expect("IPv4");
+        tracker.ports().map(|(_, state)| &state.port).all(|port| {
+            let guarded = port.load_balancer_ips.iter().any(|ip| ip.value == to)
+                && json!(port.port) == flow["port"]
+                && port.name.protocol.lower() == flow["protocol"]
+                && !port.source_ranges.is_empty();
+            !guarded || port.source_ranges.iter().any(|range| range.value.contains(&from))
+        })
+    }
+
+    fn is_cluster_ip(&self, ip: IpAddr) -> bool {
+        let tracker = self.proxies.tracker(Family::V4).expect("IPv4");
+        tracker.ports().any(|(_, state)| state.port.cluster_ip.value == ip)
+    }
+}
+
 /// Chains whose rules come from a map of all service ports.
 const COLLECTING: [&str; 4] = ["KUBE-SERVICES", "KUBE-NODEPORTS", "KUBE-EXTERNAL-SERVICES", "KUBE-PROXY-FIREWALL"];
 
@@ -142,6 +203,19 @@ fn compare_table(compare: &mut Compare, what: &str, expected: &Json, actual: &st
     }
 }
 
+/// What nftables and ipvs mode do with the recorded flows: the same, save where a real cluster differs too.
+fn compare_mode(compare: &mut Compare, case: &Json, mode: Mode) {
+    let mut cluster = Case::new(case, mode);
+    if !case["input"]["thenManifests"].is_null() {
+        cluster.apply(&case["input"]["thenManifests"]);
+    }
+    for flow in case["expect"]["flows"].as_array().into_iter().flatten() {
+        let (expected, actual) = (cluster.expected(flow, mode), cluster.flow(flow));
+        let what = format!("{} {} -> {}:{}/{}", mode.name(), flow["from"], flow["to"], flow["port"], flow["protocol"]);
+        compare.same(&what, &json!(expected), &json!(actual));
+    }
+}
+
 fn compare_flows(compare: &mut Compare, cluster: &Case, flows: &Json) {
     for flow in flows.as_array().into_iter().flatten() {
         let (result, masquerade) = cluster.flow(flow);
@@ -175,6 +249,7 @@ pub fn iptables(_: &Facts, case: &Json) -> Vec<Difference> {
         compare_table(&mut compare, &format!("save {name}"), &expect["iptablesSave"][name], own);
     }
     compare_flows(&mut compare, &cluster, &expect["flows"]);
+    compare_mode(&mut compare, case, Mode::Nftables);
     health(&mut compare, &cluster, expect);
     compare.0
 }
@@ -235,6 +310,7 @@ pub fn fuzz(_: &Facts, case: &Json) -> Vec<Difference> {
     let ordered: Vec<String> = chains.into_values().flatten().collect();
     compare.same("orderedSha256", &expect["orderedSha256"], &json!(sha256(&ordered)));
     compare_flows(&mut compare, &cluster, &expect["flows"]);
+    compare_mode(&mut compare, case, Mode::Nftables);
     health(&mut compare, &cluster, expect);
     compare.0
 }

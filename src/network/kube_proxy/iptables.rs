@@ -7,6 +7,7 @@
 use super::endpoints::Endpoint;
 use super::input::ChunkInput;
 use super::names::{PortChains, endpoint_chain};
+use super::plan::{Plan, outside_ips};
 use super::service_port::ServicePort;
 use super::settings::{Family, Place};
 use crate::network::netfilter::{
@@ -217,36 +218,6 @@ fn node_ports_tail(place: &Place) -> Vec<Part> {
     parts
 }
 
-/// What a service port comes to on a node.
-struct Plan<'a> {
-    port: &'a ServicePort,
-    uses_cluster: bool,
-    uses_local: bool,
-    has_any: bool,
-    has_internal: bool,
-    has_external: bool,
-    uses_external: bool,
-    uses_firewall: bool,
-}
-
-impl<'a> Plan<'a> {
-    fn new(input: &'a ChunkInput) -> Plan<'a> {
-        let (port, selection) = (&input.state.port, &input.selection);
-        let has_any = selection.has_any;
-        let has_local = !selection.local.is_empty();
-        Plan {
-            port,
-            uses_cluster: !selection.cluster.is_empty() && port.uses_cluster_endpoints(),
-            uses_local: has_local && port.uses_local_endpoints(),
-            has_any,
-            has_internal: has_any && (!port.internal_local || has_local),
-            has_external: has_any && (!port.external_local || has_local),
-            uses_external: has_any && port.externally_accessible(),
-            uses_firewall: has_any && !port.load_balancer_ips.is_empty() && !port.source_ranges.is_empty(),
-        }
-    }
-}
-
 /// Where the rules of a service port apply.
 pub fn keys(input: &ChunkInput) -> Vec<Key> {
     let plan = Plan::new(input);
@@ -279,12 +250,6 @@ pub fn keys(input: &ChunkInput) -> Vec<Key> {
         keys.push(Key { space: HEALTH_CHECKS, ip: None, port });
     }
     keys
-}
-
-/// External and load balancer addresses; the second says which they are.
-fn outside_ips(port: &ServicePort) -> impl Iterator<Item = (IpAddr, bool)> {
-    let external = port.external_ips.iter().map(|ip| (ip.value, false));
-    external.chain(port.load_balancer_ips.iter().map(|ip| (ip.value, true)))
 }
 
 /// The rules of a service port.

@@ -9,6 +9,8 @@ mod health;
 mod input;
 mod iptables;
 mod names;
+mod nftables;
+mod plan;
 mod restore;
 mod service_port;
 mod settings;
@@ -41,13 +43,22 @@ pub struct ModeRow {
 }
 
 /// The back ends.
-pub const MODES: &[ModeRow] = &[ModeRow {
-    mode: Mode::Iptables,
-    name: "iptables",
-    frame: iptables::frame,
-    keys: iptables::keys,
-    rules: iptables::rules,
-}];
+pub const MODES: &[ModeRow] = &[
+    ModeRow {
+        mode: Mode::Iptables,
+        name: "iptables",
+        frame: iptables::frame,
+        keys: iptables::keys,
+        rules: iptables::rules,
+    },
+    ModeRow {
+        mode: Mode::Nftables,
+        name: "nftables",
+        frame: nftables::frame,
+        keys: nftables::keys,
+        rules: nftables::rules,
+    },
+];
 
 impl Mode {
     pub fn row(self) -> &'static ModeRow {

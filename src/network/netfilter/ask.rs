@@ -31,6 +31,7 @@ impl<'p> Ask<'p, '_> {
             Match::Source { peer, not } => peer.contains(&packet.src.ip()) != *not,
             Match::Destination { peer, not } => peer.contains(&packet.dst.ip()) != *not,
             Match::SourceIn { peers, not } => peers.iter().any(|p| p.contains(&packet.src.ip())) != *not,
+            Match::DestinationIn { peers } => peers.iter().any(|p| p.contains(&packet.dst.ip())),
             Match::DestinationPort(port) => packet.dst.port() == *port,
             Match::Local { side: Side::Source, not } => self.is_local(&packet.src.ip()) != *not,
             Match::Local { side: Side::Destination, not } => self.is_local(&packet.dst.ip()) != *not,

@@ -46,6 +46,12 @@ impl Program {
                         break;
                     }
                 }
+                Stage::Input { chain } => {
+                    let Some(chain) = self.frame.chains.get(usize::from(*chain)) else { continue };
+                    if ask.is_local(&explorer.passage.packet.dst.ip()) && explorer.fixed(chain, 0) {
+                        break;
+                    }
+                }
                 Stage::Servers => explorer.servers(),
                 Stage::Leave { chain } => {
                     let Some(chain) = self.frame.chains.get(usize::from(*chain)) else { continue };

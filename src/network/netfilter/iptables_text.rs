@@ -91,7 +91,7 @@ impl Printer<'_> {
             Match::Source { peer, not } => put(out, format_args!("{} -s {peer}", bang(*not))),
             Match::Destination { peer, not } => put(out, format_args!("{} -d {peer}", bang(*not))),
             // nftables alone writes these; as iptables would, one alternative at a time, they cannot stand in one rule.
-            Match::SourceIn { .. } => {}
+            Match::SourceIn { .. } | Match::DestinationIn { .. } => {}
             Match::DestinationPort(port) => put(out, format_args!(" --dport {port}")),
             Match::Local { side, not } => {
                 let side = if *side == Side::Source { "src" } else { "dst" };
@@ -152,12 +152,7 @@ impl Printer<'_> {
 
     fn target(&self, out: &mut String, target: &Target, chunk: Option<&Chunk>) {
         let save = self.syntax == Syntax::Save;
-        let name = |to: &ChainRef| match to {
-            ChainRef::Fixed(i) => self.program.frame.chains.get(usize::from(*i)).map_or("", |c| c.name.as_str()),
-            ChainRef::Own(i) => {
-                chunk.and_then(|c| c.rules().chains.get(usize::from(*i))).map_or("", |c| c.name.as_str())
-            }
-        };
+        let name = |to: &ChainRef| self.program.chain_name(*to, chunk);
         match target {
             // The last two are statements of nftables.
             Target::Continue | Target::Verdicts { .. } | Target::OneOf(_) => {}

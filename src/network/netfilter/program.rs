@@ -7,7 +7,7 @@
 //! change costs what its chunk costs, and a packet finds its rules by destination instead of trying thousands of others; that
 //! this comes out the same as trying them all is tested.
 
-use super::rule::{Because, Chain, Peer, Rule, SetKey, Space, Table};
+use super::rule::{Because, Chain, ChainRef, Peer, Rule, SetKey, Space, Table};
 use crate::api::view::Protocol;
 use imbl::OrdMap;
 use smol_str::SmolStr;
@@ -219,8 +219,8 @@ pub struct SpaceInfo {
 pub enum SpaceKind {
     /// Rules of a fixed chain.
     Chain,
-    /// A verdict map of nftables.
-    Map,
+    /// A verdict map of nftables, by its key: address, protocol and port, or without the address.
+    Map(SetKey),
     /// A set of addresses of nftables.
     Set,
     /// An ipset, and how it is asked.
@@ -236,6 +236,8 @@ pub enum SpaceKind {
 pub enum Stage {
     /// A fixed chain, by its place; when `last`, a packet whose way ends there is asked no further.
     Chain { chain: u8, last: bool },
+    /// A fixed chain that only packets to the node itself meet.
+    Input { chain: u8 },
     /// The virtual servers of ipvs.
     Servers,
     /// A fixed chain that every possible destination is asked about.
@@ -352,6 +354,14 @@ impl Program {
 
     pub fn get(&self, name: &PortName) -> Option<&Arc<Chunk>> {
         self.chunks.get(name)
+    }
+
+    /// The name of a chain that a rule of `chunk` leads to.
+    pub fn chain_name<'a>(&'a self, to: ChainRef, chunk: Option<&'a Chunk>) -> &'a str {
+        match to {
+            ChainRef::Fixed(i) => self.frame.chains.get(usize::from(i)).map_or("", |c| &c.name),
+            ChainRef::Own(i) => chunk.and_then(|c| c.rules().chains.get(usize::from(i))).map_or("", |c| &c.name),
+        }
     }
 
     /// All chunks, ordered by the names of their service ports.

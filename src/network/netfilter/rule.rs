@@ -191,6 +191,10 @@ pub enum Match {
         peers: Vec<Peer>,
         not: bool,
     },
+    /// The destination is in one of several networks.
+    DestinationIn {
+        peers: Vec<Peer>,
+    },
     DestinationPort(u16),
     /// The address is one of the node's own (`addrtype … LOCAL`, `fib … type local`).
     Local {
@@ -327,6 +331,11 @@ impl Because {
     pub fn item_of(object: &Arc<ObjectKey>, list: &'static str, index: usize, rest: &'static str) -> Because {
         let index = u16::try_from(index).unwrap_or(NO_INDEX);
         Because { object: Some(object.clone()), list, index, rest }
+    }
+
+    /// The list that an item stands in: `endpoints`.
+    pub fn whole_list(self) -> Because {
+        Because { index: NO_INDEX, rest: "", ..self }
     }
 
     /// A setting of kube-proxy itself: a field of its configuration.
