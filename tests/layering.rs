@@ -18,7 +18,7 @@ const TABLE: [(&str, &[&str]); 15] = [
     ("apiserver", &["api"]),
     ("controller", &["api", "apiserver::store"]),
     ("network", &["api", "apiserver::store"]),
-    ("trace", &["api", "network", "apiserver::store"]),
+    ("trace", &["api", "network", "runtime", "apiserver::store", "apiserver::write"]),
     ("cluster", &["api", "apiserver", "controller", "network", "trace"]),
     ("workspace", &["api", "apiserver", "controller", "network", "trace", "cluster"]),
     ("shell", &["api", "apiserver", "controller", "network", "trace", "cluster", "workspace"]),

@@ -1,7 +1,146 @@
 //! The network: what turns objects into the way of a packet. Per-node programs are derived from the store (kube-proxy rules,
 //! routes, the DNS zone, ingress tables); `trace` runs packets through them.
 
+pub mod client;
+pub mod conntrack;
 pub mod dns;
 pub mod kube_proxy;
+pub mod load_balancer;
 pub mod netfilter;
 pub mod packet;
+pub mod route;
+pub mod tls;
+
+use crate::apiserver::store::Store;
+use client::{Computer, DnsCache, EphemeralPorts, OpenConnection};
+use conntrack::Conntrack;
+use dns::corefile::Corefile;
+use imbl::OrdMap;
+use ipnet::IpNet;
+use kube_proxy::KubeProxies;
+use netfilter::Memory;
+use route::Routes;
+use smol_str::SmolStr;
+use std::net::IpAddr;
+
+/// What of the network is decided when the cluster is set up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The networks that ClusterIPs come from.
+    pub service_networks: Vec<IpNet>,
+    /// The kubelets' `clusterDomain`.
+    pub domain: SmolStr,
+    /// The kubelets' `clusterDNS`.
+    pub cluster_dns: Vec<IpAddr>,
+    /// The name server of nodes and of pods with `dnsPolicy: Default`.
+    pub upstream_dns: IpAddr,
+    pub proxy: kube_proxy::Settings,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            service_networks: "10.96.0.0/12".parse().into_iter().collect(),
+            domain: "cluster.local".into(),
+            cluster_dns: vec![IpAddr::from([10, 96, 0, 10])],
+            upstream_dns: route::LEARNER,
+            proxy: kube_proxy::Settings::default(),
+        }
+    }
+}
+
+/// What the kernel of a node remembers.
+#[derive(Clone, Debug, Default)]
+pub struct Kernel {
+    pub conntrack: Conntrack,
+    pub memory: Memory,
+}
+
+/// What a packet meets on a node.
+pub struct OnNode<'a> {
+    pub routes: &'a Routes,
+    pub here: &'a route::NodeRoutes,
+    /// `None`: kube-proxy has not come up on the node yet.
+    pub program: Option<&'a netfilter::Program>,
+    pub kernel: &'a mut Kernel,
+}
+
+/// The whole network at one moment. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Network {
+    pub config: Config,
+    /// The kube-proxies of all nodes, with the rules that they wrote.
+    pub proxy: KubeProxies,
+    pub routes: Routes,
+    pub corefile: Corefile,
+    pub computer: Computer,
+    pub ports: EphemeralPorts,
+    pub dns_cache: DnsCache,
+    kernels: OrdMap<SmolStr, Kernel>,
+    /// Connections that clients keep open, by client and the URL's origin.
+    connections: OrdMap<(SmolStr, SmolStr), OpenConnection>,
+}
+
+impl Network {
+    pub fn new(config: Config) -> Network {
+        Network {
+            proxy: KubeProxies::new(config.proxy.clone()),
+            config,
+            routes: Routes::default(),
+            corefile: Corefile::default(),
+            computer: Computer::default(),
+            ports: EphemeralPorts::default(),
+            dns_cache: DnsCache::default(),
+            kernels: OrdMap::new(),
+            connections: OrdMap::new(),
+        }
+    }
+
+    /// Lets every node's kube-proxy, the routes and CoreDNS see the store as it is now.
+    pub fn sync(&mut self, store: &Store) {
+        self.routes = Routes::derive(store);
+        self.corefile = dns::server::corefile(store);
+        self.proxy.sync(store);
+        let is_gone = |name: &&SmolStr| !name.contains('/') && self.routes.node(name).is_none();
+        let gone: Vec<SmolStr> = self.kernels.keys().filter(is_gone).cloned().collect();
+        for name in gone {
+            self.kernels.remove(&name);
+        }
+    }
+
+    pub fn kernel(&self, node: &str) -> Option<&Kernel> {
+        self.kernels.get(node)
+    }
+
+    /// The kernel of a node, to pass a packet through.
+    pub fn kernel_mut(&mut self, node: &str) -> &mut Kernel {
+        self.kernels.entry(node.into()).or_default()
+    }
+
+    /// What a packet meets on a node: its routes, its rules of one family, and what its kernel remembers. `None`: there is no
+    /// such node.
+    pub fn on_node(&mut self, node: &str, v4: bool) -> Option<OnNode<'_>> {
+        let Network { routes, proxy, kernels, .. } = self;
+        let here = routes.node(node)?;
+        let family = if v4 { kube_proxy::Family::V4 } else { kube_proxy::Family::V6 };
+        let kernel = kernels.entry(here.name.clone()).or_default();
+        Some(OnNode { routes, here, program: proxy.node(node).and_then(|n| n.program(family)), kernel })
+    }
+
+    pub fn is_service_address(&self, ip: &IpAddr) -> bool {
+        self.config.service_networks.iter().any(|n| n.contains(ip))
+    }
+
+    /// A connection that `client` still has open to `origin`.
+    pub fn open_connection(&self, client: &str, origin: &str) -> Option<&OpenConnection> {
+        self.connections.get(&(client.into(), origin.into()))
+    }
+
+    pub fn keep_open(&mut self, client: &str, origin: &str, connection: OpenConnection) {
+        self.connections.insert((client.into(), origin.into()), connection);
+    }
+
+    pub fn close(&mut self, client: &str, origin: &str) {
+        self.connections.remove(&(client.into(), origin.into()));
+    }
+}

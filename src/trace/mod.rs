@@ -6,13 +6,27 @@
 //! happen: each question to DNS and its answer ([`Exchange`]), then the connection's way there, what a proxy does on the way,
 //! and the reply's way back. The [`Outcome`] tells apart what the client sees ([`Symptom`]) from what is wrong ([`CauseOfFailure`]).
 
+mod balance;
+mod converse;
+mod diagnose;
+mod kernel;
 mod outcome;
+mod proxy;
+mod record;
 mod request;
+mod resolve;
+mod rules;
+mod run;
+mod send;
+mod serve;
 mod step;
+mod transit;
 
 pub use crate::network::dns::{DnsRecord, Rcode, RecordType};
 pub use outcome::{CauseOfFailure, Failure, Outcome, Response, Symptom};
 pub use request::{Client, Request, Scheme, Url};
+pub use run::World;
+pub use send::{send, send_quietly};
 pub use step::{Candidate, Direction, Exchange, Hop, Place, Step, StepKind};
 
 use crate::api::time::Time;

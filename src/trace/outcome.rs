@@ -76,6 +76,10 @@ pub enum Symptom {
     HttpError { status: u16 },
     /// ping: 100 % loss.
     NoEcho,
+    /// curl 1: what came back is not HTTP.
+    NotHttp,
+    /// Nothing can be run in the client at all (`kubectl exec` fails).
+    ClientCannotRun { client: SmolStr },
 }
 
 /// What is wrong. Each has a sentence in both languages and says what mends it (`trace::why`).
@@ -159,4 +163,38 @@ pub enum CauseOfFailure {
     WrongProtocol { service: ObjectKey, port: u16 },
     /// Nodes do not speak this IP family.
     NoAddressOfFamily { service: ObjectKey },
+    /// The name's namespace does not exist.
+    NoSuchNamespace { namespace: SmolStr },
+    /// The pod asks another DNS server than the cluster's (`dnsPolicy`).
+    PodAsksOtherDns { pod: ObjectKey },
+    /// There is no Service `kube-dns`.
+    DnsServiceMissing,
+    /// The configured name server does not answer (`dnsConfig`).
+    NoSuchDnsServer { server: SmolStr },
+    /// Names of Services mean nothing outside the cluster.
+    ClusterNameFromOutside { service: ObjectKey },
+    /// An Ingress serves the host, but no DNS and no `/etc/hosts` knows it.
+    HostNotInDns { host: SmolStr },
+    /// Through a headless Service the pod itself is dialled: no port is translated.
+    HeadlessPortNotTranslated { service: ObjectKey, port: u16, right: u16 },
+    /// No Service has this NodePort, and nothing on the node listens there.
+    NodePortClosed { node: SmolStr, port: u16 },
+    /// Nothing listens on the learner's computer: no port-forward runs.
+    NothingOnComputer { port: u16 },
+    /// The outside machine does not listen on the port.
+    OutsideRefuses { address: SocketAddr },
+    /// An outside server answers with an error of its own.
+    OutsideError { host: SmolStr, status: u16 },
+    /// The pod is there, but its containers do not run.
+    ContainerNotRunning { pod: ObjectKey, port: u16 },
+    /// Pods are ready, but the endpoint controllers have not said so yet.
+    EndpointsBehind { service: ObjectKey },
+    /// Endpoints are there, but kube-proxy has not written them into the node's rules yet.
+    RulesBehind { service: ObjectKey, node: SmolStr },
+    /// What listens does not speak HTTP.
+    NotHttp { pod: Option<ObjectKey>, port: u16 },
+    /// The program closes connections without an answer.
+    ApplicationCloses { pod: ObjectKey },
+    /// The answer found no way back.
+    AnswerLost,
 }

@@ -155,6 +155,10 @@ pub struct Request {
     /// Give up on connecting after this many seconds (`curl --connect-timeout`; without it the kernel's patience: about
     /// 130 seconds of SYN retries).
     pub connect_timeout_secs: Option<u32>,
+    /// Give up on the whole request after this many seconds (`curl --max-time`).
+    pub max_time_secs: Option<u32>,
+    /// Keep the connection open afterwards, and use one that is still open (a browser, a client library). gRPC always does.
+    pub keep_alive: bool,
     /// Do not check the server's certificate (`curl -k`).
     pub insecure: bool,
     /// Use this address instead of asking for one (`curl --resolve`).
@@ -169,6 +173,8 @@ impl Request {
             method: "GET".into(),
             headers: Vec::new(),
             connect_timeout_secs: None,
+            max_time_secs: None,
+            keep_alive: false,
             insecure: false,
             resolve: None,
         }

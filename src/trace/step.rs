@@ -132,16 +132,18 @@ pub enum StepKind {
         rule: SmolStr,
         index: u32,
     },
-    /// One of several was chosen. `draw` in `[0, 1)` comes from the seeded source.
+    /// One of several was chosen by a chain, a virtual server, or a proxy. `draws` are the lots in `[0, 1)` from the seeded
+    /// source: iptables draws one a rule until a rule takes the packet, nftables one in all, round robin none.
     Balanced {
         by: SmolStr,
         candidates: Vec<Candidate>,
         chosen: usize,
-        draw: f64,
+        draws: Vec<f64>,
     },
     /// `sessionAffinity` sent the client where it was before.
     AffinityMatched {
         to: SocketAddr,
+        /// How long it would be remembered from now on (`timeoutSeconds`).
         seconds_left: u32,
     },
     /// Marked for masquerade.

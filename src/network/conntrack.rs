@@ -1,0 +1,221 @@
+//! Connection tracking of one node (nf_conntrack with nf_nat): the first packet of a connection decides where it goes, all
+//! others follow it, and replies are translated back. Nothing else in the kernel remembers.
+//!
+//! Left out: expectations and helpers, zones, early drop. Timeouts are the kernel's defaults.
+
+use crate::api::time::{Duration, Time};
+use crate::api::view::Protocol;
+use crate::network::packet::{Packet, Segment};
+use imbl::OrdMap;
+use std::net::SocketAddr;
+
+/// One direction of a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tuple {
+    pub src: SocketAddr,
+    pub dst: SocketAddr,
+    pub protocol: Protocol,
+}
+
+impl Tuple {
+    pub fn of(packet: &Packet) -> Tuple {
+        Tuple { src: packet.src, dst: packet.dst, protocol: packet.protocol }
+    }
+
+    pub fn inverted(self) -> Tuple {
+        Tuple { src: self.dst, dst: self.src, ..self }
+    }
+}
+
+/// What TCP has come to, as far as timeouts depend on it. UDP is told by whether a reply was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlowState {
+    SynSent,
+    Established,
+    TimeWait,
+    /// A RST went by.
+    Closed,
+    UdpNew,
+    UdpReplied,
+    Icmp,
+}
+
+impl FlowState {
+    /// As `conntrack -L` prints it; empty for UDP and ICMP.
+    pub fn name(self) -> &'static str {
+        match self {
+            FlowState::SynSent => "SYN_SENT",
+            FlowState::Established => "ESTABLISHED",
+            FlowState::TimeWait => "TIME_WAIT",
+            FlowState::Closed => "CLOSE",
+            FlowState::UdpNew | FlowState::UdpReplied | FlowState::Icmp => "",
+        }
+    }
+
+    /// How long an entry lives without packets.
+    pub fn timeout(self) -> Duration {
+        Duration::secs(match self {
+            FlowState::SynSent | FlowState::TimeWait => 120,
+            // kube-proxy lowers the kernel's five days (conntrack.tcpEstablishedTimeout).
+            FlowState::Established => 86_400,
+            FlowState::Closed => 10,
+            FlowState::UdpNew => 30,
+            FlowState::UdpReplied => 120,
+            FlowState::Icmp => 30,
+        })
+    }
+
+    fn is_over(self) -> bool {
+        matches!(self, FlowState::TimeWait | FlowState::Closed)
+    }
+}
+
+/// A tracked flow: as it began, and as the replies to it look before they are translated back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flow {
+    pub original: Tuple,
+    pub reply: Tuple,
+    pub state: FlowState,
+    pub expires: Time,
+}
+
+impl Flow {
+    pub fn is_dnat(&self) -> bool {
+        self.original.dst != self.reply.src
+    }
+
+    pub fn is_snat(&self) -> bool {
+        self.original.src != self.reply.dst
+    }
+}
+
+/// Which way a packet goes in its flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    Original,
+    Reply,
+}
+
+/// All flows that a node knows. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Conntrack {
+    /// By the tuple of either direction: the flow's original tuple, and which way that is.
+    by_tuple: OrdMap<Tuple, (Tuple, Way)>,
+    flows: OrdMap<Tuple, Flow>,
+}
+
+/// Flows that a node keeps at most (a small `nf_conntrack_max`): when it is full, what expires first makes room.
+const ROOM: usize = 16_384;
+
+impl Conntrack {
+    /// The flow that a packet belongs to. One that has expired, or has ended and is begun anew, is forgotten.
+    pub fn find(&mut self, packet: &Packet, now: Time) -> Option<(Flow, Way)> {
+        let tuple = Tuple::of(packet);
+        let (original, way) = *self.by_tuple.get(&tuple)?;
+        let flow = *self.flows.get(&original)?;
+        let begins_anew = packet.segment == Segment::Syn && way == Way::Original && flow.state.is_over();
+        if flow.expires < now || begins_anew {
+            self.forget(&original);
+            return None;
+        }
+        Some((flow, way))
+    }
+
+    /// Takes a new flow down. `None`: its reply tuple is taken by another flow (the source port must change first).
+    pub fn confirm(&mut self, original: Tuple, reply: Tuple, state: FlowState, now: Time) -> Option<Flow> {
+        if self.by_tuple.get(&reply).is_some_and(|(other, _)| *other != original) {
+            return None;
+        }
+        if self.flows.len() >= ROOM {
+            self.make_room(now);
+        }
+        let flow = Flow { original, reply, state, expires: now + state.timeout() };
+        self.flows.insert(original, flow);
+        self.by_tuple.insert(original, (original, Way::Original));
+        self.by_tuple.insert(reply, (original, Way::Reply));
+        Some(flow)
+    }
+
+    /// Whether a reply tuple is still free.
+    pub fn is_free(&self, reply: &Tuple) -> bool {
+        !self.by_tuple.contains_key(reply)
+    }
+
+    /// A packet of a flow went by: its state and timeout follow.
+    pub fn touch(&mut self, original: &Tuple, segment: Segment, way: Way, now: Time) {
+        let Some(flow) = self.flows.get_mut(original) else { return };
+        flow.state = match (flow.state, segment, way) {
+            (_, Segment::Rst, _) => FlowState::Closed,
+            (_, Segment::Fin, _) => FlowState::TimeWait,
+            (FlowState::SynSent, _, Way::Reply) => FlowState::Established,
+            (FlowState::UdpNew, _, Way::Reply) => FlowState::UdpReplied,
+            (state, ..) => state,
+        };
+        flow.expires = now + flow.state.timeout();
+    }
+
+    /// Removes the flows for which `gone` is true (`conntrack -D`; kube-proxy does so for UDP when endpoints change).
+    pub fn forget_where(&mut self, gone: impl Fn(&Flow) -> bool) -> usize {
+        let doomed: Vec<Tuple> = self.flows.values().filter(|f| gone(f)).map(|f| f.original).collect();
+        for original in &doomed {
+            self.forget(original);
+        }
+        doomed.len()
+    }
+
+    fn forget(&mut self, original: &Tuple) {
+        if let Some(flow) = self.flows.remove(original) {
+            self.by_tuple.remove(&flow.original);
+            self.by_tuple.remove(&flow.reply);
+        }
+    }
+
+    fn make_room(&mut self, now: Time) {
+        if self.forget_where(|f| f.expires < now) > 0 {
+            return;
+        }
+        if let Some(first) = self.flows.values().min_by_key(|f| f.expires).map(|f| f.original) {
+            self.forget(&first);
+        }
+    }
+
+    /// The flows that have not expired, ordered by their original tuple.
+    pub fn iter(&self, now: Time) -> impl Iterator<Item = &Flow> {
+        self.flows.values().filter(move |f| f.expires >= now)
+    }
+
+    pub fn clear(&mut self) {
+        *self = Conntrack::default();
+    }
+}
+
+/// The state in which a flow begins with this packet.
+pub fn first_state(packet: &Packet) -> FlowState {
+    match packet.segment {
+        Segment::Datagram => FlowState::UdpNew,
+        Segment::EchoRequest => FlowState::Icmp,
+        _ => FlowState::SynSent,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_finds_its_flow_and_a_closed_one_is_begun_anew() {
+        let at = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let syn = Packet::tcp_syn(at("10.244.1.2:40000"), at("10.96.0.9:80"));
+        let mut table = Conntrack::default();
+        let original = Tuple::of(&syn);
+        let reply = Tuple { src: at("10.244.2.2:8080"), dst: at("10.244.1.2:40000"), protocol: Protocol::Tcp };
+        assert!(table.find(&syn, Time(0)).is_none());
+        table.confirm(original, reply, FlowState::SynSent, Time(0));
+        let back = Packet { src: reply.src, dst: reply.dst, segment: Segment::SynAck, ..syn };
+        let (flow, way) = table.find(&back, Time(0)).unwrap();
+        assert_eq!((way, flow.original.dst), (Way::Reply, at("10.96.0.9:80")));
+        table.touch(&original, Segment::Fin, Way::Original, Time(0));
+        assert!(table.find(&syn, Time(1)).is_none(), "a SYN after the end begins a new flow");
+        assert!(table.find(&back, Time(1)).is_none());
+    }
+}

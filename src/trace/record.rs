@@ -1,0 +1,74 @@
+//! The recorder of a run: it gathers hops and steps while the interpreter walks, and keeps the clock. Switched off, it keeps
+//! the clock alone, so that counting a million requests runs the same interpreter.
+
+use super::step::{Direction, Exchange, Hop, Place, Step, StepKind};
+use crate::api::object::FieldRef;
+use crate::api::time::Duration;
+use crate::network::packet::Packet;
+
+pub(super) struct Recorder {
+    pub on: bool,
+    pub hops: Vec<Hop>,
+    /// Time since the request began.
+    pub clock: Duration,
+    pub exchange: Exchange,
+    pub direction: Direction,
+}
+
+impl Recorder {
+    pub fn new(on: bool) -> Recorder {
+        Recorder {
+            on,
+            hops: Vec::new(),
+            clock: Duration::ZERO,
+            exchange: Exchange::Connection,
+            direction: Direction::Request,
+        }
+    }
+
+    /// Begins a stay at a place. A stay in which nothing happens leaves no trace.
+    pub fn enter(&mut self, at: impl FnOnce() -> Place, packet: Option<Packet>) {
+        if !self.on {
+            return;
+        }
+        let hop = Hop { exchange: self.exchange, direction: self.direction, at: at(), packet, steps: Vec::new() };
+        match self.hops.last_mut() {
+            Some(last) if last.steps.is_empty() => *last = hop,
+            _ => self.hops.push(hop),
+        }
+    }
+
+    /// Goes on at the place where the last hop was, if it is the same conversation; otherwise begins a stay there.
+    pub fn stay(&mut self, at: impl FnOnce() -> Place, packet: Option<Packet>) {
+        if !self.on {
+            return;
+        }
+        let place = at();
+        let same = self.hops.last().is_some_and(|h| {
+            h.at == place && h.exchange == self.exchange && h.direction == self.direction && h.packet == packet
+        });
+        if !same {
+            self.enter(|| place, packet);
+        }
+    }
+
+    pub fn step(&mut self, make: impl FnOnce() -> (StepKind, Vec<FieldRef>)) {
+        if !self.on {
+            return;
+        }
+        let (kind, because) = make();
+        if let Some(hop) = self.hops.last_mut() {
+            hop.steps.push(Step { at: self.clock, kind, because });
+        }
+    }
+
+    pub fn spend(&mut self, time: Duration) {
+        self.clock = self.clock + time;
+    }
+
+    /// The hops, without a last one in which nothing happened.
+    pub fn finish(mut self) -> Vec<Hop> {
+        self.hops.retain(|h| !h.steps.is_empty());
+        self.hops
+    }
+}

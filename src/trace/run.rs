@@ -1,0 +1,238 @@
+//! One run of the interpreter: the world that it walks through, and what it notes on the way.
+
+use super::record::Recorder;
+use super::request::Client;
+use super::step::{Direction, Place, StepKind};
+use super::transit::Fate;
+use crate::api::object::{FieldRef, ObjectKey};
+use crate::api::time::{Duration, Time};
+use crate::api::view::Protocol;
+use crate::apiserver::store::Store;
+use crate::apiserver::write::Random;
+use crate::network::Network;
+use crate::network::conntrack::{Tuple, Way};
+use crate::network::dns::Outside;
+use crate::network::load_balancer;
+use crate::network::netfilter::PortName;
+use crate::network::packet::{Packet, Segment};
+use crate::network::route::LEARNER;
+use crate::runtime::Runtime;
+use smol_str::SmolStr;
+use std::net::{IpAddr, SocketAddr};
+
+/// All that a request meets. The store is only read; the rest remembers.
+pub struct World<'a> {
+    pub store: &'a Store,
+    pub network: &'a mut Network,
+    pub runtime: &'a mut Runtime,
+    pub random: &'a mut Random,
+    pub now: Time,
+}
+
+/// A machine with a network stack.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Spot {
+    Pod(ObjectKey),
+    /// The host's network of a node.
+    Node(SmolStr),
+    Learner,
+    Outside(IpAddr),
+}
+
+/// What a run notes for the diagnosis and for the reply.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Notes {
+    /// The Service port whose rules took the packet first.
+    pub owner: Option<PortName>,
+    /// The load balancer that the packet went through.
+    pub load_balancer: Option<ObjectKey>,
+}
+
+pub(super) struct Run<'r, 'w> {
+    pub world: &'r mut World<'w>,
+    pub log: Recorder,
+    pub notes: Notes,
+    /// Where the client is: packets to it arrive, whatever its address.
+    pub home: Spot,
+    pub home_ip: Option<IpAddr>,
+    /// The flows that conntracks of nodes hold for the connection at hand.
+    pub flows: Vec<(SmolStr, Tuple)>,
+    /// The ICMP answer of the rule that refused last.
+    pub last_reject: Option<Packet>,
+}
+
+/// How opening a connection (or sending a datagram) ends.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Opened {
+    /// The packet is at a machine that listens: where, and how it looks there.
+    At { spot: Spot, packet: Packet, socket: super::serve::Socket },
+    /// It is at a machine where nobody listens on the port: the answer is a RST (or ICMP).
+    Refused { spot: Spot, packet: Packet },
+    /// It did not arrive anywhere.
+    Ended(Fate),
+}
+
+impl<'r, 'w> Run<'r, 'w> {
+    pub fn new(world: &'r mut World<'w>, client: &Client, record: bool) -> Run<'r, 'w> {
+        let (home, home_ip) = match client {
+            Client::Pod { namespace, name, .. } => {
+                (Spot::Pod(ObjectKey::new("Pod", namespace.clone(), name.clone())), None)
+            }
+            Client::Node { name } => (Spot::Node(name.clone()), None),
+            Client::Learner => (Spot::Learner, Some(LEARNER)),
+            Client::Outside { ip } => (Spot::Outside(*ip), Some(*ip)),
+        };
+        Run {
+            world,
+            log: Recorder::new(record),
+            notes: Notes::default(),
+            home,
+            home_ip,
+            flows: Vec::new(),
+            last_reject: None,
+        }
+    }
+
+    /// The present moment of the run.
+    pub fn now(&self) -> Time {
+        self.world.now + self.log.clock
+    }
+
+    /// The place of a machine.
+    pub fn place(&self, spot: &Spot) -> Place {
+        match spot {
+            Spot::Pod(pod) => {
+                let node = self.world.runtime.get(pod).map(|s| s.node.clone()).unwrap_or_default();
+                Place::Pod { pod: pod.clone(), node }
+            }
+            Spot::Node(node) => Place::Node { node: node.clone() },
+            Spot::Learner => Place::Learner,
+            Spot::Outside(ip) => Place::Outside { ip: *ip, name: self.outside_name(*ip) },
+        }
+    }
+
+    /// The address that a machine sends from when it talks to `to`.
+    pub fn source_address(&self, spot: &Spot, to: IpAddr) -> Option<IpAddr> {
+        if to.is_loopback() {
+            return Some(to);
+        }
+        let v4 = to.is_ipv4();
+        let node_address = |node: &str| self.world.network.routes.node(node).and_then(|n| n.address(v4));
+        match spot {
+            Spot::Pod(pod) => {
+                let sandbox = self.world.runtime.get(pod)?;
+                if sandbox.host_network {
+                    return node_address(&sandbox.node);
+                }
+                sandbox.ips.iter().copied().find(|ip| ip.is_ipv4() == v4)
+            }
+            Spot::Node(node) => node_address(node),
+            Spot::Learner => Some(LEARNER).filter(|_| v4),
+            Spot::Outside(ip) => Some(*ip).filter(|ip| ip.is_ipv4() == v4),
+        }
+    }
+
+    /// A fresh source socket of a machine.
+    pub fn source(&mut self, spot: &Spot, to: IpAddr) -> Option<SocketAddr> {
+        let ip = self.source_address(spot, to)?;
+        let random = &mut *self.world.random;
+        Some(SocketAddr::new(ip, self.world.network.ports.take(ip, || random.unit())))
+    }
+
+    pub fn outside_name(&self, ip: IpAddr) -> SmolStr {
+        Outside::built_in().name_of(ip).unwrap_or("").into()
+    }
+
+    pub fn is_known_outside(&self, ip: IpAddr) -> bool {
+        self.home_ip == Some(ip) || Outside::built_in().host(ip).is_some()
+    }
+
+    pub fn load_balancer_at(&self, ip: IpAddr) -> Option<ObjectKey> {
+        load_balancer::service_at(self.world.store, ip).map(|(o, ..)| o.key.clone())
+    }
+
+    /// Sends the first packet of a conversation and looks who listens where it arrives.
+    pub fn open(&mut self, from: &Spot, packet: Packet) -> Opened {
+        match self.transit(from, packet) {
+            Fate::Arrived { spot, packet } => {
+                let place = self.place(&spot);
+                self.log.stay(|| place, Some(packet));
+                match self.socket(&spot, &packet) {
+                    Some(socket) => {
+                        self.log.step(|| {
+                            let kind = StepKind::Delivered {
+                                pod: socket.pod.clone(),
+                                process: socket.process.clone(),
+                                local: packet.dst,
+                                peer: packet.src,
+                            };
+                            (kind, socket.because.clone())
+                        });
+                        Opened::At { spot, packet, socket }
+                    }
+                    None => {
+                        let segment = match packet.protocol {
+                            Protocol::Tcp => Segment::Rst,
+                            _ => Segment::PortUnreachable,
+                        };
+                        let because = self.why_nobody_listens(&spot, packet.dst.port());
+                        self.log.step(|| (StepKind::Refused { with: packet.reply(segment) }, because));
+                        Opened::Refused { spot, packet }
+                    }
+                }
+            }
+            fate => Opened::Ended(fate),
+        }
+    }
+
+    /// Sends an answer back the way the packet came, and gives the packet that the client gets. `None`: it is lost on its
+    /// way.
+    pub fn back(&mut self, from: &Spot, arrived: &Packet, segment: Segment) -> Option<Packet> {
+        let outward = self.log.direction;
+        self.log.direction = Direction::Reply;
+        let reply = arrived.reply(segment);
+        let place = self.place(from);
+        self.log.enter(|| place, Some(reply));
+        let fate = self.transit(from, reply);
+        let received = match fate {
+            Fate::Arrived { spot, packet } => {
+                let place = self.place(&spot);
+                self.log.stay(|| place, Some(packet));
+                self.log.step(|| (StepKind::Received { packet }, Vec::new()));
+                Some(packet)
+            }
+            _ => None,
+        };
+        self.log.direction = outward;
+        received
+    }
+
+    /// The ICMP answer of a node reaches the client.
+    pub fn told_by_icmp(&mut self, to: &Spot, with: Packet) {
+        let outward = self.log.direction;
+        self.log.direction = Direction::Reply;
+        let place = self.place(to);
+        self.log.enter(|| place, Some(with));
+        self.log.step(|| (StepKind::Received { packet: with }, Vec::new()));
+        self.log.direction = outward;
+    }
+
+    /// Waits without an answer.
+    pub fn time_out(&mut self, at: &Spot, after: Duration, because: Vec<FieldRef>) {
+        self.log.spend(after);
+        let outward = self.log.direction;
+        self.log.direction = Direction::Reply;
+        let place = self.place(at);
+        self.log.enter(|| place, None);
+        self.log.step(|| (StepKind::TimedOut { after }, because));
+        self.log.direction = outward;
+    }
+
+    /// The connection at hand is closed: the nodes' conntracks see the FIN.
+    pub fn close_flows(&mut self) {
+        let now = self.now();
+        for (node, tuple) in self.flows.drain(..) {
+            self.world.network.kernel_mut(&node).conntrack.touch(&tuple, Segment::Fin, Way::Original, now);
+        }
+    }
+}
