@@ -10,7 +10,9 @@ use giljabi::api::time::Time;
 use giljabi::api::value::Value;
 use giljabi::api::view::Protocol;
 use giljabi::apiserver::store::{Cause, Store};
-use giljabi::network::kube_proxy::{DetectLocal, Family, FamilyTables, KubeProxies, Mode, NodePortAddress, Settings};
+use giljabi::network::kube_proxy::{
+    DetectLocal, Family, FamilyTables, KubeProxies, Mode, NodePortAddress, Settings, select,
+};
 use giljabi::network::netfilter::{LocalAddresses, Possible, Table};
 use giljabi::network::packet::{Packet, Segment};
 use giljabi::value;
@@ -101,7 +103,8 @@ impl Case {
         };
         let mut result: Vec<String> = outcomes.possible.iter().map(word).collect();
         result.sort();
-        (result, outcomes.masquerade)
+        let sent = outcomes.possible.iter().any(|p| matches!(p, Possible::To(_)));
+        (result, outcomes.masquerade && (sent || self.proxies.settings().mode == Mode::Iptables))
     }
 }
 
@@ -141,9 +144,63 @@ impl Case {
                     return (vec!["DROP".to_string()], masquerade);
                 }
             }
-            Mode::Ipvs => {}
+            Mode::Ipvs => return self.expected_ipvs(flow, result, masquerade),
         }
         (result, masquerade)
+    }
+
+    /// ipvs mode differs where a Service has the policy Local (there is no short circuit: endpoints here if there are any,
+    /// else all of them; nobody is masqueraded), where nothing is behind an address (it is refused, never dropped), and for
+    /// ports that an address does not have (refused).
+    fn expected_ipvs(&self, flow: &Json, result: Vec<String>, masquerade: bool) -> (Vec<String>, bool) {
+        let ip = |field: &str| -> IpAddr { flow[field].as_str().and_then(|t| t.parse().ok()).expect("an address") };
+        let (from, to) = (ip("from"), ip("to"));
+        if to.is_loopback() {
+            return (vec![], false);
+        }
+        let place = &self.tables().place;
+        let tracker = self.proxies.tracker(Family::V4).expect("IPv4");
+        let mut bound = false;
+        for (_, state) in tracker.ports() {
+            let port = &state.port;
+            let outside = port.external_ips.iter().chain(&port.load_balancer_ips).any(|ip| ip.value == to);
+            bound |= to != self.ip && (outside || port.cluster_ip.value == to);
+            let by_node = to == self.ip && place.node_port_ips().contains(&to) && json!(port.node_port) == flow["port"];
+            let by_ip = (outside || port.cluster_ip.value == to) && json!(port.port) == flow["port"];
+            if !(by_node || by_ip) || port.name.protocol.lower() != flow["protocol"] {
+                continue;
+            }
+            if !self.admitted(flow) {
+                return (vec!["DROP".to_string()], false);
+            }
+            let local_only = if outside || by_node { port.external_local } else { port.internal_local };
+            let selection = select(port, &state.endpoints, &place.node);
+            let chosen = if local_only && !selection.local.is_empty() { &selection.local } else { &selection.cluster };
+            let chosen: Vec<_> = chosen.iter().map(|i| &state.endpoints[usize::from(*i)]).collect();
+            if chosen.is_empty() {
+                return (vec!["REJECT".to_string()], false);
+            }
+            // Only endpoints on this node are known to call themselves.
+            let hairpin =
+                |here: bool| chosen.iter().any(|e| e.ip == from && (e.view().node_name == place.node.name) == here);
+            if !local_only {
+                let only_elsewhere =
+                    hairpin(false) && !hairpin(true) && place.local_cidr().is_none_or(|c| c.contains(&from));
+                let marked = outside || by_node || place.settings.masquerade_all;
+                return (result, masquerade && (marked || !only_elsewhere));
+            }
+            let mut texts: Vec<String> = chosen.iter().map(|e| e.text.to_string()).collect();
+            texts.sort();
+            let from_elsewhere = place.local_cidr().is_some_and(|cidr| !cidr.contains(&from));
+            let marked = !outside && !by_node && (place.settings.masquerade_all || from_elsewhere);
+            return (texts, marked || hairpin(true));
+        }
+        match (bound, result.as_slice()) {
+            (true, []) => (vec!["REJECT".to_string()], false),
+            // Where NodePorts are limited to other addresses there is nothing to refuse.
+            (false, [word]) if word != "ACCEPT" => (vec![], false),
+            _ => (result, masquerade),
+        }
     }
 
     /// Whether the source ranges of the load balancer address that a flow goes to, if any, let it in.
@@ -250,6 +307,7 @@ pub fn iptables(_: &Facts, case: &Json) -> Vec<Difference> {
     }
     compare_flows(&mut compare, &cluster, &expect["flows"]);
     compare_mode(&mut compare, case, Mode::Nftables);
+    compare_mode(&mut compare, case, Mode::Ipvs);
     health(&mut compare, &cluster, expect);
     compare.0
 }
@@ -311,6 +369,7 @@ pub fn fuzz(_: &Facts, case: &Json) -> Vec<Difference> {
     compare.same("orderedSha256", &expect["orderedSha256"], &json!(sha256(&ordered)));
     compare_flows(&mut compare, &cluster, &expect["flows"]);
     compare_mode(&mut compare, case, Mode::Nftables);
+    compare_mode(&mut compare, case, Mode::Ipvs);
     health(&mut compare, &cluster, expect);
     compare.0
 }

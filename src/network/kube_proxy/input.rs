@@ -31,7 +31,7 @@ pub struct ChunkInput {
 }
 
 /// What ipvs mode writes of the node itself.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Here {
     pub endpoints: Vec<u16>,
     pub node_port_ips: Vec<IpAddr>,

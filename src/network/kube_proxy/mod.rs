@@ -8,6 +8,7 @@ mod endpoints;
 mod health;
 mod input;
 mod iptables;
+mod ipvs;
 mod names;
 mod nftables;
 mod plan;
@@ -51,6 +52,7 @@ pub const MODES: &[ModeRow] = &[
         keys: iptables::keys,
         rules: iptables::rules,
     },
+    ModeRow { mode: Mode::Ipvs, name: "ipvs", frame: ipvs::frame, keys: ipvs::keys, rules: ipvs::rules },
     ModeRow {
         mode: Mode::Nftables,
         name: "nftables",

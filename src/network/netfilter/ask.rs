@@ -110,9 +110,10 @@ impl<'p> Ask<'p, '_> {
         match self.search {
             Search::Linear => Candidates::All(Box::new(self.program.chunks().map(|c| &**c))),
             Search::Indexed => {
-                let packet = &passage.packet;
-                let port = Some((packet.protocol, packet.dst.port()));
-                let exact = self.program.at(&Key { space, ip: Some(packet.dst.ip()), port });
+                // What ipvs has sent on is still looked up by its virtual server.
+                let to = passage.virtual_server.unwrap_or(passage.packet.dst);
+                let port = Some((passage.packet.protocol, to.port()));
+                let exact = self.program.at(&Key { space, ip: Some(to.ip()), port });
                 let any = self.program.at(&Key { space, ip: None, port });
                 Candidates::Two(exact, any)
             }

@@ -8,7 +8,7 @@
 use super::ask::{Ask, Search};
 use super::passage::{LocalAddresses, Passage};
 use super::program::{Chunk, Content, FixedChain, Part, Program, Stage};
-use super::rule::{Chain, ChainRef, CtStates, Match, Rule, Space, Target};
+use super::rule::{Chain, ChainRef, CtStates, Match, Rule, Space, Table, Target};
 use crate::network::packet::Packet;
 use std::net::SocketAddr;
 
@@ -35,7 +35,9 @@ impl Program {
     /// What the rules can do to a packet that reaches the node (or starts on it).
     pub fn explore(&self, packet: Packet, local: &LocalAddresses) -> Outcomes {
         let ask = Ask { program: self, local, search: Search::Indexed };
-        let mut explorer = Explorer { ask, passage: Passage::new(packet), outcomes: Outcomes::default() };
+        let passage = Passage::new(packet);
+        let (outcomes, table) = (Outcomes::default(), Table::Nat);
+        let mut explorer = Explorer { ask, passage, outcomes, table, leaving: false };
         for stage in &self.frame.survey {
             let before = explorer.outcomes.possible.len();
             match stage {
@@ -72,6 +74,10 @@ struct Explorer<'p, 'c> {
     ask: Ask<'p, 'c>,
     passage: Passage,
     outcomes: Outcomes,
+    /// The table of the fixed chain at hand: ACCEPT decides something in filter alone.
+    table: Table,
+    /// Whether the packet leaves the node; only then the mark is looked at.
+    leaving: bool,
 }
 
 const DEPTH: u8 = 16;
@@ -79,9 +85,10 @@ const DEPTH: u8 = 16;
 /// Each method says whether the packet's way certainly ends there.
 impl<'p> Explorer<'p, '_> {
     fn fixed(&mut self, chain: &'p FixedChain, depth: u8) -> bool {
+        self.table = chain.table;
         for part in &chain.parts {
             match part {
-                Part::Rule(rule) => match self.rule(rule, None, depth) {
+                Part::Rule(rule) | Part::IfAny(_, rule) => match self.rule(rule, None, depth) {
                     Some(done) => return done,
                     None => continue,
                 },
@@ -181,6 +188,7 @@ impl<'p> Explorer<'p, '_> {
                 return Some(done);
             }
             Target::Dnat { ip, port } => Possible::To(SocketAddr::new(*ip, *port)),
+            Target::Accept if self.table == Table::Nat => return Some(true),
             Target::Accept => Possible::Accept,
             Target::Drop => Possible::Drop,
             Target::Reject => Possible::Reject,
@@ -192,6 +200,7 @@ impl<'p> Explorer<'p, '_> {
     fn holds(&self, condition: &Match) -> bool {
         match condition {
             Match::Ct { states, not } => states.has(CtStates::NEW) != *not,
+            Match::Mark { not, .. } if self.leaving => self.outcomes.masquerade != *not,
             Match::Mark { .. } | Match::Remembered { .. } | Match::Random(_) => false,
             Match::Remember { .. } => true,
             condition => self.ask.holds(condition, &self.passage) == Some(true),
@@ -221,12 +230,14 @@ impl<'p> Explorer<'p, '_> {
     /// Runs the chain by which packets leave once for every possible destination.
     fn leave(&mut self, chain: &'p FixedChain) {
         let before = self.passage.packet.dst;
+        self.leaving = true;
         for possible in self.outcomes.possible.clone() {
             if let Possible::To(to) = possible {
                 self.passage.packet.dst = to;
                 self.fixed(chain, 0);
             }
         }
+        self.leaving = false;
         self.passage.packet.dst = before;
     }
 }

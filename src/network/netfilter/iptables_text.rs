@@ -191,7 +191,8 @@ impl Printer<'_> {
     pub fn fixed_chain(&self, out: &mut String, chain: &FixedChain) {
         for part in &chain.parts {
             match part {
-                Part::Rule(rule) => {
+                Part::IfAny(set, _) if self.program.is_empty(*set) => {}
+                Part::Rule(rule) | Part::IfAny(_, rule) => {
                     self.rule(out, &chain.name, rule, None);
                     out.push('\n');
                 }

@@ -7,6 +7,7 @@
 mod ask;
 mod explore;
 pub mod iptables_text;
+pub mod ipvs_text;
 pub mod nft_text;
 mod passage;
 mod program;

@@ -186,6 +186,8 @@ pub enum Hook {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Part {
     Rule(Rule),
+    /// A rule about a set that is written only when the set has members.
+    IfAny(Space, Rule),
     /// Here stand the rules that service ports put into this space.
     Collected(Space),
 }

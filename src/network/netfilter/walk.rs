@@ -181,7 +181,7 @@ impl<'p> Walker<'p, '_, '_> {
         let at = At { table: chain.table, chain: &chain.name, chunk: None, depth };
         for part in &chain.parts {
             let flow = match part {
-                Part::Rule(rule) => self.rule(at, rule, passage),
+                Part::Rule(rule) | Part::IfAny(_, rule) => self.rule(at, rule, passage),
                 Part::Collected(space) => self.collected(at, *space, passage),
             };
             if !matches!(flow, Flow::Next) {

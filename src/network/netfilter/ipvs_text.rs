@@ -1,0 +1,145 @@
+//! Virtual servers as `ipvsadm -Ln` prints them, and sets as `ipset list` does.
+
+use super::program::{Content, Member, Program, SpaceKind, VirtualServer};
+use super::rule::{Match, Peer, SetKey, Space};
+use crate::api::view::Protocol;
+use crate::network::netfilter::Part;
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::net::SocketAddr;
+
+/// The number of a protocol, by which ipvsadm sorts.
+fn number(protocol: Protocol) -> u8 {
+    match protocol {
+        Protocol::Tcp => 6,
+        Protocol::Udp => 17,
+        Protocol::Sctp => 132,
+    }
+}
+
+/// What `ipvsadm -Ln` prints, sorted as it sorts. Connections are not counted here: the last two columns are 0.
+pub fn servers(program: &Program) -> String {
+    let mut out = String::from("IP Virtual Server version 1.2.1 (size=4096)\nProt LocalAddress:Port Scheduler Flags\n");
+    out.push_str("  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn\n");
+    let Some(space) = program.frame.servers() else { return out };
+    let mut servers: Vec<&VirtualServer> = program
+        .entries(space)
+        .filter_map(|(_, content)| match content {
+            Content::Server(server) => Some(server),
+            _ => None,
+        })
+        .collect();
+    servers.sort_by_key(|s| (number(s.protocol), s.ip, s.port));
+    servers.dedup_by_key(|s| (s.protocol, s.ip, s.port));
+    for server in servers {
+        out.push_str(&server_text(server));
+        let mut real: Vec<_> = server.real.iter().collect();
+        real.sort_by_key(|r| (r.ip, r.port));
+        for real in real {
+            let address = real.address().to_string();
+            put(&mut out, format_args!("  -> {address:<28} Masq    {:<6} {:<10} {:<10}\n", real.weight, 0, 0));
+        }
+    }
+    out
+}
+
+/// The line of a virtual server, with its line end.
+pub fn server_text(server: &VirtualServer) -> String {
+    let address = SocketAddr::new(server.ip, server.port);
+    let mut out = format!("{:<4} {address} {}", server.protocol.upper(), server.scheduler.name());
+    if let Some(seconds) = server.persistent {
+        put(&mut out, format_args!(" persistent {seconds}"));
+    }
+    out.push('\n');
+    out
+}
+
+/// What `ipset list` prints, without the sizes in memory.
+pub fn sets(program: &Program) -> String {
+    let mut out = String::new();
+    for (place, info) in program.frame.spaces.iter().enumerate() {
+        let Some(kind) = set_type(info.name, info.kind) else { continue };
+        let members = members(program, Space(place as u8), info.kind);
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        let family = if program.frame.v6 { "inet6" } else { "inet" };
+        let header = match kind {
+            "bitmap:port" => "range 0-65535".to_string(),
+            _ => format!("family {family} hashsize 1024 maxelem 65536"),
+        };
+        put(
+            &mut out,
+            format_args!("Name: {}\nType: {kind}\nRevision: {}\nHeader: {header}\n", info.name, revision(kind)),
+        );
+        put(&mut out, format_args!("References: {}\n", references(program, Space(place as u8))));
+        put(&mut out, format_args!("Number of entries: {}\nMembers:\n", members.len()));
+        for member in members {
+            out.push_str(&member);
+            out.push('\n');
+        }
+    }
+    out
+}
+
+fn set_type(name: &str, kind: SpaceKind) -> Option<&'static str> {
+    Some(match kind {
+        SpaceKind::IpSet(SetKey::Port) => "bitmap:port",
+        SpaceKind::IpSet(SetKey::IpPortSource) if name.ends_with("CIDR") => "hash:ip,port,net",
+        SpaceKind::IpSet(SetKey::IpPortSource) => "hash:ip,port,ip",
+        SpaceKind::IpSet(_) => "hash:ip,port",
+        SpaceKind::Bound => "hash:ip",
+        _ => return None,
+    })
+}
+
+/// The revisions of the set types in kernels of these years.
+fn revision(kind: &str) -> u8 {
+    match kind {
+        "bitmap:port" => 3,
+        "hash:ip,port" | "hash:ip,port,ip" => 7,
+        "hash:ip,port,net" => 9,
+        _ => 6,
+    }
+}
+
+fn members(program: &Program, space: Space, kind: SpaceKind) -> BTreeSet<String> {
+    let text = |member: &Member| {
+        let ip = member.ip.map(|ip| ip.to_string());
+        let port = member.port.map(|(protocol, port)| match kind {
+            SpaceKind::IpSet(SetKey::Port) => port.to_string(),
+            _ => format!("{}:{port}", protocol.lower()),
+        });
+        let source = member.source.map(|peer| match peer {
+            Peer::Net(net) if net.prefix_len() == net.max_prefix_len() => net.addr().to_string(),
+            peer => peer.to_string(),
+        });
+        [ip, port, source].into_iter().flatten().collect::<Vec<_>>().join(",")
+    };
+    program
+        .entries(space)
+        .filter_map(|(_, content)| match content {
+            Content::Member(member) => Some(text(member)),
+            _ => None,
+        })
+        .collect()
+}
+
+/// How many rules ask a set.
+fn references(program: &Program, space: Space) -> usize {
+    let parts = program.frame.chains.iter().flat_map(|c| &c.parts);
+    parts
+        .filter_map(|part| match part {
+            Part::Rule(rule) => Some(rule),
+            Part::IfAny(set, rule) => (!program.is_empty(*set)).then_some(rule),
+            Part::Collected(_) => None,
+        })
+        .flat_map(|rule| &rule.matches)
+        .filter(|condition| matches!(condition, Match::InSet { set, .. } if *set == space))
+        .count()
+}
+
+fn put(out: &mut String, arguments: std::fmt::Arguments<'_>) {
+    // Writing to a string cannot fail.
+    let _ = out.write_fmt(arguments);
+}
