@@ -5,6 +5,7 @@
 //! in the browser. A cluster is cheap to clone, so a fork, a what-if and a moment of history are clones.
 
 mod bootstrap;
+mod network;
 mod queue;
 
 pub use crate::controller::{Latencies, LoadBalancerProvider, NodeSettings, ProxyMode, Settings};
@@ -15,6 +16,7 @@ use crate::api::time::{Duration, Time};
 use crate::apiserver::store::{Cause, Store};
 use crate::apiserver::write::{Random, Writer};
 use crate::controller::{self, Context, Index, Recorder, Write};
+use crate::network::Network;
 use crate::runtime::{RunningContainer, Runtime};
 use smol_str::SmolStr;
 
@@ -26,6 +28,7 @@ pub struct Cluster {
     now: Time,
     random: Random,
     runtime: Runtime,
+    network: Network,
     index: Index,
     recorder: Recorder,
     queue: Queue,
@@ -73,6 +76,7 @@ impl Cluster {
     fn empty(settings: Settings) -> Cluster {
         Cluster {
             random: Random::new(settings.seed),
+            network: network::set_up(&settings),
             settings: std::sync::Arc::new(settings),
             store: Store::default(),
             now: Time::default(),
@@ -206,6 +210,9 @@ impl Cluster {
             now: self.now,
         };
         let result = controller.reconcile(&due.key, &mut context);
+        if controller.name() == controller::kube_proxy::NAME {
+            self.network.sync(&self.store);
+        }
         if let Some(again) = result.requeue {
             self.queue.add(due.controller, due.key.clone(), again.at.max(self.now), again.standing);
         }
