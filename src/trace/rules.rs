@@ -4,7 +4,6 @@ use super::record::Recorder;
 use super::step::{Candidate, StepKind};
 use crate::api::object::FieldRef;
 use crate::api::time::Time;
-use crate::network::netfilter::iptables_text::{Printer, Syntax};
 use crate::network::netfilter::{Chain, ChainRef, Hit, Match, Program, Rules, Target, What};
 use crate::network::packet::Packet;
 use crate::runtime::Runtime;
@@ -25,7 +24,7 @@ pub(super) fn record(
     for (i, hit) in trail.iter().enumerate().filter(|(_, h)| h.matched) {
         let because = vec![hit.because().field()];
         if let What::Rule(rule) = hit.what {
-            let (index, text) = (index(program, hit), text(program, hit));
+            let (index, text) = (program.place(hit) as u32, program.text(hit).into());
             log.step(|| {
                 let (table, chain) = (hit.table.name(), hit.chain.clone());
                 (StepKind::RuleMatched { table, chain, rule: text, index }, because.clone())
@@ -182,22 +181,4 @@ fn dnat_of(chain: &Chain) -> Option<SocketAddr> {
         Target::Dnat { ip, port } => Some(SocketAddr::new(ip, port)),
         _ => None,
     })
-}
-
-/// The rule as `iptables-save` prints it.
-fn text(program: &Program, hit: &Hit<'_>) -> SmolStr {
-    let Some(rule) = hit.rule() else { return SmolStr::default() };
-    let mut out = String::new();
-    let chunk = hit.owner.and_then(|owner| program.get(owner));
-    Printer { program, syntax: Syntax::Save, large: false }.rule(&mut out, hit.chain, rule, chunk.map(|c| &**c));
-    out.into()
-}
-
-/// The place of a rule in its chain, from zero.
-fn index(program: &Program, hit: &Hit<'_>) -> u32 {
-    let (Some(owner), Some(rule)) = (hit.owner, hit.rule()) else { return 0 };
-    let chains = program.get(owner).map(|c| c.rules().chains.as_slice()).unwrap_or(&[]);
-    let chain = chains.iter().find(|c| c.name == *hit.chain);
-    let place = chain.and_then(|c| c.rules.iter().position(|r| std::ptr::eq(r, rule)));
-    place.unwrap_or(0) as u32
 }

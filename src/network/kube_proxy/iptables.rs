@@ -12,7 +12,7 @@ use super::service_port::ServicePort;
 use super::settings::{Family, Place};
 use crate::network::netfilter::{
     BaseHook, Because, Chain, ChainRef, Content, CtStates, Entry, FixedChain, Frame, Hook, Key, Match, Part, Peer,
-    Probability, Rule, Rules, Side, Space, SpaceInfo, SpaceKind, Stage, Table, Target,
+    Probability, Rule, Rules, Side, Space, SpaceInfo, SpaceKind, Stage, Syntax, Table, Target,
 };
 use smol_str::{SmolStr, format_smolstr};
 use std::net::IpAddr;
@@ -137,7 +137,7 @@ pub fn frame(place: &Place) -> Frame {
     let survey = [NAT_PREROUTING, FILTER, EXTERNAL, FILTER_NODEPORTS, PROXY_FIREWALL]
         .map(|chain| Stage::Chain { chain, last: false })
         .to_vec();
-    Frame::new(place.family == Family::V6, chains, spaces, survey)
+    Frame::new(Syntax::Iptables, place.family == Family::V6, chains, spaces, survey)
 }
 
 fn kubelet_firewall(place: &Place) -> Vec<Part> {

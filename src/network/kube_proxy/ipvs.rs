@@ -12,7 +12,7 @@ use super::settings::{Family, Place};
 use crate::api::view::Protocol;
 use crate::network::netfilter::{
     BaseHook, Because, ChainRef, Content, CtStates, Entry, FixedChain, Frame, Hook, Key, Match, Member, Part, Peer,
-    RealServer, Rule, Rules, SetKey, Side, Space, SpaceInfo, SpaceKind, Stage, Table, Target, VirtualServer,
+    RealServer, Rule, Rules, SetKey, Side, Space, SpaceInfo, SpaceKind, Stage, Syntax, Table, Target, VirtualServer,
 };
 use smol_str::SmolStr;
 use std::net::IpAddr;
@@ -257,7 +257,7 @@ pub fn frame(place: &Place) -> Frame {
         chain(IPVS_OUT_FILTER, true),
         Stage::Leave { chain: POSTROUTING },
     ];
-    Frame::new(place.family == Family::V6, chains, spaces, survey)
+    Frame::new(Syntax::Iptables, place.family == Family::V6, chains, spaces, survey)
 }
 
 fn returns(set: Space) -> Part {

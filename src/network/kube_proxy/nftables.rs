@@ -12,7 +12,7 @@ use super::service_port::ServicePort;
 use super::settings::{Family, Place};
 use crate::network::netfilter::{
     BaseHook, Because, Chain, ChainRef, Content, CtStates, Entry, FixedChain, Frame, Hook, Key, Match, Member, Part,
-    Peer, Rule, Rules, SetKey, Side, Space, SpaceInfo, SpaceKind, Stage, Table, Target,
+    Peer, Rule, Rules, SetKey, Side, Space, SpaceInfo, SpaceKind, Stage, Syntax, Table, Target,
 };
 use smol_str::SmolStr;
 use std::net::IpAddr;
@@ -133,7 +133,7 @@ pub fn frame(place: &Place) -> Frame {
         last(ENDPOINTS_CHECK),
         last(CLUSTER_IPS_CHECK),
     ];
-    let mut frame = Frame::new(place.family == Family::V6, chains, spaces, survey);
+    let mut frame = Frame::new(Syntax::Nft, place.family == Family::V6, chains, spaces, survey);
     if !place.all_node_ports() {
         let ips = place.node_port_ips().into_iter().filter(|ip| !ip.is_loopback());
         frame.members = ips.map(|ip| (NODE_PORT_IPS, ip)).collect();

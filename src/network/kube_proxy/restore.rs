@@ -3,7 +3,7 @@
 
 use super::iptables::{NODE_PORTS, SERVICES};
 use super::{FamilyTables, Mode};
-use crate::network::netfilter::iptables_text::{Printer, Syntax, save};
+use crate::network::netfilter::iptables_text::{Manner, Printer, save};
 use crate::network::netfilter::{Chunk, Content, FixedChain, Part, Program, Table};
 use std::collections::BTreeSet;
 
@@ -41,7 +41,7 @@ impl FamilyTables {
 
     fn write_input(&self, full: bool) -> RestoreInput {
         let program = &self.program;
-        let printer = Printer { program, syntax: Syntax::Restore, large: self.last.large };
+        let printer = Printer { program, manner: Manner::Restore, large: self.last.large };
         let (mut filter, mut nat) = (String::new(), String::new());
         let (mut filter_rules, mut nat_rules) = (String::new(), String::new());
 
@@ -111,7 +111,7 @@ impl FamilyTables {
     /// The tables with kube-proxy's jumps in the built-in chains, written as in [`FamilyTables::restore_input`].
     pub fn dump(&self, table: Table) -> String {
         let mut out = String::new();
-        let printer = Printer { program: &self.program, syntax: Syntax::Dump, large: self.last.large };
+        let printer = Printer { program: &self.program, manner: Manner::Dump, large: self.last.large };
         printer.table(&mut out, table, false);
         out
     }

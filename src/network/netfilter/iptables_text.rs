@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 /// Whose way of writing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Syntax {
+pub enum Manner {
     /// The input of `iptables-restore`, as kube-proxy writes it: ten decimals, single addresses bare, quotes where a comment
     /// has spaces.
     Restore,
@@ -20,7 +20,7 @@ pub enum Syntax {
 #[derive(Clone, Copy)]
 pub struct Printer<'p> {
     pub program: &'p Program,
-    pub syntax: Syntax,
+    pub manner: Manner,
     /// Comments of endpoints are left out.
     pub large: bool,
 }
@@ -30,7 +30,7 @@ impl Printer<'_> {
     pub fn rule(&self, out: &mut String, chain: &str, rule: &Rule, chunk: Option<&Chunk>) {
         out.push_str("-A ");
         out.push_str(chain);
-        if self.syntax == Syntax::Save {
+        if self.manner == Manner::Save {
             self.save_head(out, rule);
         }
         for condition in &rule.matches {
@@ -63,11 +63,11 @@ impl Printer<'_> {
     }
 
     fn condition(&self, out: &mut String, condition: &Match) {
-        let save = self.syntax == Syntax::Save;
+        let save = self.manner == Manner::Save;
         match condition {
             Match::EndpointComment(_) if self.large => {}
             Match::Comment(text) | Match::EndpointComment(text) => {
-                let quote = self.syntax != Syntax::Restore || text.contains(' ');
+                let quote = self.manner != Manner::Restore || text.contains(' ');
                 let mark = if quote { "\"" } else { "" };
                 for part in [" -m comment --comment ", mark, text, mark] {
                     out.push_str(part);
@@ -134,7 +134,7 @@ impl Printer<'_> {
 
     fn probability(&self, out: &mut String, probability: Probability) {
         out.push_str(" -m statistic --mode random --probability ");
-        if self.syntax == Syntax::Save {
+        if self.manner == Manner::Save {
             put(out, format_args!("{:.11}", f64::from(probability.threshold()) / 2_147_483_648.0));
         } else {
             put(out, format_args!("{:.10}", probability.value()));
@@ -151,7 +151,7 @@ impl Printer<'_> {
     }
 
     fn target(&self, out: &mut String, target: &Target, chunk: Option<&Chunk>) {
-        let save = self.syntax == Syntax::Save;
+        let save = self.manner == Manner::Save;
         let name = |to: &ChainRef| self.program.chain_name(*to, chunk);
         match target {
             // The last two are statements of nftables.
@@ -230,7 +230,7 @@ impl Printer<'_> {
         }
         made.sort_by_key(|(name, _)| *name);
         for chain in &builtin {
-            let policy = if self.syntax == Syntax::Save { "ACCEPT" } else { "-" };
+            let policy = if self.manner == Manner::Save { "ACCEPT" } else { "-" };
             put(out, format_args!(":{} {policy}{tail}", chain.name));
         }
         for (name, _) in &made {
@@ -264,7 +264,7 @@ enum Made<'p> {
 
 /// What `iptables-save` prints of a program: both tables, as a file that `iptables-restore` takes.
 pub fn save(program: &Program, large: bool) -> String {
-    let printer = Printer { program, syntax: Syntax::Save, large };
+    let printer = Printer { program, manner: Manner::Save, large };
     let mut out = String::new();
     for table in [Table::Filter, Table::Nat] {
         put(&mut out, format_args!("*{}\n", table.name()));

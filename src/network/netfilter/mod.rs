@@ -12,13 +12,14 @@ pub mod nft_text;
 mod passage;
 mod program;
 mod rule;
+mod tell;
 mod walk;
 
 pub use explore::{Outcomes, Possible};
 pub use passage::{Context, LocalAddresses, Memory, Passage};
 pub use program::{
     BaseHook, Chunk, Content, Entry, FixedChain, Frame, Hook, Key, Member, Part, PortName, Program, RealServer, Rules,
-    Scheduler, SpaceInfo, SpaceKind, Stage, VirtualServer,
+    Scheduler, SpaceInfo, SpaceKind, Stage, Syntax, VirtualServer,
 };
 pub use rule::{
     Because, Chain, ChainRef, CtState, CtStates, Match, Peer, Probability, Rule, SetKey, Side, Space, Table, Target,

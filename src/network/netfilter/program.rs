@@ -233,6 +233,13 @@ pub enum SpaceKind {
     Bound,
 }
 
+/// The tool that lists the rules of a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Syntax {
+    Iptables,
+    Nft,
+}
+
 /// A station of [`Program::explore`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
@@ -253,6 +260,7 @@ pub struct Frame {
     pub spaces: Vec<SpaceInfo>,
     /// Members of sets that come from the node, not from a Service (nftables' `nodeport-ips`).
     pub members: Vec<(Space, IpAddr)>,
+    pub syntax: Syntax,
     /// Of IPv6.
     pub v6: bool,
     /// The chains that decide about a packet, as [`Program::explore`] asks them.
@@ -264,7 +272,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    pub fn new(v6: bool, chains: Vec<FixedChain>, spaces: Vec<SpaceInfo>, survey: Vec<Stage>) -> Frame {
+    pub fn new(syntax: Syntax, v6: bool, chains: Vec<FixedChain>, spaces: Vec<SpaceInfo>, survey: Vec<Stage>) -> Frame {
         let hooks = [Hook::Prerouting, Hook::Input, Hook::Forward, Hook::Output, Hook::Postrouting].map(|hook| {
             let base = |i: u8| chains[usize::from(i)].builtin.filter(|b| b.hook == hook);
             let mut places: Vec<u8> = (0..chains.len() as u8).filter(|i| base(*i).is_some()).collect();
@@ -273,7 +281,7 @@ impl Frame {
         });
         let find = |kind| spaces.iter().position(|s: &SpaceInfo| s.kind == kind).map(|i| Space(i as u8));
         let (servers, bound) = (find(SpaceKind::Servers), find(SpaceKind::Bound));
-        Frame { chains, spaces, members: Vec::new(), v6, survey, hooks, servers, bound }
+        Frame { chains, spaces, members: Vec::new(), syntax, v6, survey, hooks, servers, bound }
     }
 
     /// The base chains of a hook, in the order in which the kernel runs them.
