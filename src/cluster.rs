@@ -5,8 +5,8 @@
 //! in the browser. A cluster is cheap to clone, so a fork, a what-if and a moment of history are clones.
 
 mod bootstrap;
-mod network;
 mod queue;
+mod traffic;
 
 pub use crate::controller::{Latencies, LoadBalancerProvider, NodeSettings, ProxyMode, Settings};
 pub use queue::{ControllerId, Due, Queue};
@@ -76,7 +76,7 @@ impl Cluster {
     fn empty(settings: Settings) -> Cluster {
         Cluster {
             random: Random::new(settings.seed),
-            network: network::set_up(&settings),
+            network: traffic::network(&settings),
             settings: std::sync::Arc::new(settings),
             store: Store::default(),
             now: Time::default(),
@@ -185,6 +185,9 @@ impl Cluster {
             index.observe(event);
         }
         for event in store.events_since(*told) {
+            if traffic::concerns_network(event) {
+                queue.add(traffic::PROXY, traffic::proxy_key(), *now + settings.latencies.proxy_sync, false);
+            }
             for (id, controller) in controller::all().iter().enumerate() {
                 controller.watch(event, store, index, settings, &mut |key, after| {
                     queue.add(id as ControllerId, key, *now + after, false);
@@ -199,6 +202,10 @@ impl Cluster {
         let due = self.queue.pop()?;
         self.now = self.now.max(due.at);
         self.work.reconciles += 1;
+        if due.controller == traffic::PROXY {
+            self.sync_network();
+            return Some(due);
+        }
         let controller = controller::all()[usize::from(due.controller)];
         let mut context = Context {
             store: &self.store,
@@ -210,9 +217,6 @@ impl Cluster {
             now: self.now,
         };
         let result = controller.reconcile(&due.key, &mut context);
-        if controller.name() == controller::kube_proxy::NAME {
-            self.network.sync(&self.store);
-        }
         if let Some(again) = result.requeue {
             self.queue.add(due.controller, due.key.clone(), again.at.max(self.now), again.standing);
         }
@@ -267,6 +271,9 @@ impl Cluster {
 
 /// The name of a controller by its place in the registry.
 pub fn controller_name(id: ControllerId) -> &'static str {
+    if id == traffic::PROXY {
+        return "kube-proxy";
+    }
     controller::all().get(usize::from(id)).map_or("", |c| c.name())
 }
 

@@ -1,0 +1,116 @@
+//! Requests through the cluster, and the moment at which the nodes' rules learn of a change.
+//!
+//! kube-proxy stands in the event queue like a controller: a change of what it watches makes it due a little later
+//! (`Latencies::proxy_sync`), and until then packets still go the old way. Left out: nodes that learn at different moments.
+
+use super::{Cluster, ControllerId, ProxyMode, Settings};
+use crate::api::object::ObjectKey;
+use crate::api::time::Duration;
+use crate::apiserver::store::Event;
+use crate::network::kube_proxy::{self, DetectLocal};
+use crate::network::{Config, Network};
+use crate::trace::{self, Outcome, Request, Trace, World};
+
+/// kube-proxy's place in the queue, behind all controllers.
+pub(super) const PROXY: ControllerId = ControllerId::MAX;
+
+/// What it is due for: all nodes at once.
+pub(super) fn proxy_key() -> ObjectKey {
+    ObjectKey::new("Node", "", "*")
+}
+
+/// Whether the network is derived from objects such as the event's.
+pub(super) fn concerns_network(event: &Event) -> bool {
+    match event.key.kind.as_str() {
+        "Service" | "EndpointSlice" => true,
+        // A node's heartbeat is no news to its routes.
+        "Node" => match (&event.old, &event.new) {
+            (Some(old), Some(new)) => old.view().node() != new.view().node(),
+            _ => true,
+        },
+        "ConfigMap" => event.key.namespace == "kube-system",
+        _ => false,
+    }
+}
+
+/// The network of a cluster that is set up so.
+pub(super) fn network(settings: &Settings) -> Network {
+    let pod_networks = settings.nodes.iter().flat_map(|n| &n.pod_cidrs);
+    let service_networks: Vec<_> = settings.service_cidr.split(',').filter_map(|net| net.trim().parse().ok()).collect();
+    Network::new(Config {
+        domain: settings.cluster_domain.clone(),
+        cluster_dns: vec![settings.dns_ip],
+        upstream_dns: settings.upstream_dns,
+        proxy: kube_proxy::Settings {
+            mode: match settings.proxy_mode {
+                ProxyMode::Iptables => kube_proxy::Mode::Iptables,
+                ProxyMode::Ipvs => kube_proxy::Mode::Ipvs,
+                ProxyMode::Nftables => kube_proxy::Mode::Nftables,
+            },
+            detect_local: DetectLocal::Cluster(supernets(pod_networks.filter_map(|net| net.parse().ok()))),
+            service_cidrs: service_networks.clone(),
+            ..kube_proxy::Settings::default()
+        },
+        service_networks,
+    })
+}
+
+/// The cluster's pod networks as `clusterCIDR` has them: one network a family that covers all nodes' own.
+fn supernets(networks: impl Iterator<Item = ipnet::IpNet>) -> Vec<ipnet::IpNet> {
+    let mut covers: Vec<ipnet::IpNet> = Vec::new();
+    for net in networks {
+        match covers.iter_mut().find(|c| c.network().is_ipv4() == net.network().is_ipv4()) {
+            None => covers.push(wide(net)),
+            Some(cover) => {
+                while !cover.contains(&net) {
+                    let Some(wider) = cover.supernet() else { break };
+                    *cover = wider;
+                }
+            }
+        }
+    }
+    covers
+}
+
+/// kubeadm and minikube give a cluster a /16 and each node a part of it.
+fn wide(net: ipnet::IpNet) -> ipnet::IpNet {
+    let length = net.prefix_len().min(if net.network().is_ipv4() { 16 } else { 56 });
+    ipnet::IpNet::new(net.network(), length).map_or(net, |n| n.trunc())
+}
+
+impl Cluster {
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The network, to change what is not in the store: the learner's `/etc/hosts`, a conntrack table that is flushed.
+    pub fn network_mut(&mut self) -> &mut Network {
+        &mut self.network
+    }
+
+    /// Lets every kube-proxy see the store now, as when its sync comes round.
+    pub(super) fn sync_network(&mut self) {
+        self.network.sync(&self.store);
+    }
+
+    /// Sends a request through the network as it is at this moment. The clock stands still meanwhile; the trace tells how
+    /// long it would have taken.
+    pub fn send(&mut self, request: &Request) -> Trace {
+        trace::send(&mut self.world(), request)
+    }
+
+    /// The same without the telling, for many requests.
+    pub fn send_quietly(&mut self, request: &Request) -> (Outcome, Duration) {
+        trace::send_quietly(&mut self.world(), request)
+    }
+
+    fn world(&mut self) -> World<'_> {
+        World {
+            store: &self.store,
+            network: &mut self.network,
+            runtime: &mut self.runtime,
+            random: &mut self.random,
+            now: self.now,
+        }
+    }
+}
