@@ -1,7 +1,9 @@
 //! The API server: strict decoding → defaulting → admission → validation → allocation → store.
 
 pub mod defaulting;
+pub mod prepare;
 pub mod status;
 pub mod store;
 pub mod validation;
+pub mod warning;
 pub mod write;

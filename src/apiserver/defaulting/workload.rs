@@ -55,6 +55,8 @@ pub fn default_stateful_set(set: &mut Value) {
     if strategy.text("type") == "RollingUpdate" {
         let rolling = strategy.map_mut().entry("rollingUpdate");
         fill(rolling, "partition", 0);
+        // The gate MaxUnavailableStatefulSet is off: what the field says is dropped.
+        rolling.map_mut().remove("maxUnavailable");
     }
     let retention = spec.map_mut().entry("persistentVolumeClaimRetentionPolicy");
     fill_text(retention, "whenDeleted", "Retain");

@@ -5,10 +5,7 @@ use crate::api::value::Value;
 use crate::apiserver::validation::claim::validate_claim_spec;
 use crate::apiserver::validation::label_selector::as_selector;
 use crate::apiserver::validation::pod::validate_pod_template;
-use crate::apiserver::validation::workload::{
-    int_or_percent, validate_always_running, validate_at_most_all, validate_int_or_percent, validate_match,
-    validate_selector,
-};
+use crate::apiserver::validation::workload::{validate_always_running, validate_match, validate_selector};
 use crate::apiserver::validation::{Errors, internal, names};
 
 pub fn validate_stateful_set(errors: &mut Errors, set: &Value) {
@@ -61,11 +58,15 @@ fn validate_spec(errors: &mut Errors, set: &Value, creates: bool) {
         Some(selector) => errors.invalid(&path.child("selector"), selector, ""),
         None => {
             validate_match(errors, &template_path, selector, template);
-            validate_pod_template(errors, &template_path, template, templates);
+            // Each pod gets a host name and a subdomain of its own: the template's are not looked at.
+            let mut pods = template.clone();
+            for field in ["hostname", "subdomain"] {
+                pods.remove_at(&["spec", field]);
+            }
+            validate_pod_template(errors, &template_path, &pods, templates);
         }
     }
     validate_always_running(errors, &template_path, template, "StatefulSet");
-    errors.non_negative(&path.child("revisionHistoryLimit"), spec.int("revisionHistoryLimit"));
 }
 
 fn validate_update_strategy(errors: &mut Errors, path: &Path, strategy: &Value) {
@@ -79,14 +80,6 @@ fn validate_update_strategy(errors: &mut Errors, path: &Path, strategy: &Value) 
         }
         ("RollingUpdate", Some(rolling)) => {
             errors.non_negative(&rolling_path.child("partition"), rolling.int("partition"));
-            if let Some(unavailable) = rolling.field("maxUnavailable") {
-                let at = rolling_path.child("maxUnavailable");
-                validate_int_or_percent(errors, &at, unavailable);
-                if int_or_percent(unavailable) == 0 {
-                    errors.invalid(&at, unavailable, "cannot be 0");
-                }
-                validate_at_most_all(errors, &at, unavailable);
-            }
         }
         _ => {
             let shown = internal::compact("StatefulSetUpdateStrategy", strategy);
