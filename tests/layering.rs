@@ -10,21 +10,23 @@ use std::path::{Path, PathBuf};
 const VOCABULARY: [&str; 3] = ["text", "locale", "diagnostic"];
 
 /// Module → what it may import besides the vocabulary and itself. A row of two words joined by `::` is a part of a module.
-const TABLE: [(&str, &[&str]); 15] = [
+const TABLE: [(&str, &[&str]); 17] = [
     ("text", &[]),
     ("locale", &[]),
     ("diagnostic", &[]),
     ("api", &[]),
     ("apiserver", &["api"]),
-    ("controller", &["api", "apiserver::store"]),
+    ("runtime", &["api", "apiserver::store"]),
+    ("controller", &["api", "apiserver", "runtime"]),
     ("network", &["api", "apiserver::store"]),
     ("trace", &["api", "network", "runtime", "apiserver::store", "apiserver::write"]),
-    ("cluster", &["api", "apiserver", "controller", "network", "trace"]),
-    ("workspace", &["api", "apiserver", "controller", "network", "trace", "cluster"]),
-    ("shell", &["api", "apiserver", "controller", "network", "trace", "cluster", "workspace"]),
-    ("kubectl", &["api", "apiserver", "controller", "network", "trace", "cluster", "workspace"]),
-    ("lesson", &["api", "apiserver", "network", "trace", "cluster", "workspace", "shell", "kubectl"]),
-    ("export", &["api", "apiserver", "network", "trace", "cluster", "workspace", "kubectl"]),
+    ("cluster", &["api", "apiserver", "controller", "network", "runtime", "trace"]),
+    ("map", &["api", "network", "trace", "apiserver::store"]),
+    ("kubectl", &["api", "apiserver", "controller", "network", "runtime", "trace", "cluster"]),
+    ("workspace", &["api", "apiserver", "controller", "network", "runtime", "trace", "cluster", "kubectl"]),
+    ("shell", &["api", "apiserver", "controller", "network", "runtime", "trace", "cluster", "kubectl", "workspace"]),
+    ("lesson", &["api", "apiserver", "network", "runtime", "trace", "cluster", "kubectl", "workspace", "shell"]),
+    ("export", &["api", "apiserver", "network", "runtime", "trace", "cluster", "kubectl", "workspace", "map"]),
     ("lib", &[]),
 ];
 
