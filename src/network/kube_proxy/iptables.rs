@@ -498,7 +498,7 @@ fn balance_rules(port: &ServicePort, endpoints: &[(&Endpoint, u16, SmolStr)]) ->
     }
     for (i, (endpoint, chain, _)) in endpoints.iter().enumerate() {
         let left = endpoints.len() - i;
-        let lot = (left > 1).then_some(Match::Random(Probability { among: left as u32 }));
+        let lot = (left > 1).then_some(Match::Random(Probability::one_of(left as u32)));
         let matches = [text(endpoint)].into_iter().chain(lot).collect();
         rules.push(Rule::new(matches, own(Some(*chain)), endpoint.because()));
     }

@@ -220,63 +220,58 @@ impl KubeProxies {
     /// Makes the chunks of changed service ports, and all chunks of rebuilt nodes.
     fn write(&mut self, rebuilt: &BTreeSet<SmolStr>, changes: &BTreeMap<Family, Changes>) {
         let row = self.settings.mode.row();
+        let mut nodes: Vec<(SmolStr, NodeProxy)> = std::mem::take(&mut self.nodes).into_iter().collect();
         for (family, changes) in changes {
             let Some(tracker) = self.trackers.iter().find(|t| t.family() == *family) else { continue };
             let large = tracker.total_endpoints() > LARGE_CLUSTER_ENDPOINTS;
-            let names: Vec<SmolStr> = self.nodes.keys().cloned().collect();
-            let mut shared = Shared::default();
-            for name in &names {
-                let Some(tables) = self
-                    .nodes
-                    .get_mut(name)
-                    .and_then(|node| node.tables.iter_mut().find(|t| t.place.family == *family))
-                else {
-                    continue;
-                };
+            let (mut from_scratch, mut others) = (Vec::new(), Vec::new());
+            for (name, node) in &mut nodes {
+                let Some(tables) = node.tables.iter_mut().find(|t| t.place.family == *family) else { continue };
+                tables.last.large = large;
                 if rebuilt.contains(name) {
-                    for (port, state) in tracker.ports() {
-                        tables.program.put(shared.chunk(row, port, state, &tables.place));
-                    }
-                    tables.last.large = large;
-                    continue;
-                }
-                let previous = Some(tables.program.clone());
-                tables.last = LastSync { full: false, services: changes.services.clone(), previous, large };
-                for port in &changes.ports {
-                    match tracker.get(port) {
-                        Some(state) => tables.program.put(shared.chunk(row, port, state, &tables.place)),
-                        None => {
-                            tables.program.remove(port);
-                        }
-                    }
+                    from_scratch.push(tables);
+                } else {
+                    let previous = Some(tables.program.clone());
+                    tables.last = LastSync { full: false, services: changes.services.clone(), previous, large };
+                    others.push(tables);
                 }
             }
+            if !from_scratch.is_empty() {
+                for (name, state) in tracker.ports() {
+                    write_port(row, name, Some(state), &mut from_scratch);
+                }
+            }
+            for name in &changes.ports {
+                write_port(row, name, tracker.get(name), &mut others);
+            }
         }
+        self.nodes = nodes.into_iter().collect();
     }
 }
 
-/// Chunks made in one sync, so that nodes for which they come out the same share them.
-#[derive(Default)]
-struct Shared {
-    made: BTreeMap<PortName, Vec<(Arc<ChunkInput>, Arc<Chunk>)>>,
-}
-
-impl Shared {
-    fn chunk(&mut self, row: &'static ModeRow, name: &PortName, state: &Arc<PortState>, place: &Place) -> Arc<Chunk> {
-        let input = ChunkInput::new(state.clone(), place);
-        let made = match self.made.get_mut(name) {
-            Some(made) => made,
-            None => self.made.entry(name.clone()).or_default(),
+/// Writes the chunk of a service port on some nodes, or removes it when there is no such port any more. Nodes for which it
+/// comes out the same share it.
+fn write_port(row: &'static ModeRow, name: &PortName, state: Option<&Arc<PortState>>, nodes: &mut [&mut FamilyTables]) {
+    let mut made: Vec<(Arc<ChunkInput>, Arc<Chunk>)> = Vec::new();
+    for tables in nodes {
+        let Some(state) = state else {
+            tables.program.remove(name);
+            continue;
         };
-        if let Some((_, chunk)) = made.iter().find(|(other, _)| other.same(&input)) {
-            return chunk.clone();
-        }
-        let input = Arc::new(input);
-        let chunk = {
-            let input = input.clone();
-            Arc::new(Chunk::new(name.clone(), (row.keys)(&input), move || (row.rules)(&input)))
+        let input = ChunkInput::new(state.clone(), &tables.place);
+        let chunk = match made.iter().find(|(other, _)| other.same(&input)) {
+            Some((_, chunk)) => chunk.clone(),
+            None => {
+                let input = Arc::new(input);
+                let keys = (row.keys)(&input);
+                let chunk = {
+                    let input = input.clone();
+                    Arc::new(Chunk::new(name.clone(), keys, move || (row.rules)(&input)))
+                };
+                made.push((input, chunk.clone()));
+                chunk
+            }
         };
-        made.push((input, chunk.clone()));
-        chunk
+        tables.program.put(chunk);
     }
 }

@@ -115,22 +115,30 @@ impl From<CtState> for CtStates {
     }
 }
 
-/// The chance that one of `among` equal candidates is taken, as the kernel keeps it: thirty-one bits.
+/// The chance that one of several equal candidates is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Probability {
-    pub among: u32,
+    among: u32,
+    threshold: u32,
 }
 
 impl Probability {
-    /// Below this, a draw of thirty-one bits matches (`xt_statistic`, from the ten decimals that kube-proxy writes).
+    /// One of `among`.
+    pub fn one_of(among: u32) -> Probability {
+        let among = among.max(1);
+        let written = (1e10 / f64::from(among)).round() / 1e10;
+        Probability { among, threshold: (written * f64::from(0x8000_0000_u32)).round() as u32 }
+    }
+
+    /// As the kernel keeps it: below this, a draw of thirty-one bits matches (`xt_statistic`, from the ten decimals that
+    /// kube-proxy writes).
     pub fn threshold(self) -> u32 {
-        let written = (1e10 / f64::from(self.among.max(1))).round() / 1e10;
-        (written * f64::from(0x8000_0000_u32)).round() as u32
+        self.threshold
     }
 
     /// As a fraction of one.
     pub fn value(self) -> f64 {
-        1.0 / f64::from(self.among.max(1))
+        1.0 / f64::from(self.among)
     }
 }
 
