@@ -33,8 +33,11 @@ impl Lang {
 }
 
 /// The message tables: area name and text. A new area is one file and one line here.
-const TABLES: &[(&str, &str)] =
-    &[("core", include_str!("../assets/locale/core.tsv")), ("api", include_str!("../assets/locale/api.tsv"))];
+const TABLES: &[(&str, &str)] = &[
+    ("core", include_str!("../assets/locale/core.tsv")),
+    ("api", include_str!("../assets/locale/api.tsv")),
+    ("trace", include_str!("../assets/locale/trace.tsv")),
+];
 
 type Table = HashMap<&'static str, (&'static str, &'static str)>;
 

@@ -8,6 +8,7 @@
 
 mod balance;
 mod converse;
+pub mod curl;
 mod diagnose;
 mod kernel;
 mod outcome;
@@ -21,6 +22,7 @@ mod send;
 mod serve;
 mod step;
 mod transit;
+pub mod why;
 
 pub use crate::network::dns::{DnsRecord, Rcode, RecordType};
 pub use outcome::{CauseOfFailure, Failure, Outcome, Response, Symptom};
