@@ -3,7 +3,7 @@
 //! kube-proxy stands in the event queue like a controller: a change of what it watches makes it due a little later
 //! (`Latencies::proxy_sync`), and until then packets still go the old way. Left out: nodes that learn at different moments.
 
-use super::{Cluster, ControllerId, ProxyMode, Settings};
+use super::{Cluster, ControllerId, LoadBalancerProvider, ProxyMode, Settings};
 use crate::api::object::ObjectKey;
 use crate::api::time::Duration;
 use crate::apiserver::store::Event;
@@ -104,7 +104,9 @@ impl Cluster {
         trace::send_quietly(&mut self.world(), request)
     }
 
-    fn world(&mut self) -> World<'_> {
+    /// What requests meet at this moment.
+    pub fn world(&mut self) -> World<'_> {
+        self.network.computer.tunnel = self.settings.load_balancer == LoadBalancerProvider::Tunnel;
         World {
             store: &self.store,
             network: &mut self.network,

@@ -7,7 +7,6 @@
 //! field that made them act.
 
 pub mod index;
-pub mod kube_proxy;
 pub mod recorder;
 pub mod settings;
 
@@ -125,5 +124,5 @@ pub trait Controller: Sync {
 
 /// The registry. A controller's place in it is its number in the work queue.
 pub fn all() -> &'static [&'static dyn Controller] {
-    &[&kube_proxy::KubeProxy]
+    &[]
 }
