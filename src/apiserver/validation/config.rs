@@ -82,11 +82,9 @@ pub fn validate_secret(errors: &mut Errors, secret: &Value) {
         }
         "kubernetes.io/dockercfg" => validate_docker_config(errors, &path, data, ".dockercfg"),
         "kubernetes.io/dockerconfigjson" => validate_docker_config(errors, &path, data, ".dockerconfigjson"),
-        "kubernetes.io/basic-auth" => {
-            if !data.contains_key("username") && !data.contains_key("password") {
-                require(errors, "username");
-                require(errors, "password");
-            }
+        "kubernetes.io/basic-auth" if !data.contains_key("username") && !data.contains_key("password") => {
+            require(errors, "username");
+            require(errors, "password");
         }
         "kubernetes.io/ssh-auth" => {
             let key = data.get("ssh-privatekey").map(decoded).unwrap_or_default();

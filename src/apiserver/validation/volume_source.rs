@@ -84,10 +84,8 @@ fn require(errors: &mut Errors, path: &Path, source: &Value, fields: &[&str]) {
 
 fn validate_one(errors: &mut Errors, path: &Path, name: &str, source: &Value) {
     match name {
-        "emptyDir" => {
-            if source.field("sizeLimit").is_some_and(|v| Quantity::from_value(v).is_negative()) {
-                errors.forbidden(&path.child("sizeLimit"), "SizeLimit field must be a valid resource quantity");
-            }
+        "emptyDir" if source.field("sizeLimit").is_some_and(|v| Quantity::from_value(v).is_negative()) => {
+            errors.forbidden(&path.child("sizeLimit"), "SizeLimit field must be a valid resource quantity");
         }
         "hostPath" => validate_host_path(errors, path, source),
         "gitRepo" => {
@@ -142,11 +140,7 @@ fn validate_one(errors: &mut Errors, path: &Path, name: &str, source: &Value) {
                 errors.required(&path.child("secretRef").child("name"), "");
             }
         }
-        "cephfs" => {
-            if source.items("monitors").is_empty() {
-                errors.required(&path.child("monitors"), "");
-            }
-        }
+        "cephfs" if source.items("monitors").is_empty() => errors.required(&path.child("monitors"), ""),
         "quobyte" => {
             if source.text("registry").is_empty() {
                 let detail = "must be a host:port pair or multiple pairs separated by commas";
