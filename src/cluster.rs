@@ -15,7 +15,7 @@ use crate::api::object::ObjectKey;
 use crate::api::time::{Duration, Time};
 use crate::apiserver::store::{Cause, Store};
 use crate::apiserver::write::{Random, Writer};
-use crate::controller::{self, Context, Index, Recorder, Write};
+use crate::controller::{self, Context, Index, Memory, Recorder, Write};
 use crate::network::Network;
 use crate::runtime::{RunningContainer, Runtime};
 use smol_str::SmolStr;
@@ -31,6 +31,7 @@ pub struct Cluster {
     network: Network,
     index: Index,
     recorder: Recorder,
+    memory: Memory,
     queue: Queue,
     /// The newest revision that the controllers have been told of.
     told: u64,
@@ -83,6 +84,7 @@ impl Cluster {
             runtime: Runtime::default(),
             index: Index::default(),
             recorder: Recorder::default(),
+            memory: Memory::default(),
             queue: Queue::default(),
             told: 0,
             work: Work::default(),
@@ -214,6 +216,7 @@ impl Cluster {
             runtime: &mut self.runtime,
             random: &mut self.random,
             recorder: &mut self.recorder,
+            memory: &mut self.memory,
             now: self.now,
         };
         let result = controller.reconcile(&due.key, &mut context);

@@ -6,11 +6,19 @@
 //! store event by event, and what runs is in the runtime. What they want changed they return as [`Write`]s, each with the
 //! field that made them act.
 
+mod endpoints;
+mod endpointslice;
+mod endpointslice_mirroring;
+mod garbage_collector;
+mod hints;
 pub mod index;
+pub mod membership;
+mod memory;
 pub mod recorder;
 pub mod settings;
 
 pub use index::Index;
+pub use memory::Memory;
 pub use recorder::Recorder;
 pub use settings::{Latencies, LoadBalancerProvider, NodeSettings, ProxyMode, Settings};
 
@@ -30,6 +38,7 @@ pub struct Context<'a> {
     pub runtime: &'a mut Runtime,
     pub random: &'a mut Random,
     pub recorder: &'a mut Recorder,
+    pub memory: &'a mut Memory,
     pub now: Time,
 }
 
@@ -124,5 +133,10 @@ pub trait Controller: Sync {
 
 /// The registry. A controller's place in it is its number in the work queue.
 pub fn all() -> &'static [&'static dyn Controller] {
-    &[]
+    &[
+        &endpoints::EndpointsController,
+        &endpointslice::EndpointSliceController,
+        &endpointslice_mirroring::MirroringController,
+        &garbage_collector::GarbageCollector,
+    ]
 }

@@ -1,0 +1,122 @@
+//! Which pods belong to which Service, and when a change of one concerns the other. Shared by the endpoint controllers.
+//!
+//! Upstream: `endpointslice/util/controller_utils.go` and `trigger_time_tracker.go`.
+
+use super::{Context, Index};
+use crate::api::object::{Object, ObjectKey};
+use crate::api::time::{self, Time};
+use crate::api::value::Value;
+use crate::api::view::{Pod, PodPhase, Service};
+use crate::apiserver::store::{Event, Store};
+use smol_str::SmolStr;
+use std::sync::Arc;
+
+/// Whether a pod may stand in endpoints at all: not finished, with an address, and not being deleted unless that is asked for.
+pub fn is_eligible(pod: &Pod, terminating_too: bool) -> bool {
+    !matches!(pod.phase, PodPhase::Succeeded | PodPhase::Failed)
+        && !pod.ips.is_empty()
+        && (terminating_too || !pod.terminating)
+}
+
+/// Whether the endpoint bears the pod's host name: the Service is the pod's `subdomain`.
+pub fn bears_hostname(pod: &Pod, service: &Object) -> bool {
+    !pod.hostname.is_empty() && pod.subdomain == service.key.name
+}
+
+/// The keys of the Services that select the pod.
+pub fn services_of(pod: &Object, store: &Store, index: &Index) -> Vec<ObjectKey> {
+    let mut keys: Vec<ObjectKey> = index
+        .services_of(pod)
+        .map(|name| ObjectKey::new("Service", pod.key.namespace.clone(), name.clone()))
+        .filter(|key| store.get(key).is_some_and(|s| s.view().service().is_some_and(|s| selects(s, pod))))
+        .collect();
+    keys.sort();
+    keys.dedup();
+    keys
+}
+
+/// Whether the Service's selector matches the object's labels. An empty selector matches nothing.
+pub fn selects(service: &Service, object: &Object) -> bool {
+    !service.selector.is_empty() && service.selector.iter().all(|(k, v)| object.label(k) == Some(v))
+}
+
+/// The Services that must look again because a pod changed.
+pub fn services_to_update(event: &Event, store: &Store, index: &Index) -> Vec<ObjectKey> {
+    let (old, new) = match (&event.old, &event.new) {
+        (Some(old), Some(new)) => (old, new),
+        (Some(pod), None) | (None, Some(pod)) => return services_of(pod, store, index),
+        (None, None) => return Vec::new(),
+    };
+    let (Some(before), Some(after)) = (old.view().pod(), new.view().pod()) else { return Vec::new() };
+    let labels = |pod: &Arc<Object>| pod.value.at(&["metadata", "labels"]).cloned();
+    let relabelled =
+        labels(old) != labels(new) || before.hostname != after.hostname || before.subdomain != after.subdomain;
+    let finished = |p: &Pod| matches!(p.phase, PodPhase::Succeeded | PodPhase::Failed);
+    let changed = before.terminating != after.terminating
+        || before.is_ready() != after.is_ready()
+        || before.ips != after.ips
+        || finished(before) != finished(after);
+    if !relabelled && !changed {
+        return Vec::new();
+    }
+    let mut keys = services_of(new, store, index);
+    if relabelled {
+        let earlier = services_of(old, store, index);
+        if changed {
+            keys.extend(earlier);
+        } else {
+            // Only those that gained or lost the pod.
+            let lost: Vec<ObjectKey> = earlier.iter().filter(|k| !keys.contains(k)).cloned().collect();
+            keys.retain(|k| !earlier.contains(k));
+            keys.extend(lost);
+        }
+        keys.sort();
+        keys.dedup();
+    }
+    keys
+}
+
+/// The annotation that says since when the change is known that a write carries out.
+pub const TRIGGER_TIME: &str = "endpoints.kubernetes.io/last-change-trigger-time";
+
+/// When the earliest change happened that this look has to carry out: the Service's creation at the first look, later the
+/// earliest change of a pod's readiness; `None` when neither has changed.
+pub fn trigger_time(
+    who: &'static str,
+    service: &Arc<Object>,
+    pods: &[&Arc<Object>],
+    context: &mut Context,
+) -> Option<Time> {
+    let key = (who, service.key.clone());
+    let known = context.memory.triggers.get(&key).copied();
+    let created = time::parse(service.value.str_at(&["metadata", "creationTimestamp"]));
+    let now_known = super::memory::Trigger { service: created, revision: context.store.revision() };
+    context.memory.triggers.insert(key, now_known);
+    let Some(known) = known.filter(|k| k.service == created) else { return created };
+    pods.iter().filter(|p| p.revision > known.revision).filter_map(|p| ready_since(p)).min()
+}
+
+fn ready_since(pod: &Object) -> Option<Time> {
+    let conditions = pod.value.items_at(&["status", "conditions"]);
+    let ready = conditions.iter().find(|c| c.str_at(&["type"]) == "Ready")?;
+    time::parse(ready.str_at(&["lastTransitionTime"]))
+}
+
+/// Sets or clears the trigger time among an object's annotations; a map that becomes empty goes.
+pub fn annotate(value: &mut Value, time: Option<Time>) {
+    match time {
+        Some(time) => value.set_at(&["metadata", "annotations", TRIGGER_TIME], SmolStr::from(time.to_string())),
+        None => {
+            value.remove_at(&["metadata", "annotations", TRIGGER_TIME]);
+            drop_empty(value, "annotations");
+        }
+    }
+}
+
+/// Removes `metadata.<field>` when it is an empty map.
+pub fn drop_empty(value: &mut Value, field: &str) {
+    let empty = value.at(&["metadata", field]).and_then(Value::as_map).is_some_and(|m| m.is_empty());
+    if empty {
+        value.remove_at(&["metadata", field]);
+    }
+}

@@ -1,0 +1,28 @@
+//! What controllers remember between two looks, as their upstream twins do in fields of their own.
+
+use crate::api::object::ObjectKey;
+use crate::api::time::Time;
+use imbl::{OrdMap, OrdSet};
+use smol_str::SmolStr;
+
+/// The memory of the controllers. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    /// What each endpoint controller knew of a Service when it last looked.
+    pub(super) triggers: OrdMap<(&'static str, ObjectKey), Trigger>,
+    /// Services (with an address type) whose slices bear hints of the topology annotation.
+    pub(super) hinted: OrdSet<(ObjectKey, SmolStr)>,
+    /// When the scheduler tries a pod again, and how often it has.
+    pub(super) scheduling: OrdMap<ObjectKey, u32>,
+    /// When a node's kubelet was last heard of, for nodes that have gone silent.
+    pub(super) silent_since: OrdMap<SmolStr, Time>,
+}
+
+/// State of the trigger-time tracker for one Service (`endpointslice/util/trigger_time_tracker.go`).
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Trigger {
+    /// The Service's creation time at the last look.
+    pub service: Option<Time>,
+    /// The store's revision at the last look.
+    pub revision: u64,
+}
