@@ -156,8 +156,10 @@ impl Cluster {
         container: &str,
         change: impl FnOnce(&mut RunningContainer),
     ) -> bool {
+        let now = self.now;
         let Some(container) = self.runtime.get_mut(pod).and_then(|s| s.container_mut(container)) else { return false };
         change(container);
+        container.probes.wake(now);
         self.wake("kubelet", pod.clone());
         true
     }

@@ -2,6 +2,7 @@
 
 pub mod defaulting;
 pub mod prepare;
+pub mod pod_admission;
 pub mod status;
 pub mod store;
 pub mod validation;

@@ -29,6 +29,8 @@ pub struct Index {
     relabelled: OrdMap<SmolStr, OrdSet<ObjectKey>>,
     /// Pods by namespace that nobody manages.
     orphans: OrdMap<SmolStr, OrdSet<SmolStr>>,
+    /// Pods by namespace that are bound and do not run yet.
+    pending: OrdMap<SmolStr, OrdSet<SmolStr>>,
     /// Pods that wait for a node.
     unscheduled: OrdSet<ObjectKey>,
     /// Pods bound to a node and not finished.
@@ -48,6 +50,7 @@ struct Share {
     node: SmolStr,
     finished: bool,
     terminating: bool,
+    pending: bool,
 }
 
 impl Share {
@@ -65,7 +68,14 @@ impl Share {
                 counts.ready = u32::from(view.is_ready());
             }
         }
-        Some(Share { owner, counts, node: view.node_name.clone(), finished, terminating: view.terminating })
+        Some(Share {
+            owner,
+            counts,
+            node: view.node_name.clone(),
+            finished,
+            terminating: view.terminating,
+            pending: view.phase == PodPhase::Pending && !view.node_name.is_empty(),
+        })
     }
 }
 
@@ -93,6 +103,11 @@ impl Index {
         let new = event.new.as_deref().and_then(Share::of);
         let same_place = matches!((&old, &new), (Some(o), Some(n))
             if o.owner == n.owner && o.node == n.node && o.finished == n.finished && o.terminating == n.terminating);
+        let was_pending = old.as_ref().is_some_and(|s| s.pending);
+        let is_pending = new.as_ref().is_some_and(|s| s.pending);
+        if was_pending != is_pending {
+            toggle(&mut self.pending, key.namespace.clone(), &key.name, is_pending);
+        }
         if !same_place {
             for (share, there) in [(&old, false), (&new, true)] {
                 let Some(share) = share else { continue };
@@ -129,6 +144,11 @@ impl Index {
                 }
             }
         }
+        if let Some(owner) = old.as_ref().and_then(|o| o.owner.as_ref()) {
+            if new.as_ref().and_then(|n| n.owner.as_ref()) != Some(owner) && self.relabelled.contains_key(owner) {
+                toggle(&mut self.relabelled, owner.clone(), key, false);
+            }
+        }
         if let (Some(before), Some(after)) = (&event.old, &event.new) {
             let labels = |o: &Object| o.value.at(&["metadata", "labels"]).cloned();
             if labels(before) != labels(after) {
@@ -143,14 +163,14 @@ impl Index {
         self.owners.get(owner).copied().unwrap_or_default()
     }
 
-    /// Pods of an owner that were relabelled since it last looked (see [`Index::looked_at`]).
+    /// Pods of an owner that were relabelled while it managed them.
     pub fn relabelled(&self, owner: &str) -> impl Iterator<Item = &ObjectKey> {
         self.relabelled.get(owner).into_iter().flatten()
     }
 
-    /// The owner has asked again about its relabelled pods.
-    pub fn looked_at(&mut self, owner: &str) {
-        self.relabelled.remove(owner);
+    /// Pods of a namespace that are bound to a node and do not run yet, by name.
+    pub fn pending(&self, namespace: &str) -> impl Iterator<Item = &SmolStr> {
+        self.pending.get(namespace).into_iter().flatten()
     }
 
     /// Pods of a namespace that nobody manages, neither finished nor being deleted, by name.

@@ -12,10 +12,6 @@ pub struct Memory {
     pub(super) triggers: OrdMap<(&'static str, ObjectKey), Trigger>,
     /// Services (with an address type) whose slices bear hints of the topology annotation.
     pub(super) hinted: OrdSet<(ObjectKey, SmolStr)>,
-    /// When the scheduler tries a pod again, and how often it has.
-    pub(super) scheduling: OrdMap<ObjectKey, u32>,
-    /// When a node's kubelet was last heard of, for nodes that have gone silent.
-    pub(super) silent_since: OrdMap<SmolStr, Time>,
 }
 
 /// State of the trigger-time tracker for one Service (`endpointslice/util/trigger_time_tracker.go`).

@@ -6,15 +6,22 @@
 //! store event by event, and what runs is in the runtime. What they want changed they return as [`Write`]s, each with the
 //! field that made them act.
 
+mod conditions;
+mod deployment;
 mod endpoints;
 mod endpointslice;
 mod endpointslice_mirroring;
 mod garbage_collector;
 mod hints;
 pub mod index;
+mod kubelet;
 pub mod membership;
 mod memory;
+pub mod pods;
 pub mod recorder;
+mod replicaset;
+mod scheduler;
+mod selector;
 pub mod settings;
 
 pub use index::Index;
@@ -134,6 +141,11 @@ pub trait Controller: Sync {
 /// The registry. A controller's place in it is its number in the work queue.
 pub fn all() -> &'static [&'static dyn Controller] {
     &[
+        &deployment::DeploymentController,
+        &replicaset::ReplicaSetController { name: "replicaset-controller", kind: "ReplicaSet" },
+        &replicaset::ReplicaSetController { name: "replication-controller", kind: "ReplicationController" },
+        &scheduler::Scheduler,
+        &kubelet::Kubelet,
         &endpoints::EndpointsController,
         &endpointslice::EndpointSliceController,
         &endpointslice_mirroring::MirroringController,

@@ -23,6 +23,7 @@ pub use serve::{AppReply, AppRequest, Bind, Ending, Listener};
 
 use crate::api::object::{Object, ObjectKey};
 use crate::api::time::Time;
+use crate::apiserver::store::Store;
 use imbl::{OrdMap, OrdSet};
 use smol_str::SmolStr;
 use std::net::IpAddr;
@@ -40,6 +41,8 @@ pub struct Runtime {
     down: OrdSet<SmolStr>,
     /// Images by node that have been pulled.
     images: OrdSet<(SmolStr, SmolStr)>,
+    /// The Services' variables by namespace and `enableServiceLinks`, with the revision of the Services that they are of.
+    service_variables: OrdMap<(SmolStr, bool), (u64, Arc<Vec<(SmolStr, SmolStr)>>)>,
     /// Requests served by a pod so far: some programs count.
     served: OrdMap<ObjectKey, u64>,
 }
@@ -130,6 +133,26 @@ impl Runtime {
     /// Whether the image must still be pulled; remembers that it then is there.
     pub fn pull(&mut self, node: &str, image: &str) -> bool {
         self.images.insert((node.into(), image.into())).is_none()
+    }
+
+    /// The Services' variables for pods of a namespace, made once between two changes of Services (`revision` tells those
+    /// apart).
+    pub(crate) fn service_variables(
+        &mut self,
+        store: &Store,
+        namespace: &SmolStr,
+        links: bool,
+        revision: u64,
+    ) -> Arc<Vec<(SmolStr, SmolStr)>> {
+        let key = (namespace.clone(), links);
+        if let Some((at, pairs)) = self.service_variables.get(&key) {
+            if *at == revision {
+                return pairs.clone();
+            }
+        }
+        let pairs = Arc::new(env::service_variables(store, namespace, links));
+        self.service_variables.insert(key, (revision, pairs.clone()));
+        pairs
     }
 
     /// Counts a request that `pod` serves; gives the number of earlier ones.

@@ -43,6 +43,8 @@ pub struct Probe {
     pub last: Option<bool>,
     /// The first tick of this run of the container; later ones follow by `period`.
     pub first_tick: Time,
+    /// When it is due, unless it rests.
+    pub next: Time,
     /// Why it last failed, as the event tells it.
     pub output: SmolStr,
 }
@@ -76,6 +78,18 @@ impl Probes {
                 probe.streak = 0;
                 probe.last = None;
                 probe.first_tick = now + probe.initial_delay;
+                probe.next = probe.first_tick;
+            }
+        }
+    }
+
+    /// Something in the container has changed: probes that rest run again at their next tick.
+    pub fn wake(&mut self, now: Time) {
+        for probe in [&mut self.startup, &mut self.readiness, &mut self.liveness].into_iter().flatten() {
+            if probe.is_quiet() {
+                probe.next = probe.tick_after(now);
+                probe.last = None;
+                probe.streak = 0;
             }
         }
     }
@@ -159,6 +173,7 @@ fn read(value: &Value, passed: bool) -> Probe {
         streak: 0,
         last: None,
         first_tick: Time(0),
+        next: Time(0),
         output: SmolStr::default(),
     }
 }

@@ -29,6 +29,8 @@ pub struct PodSandbox {
     /// Init containers, in order; then `containers`.
     pub init_containers: Vec<RunningContainer>,
     pub containers: Vec<RunningContainer>,
+    /// When sandbox and images are there, so that containers can start.
+    pub start_at: Option<Time>,
     /// When the containers get SIGKILL, once the pod is being deleted.
     pub kill_at: Option<Time>,
 }
@@ -73,6 +75,9 @@ pub struct RunningContainer {
     pub back_off: Duration,
     /// When a waiting container is started (again).
     pub start_at: Option<Time>,
+    /// When the process ends because it has been told to, and with which code.
+    pub stop_at: Option<Time>,
+    pub stop_code: i32,
     /// Fixed when the container starts.
     pub env: Environment,
     /// What has been written since the start; the rest comes with the image and the kubelet.
@@ -95,6 +100,8 @@ impl RunningContainer {
             restarts: 0,
             back_off: Duration::ZERO,
             start_at: None,
+            stop_at: None,
+            stop_code: 0,
             env: Environment::default(),
             files: Files::default(),
             program: command::program(&container.image, &container.value),
@@ -149,6 +156,7 @@ impl PodSandbox {
             hostname,
             init_containers: view.init_containers.iter().map(|c| RunningContainer::new(pod, c)).collect(),
             containers: view.containers.iter().map(|c| RunningContainer::new(pod, c)).collect(),
+            start_at: None,
             kill_at: None,
         }
     }
@@ -156,7 +164,8 @@ impl PodSandbox {
     /// A sandbox that matches a status from elsewhere: what the status calls running runs; a status without container
     /// statuses follows the phase; readiness is what the status says, and probes go on from there.
     pub fn adopted(pod: &Arc<Object>, view: &Pod, cluster_domain: &str, now: Time) -> PodSandbox {
-        let mut sandbox = PodSandbox { ips: view.ips.clone(), ..PodSandbox::new(pod, view, cluster_domain) };
+        let mut sandbox =
+            PodSandbox { ips: view.ips.clone(), start_at: Some(now), ..PodSandbox::new(pod, view, cluster_domain) };
         let running = pod.value.str_at(&["status", "phase"]) == "Running";
         let pod_ready = view.is_ready();
         for container in &mut sandbox.containers {

@@ -143,7 +143,7 @@ impl PodSandbox {
         listeners
     }
 
-    fn answer(&self, listener: &Listener, request: &AppRequest, earlier: u64) -> AppReply {
+    pub(crate) fn answer(&self, listener: &Listener, request: &AppRequest, earlier: u64) -> AppReply {
         let Some(container) = self.container(&listener.container) else { return AppReply::default() };
         let behavior = &container.behavior;
         let mut reply = if behavior.hang {

@@ -1,5 +1,7 @@
 //! The families of recorded facts: one file a family, one row here.
 
+mod endpoints;
+mod env;
 mod kubeproxy;
 
 use crate::{Difference, Facts};
@@ -17,6 +19,9 @@ pub struct Family {
 
 /// The families that are modelled.
 pub const FAMILIES: &[Family] = &[
+    Family { name: "endpoints", required: false, run: endpoints::run },
+    Family { name: "endpoints-fuzz", required: true, run: endpoints::run },
+    Family { name: "env", required: true, run: env::run },
     Family { name: "kubeproxy-iptables", required: true, run: kubeproxy::iptables },
     Family { name: "kubeproxy-fuzz", required: true, run: kubeproxy::fuzz },
 ];

@@ -1,0 +1,342 @@
+//! Starting, ending, restarting and stopping containers.
+
+use super::{Worker, go_duration};
+use crate::api::object::ObjectKey;
+use crate::api::time::{Duration, Time};
+use crate::api::value::Value;
+use crate::runtime::env::{self, Environment};
+use crate::runtime::{ContainerState, Program, RunningContainer, command};
+use smol_str::{SmolStr, format_smolstr};
+
+/// The back-off after the first restart, and the longest one.
+const FIRST_BACK_OFF: Duration = Duration::secs(10);
+const LONGEST_BACK_OFF: Duration = Duration::secs(300);
+/// A run of this length clears the back-off.
+const CLEARED_AFTER: Duration = Duration::secs(600);
+/// From an end to the first restart.
+const RESTART_DELAY: Duration = Duration::secs(1);
+/// Programs that end by themselves later than this are nothing to wait for.
+const FAR: Duration = Duration::secs(60);
+
+/// When a container will end or start by itself, and whether that is nothing to wait for.
+pub(super) fn next_event(container: &RunningContainer, now: Time) -> Option<(Time, bool)> {
+    match container.state {
+        ContainerState::Running { since } => {
+            let (end, _) = end_of(container, since)?;
+            Some((end, end.since(now) > FAR && container.stop_at.is_none()))
+        }
+        _ => {
+            let at = container.start_at.filter(|at| *at > now)?;
+            // A crash loop or a failing pull goes on for ever.
+            Some((at, matches!(container.state, ContainerState::Waiting { .. })))
+        }
+    }
+}
+
+/// When a running container ends, and with which code.
+fn end_of(container: &RunningContainer, since: Time) -> Option<(Time, i32)> {
+    let natural = match container.program {
+        Program::Exit { after, code } => Some((since + after, code)),
+        Program::Sleep(Some(time)) => Some((since + time, 0)),
+        _ => None,
+    };
+    let crash = container.behavior.crash.map(|(after, code)| (since + after, code));
+    let stop = container.stop_at.map(|at| (at, container.stop_code));
+    [natural, crash, stop].into_iter().flatten().min()
+}
+
+impl Worker<'_, '_> {
+    /// Starts what may start and ends what has ended, until nothing more happens at this moment.
+    pub(super) fn advance(&mut self) {
+        for _ in 0..self.sandbox.init_containers.len() + 2 {
+            let mut changed = false;
+            let mut blocked = false;
+            for i in 0..self.sandbox.init_containers.len() {
+                changed |= self.advance_one(true, i);
+                let container = &self.sandbox.init_containers[i];
+                let done = if container.is_sidecar() { container.is_started() } else { is_done(container) };
+                if !done {
+                    blocked = true;
+                    break;
+                }
+            }
+            if !blocked {
+                for i in 0..self.sandbox.containers.len() {
+                    changed |= self.advance_one(false, i);
+                }
+            }
+            if !changed {
+                break;
+            }
+        }
+    }
+
+    fn container(&mut self, init: bool, i: usize) -> &mut RunningContainer {
+        if init { &mut self.sandbox.init_containers[i] } else { &mut self.sandbox.containers[i] }
+    }
+
+    fn advance_one(&mut self, init: bool, i: usize) -> bool {
+        let now = self.now;
+        let container = self.container(init, i);
+        match container.state {
+            ContainerState::Waiting { .. } if container.start_at.is_none_or(|at| at <= now) => self.start(init, i),
+            ContainerState::Terminated { .. } if container.start_at.is_some_and(|at| at <= now) => self.start(init, i),
+            ContainerState::Running { since } => {
+                if let Some((_, code)) = end_of(container, since).filter(|(at, _)| *at <= now) {
+                    self.ended(init, i, code);
+                    return true;
+                }
+                if let Program::UntilName(name) = &container.program {
+                    let name = name.clone();
+                    if self.resolves(&name) {
+                        self.ended(init, i, 0);
+                        return true;
+                    }
+                }
+                false
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a Service has the name that a pod of this namespace asks for.
+    fn resolves(&self, name: &str) -> bool {
+        let mut parts = name.split('.');
+        let service = parts.next().unwrap_or("");
+        let namespace = parts.next().unwrap_or(&self.pod.key.namespace);
+        self.context.store.get(&ObjectKey::new("Service", namespace, service)).is_some()
+    }
+
+    fn start(&mut self, init: bool, i: usize) -> bool {
+        let now = self.now;
+        let (name, image) = {
+            let container = self.container(init, i);
+            (container.name.clone(), container.image.clone())
+        };
+        if self.container(init, i).behavior.image_pull_error {
+            self.pull_failed(init, i, &name, &image);
+            return false;
+        }
+        let spec = self.container(init, i).spec.clone();
+        match self.environment(&spec) {
+            Ok(env) => self.container(init, i).env = env,
+            Err(message) => {
+                let container = self.container(init, i);
+                container.state = ContainerState::Waiting {
+                    reason: "CreateContainerConfigError".into(),
+                    message: message.clone().into(),
+                };
+                container.start_at = Some(now);
+                self.say(&name, true, "Failed", format_smolstr!("Error: {message}"));
+                return false;
+            }
+        }
+        let container = self.container(init, i);
+        let again = matches!(container.state, ContainerState::Terminated { .. }) || container.last.is_some();
+        if let ContainerState::Terminated { .. } = container.state {
+            container.last = Some(container.state.clone());
+        }
+        if again {
+            container.restarts += 1;
+        }
+        container.state = ContainerState::Running { since: now };
+        container.start_at = None;
+        container.stop_at = None;
+        container.files = Default::default();
+        container.probes.restart(now);
+        self.say(
+            &name,
+            false,
+            "Pulled",
+            format_smolstr!("Container image \"{image}\" already present on machine and can be accessed by the pod"),
+        );
+        self.say(&name, false, "Created", format_smolstr!("Container created"));
+        self.say(&name, false, "Started", format_smolstr!("Container started"));
+        true
+    }
+
+    fn pull_failed(&mut self, init: bool, i: usize, name: &str, image: &str) {
+        let now = self.now;
+        let container = self.container(init, i);
+        let first = container.back_off == Duration::ZERO;
+        let wait = if first { FIRST_BACK_OFF } else { (container.back_off + container.back_off).min(LONGEST_BACK_OFF) };
+        let reason = if first { "ErrImagePull" } else { "ImagePullBackOff" };
+        let message = if first {
+            format_smolstr!("failed to pull and unpack image \"{image}\": not found")
+        } else {
+            format_smolstr!("Back-off pulling image \"{image}\"")
+        };
+        container.back_off = wait;
+        container.start_at = Some(now + wait);
+        container.state = ContainerState::Waiting { reason: reason.into(), message: message.clone() };
+        if first {
+            self.say(name, true, "Failed", format_smolstr!("Failed to pull image \"{image}\": {message}"));
+        } else {
+            self.say(name, true, "BackOff", message);
+        }
+    }
+
+    /// The container's variables as they are at this moment.
+    fn environment(&mut self, spec: &Value) -> Result<Environment, String> {
+        let links = self.pod.value.at(&["spec", "enableServiceLinks"]).and_then(Value::as_bool) != Some(false);
+        let namespace = &self.pod.key.namespace;
+        let (store, revision) = (self.context.store, self.context.index.services_revision());
+        let services = self.context.runtime.service_variables(store, namespace, links, revision);
+        let plain = spec.items_at(&["env"]).is_empty() && spec.items_at(&["envFrom"]).is_empty();
+        let own = if plain {
+            Vec::new()
+        } else {
+            env::own_variables(store, self.pod, spec, &self.sandbox.ips, self.node_ip(), &services)?
+        };
+        Ok(Environment { own: own.into(), services })
+    }
+
+    /// A container's process has ended.
+    pub(super) fn ended(&mut self, init: bool, i: usize, code: i32) {
+        let now = self.now;
+        let policy = self.restart_policy().to_string();
+        let (uid, key) = (self.pod.uid().to_string(), self.pod.key.clone());
+        let going = self.view.terminating;
+        let container = self.container(init, i);
+        let ContainerState::Running { since } = container.state else { return };
+        let reason = if code == 0 { "Completed" } else { "Error" };
+        let ended =
+            ContainerState::Terminated { exit_code: code, reason: reason.into(), started: since, finished: now };
+        container.state = ended.clone();
+        container.stop_at = None;
+        let restart = !going
+            && match policy.as_str() {
+                _ if container.is_sidecar() => true,
+                "Never" => false,
+                "OnFailure" => code != 0,
+                _ => !init || code != 0,
+            };
+        if !restart {
+            container.start_at = None;
+            return;
+        }
+        if now.since(since) >= CLEARED_AFTER {
+            container.back_off = Duration::ZERO;
+        }
+        if container.back_off == Duration::ZERO {
+            container.back_off = FIRST_BACK_OFF;
+            container.start_at = Some(now + RESTART_DELAY);
+            return;
+        }
+        let wait = container.back_off;
+        let name = container.name.clone();
+        container.back_off = (wait + wait).min(LONGEST_BACK_OFF);
+        container.start_at = Some(now + wait);
+        container.last = Some(ended);
+        let whom = format!("container={name} pod={}_{}({uid})", key.name, key.namespace);
+        container.state = ContainerState::Waiting {
+            reason: "CrashLoopBackOff".into(),
+            message: format_smolstr!("back-off {} restarting failed {whom}", go_duration(wait)),
+        };
+        self.say(
+            &name,
+            true,
+            "BackOff",
+            format_smolstr!("Back-off restarting failed container {name} in pod {}_{}({uid})", key.name, key.namespace),
+        );
+    }
+
+    /// Tells a running container to end (a failed probe): it has the grace period, unless it heeds SIGTERM.
+    pub(super) fn kill(&mut self, init: bool, i: usize, why: SmolStr) {
+        let grace = self.grace();
+        let stop = self.context.settings.latencies.stop;
+        let now = self.now;
+        let container = self.container(init, i);
+        if container.stop_at.is_some() {
+            return;
+        }
+        let heeds = container.heeds_sigterm();
+        container.stop_at = Some(now + if heeds { stop.min(grace) } else { grace });
+        container.stop_code = if heeds { 0 } else { 137 };
+        let name = container.name.clone();
+        self.say(&name, false, "Killing", why);
+    }
+
+    fn grace(&self) -> Duration {
+        let seconds = self.pod.value.at(&["metadata", "deletionGracePeriodSeconds"]).and_then(Value::as_i64);
+        let own = || self.pod.value.at(&["spec", "terminationGracePeriodSeconds"]).and_then(Value::as_i64);
+        Duration::secs(seconds.or_else(own).unwrap_or(30).max(0) as u64)
+    }
+
+    /// The pod is being deleted: hooks, SIGTERM, SIGKILL. False once it is gone.
+    pub(super) fn terminate(&mut self) -> bool {
+        let now = self.now;
+        let deadline = now + self.grace();
+        if self.sandbox.kill_at.is_none() {
+            let stop = self.context.settings.latencies.stop;
+            self.sandbox.kill_at = Some(deadline);
+            let mut names = Vec::new();
+            for container in self.sandbox.all_mut() {
+                container.start_at = None;
+                if !container.is_running() {
+                    continue;
+                }
+                let hook = pre_stop(container);
+                let heeds = container.heeds_sigterm();
+                let end = if heeds { now + hook + stop } else { deadline };
+                container.stop_at = Some(end.min(deadline));
+                container.stop_code = if heeds && end <= deadline { 0 } else { 137 };
+                names.push(container.name.clone());
+            }
+            for name in names {
+                self.say(&name, false, "Killing", format_smolstr!("Stopping container {name}"));
+            }
+        }
+        // A second deletion may have shortened the grace period.
+        let kill_at = self.sandbox.kill_at.unwrap_or(deadline).min(deadline);
+        for container in self.sandbox.all_mut() {
+            if container.is_running() {
+                container.stop_at = Some(container.stop_at.unwrap_or(kill_at).min(kill_at));
+            }
+        }
+        for init in [true, false] {
+            let count = if init { self.sandbox.init_containers.len() } else { self.sandbox.containers.len() };
+            for i in 0..count {
+                self.advance_stop(init, i);
+            }
+        }
+        if self.sandbox.all().any(RunningContainer::is_running) {
+            // Probes of readiness go on while the pod goes.
+            self.probe();
+            return true;
+        }
+        self.context.runtime.remove(&self.pod.key);
+        let saw = self.pod.key.field("metadata.deletionTimestamp");
+        if self.pod.value.items_at(&["metadata", "finalizers"]).is_empty() {
+            self.result.writes.push(crate::controller::Write::Purge { key: self.pod.key.clone(), saw });
+        }
+        false
+    }
+
+    fn advance_stop(&mut self, init: bool, i: usize) {
+        let now = self.now;
+        let container = self.container(init, i);
+        let ContainerState::Running { since } = container.state else { return };
+        if let Some((_, code)) = end_of(container, since).filter(|(at, _)| *at <= now) {
+            self.ended(init, i, code);
+        }
+    }
+}
+
+/// Whether an init container has done its work.
+fn is_done(container: &RunningContainer) -> bool {
+    matches!(container.state, ContainerState::Terminated { exit_code: 0, .. }) && container.start_at.is_none()
+}
+
+/// How long a container's preStop hook takes.
+fn pre_stop(container: &mut RunningContainer) -> Duration {
+    let hook = container.spec.at(&["lifecycle", "preStop"]).cloned().unwrap_or_default();
+    if let Some(seconds) = hook.at(&["sleep", "seconds"]).and_then(Value::as_i64) {
+        return Duration::secs(seconds.max(0) as u64);
+    }
+    let words: Vec<SmolStr> = hook.items_at(&["exec", "command"]).iter().filter_map(Value::as_smol).collect();
+    if !words.is_empty() {
+        return command::exec(container, &words).1;
+    }
+    if hook.get("httpGet").is_some() { Duration::millis(10) } else { Duration::ZERO }
+}

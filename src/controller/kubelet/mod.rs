@@ -1,0 +1,233 @@
+//! `kubelet`: runs the pods that are bound to nodes, one controller for the kubelets of all nodes.
+//!
+//! Upstream: `pkg/kubelet` (pod workers, `kuberuntime`, `prober`, `status`). A pod goes through: sandbox with addresses, init
+//! containers one by one, containers; probes, restarts with back-off; at deletion the preStop hooks, SIGTERM, and SIGKILL when
+//! the grace period is over. Left out: image garbage collection, eviction for want of resources, volumes' life cycle,
+//! ephemeral containers.
+
+mod lifecycle;
+mod probing;
+mod status;
+
+use super::{Context, Controller, Enqueue, Index, Reconcile, Settings};
+use crate::api::object::{Object, ObjectKey};
+use crate::api::time::{Duration, Time};
+use crate::api::view::{Pod, PodPhase};
+use crate::apiserver::store::{Cause, Event, Store};
+use crate::runtime::PodSandbox;
+use smol_str::{SmolStr, format_smolstr};
+use std::sync::Arc;
+
+pub const NAME: &str = "kubelet";
+
+pub struct Kubelet;
+
+impl Controller for Kubelet {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn watch(&self, event: &Event, _: &Store, index: &Index, settings: &Settings, enqueue: Enqueue) {
+        match event.key.kind.as_str() {
+            "Pod" => {
+                // Its own status writes tell it nothing new.
+                if matches!(event.cause, Cause::Controller { name: NAME, .. }) && event.new.is_some() {
+                    return;
+                }
+                let pod = event.new.as_ref().or(event.old.as_ref());
+                if pod.is_some_and(|p| p.view().pod().is_some_and(|p| !p.node_name.is_empty())) {
+                    enqueue(event.key.clone(), Duration::micros(1));
+                }
+            }
+            // A pod may wait for one of these.
+            "Service" | "ConfigMap" | "Secret" if event.old.is_none() => {
+                for name in index.pending(&event.key.namespace) {
+                    let key = ObjectKey::new("Pod", event.key.namespace.clone(), name.clone());
+                    enqueue(key, settings.latencies.controller);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn reconcile(&self, key: &ObjectKey, context: &mut Context) -> Reconcile {
+        let Some(pod) = context.store.get(key).cloned() else {
+            context.runtime.remove(key);
+            return Reconcile::default();
+        };
+        let Some(view) = pod.view().pod().filter(|p| !p.node_name.is_empty()) else { return Reconcile::default() };
+        if !context.settings.run_pods {
+            let same = context.runtime.get(key).is_some_and(|s| s.pod.uid() == pod.uid() && s.ips == view.ips);
+            if !same {
+                context.runtime.adopt(&pod, &context.settings.cluster_domain, context.now);
+            }
+            return Reconcile::default();
+        }
+        if !context.runtime.is_up(&view.node_name) {
+            return Reconcile::default();
+        }
+        if context.runtime.get(key).is_some_and(|s| s.pod.uid() != pod.uid()) {
+            context.runtime.remove(key);
+        }
+        let mut result = Reconcile::default();
+        if matches!(view.phase, PodPhase::Succeeded | PodPhase::Failed) {
+            if view.terminating {
+                context.runtime.remove(key);
+                result.writes.push(super::Write::Purge { key: key.clone(), saw: key.field("status.phase") });
+            }
+            return result;
+        }
+        let mut worker = Worker::new(&pod, view, context, result);
+        if worker.run() { worker.finish() } else { worker.result }
+    }
+}
+
+/// One look at one pod.
+struct Worker<'a, 'b> {
+    context: &'a mut Context<'b>,
+    pod: &'a Arc<Object>,
+    view: &'a Pod,
+    sandbox: PodSandbox,
+    result: Reconcile,
+    now: Time,
+}
+
+impl<'a, 'b> Worker<'a, 'b> {
+    fn new(pod: &'a Arc<Object>, view: &'a Pod, context: &'a mut Context<'b>, result: Reconcile) -> Worker<'a, 'b> {
+        let now = context.now;
+        let sandbox = match context.runtime.get(&pod.key) {
+            Some(sandbox) => sandbox.as_ref().clone(),
+            None => PodSandbox::new(pod, view, &context.settings.cluster_domain),
+        };
+        Worker { context, pod, view, sandbox, result, now }
+    }
+
+    /// Moves the pod on as far as it goes at this moment. False: the pod is gone.
+    fn run(&mut self) -> bool {
+        if self.view.terminating {
+            return self.terminate();
+        }
+        if self.sandbox.start_at.is_none() {
+            self.accept();
+        }
+        if self.sandbox.ips.is_empty() && !self.make_sandbox() {
+            return true;
+        }
+        self.advance();
+        self.probe();
+        // A probe may have killed what can start again at once.
+        self.advance();
+        true
+    }
+
+    /// Writes the status, puts the sandbox back, and asks for the next look.
+    fn finish(mut self) -> Reconcile {
+        self.plan_next();
+        let status = status::build(self.pod, self.view, &self.sandbox, self.context, self.now);
+        if self.pod.value.get("status") != Some(&status) {
+            let mut value = self.pod.value.clone();
+            value.set_at(&["status"], status);
+            self.result.update(self.pod, value, self.pod.key.field("spec.containers"));
+        }
+        self.context.runtime.put(self.pod.key.clone(), self.sandbox);
+        self.result
+    }
+
+    /// A pod is new on the node: how long its sandbox and images take.
+    fn accept(&mut self) {
+        let latencies = &self.context.settings.latencies;
+        let jitter = self.context.random.below(latencies.pod_start_jitter.0 + 1);
+        let mut time = latencies.pod_start + Duration::micros(jitter);
+        let pull = latencies.image_pull;
+        let images: Vec<SmolStr> = self.sandbox.all().map(|c| c.image.clone()).collect();
+        for image in images {
+            if self.context.runtime.pull(&self.view.node_name, &image) {
+                time = time + pull;
+            }
+        }
+        self.sandbox.start_at = Some(self.now + time);
+    }
+
+    /// Makes the sandbox when its time has come, with addresses of the node's pod networks. False: not yet.
+    fn make_sandbox(&mut self) -> bool {
+        let start = self.sandbox.start_at.unwrap_or(self.now);
+        if start > self.now {
+            return false;
+        }
+        let node = self.context.store.get(&ObjectKey::new("Node", "", self.view.node_name.clone())).cloned();
+        let Some(node) = node.as_ref().and_then(|n| n.view().node()) else { return false };
+        if self.sandbox.host_network {
+            self.sandbox.ips.clone_from(&node.internal_ips);
+            return !self.sandbox.ips.is_empty();
+        }
+        for cidr in &node.pod_cidrs {
+            self.sandbox.ips.extend(self.context.runtime.allocate(cidr, &self.pod.key));
+        }
+        if self.sandbox.ips.is_empty() {
+            let message = format_smolstr!(
+                "Failed to create pod sandbox: failed to allocate for range 0: no IP addresses available in range set: {}",
+                node.pod_cidrs.first().cloned().unwrap_or_default()
+            );
+            self.say("", true, "FailedCreatePodSandBox", message);
+            self.result.again_standing(self.now + Duration::secs(15));
+            return false;
+        }
+        true
+    }
+
+    /// When something will happen by itself.
+    fn plan_next(&mut self) {
+        if self.sandbox.ips.is_empty() {
+            if let Some(at) = self.sandbox.start_at.filter(|at| *at > self.now) {
+                self.result.again(at);
+            }
+            return;
+        }
+        let now = self.now;
+        let mut wishes: Vec<(Time, bool)> = Vec::new();
+        for container in self.sandbox.all() {
+            wishes.extend(lifecycle::next_event(container, now));
+            wishes.extend(probing::next_tick(container, now));
+        }
+        if let Some(at) = self.sandbox.kill_at.filter(|at| *at > now) {
+            wishes.push((at, false));
+        }
+        for (at, standing) in wishes {
+            if standing { self.result.again_standing(at) } else { self.result.again(at) }
+        }
+    }
+
+    fn say(&mut self, container: &str, warning: bool, reason: &'static str, message: impl Into<SmolStr>) {
+        let list = if self.sandbox.init_containers.iter().any(|c| c.name == container) {
+            "initContainers"
+        } else {
+            "containers"
+        };
+        let field =
+            if container.is_empty() { SmolStr::default() } else { format_smolstr!("spec.{list}{{{container}}}") };
+        let node = self.view.node_name.clone();
+        self.context.recorder.say(self.pod, field, warning, reason, message, NAME, node, self.now);
+    }
+
+    fn restart_policy(&self) -> &str {
+        match self.pod.value.str_at(&["spec", "restartPolicy"]) {
+            "" => "Always",
+            policy => policy,
+        }
+    }
+
+    fn node_ip(&self) -> Option<std::net::IpAddr> {
+        node_ip(self.context.store, &self.view.node_name)
+    }
+}
+
+/// The first address of a node.
+fn node_ip(store: &Store, node: &SmolStr) -> Option<std::net::IpAddr> {
+    store.get(&ObjectKey::new("Node", "", node.clone()))?.view().node()?.ip()
+}
+
+/// A duration as Go prints it: `10s`, `1m20s`, `5m0s`.
+fn go_duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    if seconds < 60 { format!("{seconds}s") } else { format!("{}m{}s", seconds / 60, seconds % 60) }
+}

@@ -1,0 +1,247 @@
+//! Running probes and acting on their results.
+
+use super::Worker;
+use crate::api::time::{Duration, Time};
+use crate::api::view::Protocol;
+use crate::runtime::image::Wire;
+use crate::runtime::probe::{Probe, ProbeKind};
+use crate::runtime::{AppRequest, ContainerState, Ending, PodSandbox, RunningContainer, command, image};
+use smol_str::{SmolStr, format_smolstr};
+use std::net::{IpAddr, SocketAddr};
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Which {
+    Startup,
+    Readiness,
+    Liveness,
+}
+
+const ALL: [Which; 3] = [Which::Startup, Which::Readiness, Which::Liveness];
+
+impl Which {
+    fn of(self, container: &RunningContainer) -> Option<&Probe> {
+        match self {
+            Which::Startup => container.probes.startup.as_ref(),
+            Which::Readiness => container.probes.readiness.as_ref(),
+            Which::Liveness => container.probes.liveness.as_ref(),
+        }
+    }
+
+    fn of_mut(self, container: &mut RunningContainer) -> Option<&mut Probe> {
+        match self {
+            Which::Startup => container.probes.startup.as_mut(),
+            Which::Readiness => container.probes.readiness.as_mut(),
+            Which::Liveness => container.probes.liveness.as_mut(),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Which::Startup => "Startup",
+            Which::Readiness => "Readiness",
+            Which::Liveness => "Liveness",
+        }
+    }
+}
+
+/// Whether the container's answers change by themselves, so that no probe of it ever rests.
+fn is_restless(container: &RunningContainer) -> bool {
+    image::base_name(&container.image).ends_with("unhealthy")
+}
+
+/// Whether the probe has its turn: the startup probe until it has passed, the others after that.
+fn has_turn(which: Which, container: &RunningContainer) -> bool {
+    let started = container.probes.startup.as_ref().is_none_or(|p| p.passed);
+    if which == Which::Startup { !started } else { started }
+}
+
+/// When the next probe of a container is due, and whether that is nothing to wait for. `None`: all probes rest.
+pub(super) fn next_tick(container: &RunningContainer, now: Time) -> Option<(Time, bool)> {
+    if container.probes.is_empty() || !container.is_running() {
+        return None;
+    }
+    let restless = is_restless(container);
+    let ContainerState::Running { since } = container.state else { return None };
+    let late = since + container.behavior.slow_start;
+    ALL.iter()
+        .filter(|which| has_turn(**which, container))
+        .filter_map(|which| which.of(container))
+        .filter_map(|probe| {
+            if !probe.is_quiet() {
+                return Some((probe.next, false));
+            }
+            if restless {
+                return Some((probe.next, true));
+            }
+            // A slow starter listens later, and no event tells.
+            (late > now).then(|| (probe.tick_after(late), false))
+        })
+        .min()
+}
+
+impl Worker<'_, '_> {
+    /// Runs the probes that are due.
+    pub(super) fn probe(&mut self) {
+        for init in [true, false] {
+            let count = if init { self.sandbox.init_containers.len() } else { self.sandbox.containers.len() };
+            for i in 0..count {
+                for which in ALL {
+                    self.probe_one(init, i, which);
+                }
+            }
+        }
+    }
+
+    fn probe_one(&mut self, init: bool, i: usize, which: Which) {
+        let now = self.now;
+        let container = if init { &mut self.sandbox.init_containers[i] } else { &mut self.sandbox.containers[i] };
+        if !container.is_running() || !has_turn(which, container) || container.stop_at.is_some() {
+            return;
+        }
+        let due = which.of(container).is_some_and(|p| p.next <= now);
+        if !due {
+            return;
+        }
+        let Some(kind) = which.of(container).map(|p| p.kind.clone()) else { return };
+        let timeout = which.of(container).map_or(Duration::secs(1), |p| p.timeout);
+        let earlier = if is_restless(container) { self.context.runtime.count_request(&self.pod.key) } else { 0 };
+        let outcome = match &kind {
+            ProbeKind::Exec(words) => exec(container, words, timeout),
+            _ => ask(&self.sandbox, init, i, &kind, timeout, self.now, earlier, self.node_ip()),
+        };
+        let container = if init { &mut self.sandbox.init_containers[i] } else { &mut self.sandbox.containers[i] };
+        let name = container.name.clone();
+        let Some(probe) = which.of_mut(container) else { return };
+        let ok = outcome.is_ok();
+        probe.record(ok);
+        probe.next = probe.tick_after(now);
+        let failed_for_good = !ok && probe.streak >= probe.failure_threshold;
+        if let Err(output) = outcome {
+            probe.output = output.clone();
+            self.say(&name, true, "Unhealthy", format_smolstr!("{} probe failed: {output}", which.name()));
+        }
+        if failed_for_good && which != Which::Readiness {
+            let word = if which == Which::Liveness { "liveness" } else { "startup" };
+            self.kill(init, i, format_smolstr!("Container {name} failed {word} probe, will be restarted"));
+        }
+    }
+}
+
+fn exec(container: &mut RunningContainer, words: &[SmolStr], timeout: Duration) -> Result<(), SmolStr> {
+    let (code, time) = command::exec(container, words);
+    if time > timeout {
+        return Err(format_smolstr!(
+            "command timed out: \"{}\" timed out after {}s",
+            words.join(" "),
+            timeout.as_secs()
+        ));
+    }
+    match code {
+        0 => Ok(()),
+        127 => Err(format_smolstr!(
+            "OCI runtime exec failed: exec failed: unable to start container process: exec: \"{}\": executable file not found in $PATH",
+            words.first().cloned().unwrap_or_default()
+        )),
+        _ => {
+            let first = words.first().map(SmolStr::as_str).unwrap_or_default();
+            let file = words.iter().skip(1).find(|w| !w.starts_with('-')).cloned().unwrap_or_default();
+            Err(match first.rsplit('/').next() {
+                Some("ls") => format_smolstr!("ls: cannot access '{file}': No such file or directory\n"),
+                Some("cat") => format_smolstr!("cat: {file}: No such file or directory\n"),
+                _ => SmolStr::default(),
+            })
+        }
+    }
+}
+
+/// Asks a port of the pod from its node, as the kubelet does.
+#[allow(clippy::too_many_arguments)]
+fn ask(
+    sandbox: &PodSandbox,
+    init: bool,
+    i: usize,
+    kind: &ProbeKind,
+    timeout: Duration,
+    now: Time,
+    earlier: u64,
+    node_ip: Option<IpAddr>,
+) -> Result<(), SmolStr> {
+    let container = if init { &sandbox.init_containers[i] } else { &sandbox.containers[i] };
+    let Some(ip) = sandbox.ip() else { return Err("no address".into()) };
+    let (port, path, scheme) = match kind {
+        ProbeKind::HttpGet { port, path, https, .. } => {
+            (port.clone(), path.clone(), if *https { "https" } else { "http" })
+        }
+        ProbeKind::TcpSocket { port } => (port.clone(), SmolStr::default(), "tcp"),
+        ProbeKind::Grpc { port } => (format_smolstr!("{port}"), SmolStr::default(), "grpc"),
+        ProbeKind::Exec(_) => return Ok(()),
+    };
+    let number = match port.parse::<u16>() {
+        Ok(number) => number,
+        Err(_) => {
+            let ports = container.spec.items_at(&["ports"]);
+            let found = ports.iter().find(|p| p.str_at(&["name"]) == port).and_then(|p| p.get("containerPort"));
+            match found.and_then(|n| n.as_i64()).and_then(|n| u16::try_from(n).ok()) {
+                Some(number) => number,
+                None => return Err(format_smolstr!("couldn't find port: {port}")),
+            }
+        }
+    };
+    let address = SocketAddr::new(ip, number);
+    let listener = sandbox
+        .listeners(now)
+        .into_iter()
+        .find(|l| l.port == number && l.protocol == Protocol::Tcp && l.bind == crate::runtime::Bind::Any);
+    let what = match scheme {
+        "tcp" => String::new(),
+        "grpc" => "error: ".to_string(),
+        _ => format!("Get \"{scheme}://{address}{path}\": "),
+    };
+    let Some(listener) = listener else {
+        if scheme == "grpc" {
+            return Err(format_smolstr!(
+                "timeout: failed to connect service \"{address}\" within {}s",
+                timeout.as_secs()
+            ));
+        }
+        return Err(format_smolstr!("{what}dial tcp {address}: connect: connection refused"));
+    };
+    if scheme == "tcp" {
+        return Ok(());
+    }
+    if scheme == "grpc" {
+        return if listener.wire == Wire::Grpc {
+            Ok(())
+        } else {
+            Err(format_smolstr!(
+                "error: this server does not implement the grpc health protocol (grpc.health.v1.Health)"
+            ))
+        };
+    }
+    match (scheme, listener.wire) {
+        ("https", Wire::Https) | ("http", Wire::Http) => {}
+        ("https", _) => {
+            return Err(format_smolstr!("{what}http: server gave HTTP response to HTTPS client"));
+        }
+        // nginx and Go answer plain HTTP on a TLS port with 400.
+        ("http", Wire::Https) => return Err("HTTP probe failed with statuscode: 400".into()),
+        _ => return Err(format_smolstr!("{what}EOF")),
+    }
+    let peer = SocketAddr::new(node_ip.unwrap_or(ip), 40_000);
+    let request =
+        AppRequest { method: "GET", host: &format!("{address}"), path: &path, headers: &[], peer, local: address };
+    let reply = sandbox.answer(&listener, &request, earlier);
+    if reply.ending == Ending::Hang || reply.latency > timeout {
+        return Err(format_smolstr!(
+            "{what}context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
+        ));
+    }
+    if reply.ending == Ending::Close {
+        return Err(format_smolstr!("{what}EOF"));
+    }
+    if (200..400).contains(&reply.status) {
+        Ok(())
+    } else {
+        Err(format_smolstr!("HTTP probe failed with statuscode: {}", reply.status))
+    }
+}

@@ -1,0 +1,262 @@
+//! The control plane in simulated time: what controllers, scheduler and kubelets make of objects.
+
+use giljabi::api::object::{Object, ObjectKey};
+use giljabi::api::parse::parse;
+use giljabi::api::time::Duration;
+use giljabi::api::value::Value;
+use giljabi::apiserver::defaulting;
+use giljabi::apiserver::pod_admission;
+use giljabi::apiserver::store::Cause;
+use giljabi::cluster::{Cluster, Settings};
+use std::sync::Arc;
+
+/// Creates what the text says, defaulted as far as the control plane reads it.
+fn create(cluster: &mut Cluster, text: &str) {
+    let (manifests, problems) = parse("test.yaml", text);
+    assert!(problems.is_empty(), "{problems:?}");
+    for manifest in manifests {
+        let mut value = manifest.value;
+        let kind = value.str_at(&["kind"]).to_string();
+        if kind != "Namespace" && kind != "Node" && value.str_at(&["metadata", "namespace"]).is_empty() {
+            value.set_at(&["metadata", "namespace"], "default");
+        }
+        match kind.as_str() {
+            "Deployment" => defaulting::workload::default_deployment(&mut value),
+            "ReplicationController" => defaulting::workload::default_replication_controller(&mut value),
+            "StatefulSet" => defaulting::workload::default_stateful_set(&mut value),
+            "DaemonSet" => defaulting::workload::default_daemon_set(&mut value),
+            "Job" => defaulting::workload::default_job(&mut value),
+            "Pod" => {
+                defaulting::pod::default_pod(&mut value);
+                pod_admission::admit(value.map_mut().entry("spec"), "xxxxx");
+                value.set_at(&["status", "phase"], "Pending");
+            }
+            "Service" => {
+                let number = cluster.store().revision() % 200;
+                if value.str_at(&["spec", "clusterIP"]).is_empty() {
+                    value.set_at(&["spec", "clusterIP"], format!("10.96.88.{number}"));
+                }
+                value.set_at(&["spec", "ipFamilies"], vec![Value::from("IPv4")]);
+            }
+            _ => {}
+        }
+        cluster.write(Cause::User, |w| w.create(&kind, value));
+    }
+}
+
+fn get(cluster: &Cluster, kind: &str, name: &str) -> Option<Arc<Object>> {
+    cluster.store().get(&ObjectKey::new(kind, "default", name)).cloned()
+}
+
+fn change(cluster: &mut Cluster, kind: &str, name: &str, change: impl FnOnce(&mut Value)) {
+    let old = get(cluster, kind, name).unwrap_or_else(|| panic!("no {kind} {name}"));
+    let mut value = old.value.clone();
+    change(&mut value);
+    cluster.write(Cause::User, |w| w.update(&old, value));
+}
+
+fn pods(cluster: &Cluster, app: &str) -> Vec<Arc<Object>> {
+    cluster.store().select("Pod", "default", &[("app".into(), app.into())]).cloned().collect()
+}
+
+fn ready(cluster: &Cluster, app: &str) -> usize {
+    pods(cluster, app).iter().filter(|p| p.view().pod().is_some_and(|p| p.is_ready())).count()
+}
+
+/// Ready endpoints over all slices of a Service.
+fn endpoints(cluster: &Cluster, service: &str) -> Vec<String> {
+    let label = [("kubernetes.io/service-name".into(), service.into())];
+    let mut addresses: Vec<String> = cluster
+        .store()
+        .select("EndpointSlice", "default", &label)
+        .filter_map(|s| s.view().endpoint_slice())
+        .flat_map(|s| s.endpoints.iter().filter(|e| e.ready).map(|e| e.addresses[0].to_string()))
+        .collect();
+    addresses.sort();
+    addresses
+}
+
+const WEB: &str = "
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 3
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers:
+      - name: web
+        image: luksa/kubia
+        ports: [{containerPort: 8080, name: http}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec:
+  selector: {app: web}
+  ports: [{port: 80, targetPort: http, protocol: TCP}]
+";
+
+fn settle(cluster: &mut Cluster) {
+    let settled = cluster.run_until_settled();
+    assert_eq!(settled.busy, None, "after {settled:?}");
+}
+
+#[test]
+fn a_new_cluster_rests_with_dns_running() {
+    let cluster = Cluster::new(Settings::default());
+    assert!(cluster.queue().is_settled());
+    let label = [("k8s-app".into(), "kube-dns".into())];
+    let dns: Vec<_> = cluster.store().select("Pod", "kube-system", &label).collect();
+    assert_eq!(dns.len(), 1);
+    assert!(dns[0].view().pod().is_some_and(|p| p.is_ready()), "{}", giljabi::api::yaml::print(&dns[0].value));
+    let slices: Vec<_> = cluster.store().list_in("EndpointSlice", "kube-system").collect();
+    assert_eq!(slices[0].view().endpoint_slice().map(|s| s.endpoints.len()), Some(1));
+}
+
+#[test]
+fn a_deployment_becomes_ready_endpoints() {
+    let mut cluster = Cluster::new(Settings::default());
+    create(&mut cluster, WEB);
+    settle(&mut cluster);
+    assert_eq!(ready(&cluster, "web"), 3);
+    assert_eq!(endpoints(&cluster, "web").len(), 3);
+    let nodes: std::collections::BTreeSet<_> =
+        pods(&cluster, "web").iter().filter_map(|p| Some(p.view().pod()?.node_name.clone())).collect();
+    assert_eq!(nodes.len(), 3, "spread over the nodes");
+    let deployment = get(&cluster, "Deployment", "web").expect("web");
+    assert_eq!(deployment.value.at(&["status", "availableReplicas"]), Some(&Value::Int(3)));
+    // A relabelled pod leaves its set, which makes another.
+    let pod = pods(&cluster, "web")[0].name().to_string();
+    change(&mut cluster, "Pod", &pod, |p| p.set_at(&["metadata", "labels", "app"], "other"));
+    settle(&mut cluster);
+    assert_eq!((ready(&cluster, "web"), endpoints(&cluster, "web").len()), (3, 3));
+    assert!(get(&cluster, "Pod", &pod).is_some_and(|p| p.controller().is_none()));
+    // And joins it again, which deletes one.
+    change(&mut cluster, "Pod", &pod, |p| p.set_at(&["metadata", "labels", "app"], "web"));
+    settle(&mut cluster);
+    assert_eq!(pods(&cluster, "web").len(), 3);
+    change(&mut cluster, "Deployment", "web", |d| d.set_at(&["spec", "replicas"], 5));
+    settle(&mut cluster);
+    assert_eq!(endpoints(&cluster, "web").len(), 5);
+    cluster.write(Cause::User, |w| w.delete(&ObjectKey::new("Deployment", "default", "web"), None));
+    settle(&mut cluster);
+    assert_eq!((pods(&cluster, "web").len(), endpoints(&cluster, "web").len()), (0, 0));
+}
+
+#[test]
+fn a_rollout_never_has_fewer_than_it_may() {
+    let mut cluster = Cluster::new(Settings::default());
+    create(&mut cluster, WEB);
+    settle(&mut cluster);
+    change(&mut cluster, "Deployment", "web", |d| {
+        let mut containers = d.items_at(&["spec", "template", "spec", "containers"]).to_vec();
+        containers[0].set_at(&["image"], "luksa/kubia:v2");
+        d.set_at(&["spec", "template", "spec", "containers"], containers);
+    });
+    let (mut least, mut most) = (usize::MAX, 0);
+    while !cluster.queue().is_settled() {
+        cluster.step();
+        least = least.min(ready(&cluster, "web"));
+        most = most.max(pods(&cluster, "web").iter().filter(|p| !p.is_terminating()).count());
+    }
+    assert_eq!((least, most), (3, 4), "25% of 3: no pod fewer, one more");
+    assert!(
+        pods(&cluster, "web").iter().all(|p| p.view().pod().is_some_and(|p| p.containers[0].image.ends_with("v2")))
+    );
+    let sets: Vec<_> = cluster.store().list_in("ReplicaSet", "default").collect();
+    assert_eq!(sets.len(), 2);
+}
+
+#[test]
+fn readiness_follows_a_file() {
+    let mut cluster = Cluster::new(Settings::default());
+    create(
+        &mut cluster,
+        "
+apiVersion: v1
+kind: ReplicationController
+metadata: {name: kubia}
+spec:
+  replicas: 2
+  selector: {app: kubia}
+  template:
+    metadata: {labels: {app: kubia}}
+    spec:
+      containers:
+      - name: kubia
+        image: luksa/kubia
+        readinessProbe: {exec: {command: [ls, /var/ready]}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: kubia}
+spec:
+  selector: {app: kubia}
+  ports: [{port: 80, targetPort: 8080, protocol: TCP}]
+",
+    );
+    settle(&mut cluster);
+    assert_eq!((pods(&cluster, "kubia").len(), endpoints(&cluster, "kubia").len()), (2, 0));
+    let pod = pods(&cluster, "kubia")[0].key.clone();
+    assert!(cluster.change_container(&pod, "", |c| c.files.touch("/var/ready")));
+    assert_eq!(endpoints(&cluster, "kubia").len(), 0, "not before the next probe");
+    settle(&mut cluster);
+    assert_eq!(endpoints(&cluster, "kubia").len(), 1);
+    cluster.change_container(&pod, "", |c| c.files.remove("/var/ready"));
+    settle(&mut cluster);
+    assert_eq!(endpoints(&cluster, "kubia").len(), 0);
+}
+
+#[test]
+fn a_crash_loop_backs_off_and_is_no_reason_to_wait() {
+    let mut cluster = Cluster::new(Settings::default());
+    create(
+        &mut cluster,
+        "
+apiVersion: v1
+kind: Pod
+metadata: {name: bad, labels: {app: bad}}
+spec: {containers: [{name: bad, image: busybox}]}
+",
+    );
+    settle(&mut cluster);
+    let pod = &pods(&cluster, "bad")[0];
+    let state = |pod: &Object| {
+        let statuses = pod.value.items_at(&["status", "containerStatuses"]);
+        (statuses[0].str_at(&["state", "waiting", "reason"]).to_string(), statuses[0].get("restartCount").cloned())
+    };
+    assert_eq!(state(pod), ("CrashLoopBackOff".to_string(), Some(Value::Int(1))));
+    cluster.run_for(Duration::secs(120));
+    assert_eq!(state(&pods(&cluster, "bad")[0]).1, Some(Value::Int(4)), "after 10, 20 and 40 seconds");
+}
+
+#[test]
+fn a_deleted_pod_serves_until_it_ends_but_leaves_the_endpoints_first() {
+    let mut cluster = Cluster::new(Settings::default());
+    create(&mut cluster, WEB);
+    settle(&mut cluster);
+    let pod = pods(&cluster, "web")[0].key.clone();
+    cluster.write(Cause::User, |w| w.delete(&pod, None));
+    cluster.run_for(Duration::millis(500));
+    assert!(cluster.store().get(&pod).is_some_and(|p| p.is_terminating()));
+    // Node as process 1 does not heed SIGTERM.
+    assert_eq!(cluster.runtime().listeners(&pod, cluster.now()).len(), 1);
+    assert_eq!(endpoints(&cluster, "web").len(), 2, "the replacement is still starting");
+    settle(&mut cluster);
+    assert!(cluster.store().get(&pod).is_none() && cluster.runtime().get(&pod).is_none());
+    assert_eq!(endpoints(&cluster, "web").len(), 3);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes() {
+    let run = || {
+        let mut cluster = Cluster::new(Settings::default());
+        create(&mut cluster, WEB);
+        settle(&mut cluster);
+        cluster.store().iter().map(|o| giljabi::api::json::to_string(&o.value)).collect::<Vec<_>>()
+    };
+    assert_eq!(run(), run());
+}
