@@ -1,8 +1,8 @@
 //! The API server: strict decoding → defaulting → admission → validation → allocation → store.
 
 pub mod defaulting;
-pub mod prepare;
 pub mod pod_admission;
+pub mod prepare;
 pub mod status;
 pub mod store;
 pub mod validation;

@@ -89,22 +89,3 @@ fn mount_token(spec: &mut Map, suffix: &str) {
     }));
     spec.insert("volumes", volumes);
 }
-
-/// The pod's quality-of-service class (`pkg/apis/core/v1/helper/qos`): by requests and limits of CPU and memory.
-pub fn qos_class(spec: &Value) -> &'static str {
-    let containers = spec.items_at(&["containers"]).iter().chain(spec.items_at(&["initContainers"]));
-    let (mut any, mut guaranteed) = (false, true);
-    for container in containers {
-        for resource in ["cpu", "memory"] {
-            let request = container.at(&["resources", "requests", resource]);
-            let limit = container.at(&["resources", "limits", resource]);
-            any |= request.is_some() || limit.is_some();
-            guaranteed &= limit.is_some() && (request.is_none() || request == limit);
-        }
-    }
-    match (any, guaranteed) {
-        (false, _) => "BestEffort",
-        (true, true) => "Guaranteed",
-        (true, false) => "Burstable",
-    }
-}

@@ -9,6 +9,7 @@ use crate::api::time::{self, Duration, Time};
 use crate::api::value::{Map, Value};
 use crate::api::view::{Pod, PodPhase};
 use crate::apiserver::pod_admission;
+use crate::apiserver::prepare::quality_of_service;
 use crate::apiserver::store::{Event, Store};
 use crate::apiserver::write::controller_reference;
 use smol_str::{SmolStr, format_smolstr};
@@ -30,7 +31,7 @@ impl PodMaker {
         pod_admission::admit(&mut spec, &context.random.suffix(5));
         let mut status = Map::new();
         status.insert("phase", "Pending");
-        status.insert("qosClass", pod_admission::qos_class(&spec));
+        status.insert("qosClass", quality_of_service(&spec));
         PodMaker {
             owner: owner.clone(),
             labels: template.at(&["metadata", "labels"]).and_then(Value::as_map).cloned().unwrap_or_default(),
