@@ -1,5 +1,6 @@
 //! The API server: strict decoding → defaulting → admission → validation → allocation → store.
 
+pub mod decode;
 pub mod defaulting;
 pub mod pod_admission;
 pub mod prepare;
