@@ -8,6 +8,7 @@ pub mod core;
 pub mod networking;
 pub mod pod;
 pub mod rbac;
+pub mod service;
 pub mod volume;
 pub mod workload;
 

@@ -1,0 +1,202 @@
+//! Admission: plugins that look at a request between decoding and validation (`plugin/pkg/admission`), as far as they are on
+//! by default: NamespaceLifecycle, ServiceAccount, DefaultTolerationSeconds, Priority, DefaultIngressClass. Left out:
+//! quotas, limit ranges, webhooks, pod security.
+
+use crate::api::value::Value;
+use crate::apiserver::resource::Resource;
+use crate::apiserver::server::Context;
+use crate::apiserver::status::{Cause, CauseReason, Status};
+use crate::value;
+use smol_str::{SmolStr, ToSmolStr, format_smolstr};
+
+/// Where a pod finds the token of its service account.
+const TOKEN_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+/// Seconds for which a pod stays on a node that is gone, unless it says otherwise.
+const EVICTION_SECONDS: i64 = 300;
+const DEFAULT_CLASS: &str = "ingressclass.kubernetes.io/is-default-class";
+
+/// Lets a request pass, with what the plugins fill in, or refuses it. `old` is what an update replaces.
+pub fn admit(
+    context: &mut Context,
+    resource: &Resource,
+    object: &mut Value,
+    old: Option<&Value>,
+) -> Result<(), Status> {
+    if old.is_none() {
+        namespace_lifecycle(context, resource, object)?;
+    }
+    match (resource.stored.as_str(), old) {
+        ("Pod", None) => {
+            service_account(context, resource, object)?;
+            priority(context, resource, object)?;
+            eviction_tolerations(object);
+        }
+        ("Pod", Some(_)) => eviction_tolerations(object),
+        ("Ingress", None) => default_ingress_class(context, object),
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Nothing is created in a namespace that does not exist or is on its way out.
+fn namespace_lifecycle(context: &Context, resource: &Resource, object: &Value) -> Result<(), Status> {
+    if !resource.namespaced {
+        return Ok(());
+    }
+    let namespace = object.str_at(&["metadata", "namespace"]);
+    let key = crate::api::object::ObjectKey::new("Namespace", "", namespace);
+    let Some(found) = context.store.get(&key) else {
+        return Err(Status::not_found("", "namespaces", namespace));
+    };
+    if !found.is_terminating() {
+        return Ok(());
+    }
+    let why = format!("unable to create new content in namespace {namespace} because it is being terminated");
+    let name = object.str_at(&["metadata", "name"]);
+    let mut status = Status::forbidden(resource.group(), &resource.plural, name, &why);
+    status.causes.push(Cause {
+        reason: CauseReason::Unnamed,
+        field: crate::api::path::FieldPath::new("metadata.namespace"),
+        message: format!("namespace {namespace} is being terminated"),
+    });
+    Err(status)
+}
+
+/// A pod runs as a service account, whose token it finds in a volume.
+fn service_account(context: &mut Context, resource: &Resource, pod: &mut Value) -> Result<(), Status> {
+    if pod.at(&["metadata", "annotations", "kubernetes.io/config.mirror"]).is_some() {
+        return Ok(());
+    }
+    let namespace = pod.str_at(&["metadata", "namespace"]).to_smolstr();
+    let pod_name = pod.str_at(&["metadata", "name"]).to_smolstr();
+    let spec = pod.map_mut().entry("spec");
+    if spec.text("serviceAccountName").is_empty() {
+        spec.map_mut().insert("serviceAccountName", "default");
+    }
+    let account = spec.text("serviceAccountName").to_smolstr();
+    spec.map_mut().insert("serviceAccount", account.clone());
+    let key = crate::api::object::ObjectKey::new("ServiceAccount", namespace.clone(), account.clone());
+    let Some(found) = context.store.get(&key) else {
+        let why =
+            format!("error looking up service account {namespace}/{account}: serviceaccount \"{account}\" not found");
+        return Err(Status::forbidden(resource.group(), &resource.plural, &pod_name, &why));
+    };
+    let wanted =
+        spec.field("automountServiceAccountToken").or_else(|| found.value.field("automountServiceAccountToken"));
+    if wanted.and_then(Value::as_bool) == Some(false) {
+        return Ok(());
+    }
+    mount_token(spec, context);
+    Ok(())
+}
+
+fn mount_token(spec: &mut Value, context: &mut Context) {
+    let mounted = |c: &Value| c.items("volumeMounts").iter().any(|m| m.text("mountPath") == TOKEN_PATH);
+    let lists = ["initContainers", "containers"];
+    if lists.iter().all(|list| spec.items(list).iter().all(mounted)) {
+        return;
+    }
+    let name: SmolStr = format_smolstr!("kube-api-access-{}", context.random.suffix(5));
+    for list in lists {
+        if spec.items(list).is_empty() {
+            continue;
+        }
+        for container in spec.map_mut().entry(list).list_mut() {
+            if !mounted(container) {
+                let mount = value!({ "name": (name.clone()), "readOnly": true, "mountPath": TOKEN_PATH });
+                container.map_mut().entry("volumeMounts").list_mut().push(mount);
+            }
+        }
+    }
+    let volume = value!({
+        "name": name,
+        "projected": {
+            "defaultMode": 420,
+            "sources": [
+                { "serviceAccountToken": { "expirationSeconds": 3607, "path": "token" } },
+                { "configMap": { "name": "kube-root-ca.crt", "items": [{ "key": "ca.crt", "path": "ca.crt" }] } },
+                { "downwardAPI": { "items": [
+                    { "path": "namespace", "fieldRef": { "apiVersion": "v1", "fieldPath": "metadata.namespace" } }
+                ] } }
+            ]
+        }
+    });
+    spec.map_mut().entry("volumes").list_mut().push(volume);
+}
+
+/// A pod's priority comes from its class, or from the default one.
+fn priority(context: &Context, resource: &Resource, pod: &mut Value) -> Result<(), Status> {
+    let pod_name = pod.str_at(&["metadata", "name"]).to_smolstr();
+    let spec = pod.map_mut().entry("spec");
+    let class = spec.text("priorityClassName").to_smolstr();
+    let (number, policy, name) = match class.as_str() {
+        "system-cluster-critical" => (2_000_000_000, "PreemptLowerPriority".into(), class.clone()),
+        "system-node-critical" => (2_000_001_000, "PreemptLowerPriority".into(), class.clone()),
+        _ => {
+            let found = context
+                .store
+                .list("PriorityClass")
+                .find(|c| if class.is_empty() { c.value.flag("globalDefault") } else { *c.name() == class });
+            match found {
+                Some(found) => {
+                    let policy = match found.value.text("preemptionPolicy") {
+                        "" => "PreemptLowerPriority".into(),
+                        policy => policy.to_smolstr(),
+                    };
+                    (found.value.int("value"), policy, found.name().clone())
+                }
+                None if class.is_empty() => (0, "PreemptLowerPriority".into(), SmolStr::default()),
+                None => {
+                    let why = format!("no PriorityClass with name {class} was found");
+                    return Err(Status::forbidden(resource.group(), &resource.plural, &pod_name, &why));
+                }
+            }
+        }
+    };
+    if spec.field("priority").is_some_and(|p| p.as_i64() != Some(number)) {
+        let why = format!(
+            "the integer value of priority ({}) must not be provided in pod spec; priority admission controller computed {number} from the given PriorityClass name",
+            spec.int("priority")
+        );
+        return Err(Status::forbidden(resource.group(), &resource.plural, &pod_name, &why));
+    }
+    spec.map_mut().insert("priority", number);
+    if spec.field("preemptionPolicy").is_none() {
+        spec.map_mut().insert("preemptionPolicy", policy);
+    }
+    if !name.is_empty() {
+        spec.map_mut().insert("priorityClassName", name);
+    }
+    Ok(())
+}
+
+/// A pod stays for five minutes on a node that is not ready or cannot be reached.
+fn eviction_tolerations(pod: &mut Value) {
+    let spec = pod.map_mut().entry("spec");
+    for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
+        let covers = |t: &Value| {
+            (t.text("key") == key || t.text("key").is_empty()) && matches!(t.text("effect"), "NoExecute" | "")
+        };
+        if !spec.items("tolerations").iter().any(covers) {
+            let toleration = value!({ "key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": EVICTION_SECONDS });
+            spec.map_mut().entry("tolerations").list_mut().push(toleration);
+        }
+    }
+}
+
+/// An Ingress without a class gets the default one: of several the newest, then the first by name.
+fn default_ingress_class(context: &Context, ingress: &mut Value) {
+    let named = ingress.at(&["spec", "ingressClassName"]).is_some_and(|c| !c.is_null());
+    if named || ingress.at(&["metadata", "annotations", "kubernetes.io/ingress.class"]).is_some() {
+        return;
+    }
+    let mut defaults: Vec<_> =
+        context.store.list("IngressClass").filter(|c| c.annotation(DEFAULT_CLASS) == Some("true")).collect();
+    defaults.sort_by(|a, b| {
+        let age = |o: &crate::api::object::Object| o.value.str_at(&["metadata", "creationTimestamp"]).to_smolstr();
+        age(b).cmp(&age(a)).then_with(|| a.name().cmp(b.name()))
+    });
+    if let Some(class) = defaults.first() {
+        ingress.set_at(&["spec", "ingressClassName"], class.name().clone());
+    }
+}

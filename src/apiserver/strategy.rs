@@ -1,0 +1,249 @@
+//! What a kind does at each stage of a request: one row a kind (`pkg/registry/*/*/strategy.go`). A kind without a row has
+//! its metadata checked and nothing else.
+
+use crate::api::path::Path;
+use crate::api::value::Value;
+use crate::apiserver::defaulting::{autoscaling, core, networking, pod, rbac, service, workload};
+use crate::apiserver::validation::names::{self, NameCheck};
+use crate::apiserver::validation::object_meta::{validate_object_meta, validate_object_meta_update};
+use crate::apiserver::validation::{Errors, endpoints, namespace, service as service_rules};
+use crate::value;
+
+/// The stages of a kind.
+#[derive(Clone, Copy, Debug)]
+pub struct Strategy {
+    /// The kind in the store.
+    pub kind: &'static str,
+    /// How a name is checked where nothing else does it.
+    pub name: NameCheck,
+    /// Fills in what is missing; runs on what was decoded.
+    pub default: fn(&mut Value),
+    /// Takes away what a creator may not say (`PrepareForCreate`).
+    pub prepare_create: fn(&mut Value),
+    /// Takes away what a change may not say; the old object comes second (`PrepareForUpdate`).
+    pub prepare_update: fn(&mut Value, &Value),
+    /// Errors of a new object. `None`: its metadata alone.
+    pub validate: Option<fn(&mut Errors, &Value)>,
+    /// Errors of a changed object, the old one last. `None`: its metadata alone.
+    pub validate_update: Option<fn(&mut Errors, &Value, &Value)>,
+    /// Warnings about a new or changed object; the old one, if any, comes last.
+    pub warn: fn(&mut Vec<String>, &Value, Option<&Value>),
+}
+
+fn nothing(_: &mut Value) {}
+
+fn keep_status(new: &mut Value, old: &Value) {
+    keep(new, old, &["status"]);
+}
+
+/// Sets `keys` of the new object to what the old one has.
+fn keep(new: &mut Value, old: &Value, keys: &[&str]) {
+    match old.at(keys) {
+        Some(value) => new.set_at(keys, value.clone()),
+        None => drop(new.remove_at(keys)),
+    }
+}
+
+fn drop_status(new: &mut Value) {
+    new.remove_at(&["status"]);
+}
+
+fn no_warning(_: &mut Vec<String>, _: &Value, _: Option<&Value>) {}
+
+/// A kind of which only metadata matters. Rows say what differs from it.
+const PLAIN: Strategy = Strategy {
+    kind: "",
+    name: names::is_dns1123_subdomain,
+    default: nothing,
+    prepare_create: nothing,
+    prepare_update: |_, _| {},
+    validate: None,
+    validate_update: None,
+    warn: no_warning,
+};
+
+/// A kind whose status is written through its status subresource only.
+const WITH_STATUS: Strategy = Strategy { prepare_create: drop_status, prepare_update: keep_status, ..PLAIN };
+
+/// The kinds, in the order of their names.
+const STRATEGIES: &[Strategy] = &[
+    Strategy { kind: "ClusterRole", name: names::is_path_segment_name, ..PLAIN },
+    Strategy {
+        kind: "ClusterRoleBinding",
+        name: names::is_path_segment_name,
+        default: rbac::default_role_binding,
+        ..PLAIN
+    },
+    Strategy { kind: "CronJob", default: workload::default_cron_job, ..WITH_STATUS },
+    Strategy { kind: "DaemonSet", default: workload::default_daemon_set, ..WITH_STATUS },
+    Strategy { kind: "Deployment", default: workload::default_deployment, ..WITH_STATUS },
+    Strategy {
+        kind: "EndpointSlice",
+        default: service::default_endpoint_slice,
+        validate: Some(endpoints::validate_endpoint_slice),
+        validate_update: Some(endpoints::validate_endpoint_slice_update),
+        warn: |warnings, slice, _| endpoints::warn_endpoint_slice(warnings, slice),
+        ..PLAIN
+    },
+    Strategy {
+        kind: "Endpoints",
+        default: service::default_endpoints,
+        validate: Some(endpoints::validate_endpoints),
+        validate_update: Some(endpoints::validate_endpoints_update),
+        warn: |warnings, object, _| endpoints::warn_endpoints(warnings, object),
+        ..PLAIN
+    },
+    Strategy { kind: "HorizontalPodAutoscaler", default: default_autoscaler, ..WITH_STATUS },
+    Strategy { kind: "Ingress", ..WITH_STATUS },
+    Strategy { kind: "IngressClass", default: networking::default_ingress_class, ..PLAIN },
+    Strategy { kind: "Job", default: workload::default_job, ..WITH_STATUS },
+    Strategy { kind: "LimitRange", default: core::default_limit_range, ..PLAIN },
+    Strategy {
+        kind: "Namespace",
+        default: service::default_namespace,
+        prepare_create: |namespace| {
+            namespace.set_at(&["spec", "finalizers"], value!(["kubernetes"]));
+            namespace.set_at(&["status"], value!({ "phase": "Active" }));
+        },
+        prepare_update: |new, old| {
+            keep(new, old, &["spec", "finalizers"]);
+            keep_status(new, old);
+        },
+        validate: Some(namespace::validate_namespace),
+        validate_update: Some(namespace::validate_namespace_update),
+        ..PLAIN
+    },
+    Strategy { kind: "NetworkPolicy", default: networking::default_network_policy, ..PLAIN },
+    Strategy { kind: "Node", default: core::default_node, ..PLAIN },
+    Strategy { kind: "PersistentVolume", default: core::default_persistent_volume, ..WITH_STATUS },
+    Strategy { kind: "PersistentVolumeClaim", default: core::default_persistent_volume_claim, ..PLAIN },
+    Strategy { kind: "Pod", default: pod::default_pod, prepare_update: keep_status, ..PLAIN },
+    Strategy { kind: "PodDisruptionBudget", ..WITH_STATUS },
+    Strategy { kind: "PodTemplate", default: workload::default_pod_template_object, ..PLAIN },
+    Strategy { kind: "PriorityClass", default: core::default_priority_class, ..PLAIN },
+    Strategy { kind: "ReplicaSet", default: workload::default_replica_set, ..WITH_STATUS },
+    Strategy { kind: "ReplicationController", default: workload::default_replication_controller, ..WITH_STATUS },
+    Strategy { kind: "Role", name: names::is_path_segment_name, ..PLAIN },
+    Strategy { kind: "RoleBinding", name: names::is_path_segment_name, default: rbac::default_role_binding, ..PLAIN },
+    Strategy { kind: "Secret", default: core::default_secret, ..PLAIN },
+    Strategy {
+        kind: "Service",
+        name: names::is_dns1123_label,
+        default: service::default_service,
+        prepare_create: |service| service.set_at(&["status"], value!({ "loadBalancer": {} })),
+        prepare_update: prepare_service_update,
+        validate: Some(service_rules::validate_service),
+        validate_update: Some(service_rules::validate_service_update),
+        warn: |warnings, service, _| service_rules::warn_service(warnings, service),
+    },
+    Strategy { kind: "StatefulSet", default: workload::default_stateful_set, ..WITH_STATUS },
+    Strategy { kind: "StorageClass", default: core::default_storage_class, ..PLAIN },
+];
+
+/// The row of a stored kind.
+pub fn of(kind: &str) -> &'static Strategy {
+    STRATEGIES.binary_search_by(|s| s.kind.cmp(kind)).map_or(&PLAIN, |i| &STRATEGIES[i])
+}
+
+impl Strategy {
+    /// The errors of a new object.
+    pub fn errors(&self, object: &Value, namespaced: bool) -> Errors {
+        let mut errors = Errors::default();
+        match self.validate {
+            Some(validate) => validate(&mut errors, object),
+            None => {
+                let meta = object.get("metadata").unwrap_or(&Value::Null);
+                validate_object_meta(&mut errors, meta, namespaced, self.name, &Path::root("metadata"));
+            }
+        }
+        errors
+    }
+
+    /// The errors of a change.
+    pub fn update_errors(&self, new: &Value, old: &Value) -> Errors {
+        let mut errors = Errors::default();
+        match self.validate_update {
+            Some(validate) => validate(&mut errors, new, old),
+            None => {
+                let meta = |object: &Value| object.get("metadata").cloned().unwrap_or_default();
+                validate_object_meta_update(&mut errors, &meta(new), &meta(old), &Path::root("metadata"));
+            }
+        }
+        errors
+    }
+}
+
+fn default_autoscaler(autoscaler: &mut Value) {
+    match autoscaler.text("apiVersion") {
+        "autoscaling/v1" => autoscaling::default_horizontal_pod_autoscaler_v1(autoscaler),
+        _ => autoscaling::default_horizontal_pod_autoscaler(autoscaler),
+    }
+}
+
+/// Fields that the new type has no use for go, unless the change touched them: then validation refuses it
+/// (`dropTypeDependentFields`).
+fn prepare_service_update(new: &mut Value, old: &Value) {
+    keep_status(new, old);
+    let null = Value::Null;
+    let before = old.get("spec").unwrap_or(&null);
+    let after = new.map_mut().entry("spec");
+    let type_of = |spec: &Value| spec.text("type").to_string();
+    let (was, is) = (type_of(before), type_of(after));
+    let same = |after: &Value, key: &str| before.field(key) == after.field(key);
+    if was != "ExternalName" && is == "ExternalName" {
+        if same(after, "clusterIPs") {
+            after.map_mut().remove("clusterIPs");
+            after.map_mut().remove("clusterIP");
+        }
+        for key in ["ipFamilies", "ipFamilyPolicy"] {
+            if same(after, key) {
+                after.map_mut().remove(key);
+            }
+        }
+    }
+    let with_node_ports = |t: &str| matches!(t, "NodePort" | "LoadBalancer");
+    if with_node_ports(&was) && !with_node_ports(&is) && same_node_ports(before, after) {
+        service::each_port(after, |port| drop(port.map_mut().remove("nodePort")));
+    }
+    let checked = service_rules::needs_health_check;
+    if checked(before) && !checked(after) && same(after, "healthCheckNodePort") {
+        after.map_mut().remove("healthCheckNodePort");
+    }
+    if was == "LoadBalancer" && is != "LoadBalancer" {
+        for key in ["allocateLoadBalancerNodePorts", "loadBalancerClass"] {
+            if same(after, key) {
+                after.map_mut().remove(key);
+            }
+        }
+    }
+    let accessible = service::is_externally_accessible;
+    if accessible(before) && !accessible(after) && same(after, "externalTrafficPolicy") {
+        after.map_mut().remove("externalTrafficPolicy");
+    }
+    if is != "LoadBalancer" {
+        new.set_at(&["status", "loadBalancer"], Value::map());
+    }
+}
+
+/// Whether every node port of the new ports was already there.
+fn same_node_ports(old: &Value, new: &Value) -> bool {
+    let numbers = |spec: &Value| -> Vec<i64> {
+        let mut all: Vec<i64> = spec.items("ports").iter().map(|p| p.int("nodePort")).filter(|n| *n != 0).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    };
+    numbers(old) == numbers(new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_sorted_so_that_they_are_found() {
+        assert!(STRATEGIES.is_sorted_by(|a, b| a.kind < b.kind));
+        assert_eq!(of("Service").kind, "Service");
+        assert_eq!(of("Widget").kind, "");
+    }
+}
