@@ -9,6 +9,7 @@ pub mod apiserver;
 pub mod cluster;
 pub mod controller;
 pub mod diagnostic;
+pub mod kubectl;
 pub mod locale;
 pub mod network;
 pub mod runtime;

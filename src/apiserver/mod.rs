@@ -2,6 +2,7 @@
 
 pub mod admission;
 pub mod allocate;
+pub mod client;
 pub mod decode;
 pub mod defaulting;
 pub mod patch;

@@ -6,7 +6,10 @@ use crate::api::value::Value;
 use crate::apiserver::defaulting::{autoscaling, core, networking, pod, rbac, service, workload};
 use crate::apiserver::validation::names::{self, NameCheck};
 use crate::apiserver::validation::object_meta::{validate_object_meta, validate_object_meta_update};
-use crate::apiserver::validation::{Errors, endpoints, namespace, service as service_rules};
+use crate::apiserver::validation::{
+    Errors, claim, config, endpoints, ingress, job, namespace, pod as pod_rules, pod_update, service as service_rules,
+    stateful_set, workload as workload_rules,
+};
 use crate::value;
 
 /// The stages of a kind.
@@ -22,10 +25,10 @@ pub struct Strategy {
     pub prepare_create: fn(&mut Value),
     /// Takes away what a change may not say; the old object comes second (`PrepareForUpdate`).
     pub prepare_update: fn(&mut Value, &Value),
-    /// Errors of a new object. `None`: its metadata alone.
-    pub validate: Option<fn(&mut Errors, &Value)>,
-    /// Errors of a changed object, the old one last. `None`: its metadata alone.
-    pub validate_update: Option<fn(&mut Errors, &Value, &Value)>,
+    /// Errors of a new object beyond those of its metadata.
+    pub validate: fn(&mut Errors, &Value),
+    /// Errors of a changed object beyond those of its metadata; the old one comes last.
+    pub validate_update: fn(&mut Errors, &Value, &Value),
     /// Warnings about a new or changed object; the old one, if any, comes last.
     pub warn: fn(&mut Vec<String>, &Value, Option<&Value>),
 }
@@ -57,8 +60,8 @@ const PLAIN: Strategy = Strategy {
     default: nothing,
     prepare_create: nothing,
     prepare_update: |_, _| {},
-    validate: None,
-    validate_update: None,
+    validate: |_, _| {},
+    validate_update: |_, _, _| {},
     warn: no_warning,
 };
 
@@ -74,29 +77,70 @@ const STRATEGIES: &[Strategy] = &[
         default: rbac::default_role_binding,
         ..PLAIN
     },
-    Strategy { kind: "CronJob", default: workload::default_cron_job, ..WITH_STATUS },
-    Strategy { kind: "DaemonSet", default: workload::default_daemon_set, ..WITH_STATUS },
-    Strategy { kind: "Deployment", default: workload::default_deployment, ..WITH_STATUS },
+    Strategy {
+        kind: "ConfigMap",
+        validate: config::validate_config_map,
+        validate_update: config::validate_config_map_update,
+        ..PLAIN
+    },
+    Strategy {
+        kind: "CronJob",
+        default: workload::default_cron_job,
+        validate: job::validate_cron_job,
+        validate_update: job::validate_cron_job_update,
+        ..WITH_STATUS
+    },
+    Strategy {
+        kind: "DaemonSet",
+        default: workload::default_daemon_set,
+        validate: workload_rules::validate_daemon_set,
+        validate_update: workload_rules::validate_daemon_set_update,
+        ..WITH_STATUS
+    },
+    Strategy {
+        kind: "Deployment",
+        default: workload::default_deployment,
+        validate: workload_rules::validate_deployment,
+        validate_update: workload_rules::validate_deployment_update,
+        ..WITH_STATUS
+    },
     Strategy {
         kind: "EndpointSlice",
         default: service::default_endpoint_slice,
-        validate: Some(endpoints::validate_endpoint_slice),
-        validate_update: Some(endpoints::validate_endpoint_slice_update),
+        validate: endpoints::validate_endpoint_slice,
+        validate_update: endpoints::validate_endpoint_slice_update,
         warn: |warnings, slice, _| endpoints::warn_endpoint_slice(warnings, slice),
         ..PLAIN
     },
     Strategy {
         kind: "Endpoints",
         default: service::default_endpoints,
-        validate: Some(endpoints::validate_endpoints),
-        validate_update: Some(endpoints::validate_endpoints_update),
+        validate: endpoints::validate_endpoints,
+        validate_update: endpoints::validate_endpoints_update,
         warn: |warnings, object, _| endpoints::warn_endpoints(warnings, object),
         ..PLAIN
     },
     Strategy { kind: "HorizontalPodAutoscaler", default: default_autoscaler, ..WITH_STATUS },
-    Strategy { kind: "Ingress", ..WITH_STATUS },
-    Strategy { kind: "IngressClass", default: networking::default_ingress_class, ..PLAIN },
-    Strategy { kind: "Job", default: workload::default_job, ..WITH_STATUS },
+    Strategy {
+        kind: "Ingress",
+        validate: ingress::validate_ingress,
+        validate_update: ingress::validate_ingress_update,
+        ..WITH_STATUS
+    },
+    Strategy {
+        kind: "IngressClass",
+        default: networking::default_ingress_class,
+        validate: ingress::validate_ingress_class,
+        validate_update: ingress::validate_ingress_class_update,
+        ..PLAIN
+    },
+    Strategy {
+        kind: "Job",
+        default: workload::default_job,
+        validate: job::validate_job,
+        validate_update: job::validate_job_update,
+        ..WITH_STATUS
+    },
     Strategy { kind: "LimitRange", default: core::default_limit_range, ..PLAIN },
     Strategy {
         kind: "Namespace",
@@ -109,34 +153,71 @@ const STRATEGIES: &[Strategy] = &[
             keep(new, old, &["spec", "finalizers"]);
             keep_status(new, old);
         },
-        validate: Some(namespace::validate_namespace),
-        validate_update: Some(namespace::validate_namespace_update),
+        name: names::is_dns1123_label,
+        validate: namespace::validate_namespace,
         ..PLAIN
     },
     Strategy { kind: "NetworkPolicy", default: networking::default_network_policy, ..PLAIN },
     Strategy { kind: "Node", default: core::default_node, ..PLAIN },
     Strategy { kind: "PersistentVolume", default: core::default_persistent_volume, ..WITH_STATUS },
-    Strategy { kind: "PersistentVolumeClaim", default: core::default_persistent_volume_claim, ..PLAIN },
-    Strategy { kind: "Pod", default: pod::default_pod, prepare_update: keep_status, ..PLAIN },
+    Strategy {
+        kind: "PersistentVolumeClaim",
+        default: core::default_persistent_volume_claim,
+        validate: claim::validate_claim,
+        validate_update: claim::validate_claim_update,
+        ..PLAIN
+    },
+    Strategy {
+        kind: "Pod",
+        default: pod::default_pod,
+        prepare_update: keep_status,
+        validate: pod_rules::validate_pod,
+        validate_update: pod_update::validate_pod_update,
+        ..PLAIN
+    },
     Strategy { kind: "PodDisruptionBudget", ..WITH_STATUS },
     Strategy { kind: "PodTemplate", default: workload::default_pod_template_object, ..PLAIN },
     Strategy { kind: "PriorityClass", default: core::default_priority_class, ..PLAIN },
-    Strategy { kind: "ReplicaSet", default: workload::default_replica_set, ..WITH_STATUS },
-    Strategy { kind: "ReplicationController", default: workload::default_replication_controller, ..WITH_STATUS },
+    Strategy {
+        kind: "ReplicaSet",
+        default: workload::default_replica_set,
+        validate: workload_rules::validate_replica_set,
+        validate_update: workload_rules::validate_replica_set_update,
+        ..WITH_STATUS
+    },
+    Strategy {
+        kind: "ReplicationController",
+        default: workload::default_replication_controller,
+        validate: workload_rules::validate_replication_controller,
+        validate_update: workload_rules::validate_replication_controller_update,
+        ..WITH_STATUS
+    },
     Strategy { kind: "Role", name: names::is_path_segment_name, ..PLAIN },
     Strategy { kind: "RoleBinding", name: names::is_path_segment_name, default: rbac::default_role_binding, ..PLAIN },
-    Strategy { kind: "Secret", default: core::default_secret, ..PLAIN },
+    Strategy {
+        kind: "Secret",
+        default: core::default_secret,
+        validate: config::validate_secret,
+        validate_update: config::validate_secret_update,
+        ..PLAIN
+    },
     Strategy {
         kind: "Service",
         name: names::is_dns1123_label,
         default: service::default_service,
         prepare_create: |service| service.set_at(&["status"], value!({ "loadBalancer": {} })),
         prepare_update: prepare_service_update,
-        validate: Some(service_rules::validate_service),
-        validate_update: Some(service_rules::validate_service_update),
+        validate: service_rules::validate_service,
+        validate_update: service_rules::validate_service_update,
         warn: |warnings, service, _| service_rules::warn_service(warnings, service),
     },
-    Strategy { kind: "StatefulSet", default: workload::default_stateful_set, ..WITH_STATUS },
+    Strategy {
+        kind: "StatefulSet",
+        default: workload::default_stateful_set,
+        validate: stateful_set::validate_stateful_set,
+        validate_update: stateful_set::validate_stateful_set_update,
+        ..WITH_STATUS
+    },
     Strategy { kind: "StorageClass", default: core::default_storage_class, ..PLAIN },
 ];
 
@@ -149,26 +230,18 @@ impl Strategy {
     /// The errors of a new object.
     pub fn errors(&self, object: &Value, namespaced: bool) -> Errors {
         let mut errors = Errors::default();
-        match self.validate {
-            Some(validate) => validate(&mut errors, object),
-            None => {
-                let meta = object.get("metadata").unwrap_or(&Value::Null);
-                validate_object_meta(&mut errors, meta, namespaced, self.name, &Path::root("metadata"));
-            }
-        }
+        let meta = object.get("metadata").unwrap_or(&Value::Null);
+        validate_object_meta(&mut errors, meta, namespaced, self.name, &Path::root("metadata"));
+        (self.validate)(&mut errors, object);
         errors
     }
 
     /// The errors of a change.
     pub fn update_errors(&self, new: &Value, old: &Value) -> Errors {
         let mut errors = Errors::default();
-        match self.validate_update {
-            Some(validate) => validate(&mut errors, new, old),
-            None => {
-                let meta = |object: &Value| object.get("metadata").cloned().unwrap_or_default();
-                validate_object_meta_update(&mut errors, &meta(new), &meta(old), &Path::root("metadata"));
-            }
-        }
+        let meta = |object: &Value| object.get("metadata").cloned().unwrap_or_default();
+        validate_object_meta_update(&mut errors, &meta(new), &meta(old), &Path::root("metadata"));
+        (self.validate_update)(&mut errors, new, old);
         errors
     }
 }

@@ -1,6 +1,5 @@
 //! `v1.Endpoints` (`pkg/apis/core/validation`) and `discovery.k8s.io/v1` EndpointSlice (`pkg/apis/discovery/validation`).
 
-use super::object_meta::{validate_object_meta, validate_object_meta_update};
 use super::service::{validate_app_protocol, validate_ordinary_ip, validate_protocol};
 use super::{Errors, ip, label_selector, names};
 use crate::api::path::Path;
@@ -13,20 +12,12 @@ const ADDRESSES_MAX: usize = 100;
 const PORTS_MAX: usize = 20_000;
 const HINTS_MAX: usize = 8;
 
-fn meta(object: &Value) -> &Value {
-    object.get("metadata").unwrap_or(&Value::Null)
-}
-
 pub fn validate_endpoints(errors: &mut Errors, endpoints: &Value) {
-    validate_object_meta(errors, meta(endpoints), true, names::is_dns1123_subdomain, &Path::root("metadata"));
     validate_subsets(errors, endpoints);
 }
 
 /// Subsets that a change leaves as they are need not be valid by today's rules.
 pub fn validate_endpoints_update(errors: &mut Errors, new: &Value, old: &Value) {
-    let path = Path::root("metadata");
-    validate_object_meta_update(errors, meta(new), meta(old), &path);
-    validate_object_meta(errors, meta(new), true, names::is_dns1123_subdomain, &path);
     if new.items("subsets") != old.items("subsets") {
         validate_subsets(errors, new);
     }
@@ -83,14 +74,10 @@ fn validate_port(errors: &mut Errors, port: &Value, named: bool, path: &Path) {
 }
 
 pub fn validate_endpoint_slice(errors: &mut Errors, slice: &Value) {
-    validate_object_meta(errors, meta(slice), true, names::is_dns1123_subdomain, &Path::root("metadata"));
     validate_slice_content(errors, slice);
 }
 
 pub fn validate_endpoint_slice_update(errors: &mut Errors, new: &Value, old: &Value) {
-    let path = Path::root("metadata");
-    validate_object_meta_update(errors, meta(new), meta(old), &path);
-    validate_object_meta(errors, meta(new), true, names::is_dns1123_subdomain, &path);
     validate_slice_content(errors, new);
     if new.text("addressType") != old.text("addressType") {
         errors.invalid(&Path::root("addressType"), &new.text("addressType").into(), "field is immutable");

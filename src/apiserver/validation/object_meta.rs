@@ -1,14 +1,12 @@
 //! Metadata of every object (apimachinery `api/validation/objectmeta.go`, and what `pkg/apis/core/validation` adds for
 //! finalizers of built-in kinds). Left out: managedFields, which this server does not keep.
 
+use super::annotations::validate_annotations;
 use super::names::{self, NameCheck};
 use super::{Errors, label_selector};
 use crate::api::path::Path;
 use crate::api::value::Value;
 use crate::value;
-
-/// Most bytes of all annotations together.
-const ANNOTATIONS_MAX: usize = 256 << 10;
 
 /// Metadata of a new object.
 pub fn validate_object_meta(errors: &mut Errors, meta: &Value, namespaced: bool, check: NameCheck, path: &Path) {
@@ -70,7 +68,7 @@ pub fn validate_object_meta_update(errors: &mut Errors, new: &Value, old: &Value
 /// What new and changed metadata have in common.
 fn validate_common(errors: &mut Errors, meta: &Value, path: &Path) {
     label_selector::validate_labels(errors, &path.child("labels"), meta.field("labels"));
-    validate_annotations(errors, meta, &path.child("annotations"));
+    validate_annotations(errors, &path.child("annotations"), meta.field("annotations"));
     validate_owners(errors, meta, &path.child("ownerReferences"));
     let at = path.child("finalizers");
     for finalizer in meta.items("finalizers") {
@@ -80,20 +78,6 @@ fn validate_common(errors: &mut Errors, meta: &Value, path: &Path) {
     if has("orphan") && has("foregroundDeletion") {
         let reason = "finalizer orphan and foregroundDeletion cannot be both set";
         errors.invalid(&at, &Value::list(meta.items("finalizers").to_vec()), reason);
-    }
-}
-
-/// Annotations of an object or of a pod template.
-pub fn validate_annotations(errors: &mut Errors, meta: &Value, path: &Path) {
-    let mut size = 0;
-    for (key, text) in meta.entries("annotations") {
-        // Unlike a label's key, an annotation's may have capitals in its prefix.
-        let reasons = names::is_qualified_name(&key.to_lowercase());
-        errors.invalid_each(path, &key.into(), reasons);
-        size += key.len() + text.as_str().map_or(0, str::len);
-    }
-    if size > ANNOTATIONS_MAX {
-        errors.too_long(path, ANNOTATIONS_MAX);
     }
 }
 

@@ -1,12 +1,10 @@
 //! `v1.Service` (`ValidateService` and `ValidateServiceUpdate` of `pkg/apis/core/validation`).
 
-use super::object_meta::{validate_object_meta, validate_object_meta_update};
 use super::{Errors, ip, label_selector, names};
 use crate::api::path::Path;
 use crate::api::value::Value;
 use crate::apiserver::defaulting::service::is_externally_accessible;
 use crate::apiserver::status::CauseReason;
-use crate::value;
 use std::net::IpAddr;
 
 /// The protocols of ports.
@@ -29,19 +27,14 @@ fn is_headless(spec: &Value) -> bool {
     matches!(spec.items("clusterIPs"), [ip] if ip.as_str() == Some("None"))
 }
 
-/// A new Service, allocated values included.
+/// A new Service, allocated values included, without its metadata.
 pub fn validate_service(errors: &mut Errors, service: &Value) {
-    let meta_path = Path::root("metadata");
-    let meta = service.get("metadata").unwrap_or(&Value::Null);
-    validate_object_meta(errors, meta, true, names::is_dns1123_label, &meta_path);
     validate_content(errors, service, None);
 }
 
-/// A changed Service.
+/// A changed Service, without its metadata.
 pub fn validate_service_update(errors: &mut Errors, new: &Value, old: &Value) {
-    let (null, path) = (Value::Null, Path::root("metadata"));
-    let meta = |service: &Value| service.get("metadata").cloned().unwrap_or_default();
-    validate_object_meta_update(errors, &meta(new), &meta(old), &path);
+    let null = Value::Null;
     let (new_spec, old_spec) = (new.get("spec").unwrap_or(&null), old.get("spec").unwrap_or(&null));
     validate_kept_ips(errors, new_spec, old_spec);
     validate_kept_families(errors, new_spec, old_spec);
@@ -53,7 +46,6 @@ pub fn validate_service_update(errors: &mut Errors, new: &Value, old: &Value) {
         let spec = Path::root("spec");
         errors.forbidden(&spec.child("healthCheckNodePort"), "field is immutable");
     }
-    validate_object_meta(errors, &meta(new), true, names::is_dns1123_label, &path);
     validate_content(errors, new, Some(old));
 }
 
@@ -339,7 +331,7 @@ fn validate_distinct_ports(errors: &mut Errors, ports: &[Value], path: &Path) {
     }
     for (i, port) in ports.iter().enumerate().filter(|(i, _)| twice(*i, "port")) {
         // The bad value is shown as the internal Go type prints it.
-        let (protocol, number) = (value!((port.text("protocol"))), port.int("port"));
+        let (protocol, number) = (Value::from(port.text("protocol")), port.int("port"));
         let shown = format!(
             "{{\"Name\":\"\",\"Protocol\":{},\"AppProtocol\":null,\"Port\":{number},\"TargetPort\":0,\"NodePort\":0}}",
             super::shown(&protocol)
