@@ -3,6 +3,10 @@
 mod endpoints;
 mod env;
 mod kubeproxy;
+mod steps;
+mod tokens;
+mod validation;
+mod world;
 
 use crate::{Difference, Facts};
 use serde_json::Value as Json;
@@ -22,6 +26,10 @@ pub const FAMILIES: &[Family] = &[
     Family { name: "endpoints", required: false, run: endpoints::run },
     Family { name: "endpoints-fuzz", required: true, run: endpoints::run },
     Family { name: "env", required: true, run: env::run },
+    Family { name: "defaulting", required: false, run: steps::run },
+    Family { name: "update-fuzz", required: false, run: steps::run },
+    Family { name: "validation", required: false, run: validation::run },
+    Family { name: "validation-fuzz", required: false, run: validation::run_fuzz },
     Family { name: "kubeproxy-iptables", required: true, run: kubeproxy::iptables },
     Family { name: "kubeproxy-fuzz", required: true, run: kubeproxy::fuzz },
 ];
