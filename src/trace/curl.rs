@@ -4,14 +4,7 @@ use super::Trace;
 use super::outcome::{Outcome, Symptom};
 use super::request::Scheme;
 use crate::api::time::Duration;
-
-/// What a tool printed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Printed {
-    pub stdout: String,
-    pub stderr: String,
-    pub exit_code: i32,
-}
+pub use crate::network::dns::client::Printed;
 
 /// How curl was called.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

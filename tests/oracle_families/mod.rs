@@ -1,5 +1,6 @@
 //! The families of recorded facts: one file a family, one row here.
 
+mod dns;
 mod endpoints;
 mod env;
 mod kubeproxy;
@@ -30,6 +31,7 @@ pub const FAMILIES: &[Family] = &[
     Family { name: "update-fuzz", required: false, run: steps::run },
     Family { name: "validation", required: false, run: validation::run },
     Family { name: "validation-fuzz", required: false, run: validation::run_fuzz },
+    Family { name: "dns", required: true, run: dns::dns },
     Family { name: "kubeproxy-iptables", required: true, run: kubeproxy::iptables },
     Family { name: "kubeproxy-fuzz", required: true, run: kubeproxy::fuzz },
 ];

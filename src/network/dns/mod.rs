@@ -3,6 +3,7 @@
 //! Answers are computed from the store at the moment of the question, so the zone is never stale. The packets that carry
 //! questions and answers are not here: `trace` sends them through the same rules as any others.
 
+pub mod client;
 pub mod corefile;
 pub mod kubernetes;
 pub mod message;
