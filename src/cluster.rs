@@ -166,11 +166,23 @@ impl Cluster {
 
     /// Pulls a node's plug, or puts it back.
     pub fn set_power(&mut self, node: &str, up: bool) {
-        self.runtime.set_power(node, up);
+        self.runtime.set_power(node, up, self.now);
         self.wake("node-lifecycle-controller", ObjectKey::new("Node", "", node));
         let pods: Vec<ObjectKey> = self.index.on_node(node).cloned().collect();
         for pod in pods {
+            if up {
+                self.runtime.reboot(&pod, self.now);
+            }
             self.wake("kubelet", pod);
+        }
+    }
+
+    /// Changes who gives Services of type LoadBalancer their address (`minikube tunnel`, an add-on, a cloud).
+    pub fn set_load_balancer(&mut self, provider: LoadBalancerProvider) {
+        self.settings_mut().load_balancer = provider;
+        let services: Vec<ObjectKey> = self.store.list("Service").map(|s| s.key.clone()).collect();
+        for service in services {
+            self.wake("service-lb-controller", service);
         }
     }
 

@@ -260,3 +260,142 @@ fn the_same_seed_gives_the_same_bytes() {
     };
     assert_eq!(run(), run());
 }
+
+#[test]
+fn a_stateful_set_counts_up_one_by_one_and_down_again() {
+    let mut cluster = Cluster::new(Settings::default());
+    create(
+        &mut cluster,
+        "
+apiVersion: v1
+kind: Service
+metadata: {name: db}
+spec: {clusterIP: None, selector: {app: db}, ports: [{port: 5432, targetPort: 5432, protocol: TCP}]}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db}
+spec:
+  serviceName: db
+  replicas: 3
+  selector: {matchLabels: {app: db}}
+  template:
+    metadata: {labels: {app: db}}
+    spec:
+      containers:
+      - {name: pg, image: 'postgres:17', env: [{name: POSTGRES_PASSWORD, value: x}]}
+",
+    );
+    let mut starting = 0;
+    while !cluster.queue().is_settled() {
+        cluster.step();
+        starting = starting.max(pods(&cluster, "db").len() - ready(&cluster, "db"));
+    }
+    assert_eq!(starting, 1, "ordered: the next one waits for the one before");
+    assert_eq!(pods(&cluster, "db").iter().map(|p| p.name().to_string()).collect::<Vec<_>>(), ["db-0", "db-1", "db-2"]);
+    assert_eq!(endpoints(&cluster, "db").len(), 3);
+    let hosts = cluster.runtime().get(&ObjectKey::new("Pod", "default", "db-1")).map(|s| s.fqdn.to_string());
+    assert_eq!(hosts.as_deref(), Some("db-1.db.default.svc.cluster.local"));
+    change(&mut cluster, "StatefulSet", "db", |s| s.set_at(&["spec", "replicas"], 1));
+    settle(&mut cluster);
+    assert_eq!(pods(&cluster, "db").len(), 1);
+    assert_eq!(pods(&cluster, "db")[0].name(), "db-0");
+}
+
+#[test]
+fn a_daemon_runs_on_every_node_and_a_job_runs_to_its_end() {
+    let mut cluster = Cluster::new(Settings::default());
+    create(
+        &mut cluster,
+        "
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: agent}
+spec:
+  selector: {matchLabels: {app: agent}}
+  template:
+    metadata: {labels: {app: agent}}
+    spec: {containers: [{name: agent, image: 'me/agent:1'}]}
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: sum}
+spec:
+  completions: 3
+  parallelism: 2
+  template:
+    metadata: {labels: {app: sum}}
+    spec:
+      restartPolicy: Never
+      containers: [{name: sum, image: busybox, command: [sh, -c, 'sleep 3; exit 0']}]
+",
+    );
+    settle(&mut cluster);
+    assert_eq!(ready(&cluster, "agent"), 3);
+    let job = get(&cluster, "Job", "sum").expect("sum");
+    assert_eq!(job.value.at(&["status", "succeeded"]), Some(&Value::Int(3)));
+    assert_eq!(job.value.items_at(&["status", "conditions"])[0].str_at(&["type"]), "Complete");
+}
+
+#[test]
+fn a_lost_node_is_noticed_and_its_pods_move_in_time() {
+    let mut cluster = Cluster::new(Settings::default());
+    create(&mut cluster, WEB);
+    settle(&mut cluster);
+    cluster.set_power("node-2", false);
+    cluster.run_for(Duration::secs(20));
+    assert_eq!(endpoints(&cluster, "web").len(), 3, "nobody has noticed: traffic still goes there");
+    cluster.run_for(Duration::secs(40));
+    assert_eq!(endpoints(&cluster, "web").len(), 2, "unreachable, so not ready");
+    assert_eq!(pods(&cluster, "web").len(), 3, "but not evicted yet");
+    settle(&mut cluster);
+    assert_eq!(endpoints(&cluster, "web").len(), 3, "after five minutes a new one runs elsewhere");
+    cluster.set_power("node-2", true);
+    settle(&mut cluster);
+    assert_eq!(pods(&cluster, "web").len(), 3, "the lost one has ended");
+    let node = cluster.store().get(&ObjectKey::new("Node", "", "node-2")).expect("node-2");
+    assert!(node.view().node().is_some_and(|n| n.is_ready() && n.taints.is_empty()));
+}
+
+#[test]
+fn a_namespace_goes_with_all_that_it_holds() {
+    let mut cluster = Cluster::new(Settings::default());
+    let text = "{apiVersion: v1, kind: Namespace, metadata: {name: shop}, spec: {finalizers: [kubernetes]}}";
+    create(&mut cluster, text);
+    settle(&mut cluster);
+    assert!(cluster.store().get(&ObjectKey::new("ServiceAccount", "shop", "default")).is_some());
+    create(
+        &mut cluster,
+        "{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: shop}, spec: {containers: [{name: a, image: nginx}]}}",
+    );
+    settle(&mut cluster);
+    cluster.write(Cause::User, |w| w.delete(&ObjectKey::new("Namespace", "", "shop"), None));
+    assert!(cluster.store().get(&ObjectKey::new("Namespace", "", "shop")).is_some());
+    settle(&mut cluster);
+    assert_eq!(cluster.store().in_namespace("shop").count(), 0);
+    assert!(cluster.store().get(&ObjectKey::new("Namespace", "", "shop")).is_none());
+}
+
+#[test]
+fn a_load_balancer_waits_until_somebody_gives_it_an_address() {
+    let mut cluster = Cluster::new(Settings::default());
+    create(
+        &mut cluster,
+        "{apiVersion: v1, kind: Service, metadata: {name: lb}, spec: {type: LoadBalancer, selector: {app: x}, ports: [{port: 80, targetPort: 80, protocol: TCP}]}}",
+    );
+    settle(&mut cluster);
+    let ip = |cluster: &Cluster| {
+        let service = get(cluster, "Service", "lb").expect("lb");
+        service.view().service().and_then(|s| s.load_balancer.first().and_then(|p| p.ip)).map(|ip| ip.to_string())
+    };
+    assert_eq!(ip(&cluster), None);
+    cluster.set_load_balancer(giljabi::cluster::LoadBalancerProvider::Cloud);
+    settle(&mut cluster);
+    assert_eq!(ip(&cluster).as_deref(), Some("203.0.113.10"));
+    cluster.set_load_balancer(giljabi::cluster::LoadBalancerProvider::Tunnel);
+    settle(&mut cluster);
+    assert_eq!(
+        ip(&cluster),
+        get(&cluster, "Service", "lb").and_then(|s| s.view().service()?.cluster_ip()).map(|ip| ip.to_string())
+    );
+}

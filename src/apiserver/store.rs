@@ -82,6 +82,29 @@ impl Store {
             .take_while(move |o| o.key.kind == kind && o.key.namespace == namespace)
     }
 
+    /// Every object of one namespace, ordered by kind and name.
+    pub fn in_namespace<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a Arc<Object>> {
+        self.kinds().into_iter().flat_map(move |kind| {
+            self.objects
+                .range(ObjectKey::new(kind.clone(), namespace, "")..)
+                .map(|(_, o)| o)
+                .take_while(move |o| o.key.kind == kind && o.key.namespace == namespace)
+        })
+    }
+
+    /// The kinds of which there are objects, sorted. Found by skipping from kind to kind.
+    pub fn kinds(&self) -> Vec<SmolStr> {
+        let mut kinds = Vec::new();
+        let mut next = self.objects.get_min().map(|(key, _)| key.kind.clone());
+        while let Some(kind) = next {
+            // Nothing of this kind sorts behind a namespace of the greatest character.
+            let end = ObjectKey::new(kind.clone(), "\u{10ffff}", "");
+            next = self.objects.range(end..).next().map(|(key, _)| key.kind.clone());
+            kinds.push(kind);
+        }
+        kinds
+    }
+
     /// The objects of a kind in a namespace that bear every label of `selector`, ordered by name. An empty selector selects
     /// all of them; callers for whom it means none must ask first.
     pub fn select<'a>(

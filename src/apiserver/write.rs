@@ -118,8 +118,7 @@ impl Writer<'_> {
         if value == old.value {
             return old.clone();
         }
-        if old.is_terminating() && value.items_at(&["metadata", "finalizers"]).is_empty() && !waits_for_kubelet(&value)
-        {
+        if old.is_terminating() && !has_finalizers(&value) && !waits_for_kubelet(&value) {
             self.store.remove(&old.key, self.cause.clone(), self.now);
             return Object::new(old.key.kind.clone(), value);
         }
@@ -138,7 +137,7 @@ impl Writer<'_> {
             let unbound = pod.is_some_and(|p| p.node_name.is_empty());
             grace = if finished || unbound { 0 } else { grace_seconds.unwrap_or(own).max(0) };
         }
-        let finalizers = !old.value.items_at(&["metadata", "finalizers"]).is_empty();
+        let finalizers = has_finalizers(&old.value);
         if grace == 0 && !finalizers {
             self.store.remove(key, self.cause.clone(), self.now);
             return Deleted::Gone;
@@ -153,6 +152,9 @@ impl Writer<'_> {
         meta.insert("deletionGracePeriodSeconds", grace);
         if let Some(Value::Int(generation)) = meta.get("generation").cloned() {
             meta.insert("generation", generation + 1);
+        }
+        if key.kind == "Namespace" {
+            value.set_at(&["status", "phase"], "Terminating");
         }
         self.put(key.kind.clone(), value);
         Deleted::Terminating
@@ -216,6 +218,12 @@ fn same_but_status(old: &Value, new: &Value) -> bool {
             .collect::<Vec<_>>()
     };
     fields(old) == fields(new)
+}
+
+/// Finalizers hold an object back; a namespace has one of its own in its spec.
+fn has_finalizers(value: &Value) -> bool {
+    !value.items_at(&["metadata", "finalizers"]).is_empty()
+        || (value.str_at(&["kind"]) == "Namespace" && !value.items_at(&["spec", "finalizers"]).is_empty())
 }
 
 /// A terminating pod with grace left goes only when the kubelet says so.

@@ -12,6 +12,8 @@ pub struct Memory {
     pub(super) triggers: OrdMap<(&'static str, ObjectKey), Trigger>,
     /// Services (with an address type) whose slices bear hints of the topology annotation.
     pub(super) hinted: OrdSet<(ObjectKey, SmolStr)>,
+    /// Since when a node has been seen with a taint that evicts.
+    pub(super) tainted: OrdMap<SmolStr, Time>,
 }
 
 /// State of the trigger-time tracker for one Service (`endpointslice/util/trigger_time_tracker.go`).

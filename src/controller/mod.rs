@@ -7,6 +7,7 @@
 //! field that made them act.
 
 mod conditions;
+mod daemonset;
 mod deployment;
 mod endpoints;
 mod endpointslice;
@@ -14,15 +15,20 @@ mod endpointslice_mirroring;
 mod garbage_collector;
 mod hints;
 pub mod index;
+mod job;
 mod kubelet;
 pub mod membership;
 mod memory;
+mod namespace;
+mod node_lifecycle;
 pub mod pods;
 pub mod recorder;
 mod replicaset;
 mod scheduler;
 mod selector;
+mod service_lb;
 pub mod settings;
+mod statefulset;
 
 pub use index::Index;
 pub use memory::Memory;
@@ -144,11 +150,18 @@ pub fn all() -> &'static [&'static dyn Controller] {
         &deployment::DeploymentController,
         &replicaset::ReplicaSetController { name: "replicaset-controller", kind: "ReplicaSet" },
         &replicaset::ReplicaSetController { name: "replication-controller", kind: "ReplicationController" },
+        &statefulset::StatefulSetController,
+        &daemonset::DaemonSetController,
+        &job::JobController,
         &scheduler::Scheduler,
         &kubelet::Kubelet,
         &endpoints::EndpointsController,
         &endpointslice::EndpointSliceController,
         &endpointslice_mirroring::MirroringController,
+        &service_lb::ServiceLbController,
+        &namespace::NamespaceController,
+        &namespace::ServiceAccountController,
+        &node_lifecycle::NodeLifecycleController,
         &garbage_collector::GarbageCollector,
     ]
 }

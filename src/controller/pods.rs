@@ -127,13 +127,21 @@ pub fn tell_owner(event: &Event, kind: &'static str, store: &Store, after: Durat
     }
 }
 
-/// Adopts pods that match and that nobody manages, lets go of relabelled ones that do not match any more. Gives back how many
+/// Adopts pods that match (and may be `member`s) and that nobody manages, lets go of relabelled ones that do not match any more. Gives back how many
 /// active pods were gained and lost.
-pub fn claim(owner: &Arc<Object>, selector: &Selector, context: &Context, result: &mut Reconcile) -> (u32, u32) {
+pub fn claim(
+    owner: &Arc<Object>,
+    selector: &Selector,
+    context: &Context,
+    result: &mut Reconcile,
+    member: impl Fn(&Object) -> bool,
+) -> (u32, u32) {
     let (mut gained, mut lost) = (0, 0);
     for name in context.index.orphans(owner.namespace()) {
         let key = ObjectKey::new("Pod", owner.namespace().clone(), name.clone());
-        let Some(pod) = context.store.get(&key).filter(|p| selector.matches(p)) else { continue };
+        let Some(pod) = context.store.get(&key).filter(|p| selector.matches(p) && member(p)) else {
+            continue;
+        };
         let mut value = pod.value.clone();
         let mut owners = value.items_at(&["metadata", "ownerReferences"]).to_vec();
         owners.push(controller_reference(owner));

@@ -41,7 +41,7 @@ impl Controller for ReplicaSetController {
         let mut active = i64::from(counts.active);
         if !set.is_terminating() {
             let selector = Selector::of(&set);
-            let (gained, lost) = pods::claim(&set, &selector, context, &mut result);
+            let (gained, lost) = pods::claim(&set, &selector, context, &mut result, |_| true);
             active += i64::from(gained) - i64::from(lost);
             let wanted = pods::number(&set, &["spec", "replicas"], 1);
             if active < wanted {

@@ -37,8 +37,8 @@ pub struct Runtime {
     addresses: OrdMap<IpAddr, ObjectKey>,
     /// Where the search for a free address of a pod network goes on.
     next_address: OrdMap<SmolStr, u128>,
-    /// Nodes without power.
-    down: OrdSet<SmolStr>,
+    /// Nodes without power, and since when.
+    down: OrdMap<SmolStr, Time>,
     /// Images by node that have been pulled.
     images: OrdSet<(SmolStr, SmolStr)>,
     /// The Services' variables by namespace and `enableServiceLinks`, with the revision of the Services that they are of.
@@ -84,6 +84,13 @@ impl Runtime {
         Some(sandbox)
     }
 
+    /// Everything in a pod stops, and its addresses are free again; the kubelet will start it anew.
+    pub fn reboot(&mut self, pod: &ObjectKey, now: Time) {
+        let Some(mut sandbox) = self.remove(pod).map(Arc::unwrap_or_clone) else { return };
+        sandbox.reboot(now);
+        self.put(pod.clone(), sandbox);
+    }
+
     /// The pod that has this address for its own.
     pub fn pod_at(&self, ip: IpAddr) -> Option<&ObjectKey> {
         self.addresses.get(&ip)
@@ -118,16 +125,21 @@ impl Runtime {
 
     /// Whether the node has power and its kubelet works.
     pub fn is_up(&self, node: &str) -> bool {
-        !self.down.contains(node)
+        !self.down.contains_key(node)
     }
 
     /// Pulls a node's plug, or puts it back.
-    pub fn set_power(&mut self, node: &str, up: bool) {
+    pub fn set_power(&mut self, node: &str, up: bool, now: Time) {
         if up {
             self.down.remove(node);
-        } else {
-            self.down.insert(node.into());
+        } else if self.is_up(node) {
+            self.down.insert(node.into(), now);
         }
+    }
+
+    /// Since when a node has been without power.
+    pub fn down_since(&self, node: &str) -> Option<Time> {
+        self.down.get(node).copied()
     }
 
     /// Whether the image must still be pulled; remembers that it then is there.

@@ -194,6 +194,24 @@ impl PodSandbox {
         sandbox
     }
 
+    /// The node has lost its power and come back: nothing runs any more, and everything starts anew in a new sandbox.
+    pub fn reboot(&mut self, now: Time) {
+        self.ips.clear();
+        self.start_at = None;
+        for container in self.all_mut() {
+            let ContainerState::Running { since } = container.state else { continue };
+            container.last = Some(ContainerState::Terminated {
+                exit_code: 255,
+                reason: "Unknown".into(),
+                started: since,
+                finished: now,
+            });
+            container.state = ContainerState::default();
+            container.start_at = None;
+            container.stop_at = None;
+        }
+    }
+
     /// Every container, init containers first.
     pub fn all(&self) -> impl Iterator<Item = &RunningContainer> {
         self.init_containers.iter().chain(&self.containers)

@@ -24,7 +24,7 @@ pub struct Family {
 
 /// The families that are modelled.
 pub const FAMILIES: &[Family] = &[
-    Family { name: "endpoints", required: false, run: endpoints::run },
+    Family { name: "endpoints", required: true, run: endpoints::run },
     Family { name: "endpoints-fuzz", required: true, run: endpoints::run },
     Family { name: "env", required: true, run: env::run },
     Family { name: "defaulting", required: false, run: steps::run },
