@@ -31,15 +31,15 @@ impl FamilyTables {
     /// What the last sync handed to `iptables-restore`: all rules after a full one, else the collecting chains and the chains
     /// of changed Services. Chains that are not used any more are removed.
     pub fn restore_input(&self) -> RestoreInput {
-        self.write_input(self.last.full)
+        self.write_input(self.last.full, &self.stale_chains())
     }
 
-    /// What a full sync would hand over now.
+    /// What a full sync on a node without such rules hands over.
     pub fn full_input(&self) -> RestoreInput {
-        self.write_input(true)
+        self.write_input(true, &BTreeSet::new())
     }
 
-    fn write_input(&self, full: bool) -> RestoreInput {
+    fn write_input(&self, full: bool, stale: &BTreeSet<String>) -> RestoreInput {
         let program = &self.program;
         let printer = Printer { program, manner: Manner::Restore, large: self.last.large };
         let (mut filter, mut nat) = (String::new(), String::new());
@@ -68,10 +68,10 @@ impl FamilyTables {
                 write_chunk(printer, chunk, &mut nat, &mut nat_rules);
             }
         }
-        for stale in self.stale_chains(full) {
-            chain_line(&mut nat, &stale);
+        for stale in stale {
+            chain_line(&mut nat, stale);
             nat_rules.push_str("-X ");
-            nat_rules.push_str(&stale);
+            nat_rules.push_str(stale);
             nat_rules.push('\n');
         }
         let tail = |chain: Option<&FixedChain>, out: &mut String| {
@@ -90,8 +90,9 @@ impl FamilyTables {
     }
 
     /// Chains of service ports and endpoints that the rules before the last sync had and that are not used now.
-    fn stale_chains(&self, full: bool) -> Vec<String> {
-        let Some(previous) = &self.last.previous else { return Vec::new() };
+    fn stale_chains(&self) -> BTreeSet<String> {
+        let Some(previous) = &self.last.previous else { return BTreeSet::new() };
+        let full = self.last.full;
         // What did not change has the same chains; a chunk that is the same object need not be looked into.
         let changed = |chunk: &Chunk, other: &Program| {
             (full || self.last.services.contains(&(chunk.name.namespace.clone(), chunk.name.service.clone())))
@@ -105,7 +106,7 @@ impl FamilyTables {
                 .collect()
         };
         let now = names(&self.program, previous);
-        names(previous, &self.program).into_iter().filter(|name| !now.contains(name)).collect()
+        names(previous, &self.program).difference(&now).cloned().collect()
     }
 
     /// The tables with kube-proxy's jumps in the built-in chains, written as in [`FamilyTables::restore_input`].
