@@ -587,3 +587,25 @@ fn one_endpoint_flipping_renews_one_chunk_and_nodes_share_it() {
     let shared = after.iter().zip(chunks(&proxies, 2)).filter(|(a, b)| Arc::ptr_eq(a, b)).count();
     assert_eq!(shared, 201, "without anything local, nodes have the same rules");
 }
+
+/// Writes listings for trying them on real tools: `GILJABI_LISTINGS=/tmp/x cargo test --test kube_proxy -- listings`.
+#[test]
+fn listings_of_every_mode_are_complete() {
+    for seed in 80..90 {
+        let random = Random::new(seed);
+        for mode in MODES {
+            let proxies = synced(&random.store, settings(mode, seed));
+            for family in [Family::V4, Family::V6] {
+                let listings = tables(&proxies, 1, family).listings();
+                assert_eq!(listings.len(), if mode == Mode::Ipvs { 3 } else { 1 });
+                for listing in listings {
+                    assert!(listing.text.ends_with('\n'), "{}", listing.command);
+                    if let Some(folder) = std::env::var_os("GILJABI_LISTINGS") {
+                        let name = format!("{seed}-{mode:?}-{}", listing.command.replace(' ', "_"));
+                        std::fs::write(std::path::Path::new(&folder).join(name), &listing.text).expect("to write");
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! A program of nftables as `nft list ruleset` prints it.
 
 use super::program::{BaseHook, Chunk, Content, FixedChain, Hook, Part, Program, SpaceKind};
-use super::rule::{ChainRef, Match, Rule, SetKey, Side, Space, Table, Target};
+use super::rule::{ChainRef, Match, Peer, Rule, SetKey, Side, Space, Table, Target};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -17,8 +17,13 @@ pub fn list(program: &Program) -> String {
     let printer = Printer { program };
     let mut out = String::new();
     put(&mut out, format_args!("table {} {TABLE} {{\n\tcomment \"rules for kube-proxy\"\n", printer.ip()));
+    let first = out.len();
     for place in 0..program.frame.spaces.len() {
         printer.space(&mut out, Space(place as u8));
+    }
+    // A blank line stands between parts, not before the first.
+    if out[first..].starts_with('\n') {
+        out.remove(first);
     }
     printer.affinity_sets(&mut out);
     for chain in &program.frame.chains {
@@ -72,7 +77,7 @@ impl Printer<'_> {
             _ => self.set_elements(space),
         };
         // The set of NodePort addresses is there only when they are limited.
-        if info.kind == SpaceKind::Set && elements.is_empty() && !self.program.frame.members.is_empty() {
+        if info.kind == SpaceKind::Set && !self.is_asked(space) {
             return;
         }
         put(out, format_args!("\n\t{word} {} {{\n\t\ttype {key}\n", info.name));
@@ -81,6 +86,16 @@ impl Printer<'_> {
             put(out, format_args!("\t\telements = {{ {elements} }}\n"));
         }
         out.push_str("\t}\n");
+    }
+
+    /// Whether a rule of a fixed chain asks a set.
+    fn is_asked(&self, space: Space) -> bool {
+        self.program.frame.chains.iter().flat_map(|c| &c.parts).any(|part| match part {
+            Part::Rule(rule) | Part::IfAny(_, rule) => {
+                rule.matches.iter().any(|m| matches!(m, Match::InSet { set, .. } if *set == space))
+            }
+            Part::Collected(_) => false,
+        })
     }
 
     /// One a line.
@@ -119,7 +134,7 @@ impl Printer<'_> {
         }
     }
 
-    /// Two a line.
+    /// Two a line, IPv6 addresses one.
     fn set_elements(&self, space: Space) -> String {
         let members = self.program.entries(space).filter_map(|(_, content)| match content {
             Content::Member(member) => member.ip,
@@ -131,8 +146,8 @@ impl Printer<'_> {
         for (i, ip) in ips.into_iter().enumerate() {
             match (i, i % 2) {
                 (0, _) => {}
-                (_, 0) => out.push_str(NEXT_LINE),
-                _ => out.push_str(", "),
+                (_, 1) if !self.program.frame.v6 => out.push_str(", "),
+                _ => out.push_str(NEXT_LINE),
             }
             put(&mut out, format_args!("{ip}"));
         }
@@ -214,14 +229,8 @@ impl Printer<'_> {
             | Match::NotBridged => {}
             Match::Source { peer, not } => put(out, format_args!(" {ip} saddr {}{peer}", unequal(*not))),
             Match::Destination { peer, not } => put(out, format_args!(" {ip} daddr {}{peer}", unequal(*not))),
-            Match::SourceIn { peers, not } => {
-                let list = peers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-                put(out, format_args!(" {ip} saddr {}{{ {list} }}", unequal(*not)));
-            }
-            Match::DestinationIn { peers } => {
-                let list = peers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-                put(out, format_args!(" {ip} daddr {{ {list} }}"));
-            }
+            Match::SourceIn { peers, not } => put(out, format_args!(" {ip} saddr {}{}", unequal(*not), several(peers))),
+            Match::DestinationIn { peers } => put(out, format_args!(" {ip} daddr {}", several(peers))),
             Match::DestinationPort(port) => {
                 let protocol = rule.matches.iter().find_map(|m| match m {
                     Match::Protocol(p) => Some(p.lower()),
@@ -283,6 +292,14 @@ impl Printer<'_> {
 
     fn name<'a>(&'a self, to: ChainRef, chunk: Option<&'a Chunk>) -> &'a str {
         self.program.chain_name(to, chunk)
+    }
+}
+
+/// An anonymous set; nft turns one of a single element into that element.
+fn several(peers: &[Peer]) -> String {
+    match peers {
+        [one] => one.to_string(),
+        many => format!("{{ {} }}", many.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
     }
 }
 
