@@ -601,7 +601,7 @@ fn listings_of_every_mode_are_complete() {
                 for listing in listings {
                     assert!(listing.text.ends_with('\n'), "{}", listing.command);
                     if let Some(folder) = std::env::var_os("GILJABI_LISTINGS") {
-                        let name = format!("{seed}-{mode:?}-{}", listing.command.replace(' ', "_"));
+                        let name = format!("{seed}-{mode:?}-{}{family:?}", listing.command.replace(' ', "_"));
                         std::fs::write(std::path::Path::new(&folder).join(name), &listing.text).expect("to write");
                     }
                 }

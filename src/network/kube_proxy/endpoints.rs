@@ -41,6 +41,17 @@ impl Endpoint {
     }
 }
 
+impl Endpoint {
+    /// Whether kube-proxy sees no difference: it does not keep which pod an endpoint is, nor its place in the slice.
+    pub fn same_to_proxy(&self, other: &Endpoint) -> bool {
+        let (a, b) = (self.view(), other.view());
+        self.text == other.text
+            && (a.ready, a.serving, a.terminating) == (b.ready, b.serving, b.terminating)
+            && (&a.node_name, &a.zone) == (&b.node_name, &b.zone)
+            && (&a.zone_hints, &a.node_hints) == (&b.zone_hints, &b.node_hints)
+    }
+}
+
 impl PartialEq for Endpoint {
     /// Equal for the rules that it makes: also when another revision of the slice says the same.
     fn eq(&self, other: &Endpoint) -> bool {

@@ -133,7 +133,10 @@ pub fn frame(place: &Place) -> Frame {
         made("KUBE-POSTROUTING", Table::Nat, postrouting_rules(place)),
         made("KUBE-SERVICES", Table::Nat, node_ports_tail(place)),
     ];
-    let spaces = SPACES.iter().map(|name| SpaceInfo { name, kind: SpaceKind::Chain, comment: "" }).collect();
+    let spaces = SPACES
+        .iter()
+        .map(|name| SpaceInfo { name: SmolStr::new_static(name), kind: SpaceKind::Chain, comment: "" })
+        .collect();
     let survey = [NAT_PREROUTING, FILTER, EXTERNAL, FILTER_NODEPORTS, PROXY_FIREWALL]
         .map(|chain| Stage::Chain { chain, last: false })
         .to_vec();

@@ -122,6 +122,17 @@ const NODE_PORT: u8 = 15;
 const POSTROUTING: u8 = 16;
 const SERVICES: u8 = 17;
 
+/// Sets of both families live side by side: those of IPv6 have another prefix. The kernel's limit is 31 characters.
+fn set_name(name: &'static str, family: Family) -> SmolStr {
+    match (family, name.strip_prefix("KUBE-")) {
+        (Family::V6, Some(rest)) => {
+            let name = format!("KUBE-6-{rest}");
+            SmolStr::new(name.get(..31).unwrap_or(&name))
+        }
+        _ => SmolStr::new_static(name),
+    }
+}
+
 fn comment(text: &'static str) -> Match {
     Match::Comment(SmolStr::new_static(text))
 }
@@ -244,9 +255,11 @@ pub fn frame(place: &Place) -> Frame {
         }),
         made("KUBE-SERVICES", nat, services(place, &mark)),
     ];
-    let mut spaces: Vec<SpaceInfo> =
-        SETS.iter().map(|(name, kind, comment)| SpaceInfo { name, kind: *kind, comment }).collect();
-    spaces.push(SpaceInfo { name: "KUBE-IPVS-OUT-FILTER", kind: SpaceKind::Chain, comment: "" });
+    let mut spaces: Vec<SpaceInfo> = SETS
+        .iter()
+        .map(|(name, kind, comment)| SpaceInfo { name: set_name(name, place.family), kind: *kind, comment })
+        .collect();
+    spaces.push(SpaceInfo { name: SmolStr::new_static("KUBE-IPVS-OUT-FILTER"), kind: SpaceKind::Chain, comment: "" });
     let chain = |chain, last| Stage::Chain { chain, last };
     let survey = vec![
         chain(SERVICES, false),

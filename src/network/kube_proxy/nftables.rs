@@ -36,7 +36,7 @@ const MARK: u8 = 14;
 const REJECT: u8 = 15;
 
 fn set(name: &'static str, kind: SpaceKind, comment: &'static str) -> SpaceInfo {
-    SpaceInfo { name, kind, comment }
+    SpaceInfo { name: SmolStr::new_static(name), kind, comment }
 }
 
 fn rule(matches: Vec<Match>, target: Target, because: &'static str) -> Part {

@@ -60,7 +60,7 @@ impl FamilyTables {
                 let Content::Rule(rule) = &entry.content else { continue };
                 let out =
                     if [SERVICES, NODE_PORTS].contains(&entry.space) { &mut nat_rules } else { &mut filter_rules };
-                printer.rule(out, program.frame.space(entry.space).name, rule, Some(chunk));
+                printer.rule(out, &program.frame.space(entry.space).name, rule, Some(chunk));
                 out.push('\n');
             }
             let service = (chunk.name.namespace.clone(), chunk.name.service.clone());

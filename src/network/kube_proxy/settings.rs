@@ -201,6 +201,7 @@ impl Place {
         let nets = self.node_port_nets();
         self.family == Family::V4
             && self.settings.localhost_node_ports
-            && (nets.is_empty() || nets.iter().any(|net| net.contains(&self.family.loopback())))
+            && (nets.is_empty()
+                || nets.iter().any(|net| net.addr().is_loopback() || net.contains(&self.family.loopback())))
     }
 }

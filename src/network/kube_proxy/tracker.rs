@@ -167,17 +167,22 @@ impl Tracker {
         }
     }
 
+    /// Whether kube-proxy would take it for a change.
     fn put(&mut self, port: ServicePort, endpoints: Vec<Endpoint>, changes: &mut Changes) -> bool {
         let name = port.name.clone();
-        let state = PortState { port, endpoints };
-        if self.ports.get(&name).is_some_and(|old| **old == state) {
+        let state = Arc::new(PortState { port, endpoints });
+        if self.ports.get(&name).is_some_and(|old| *old == state) {
             return false;
         }
         self.total += state.endpoints.len();
-        if let Some(old) = self.ports.insert(name.clone(), Arc::new(state)) {
-            self.total -= old.endpoints.len();
-        }
+        let old = self.ports.insert(name.clone(), state.clone());
         changes.ports.insert(name);
-        true
+        old.is_none_or(|old| {
+            self.total -= old.endpoints.len();
+            let pairs = || old.endpoints.iter().zip(&state.endpoints);
+            old.port != state.port
+                || old.endpoints.len() != state.endpoints.len()
+                || pairs().any(|(a, b)| !a.same_to_proxy(b))
+        })
     }
 }

@@ -116,7 +116,7 @@ impl Printer<'_> {
             }
             Match::Remember { list, .. } => put(out, format_args!(" -m recent --name {list} --set")),
             Match::InSet { set, key } => {
-                let name = self.program.frame.space(*set).name;
+                let name = &self.program.frame.space(*set).name;
                 put(out, format_args!(" -m set --match-set {name} {}", key.directions()));
             }
             Match::Virtual { ip, protocol, port } => {

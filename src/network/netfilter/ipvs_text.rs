@@ -54,11 +54,11 @@ pub fn server_text(server: &VirtualServer) -> String {
     out
 }
 
-/// What `ipset list` prints, without the sizes in memory.
+/// What `ipset list` prints, without what differs from one kernel to the next: hash seeds and sizes in memory.
 pub fn sets(program: &Program) -> String {
     let mut out = String::new();
     for (place, info) in program.frame.spaces.iter().enumerate() {
-        let Some(kind) = set_type(info.name, info.kind) else { continue };
+        let Some(kind) = set_type(&info.name, info.kind) else { continue };
         let members = members(program, Space(place as u8), info.kind);
         if !out.is_empty() {
             out.push('\n');
@@ -66,7 +66,7 @@ pub fn sets(program: &Program) -> String {
         let family = if program.frame.v6 { "inet6" } else { "inet" };
         let header = match kind {
             "bitmap:port" => "range 0-65535".to_string(),
-            _ => format!("family {family} hashsize 1024 maxelem 65536"),
+            _ => format!("family {family} hashsize 1024 maxelem 65536 bucketsize 12"),
         };
         put(
             &mut out,
@@ -97,8 +97,8 @@ fn set_type(name: &str, kind: SpaceKind) -> Option<&'static str> {
 fn revision(kind: &str) -> u8 {
     match kind {
         "bitmap:port" => 3,
-        "hash:ip,port" | "hash:ip,port,ip" => 7,
-        "hash:ip,port,net" => 9,
+        "hash:ip,port" => 7,
+        "hash:ip,port,net" => 8,
         _ => 6,
     }
 }

@@ -212,7 +212,7 @@ pub struct BaseHook {
 /// What a space is, for printing it and for asking it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SpaceInfo {
-    pub name: &'static str,
+    pub name: SmolStr,
     pub kind: SpaceKind,
     pub comment: &'static str,
 }
