@@ -6,6 +6,7 @@
 
 mod bootstrap;
 mod queue;
+mod requests;
 mod traffic;
 
 pub use crate::controller::{Latencies, LoadBalancerProvider, NodeSettings, ProxyMode, Settings};
@@ -13,6 +14,7 @@ pub use queue::{ControllerId, Due, Queue};
 
 use crate::api::object::ObjectKey;
 use crate::api::time::{Duration, Time};
+use crate::apiserver::server::ApiServer;
 use crate::apiserver::store::{Cause, Store};
 use crate::apiserver::write::{Random, Writer};
 use crate::controller::{self, Context, Index, Memory, Recorder, Write};
@@ -29,6 +31,7 @@ pub struct Cluster {
     random: Random,
     runtime: Runtime,
     network: Network,
+    api: ApiServer,
     index: Index,
     recorder: Recorder,
     memory: Memory,
@@ -78,6 +81,7 @@ impl Cluster {
         Cluster {
             random: Random::new(settings.seed),
             network: traffic::network(&settings),
+            api: requests::server(&settings),
             settings: std::sync::Arc::new(settings),
             store: Store::default(),
             now: Time::default(),

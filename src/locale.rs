@@ -37,6 +37,8 @@ const TABLES: &[(&str, &str)] = &[
     ("core", include_str!("../assets/locale/core.tsv")),
     ("api", include_str!("../assets/locale/api.tsv")),
     ("trace", include_str!("../assets/locale/trace.tsv")),
+    ("check", include_str!("../assets/locale/check.tsv")),
+    ("export", include_str!("../assets/locale/export.tsv")),
 ];
 
 type Table = HashMap<&'static str, (&'static str, &'static str)>;
@@ -120,14 +122,21 @@ enum Ending {
 }
 
 fn ending(word: &str) -> Ending {
-    let Some(last) = word.chars().rev().find(|c| c.is_alphanumeric()) else { return Ending::Vowel };
+    let mut letters = word.chars().rev().filter(|c| c.is_alphanumeric());
+    let Some(last) = letters.next() else { return Ending::Vowel };
+    let before = letters.next().unwrap_or(' ');
+    let after_vowel = matches!(before, 'a' | 'e' | 'i' | 'o' | 'u');
     match last {
         '가'..='힣' => match (last as u32 - 0xAC00) % 28 {
             0 => Ending::Vowel,
             8 => Ending::Rieul,
             _ => Ending::Consonant,
         },
-        // Digits and letters as Koreans read them aloud: 일, 칠, 팔 and L, R end in ㄹ; 영, 삼, 육 and M, N in another consonant.
+        // As Koreans read words aloud: server is 서버, target is 타깃, ping is 핑.
+        'r' if before.is_ascii_lowercase() => Ending::Vowel,
+        'b' | 'c' | 'k' | 'p' | 't' if after_vowel => Ending::Consonant,
+        'g' if before == 'n' => Ending::Consonant,
+        // Digits and single letters: 일, 칠, 팔 and L, R end in ㄹ; 영, 삼, 육 and M, N in another consonant.
         '1' | '7' | '8' | 'l' | 'L' | 'r' | 'R' => Ending::Rieul,
         '0' | '3' | '6' | 'm' | 'M' | 'n' | 'N' => Ending::Consonant,
         _ => Ending::Vowel,
@@ -203,6 +212,8 @@ mod tests {
             ("포트 80", "포트 80을 포트 80으로 포트 80과"),
             ("kernel", "kernel을 kernel로 kernel과"),
             ("node-1", "node-1을 node-1로 node-1과"),
+            ("echo-server", "echo-server를 echo-server로 echo-server와"),
+            ("kimhotarget", "kimhotarget을 kimhotarget으로 kimhotarget과"),
         ] {
             assert_eq!(fill("{n:을} {n:으로} {n:과}", &[("n", name)]), expected);
         }

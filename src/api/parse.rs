@@ -97,6 +97,20 @@ pub struct Manifest {
     pub value: Value,
 }
 
+impl Manifest {
+    /// The items of a `v1` List as manifests of their own, each with its own place in the text.
+    pub fn items(&self) -> Vec<Manifest> {
+        let list = self.node.entry("items").map(|e| &e.value.content);
+        let nodes: &[Node] = if let Some(Content::List(nodes)) = list { nodes } else { &[] };
+        let values = self.value.items_at(&["items"]);
+        let item = |(i, value): (usize, &Value)| {
+            let node = nodes.get(i).cloned().unwrap_or_default();
+            Manifest { file: self.file.clone(), index: self.index, span: node.span, node, value: value.clone() }
+        };
+        values.iter().enumerate().map(item).collect()
+    }
+}
+
 /// A YAML node: where it stands and where its parts stand.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Node {
@@ -141,6 +155,14 @@ impl Found {
 }
 
 impl Node {
+    /// The entry of a mapping's key; the last of equal keys, which is the one that counts.
+    pub fn entry(&self, key: &str) -> Option<&Entry> {
+        match &self.content {
+            Content::Map(entries) => entries.iter().rev().find(|e| e.key == key),
+            _ => None,
+        }
+    }
+
     /// Follows `path` as far as the text has it.
     pub fn find(&self, path: &FieldPath) -> Found {
         let mut at = self;

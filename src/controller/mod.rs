@@ -27,6 +27,7 @@ mod replicaset;
 mod scheduler;
 mod selector;
 mod service_lb;
+mod serviceaccount;
 pub mod settings;
 mod statefulset;
 
@@ -153,6 +154,7 @@ pub fn all() -> &'static [&'static dyn Controller] {
         &statefulset::StatefulSetController,
         &daemonset::DaemonSetController,
         &job::JobController,
+        &serviceaccount::ServiceAccountController,
         &scheduler::Scheduler,
         &kubelet::Kubelet,
         &endpoints::EndpointsController,

@@ -1,0 +1,83 @@
+//! The command line: which command, which files, which options. What a person got wrong is told with the right form.
+
+use crate::rules;
+use giljabi::cluster::ProxyMode;
+use lexopt::prelude::*;
+use std::ffi::OsString;
+
+/// How a command prints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    #[default]
+    Text,
+    Json,
+}
+
+/// Everything that a command may be given. Each command reads what concerns it.
+#[derive(Debug, Default)]
+pub struct Arguments {
+    pub files: Vec<String>,
+    pub from: Option<String>,
+    pub to: Option<String>,
+    pub node: Option<String>,
+    pub count: u32,
+    pub seed: u64,
+    pub format: Format,
+    pub mode: ProxyMode,
+    pub lang: Option<String>,
+}
+
+/// A command line that cannot be carried out, in words for the person who typed it.
+#[derive(Debug)]
+pub struct Usage(pub String);
+
+/// Reads the command and its arguments. `None`: help is wanted.
+pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Option<(String, Arguments)>, Usage> {
+    let mut parser = lexopt::Parser::from_args(args);
+    let mut arguments = Arguments { count: 1, seed: 1, ..Arguments::default() };
+    let mut command = None;
+    while let Some(arg) = parser.next().map_err(usage)? {
+        match arg {
+            Short('h') | Long("help") => return Ok(None),
+            // `-f a.yaml b.yaml` means both, as a shell's glob gives them.
+            Short('f') | Long("filename") => {
+                for value in parser.values().map_err(usage)? {
+                    arguments.files.push(value.string().map_err(usage)?);
+                }
+            }
+            Long("from") => arguments.from = Some(text(&mut parser)?),
+            Long("to") => arguments.to = Some(text(&mut parser)?),
+            Long("node") => arguments.node = Some(text(&mut parser)?),
+            Long("lang") => arguments.lang = Some(text(&mut parser)?),
+            Long("mode") => arguments.mode = rules::mode(&text(&mut parser)?)?,
+            Long("count") => arguments.count = number(&mut parser, "--count")?,
+            Long("seed") => arguments.seed = number(&mut parser, "--seed")?,
+            Long("format") => {
+                arguments.format = match text(&mut parser)?.as_str() {
+                    "text" => Format::Text,
+                    "json" => Format::Json,
+                    other => return Err(Usage(format!("--format is text or json, not {other:?}"))),
+                }
+            }
+            Value(word) if command.is_none() => command = Some(word.string().map_err(usage)?),
+            other => return Err(usage(other.unexpected())),
+        }
+    }
+    match command {
+        Some(command) => Ok(Some((command, arguments))),
+        None => Ok(None),
+    }
+}
+
+fn text(parser: &mut lexopt::Parser) -> Result<String, Usage> {
+    parser.value().and_then(|v| v.string()).map_err(usage)
+}
+
+fn number<T: std::str::FromStr>(parser: &mut lexopt::Parser, option: &str) -> Result<T, Usage> {
+    let value = text(parser)?;
+    value.parse().map_err(|_| Usage(format!("{option} takes a whole number, not {value:?}")))
+}
+
+fn usage(error: lexopt::Error) -> Usage {
+    Usage(error.to_string())
+}

@@ -1,0 +1,65 @@
+//! The native command of Giljabi, for scripts, teachers and tests. It only reads files, calls the library and prints.
+//!
+//! Exit codes: 0 all is well, 1 the answer is no (a refusal, a failed request), 2 the command line or a file cannot be read.
+
+mod arguments;
+mod check;
+mod files;
+mod rules;
+mod trace;
+
+use arguments::{Arguments, Usage};
+use giljabi::locale::Lang;
+use std::process::ExitCode;
+
+const HELP: &str = "\
+giljabi: see a Kubernetes Service work
+
+Usage:
+  giljabi check -f FILE…                         what the API server says of the files (exit 1: it refuses something)
+  giljabi trace -f FILE… --from pod/NAME --to URL  the way of a request, hop by hop (exit 1: it fails)
+                [--count N] [--seed S] [--mode iptables|ipvs|nftables] [--format text|json]
+  giljabi rules -f FILE… --node NAME             the kube-proxy rules of a node, as iptables-restore reads them
+                [--mode iptables|ipvs|nftables]
+
+Everywhere:
+  -f FILE…      manifests, folders of them, or - for standard input
+  --lang ko|en  the language of explanations (default: the environment's)
+  -h, --help    this text
+";
+
+fn main() -> ExitCode {
+    let (command, arguments) = match arguments::read(std::env::args_os().skip(1)) {
+        Ok(Some(read)) => read,
+        Ok(None) => {
+            print!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        Err(problem) => return refuse(&problem),
+    };
+    let lang = language(&arguments);
+    let outcome = match command.as_str() {
+        "check" => check::run(&arguments, lang),
+        "trace" => trace::run(&arguments, lang),
+        "rules" => rules::run(&arguments),
+        other => Err(Usage(format!("there is no command {other:?}"))),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(problem) => refuse(&problem),
+    }
+}
+
+fn refuse(problem: &Usage) -> ExitCode {
+    eprintln!("giljabi: {}\nTry 'giljabi --help'.", problem.0);
+    ExitCode::from(2)
+}
+
+/// `--lang`, else what the environment speaks; English when it does not say.
+fn language(arguments: &Arguments) -> Lang {
+    let asked = arguments.lang.clone().or_else(|| {
+        ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()))
+    });
+    Lang::from_tag(asked.as_deref().unwrap_or("en"))
+}

@@ -1,0 +1,264 @@
+//! From the API server's refusals to places in the text, with an explanation and, where it is certain, a mend.
+
+use crate::api::parse::Manifest;
+use crate::api::path::{FieldPath, Segment};
+use crate::api::schema::{Shape, schema};
+use crate::apiserver::status::{CauseReason, Status};
+use crate::diagnostic::{Diagnostic, Fix, Severity};
+use crate::locale::Message;
+use crate::text::Span;
+use crate::workspace::lint::nearest;
+use smol_str::SmolStr;
+
+/// The diagnostics of one refusal: one a cause, or one a complaint of strict decoding.
+pub fn refusal(manifest: &Manifest, text: &str, status: &Status) -> Vec<Diagnostic> {
+    let about = about(manifest);
+    let mut found: Vec<Diagnostic> = status
+        .causes
+        .iter()
+        .map(|cause| {
+            let verbatim = format!("{}: {}", cause.field, cause.message);
+            let mut diagnostic = at(manifest, text, &cause.field, verbatim, &about);
+            diagnostic.explanation = Some(explain_cause(cause.reason, &cause.field));
+            diagnostic
+        })
+        .collect();
+    if found.is_empty() {
+        found = complaints(&status.message)
+            .map(|complaint| complaint_diagnostic(manifest, text, &complaint, &about))
+            .collect();
+    }
+    if found.is_empty() {
+        // Nothing names a field: the object's name is the place, or its kind when the kind is what is refused.
+        let path = if status.message.contains("no matches for kind") || status.message.contains("no kind ") {
+            "kind"
+        } else {
+            "metadata.name"
+        };
+        let mut diagnostic = at(manifest, text, &FieldPath::from(path), status.message.clone(), &about);
+        diagnostic.explanation = explain_status(manifest, status);
+        found.push(diagnostic);
+    }
+    found
+}
+
+/// A warning header of the API server, at the field that it names (if it names one).
+pub fn warning(manifest: &Manifest, text: &str, words: &str) -> Diagnostic {
+    let head = words.split([':', ' ']).next().unwrap_or("");
+    let path = if head.starts_with("spec") || head.starts_with("metadata") { head } else { "kind" };
+    let mut diagnostic = at(manifest, text, &FieldPath::from(path), words.to_string(), &about(manifest));
+    diagnostic.severity = Severity::Warning;
+    diagnostic
+}
+
+/// `Service/kimho`: what a diagnostic is about.
+pub fn about(manifest: &Manifest) -> String {
+    format!("{}/{}", manifest.value.str_at(&["kind"]), manifest.value.str_at(&["metadata", "name"]))
+}
+
+fn at(manifest: &Manifest, text: &str, path: &FieldPath, verbatim: String, about: &str) -> Diagnostic {
+    let span = manifest.node.find(path).mark(text);
+    let span = if span.is_empty() { first_line(manifest, text) } else { span };
+    Diagnostic::new(Severity::Error, &manifest.file, span, verbatim).about(about, path.as_str())
+}
+
+fn first_line(manifest: &Manifest, text: &str) -> Span {
+    let start = manifest.node.span.start as usize;
+    let length = text.get(start..).and_then(|t| t.find('\n')).unwrap_or(text.len() - start.min(text.len()));
+    Span::new(start, start + length)
+}
+
+/// What strict decoding complains about.
+#[derive(Debug, PartialEq)]
+enum Complaint {
+    UnknownField {
+        path: SmolStr,
+    },
+    DuplicateField {
+        path: SmolStr,
+    },
+    /// A value of the wrong JSON type: `json: cannot unmarshal … into Go struct field …`.
+    WrongType {
+        path: SmolStr,
+        words: SmolStr,
+    },
+}
+
+/// Reads the complaints out of `strict decoding error: unknown field "spec.prots", …` and of Go's type errors.
+fn complaints(message: &str) -> impl Iterator<Item = Complaint> {
+    let mut complaints = Vec::new();
+    for (marker, make) in [
+        ("unknown field \"", (|path| Complaint::UnknownField { path }) as fn(SmolStr) -> Complaint),
+        ("duplicate field \"", |path| Complaint::DuplicateField { path }),
+    ] {
+        for part in message.split(marker).skip(1) {
+            if let Some((path, _)) = part.split_once('"') {
+                complaints.push(make(path.into()));
+            }
+        }
+    }
+    if let Some((_, rest)) = message.split_once("cannot unmarshal ")
+        && let Some((_, field)) = rest.split_once("Go struct field ")
+    {
+        // `ServiceSpec.spec.selector of type string`: the struct's name, then the path.
+        let path = field.split(" of type ").next().unwrap_or("").split_once('.').map_or("", |(_, path)| path);
+        complaints.push(Complaint::WrongType { path: path.into(), words: message.into() });
+    }
+    complaints.into_iter()
+}
+
+fn complaint_diagnostic(manifest: &Manifest, text: &str, complaint: &Complaint, about: &str) -> Diagnostic {
+    match complaint {
+        Complaint::UnknownField { path } => {
+            let path = FieldPath(path.clone());
+            let mut diagnostic = at(manifest, text, &path, format!("unknown field \"{path}\""), about);
+            // An unknown field is underlined at its key: the value is not what is wrong.
+            let key = manifest.node.find(&path).key;
+            if let Some(key) = key {
+                diagnostic.span = key;
+            }
+            let (parent, name) = parent_and_name(&path);
+            let near = nearest(&name, known_fields(manifest, &parent).into_iter());
+            diagnostic.explanation = Some(match &near {
+                Some(near) => Message::new("check-unknown-field-near").with("field", &name).with("near", near),
+                None if parent.is_empty() => Message::new("check-unknown-field-top").with("field", &name),
+                None => Message::new("check-unknown-field").with("field", &name).with("parent", &parent),
+            });
+            if let (Some(near), Some(key)) = (near, key) {
+                let title = Message::new("fix-rename").with("from", &name).with("to", &near);
+                diagnostic.fixes.push(Fix { title, edits: vec![(key, near.to_string())] });
+            }
+            diagnostic
+        }
+        Complaint::DuplicateField { path } => {
+            at(manifest, text, &FieldPath(path.clone()), format!("duplicate field \"{path}\""), about)
+                .explain(Message::new("check-duplicate-field"))
+        }
+        Complaint::WrongType { path, words } => {
+            let path = FieldPath(path.clone());
+            let expected = expected_type(manifest, &path);
+            let (_, name) = parent_and_name(&path);
+            let message = Message::new("check-wrong-type").with("field", name).with("expected", expected);
+            at(manifest, text, &path, words.to_string(), about).explain(message)
+        }
+    }
+}
+
+/// The path without its last field, and that field.
+fn parent_and_name(path: &FieldPath) -> (String, SmolStr) {
+    let text = path.as_str();
+    match text.rsplit_once('.') {
+        Some((parent, name)) => (parent.to_string(), name.into()),
+        None => (String::new(), text.into()),
+    }
+}
+
+/// The names of a path's steps, as the schema walks them.
+fn steps(path: &FieldPath) -> Vec<SmolStr> {
+    path.segments()
+        .into_iter()
+        .map(|segment| match segment {
+            Segment::Field(name) | Segment::Key(name) => name.into(),
+            Segment::Index(i) => smol_str::format_smolstr!("{i}"),
+        })
+        .collect()
+}
+
+fn known_fields(manifest: &Manifest, parent: &str) -> Vec<&'static str> {
+    let value = &manifest.value;
+    let Some(root) = schema().kind(value.str_at(&["apiVersion"]), value.str_at(&["kind"])).and_then(|k| k.root) else {
+        return Vec::new();
+    };
+    let owner = if parent.is_empty() {
+        Some(schema().at(root))
+    } else {
+        let steps = steps(&FieldPath::from(parent));
+        schema().resolve(root, steps.iter().map(SmolStr::as_str)).and_then(|r| r.ty.element_struct())
+    };
+    owner.map(|s| s.fields().iter().map(|f| f.name).collect()).unwrap_or_default()
+}
+
+/// What the schema expects at a path, in words that a learner knows.
+fn expected_type(manifest: &Manifest, path: &FieldPath) -> &'static str {
+    let value = &manifest.value;
+    let steps = steps(path);
+    let resolved = schema()
+        .kind(value.str_at(&["apiVersion"]), value.str_at(&["kind"]))
+        .and_then(|k| k.root)
+        .and_then(|root| schema().resolve(root, steps.iter().map(SmolStr::as_str)));
+    match resolved.map(|r| &r.ty.shape) {
+        Some(Shape::List(_)) => "list",
+        Some(Shape::Map(_)) => "map",
+        Some(Shape::Struct(_)) => "map",
+        Some(Shape::Bool) => "true/false",
+        Some(Shape::Int32 | Shape::Int64) => "number",
+        _ => "string",
+    }
+}
+
+fn explain_cause(reason: CauseReason, field: &FieldPath) -> Message {
+    let id = match reason {
+        CauseReason::Required => "check-required",
+        CauseReason::Duplicate => "check-duplicate",
+        CauseReason::NotSupported => "check-not-supported",
+        CauseReason::Forbidden => "check-forbidden",
+        CauseReason::TooLong | CauseReason::TooMany => "check-too-long",
+        CauseReason::NotFound => "check-not-found",
+        CauseReason::Invalid | CauseReason::TypeInvalid | CauseReason::Internal | CauseReason::Unnamed => {
+            "check-invalid"
+        }
+    };
+    let name = parent_and_name(field).1;
+    Message::new(id).with("field", name)
+}
+
+fn explain_status(manifest: &Manifest, status: &Status) -> Option<Message> {
+    let kind = manifest.value.str_at(&["kind"]);
+    let version = manifest.value.str_at(&["apiVersion"]);
+    if status.message.contains("no matches for kind") {
+        let served = schema().kinds().iter().find(|k| k.kind == kind);
+        return Some(match served {
+            Some(k) => Message::new("check-other-version")
+                .with("kind", kind)
+                .with("version", version)
+                .with("served", k.group_version),
+            None => {
+                let near = nearest(kind, schema().kinds().iter().map(|k| k.kind));
+                match near {
+                    Some(near) => Message::new("check-unknown-kind-near").with("kind", kind).with("near", near),
+                    None => Message::new("check-unknown-kind").with("kind", kind),
+                }
+            }
+        });
+    }
+    match status.reason {
+        "AlreadyExists" => Some(Message::new("check-already-exists").with("name", &status.name)),
+        "NotFound" => {
+            let namespace = manifest.value.str_at(&["metadata", "namespace"]);
+            Some(Message::new("check-namespace-missing").with("namespace", namespace))
+        }
+        "Conflict" => Some(Message::new("check-conflict")),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn complaints_are_read_out_of_the_servers_words() {
+        let words = "strict decoding error: unknown field \"spec.clusterIp\", unknown field \"spec.prots\"";
+        let found: Vec<_> = complaints(words).collect();
+        assert_eq!(
+            found,
+            [
+                Complaint::UnknownField { path: "spec.clusterIp".into() },
+                Complaint::UnknownField { path: "spec.prots".into() }
+            ]
+        );
+        let words = "json: cannot unmarshal object into Go struct field ServiceSpec.spec.selector of type string";
+        let Some(Complaint::WrongType { path, .. }) = complaints(words).next() else { panic!("a type error") };
+        assert_eq!(path, "spec.selector");
+    }
+}

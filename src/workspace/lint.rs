@@ -1,0 +1,226 @@
+//! What a real cluster keeps silent about although it will not work: a selector that matches nothing, a port that no pod
+//! has, an Ingress to nowhere. Each lint reads the store, so it sees what the controllers made of the text.
+
+use crate::api::object::{FieldRef, Object, ObjectKey};
+use crate::api::path::FieldPath;
+use crate::api::value::Value;
+use crate::api::view::{Pod, Service, TargetPort};
+use crate::apiserver::store::Store;
+use crate::diagnostic::Severity;
+use crate::locale::Message;
+use smol_str::{SmolStr, format_smolstr};
+use std::sync::Arc;
+
+/// One finding: at which field, how grave, in which words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    pub at: FieldRef,
+    pub severity: Severity,
+    pub message: Message,
+    /// What the value should be, when that is certain.
+    pub instead: Option<SmolStr>,
+}
+
+/// Everything to say about one object.
+pub fn lint(store: &Store, object: &Object) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    match object.key.kind.as_str() {
+        "Service" => {
+            if let Some(service) = object.view().service() {
+                lint_service(store, object, service, &mut findings);
+            }
+        }
+        "Ingress" => lint_ingress(store, object, &mut findings),
+        "Endpoints" => lint_endpoints(store, object, &mut findings),
+        "Deployment" | "ReplicaSet" | "ReplicationController" | "StatefulSet" | "DaemonSet" => {
+            lint_probes(store, object, &mut findings)
+        }
+        _ => {}
+    }
+    findings
+}
+
+fn finding(object: &Object, path: impl Into<SmolStr>, severity: Severity, message: Message) -> Finding {
+    Finding { at: object.key.field(FieldPath::new(path)), severity, message, instead: None }
+}
+
+fn lint_service(store: &Store, object: &Object, service: &Service, findings: &mut Vec<Finding>) {
+    let namespace = object.namespace();
+    if service.selector.is_empty() || service.type_ == crate::api::view::ServiceType::ExternalName {
+        return;
+    }
+    let pods: Vec<&Arc<Object>> = store.select("Pod", namespace, &service.selector).collect();
+    if pods.is_empty() {
+        findings.push(unmatched_selector(store, object, service));
+        return;
+    }
+    let views: Vec<&Pod> = pods.iter().filter_map(|p| p.view().pod()).collect();
+    for (i, port) in service.ports.iter().enumerate() {
+        let TargetPort::Name(name) = &port.target_port else {
+            continue;
+        };
+        if views.iter().any(|pod| pod.named_port(name, port.protocol).is_some()) {
+            continue;
+        }
+        let mut names: Vec<SmolStr> = views
+            .iter()
+            .flat_map(|pod| &pod.containers)
+            .flat_map(|c| &c.ports)
+            .filter(|p| !p.name.is_empty())
+            .map(|p| p.name.clone())
+            .collect();
+        names.sort();
+        names.dedup();
+        let id = if names.is_empty() { "lint-target-port-no-names" } else { "lint-target-port" };
+        let message = Message::new(id).with("port", name).with("count", views.len()).with("names", names.join(", "));
+        let mut found = finding(object, format_smolstr!("spec.ports[{i}].targetPort"), Severity::Warning, message);
+        found.instead = nearest(name, names.iter().map(SmolStr::as_str));
+        findings.push(found);
+    }
+}
+
+fn unmatched_selector(store: &Store, object: &Object, service: &Service) -> Finding {
+    let selector = shown(&service.selector);
+    let elsewhere = store.list("Pod").find(|p| service.selector.iter().all(|(k, v)| p.label(k) == Some(v)));
+    if let Some(pod) = elsewhere {
+        let message = Message::new("lint-selector-other-namespace")
+            .with("selector", selector)
+            .with("namespace", object.namespace())
+            .with("other", pod.namespace());
+        return finding(object, "spec.selector", Severity::Warning, message);
+    }
+    // A single label whose value is one slip away from one that pods do bear.
+    for (key, value) in &service.selector {
+        let borne: Vec<&str> = store.list_in("Pod", object.namespace()).filter_map(|p| p.label(key)).collect();
+        if let Some(near) = nearest(value, borne.into_iter()) {
+            let message = Message::new("lint-selector-near").with("selector", selector).with("near", &near);
+            let mut found = finding(object, format_smolstr!("spec.selector[{key}]"), Severity::Warning, message);
+            found.instead = Some(near);
+            return found;
+        }
+    }
+    finding(object, "spec.selector", Severity::Warning, Message::new("lint-selector").with("selector", selector))
+}
+
+fn lint_endpoints(store: &Store, object: &Object, findings: &mut Vec<Finding>) {
+    // What a controller wrote is the controller's; only hand-written Endpoints are linted.
+    if object.label("endpoints.kubernetes.io/managed-by").is_some() {
+        return;
+    }
+    let key = ObjectKey::new("Service", object.namespace().clone(), object.name().clone());
+    match store.get(&key).and_then(|s| s.view().service()) {
+        None => {
+            let services: Vec<&str> = store.list_in("Service", object.namespace()).map(|s| s.name().as_str()).collect();
+            let message = Message::new("lint-endpoints-without-service").with("name", object.name());
+            let mut found = finding(object, "metadata.name", Severity::Warning, message);
+            found.instead = nearest(object.name(), services.into_iter());
+            findings.push(found);
+        }
+        Some(service) if !service.selector.is_empty() => {
+            let message = Message::new("lint-endpoints-overwritten").with("name", object.name());
+            findings.push(finding(object, "metadata.name", Severity::Warning, message));
+        }
+        Some(_) => {}
+    }
+}
+
+fn lint_ingress(store: &Store, object: &Object, findings: &mut Vec<Finding>) {
+    if let Some(backend) = object.value.at(&["spec", "defaultBackend", "service"]) {
+        lint_backend(store, object, backend, "spec.defaultBackend.service", findings);
+    }
+    for (r, rule) in object.value.items_at(&["spec", "rules"]).iter().enumerate() {
+        for (p, path) in rule.items_at(&["http", "paths"]).iter().enumerate() {
+            if let Some(backend) = path.at(&["backend", "service"]) {
+                let at = format!("spec.rules[{r}].http.paths[{p}].backend.service");
+                lint_backend(store, object, backend, &at, findings);
+            }
+        }
+    }
+    for (i, tls) in object.value.items_at(&["spec", "tls"]).iter().enumerate() {
+        let name = tls.str_at(&["secretName"]);
+        let key = ObjectKey::new("Secret", object.namespace().clone(), name);
+        if !name.is_empty() && store.get(&key).is_none() {
+            let message = Message::new("lint-ingress-secret").with("secret", name);
+            findings.push(finding(object, format_smolstr!("spec.tls[{i}].secretName"), Severity::Warning, message));
+        }
+    }
+    let class = object.value.str_at(&["spec", "ingressClassName"]);
+    let legacy = object.annotation("kubernetes.io/ingress.class").is_some();
+    if !class.is_empty() && store.get(&ObjectKey::new("IngressClass", "", class)).is_none() {
+        let message = Message::new("lint-ingress-class").with("class", class);
+        findings.push(finding(object, "spec.ingressClassName", Severity::Warning, message));
+    } else if class.is_empty() && !legacy {
+        findings.push(finding(object, "spec", Severity::Warning, Message::new("lint-ingress-no-class")));
+    }
+}
+
+fn lint_backend(store: &Store, object: &Object, backend: &Value, at: &str, findings: &mut Vec<Finding>) {
+    let name = backend.str_at(&["name"]);
+    let key = ObjectKey::new("Service", object.namespace().clone(), name);
+    let Some(service) = store.get(&key).and_then(|s| s.view().service()) else {
+        let elsewhere = store.list("Service").find(|s| s.name() == name);
+        let message = match elsewhere {
+            Some(other) => Message::new("lint-backend-other-namespace").with("other", other.namespace()),
+            None => Message::new("lint-backend"),
+        };
+        let message = message.with("service", name).with("namespace", object.namespace());
+        let mut found = finding(object, format_smolstr!("{at}.name"), Severity::Warning, message);
+        let services: Vec<&str> = store.list_in("Service", object.namespace()).map(|s| s.name().as_str()).collect();
+        found.instead = nearest(name, services.into_iter());
+        findings.push(found);
+        return;
+    };
+    let (known, asked, field) = match backend.at(&["port", "number"]).and_then(Value::as_i64) {
+        Some(number) => (service.ports.iter().any(|p| i64::from(p.port) == number), number.to_string(), "number"),
+        None => {
+            let port = backend.str_at(&["port", "name"]);
+            (service.ports.iter().any(|p| p.name == port), port.to_string(), "name")
+        }
+    };
+    if !known {
+        let ports: Vec<String> = service
+            .ports
+            .iter()
+            .map(|p| if p.name.is_empty() { p.port.to_string() } else { format!("{} ({})", p.port, p.name) })
+            .collect();
+        let message =
+            Message::new("lint-backend-port").with("service", name).with("port", asked).with("ports", ports.join(", "));
+        findings.push(finding(object, format_smolstr!("{at}.port.{field}"), Severity::Warning, message));
+    }
+}
+
+/// Workloads behind a Service whose containers have no readiness probe get requests before they can answer them.
+fn lint_probes(store: &Store, object: &Object, findings: &mut Vec<Finding>) {
+    let Some(labels) = object.value.at(&["spec", "template", "metadata", "labels"]) else { return };
+    let selects = |s: &Arc<Object>| {
+        s.view().service().is_some_and(|v| {
+            !v.selector.is_empty()
+                && v.selector.iter().all(|(k, want)| labels.get(k).and_then(Value::as_str) == Some(want))
+        })
+    };
+    let Some(service) = store.list_in("Service", object.namespace()).find(|s| selects(s)) else { return };
+    for (i, container) in object.value.items_at(&["spec", "template", "spec", "containers"]).iter().enumerate() {
+        let serves = !container.items_at(&["ports"]).is_empty();
+        if serves && container.get("readinessProbe").is_none() {
+            let message = Message::new("lint-no-readiness-probe")
+                .with("container", container.str_at(&["name"]))
+                .with("service", service.name());
+            let path = format_smolstr!("spec.template.spec.containers[{i}].name");
+            findings.push(finding(object, path, Severity::Hint, message));
+        }
+    }
+}
+
+fn shown(selector: &[(SmolStr, SmolStr)]) -> String {
+    selector.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(",")
+}
+
+/// The candidate that `word` was probably meant to be: at most a third of its letters differ.
+pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<SmolStr> {
+    candidates
+        .filter(|c| *c != word)
+        .map(|c| (strsim::damerau_levenshtein(&word.to_lowercase(), &c.to_lowercase()), c))
+        .filter(|(distance, c)| *distance * 3 <= c.chars().count().max(word.chars().count()))
+        .min()
+        .map(|(_, c)| c.into())
+}

@@ -1,0 +1,298 @@
+//! The learner's files and the cluster that they make.
+//!
+//! A workspace does on every edit what `kubectl apply` does with the files: what is new is created, what changed is applied,
+//! what left the files is deleted; then simulated time runs until the cluster is at rest. Text that cannot be read or an
+//! object that is refused never spoils what stands: the last good state stays, and the diagnostics say what is wrong where.
+
+mod apply;
+mod diagnose;
+mod lint;
+mod locate;
+
+pub use lint::{Finding, lint, nearest};
+pub use locate::{Location, key_of, origin};
+
+use crate::api::object::{FieldRef, ObjectKey};
+use crate::api::parse::{Manifest, parse};
+use crate::api::value::Value;
+use crate::apiserver::status::Status;
+use crate::cluster::{Cluster, Settings, Settled};
+use crate::diagnostic::{Diagnostic, Fix, Severity};
+use crate::locale::Message;
+use crate::trace::{Request, Trace};
+use apply::Accepted;
+use locate::Written;
+use smol_str::SmolStr;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One file: an editor tab, or a path on a command line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct File {
+    pub name: SmolStr,
+    pub text: String,
+}
+
+/// A file and what was read from it.
+#[derive(Clone, Debug)]
+struct Open {
+    file: File,
+    manifests: Vec<Manifest>,
+    /// What the YAML reader has to say.
+    reading: Vec<Diagnostic>,
+}
+
+impl Open {
+    fn new(file: File) -> Open {
+        let (manifests, reading) = parse(&file.name, &file.text);
+        let manifests = manifests.into_iter().flat_map(take_apart).collect();
+        Open { file, manifests, reading }
+    }
+
+    fn is_broken(&self) -> bool {
+        self.reading.iter().any(Diagnostic::is_error)
+    }
+}
+
+/// What the last application of the files did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Applied {
+    pub created: Vec<ObjectKey>,
+    pub changed: Vec<ObjectKey>,
+    pub deleted: Vec<ObjectKey>,
+    /// Objects that the API server refused; what stood before stands.
+    pub refused: Vec<ObjectKey>,
+    /// `None`: nothing was tried, because a file could not be read.
+    pub settled: Option<Settled>,
+}
+
+/// Files, the cluster that they make, and what there is to say about them. Cheap to clone, but for the files' texts.
+#[derive(Clone, Debug)]
+pub struct Workspace {
+    files: Vec<Open>,
+    cluster: Cluster,
+    /// What was accepted from the files, by object.
+    accepted: BTreeMap<ObjectKey, Value>,
+    /// Refusals and warnings of the last application, by file.
+    answers: Vec<Diagnostic>,
+    diagnostics: Vec<Diagnostic>,
+    stale: bool,
+    last: Applied,
+}
+
+impl Workspace {
+    /// A new cluster without files.
+    pub fn new(settings: Settings) -> Workspace {
+        Workspace {
+            files: Vec::new(),
+            cluster: Cluster::new(settings),
+            accepted: BTreeMap::new(),
+            answers: Vec::new(),
+            diagnostics: Vec::new(),
+            stale: false,
+            last: Applied::default(),
+        }
+    }
+
+    pub fn files(&self) -> impl ExactSizeIterator<Item = &File> {
+        self.files.iter().map(|open| &open.file)
+    }
+
+    pub fn file(&self, name: &str) -> Option<&File> {
+        self.files().find(|f| f.name == name)
+    }
+
+    /// The manifests read from a file.
+    pub fn manifests(&self, name: &str) -> &[Manifest] {
+        self.files.iter().find(|open| open.file.name == name).map_or(&[], |open| &open.manifests)
+    }
+
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// The cluster, for commands and the clock. What a file describes and a command changes differs from then on, as after
+    /// a `kubectl edit`; the next edit of that object's text applies it again.
+    pub fn cluster_mut(&mut self) -> &mut Cluster {
+        &mut self.cluster
+    }
+
+    pub fn diagnostics(&self) -> &[Diagnostic] {
+        &self.diagnostics
+    }
+
+    /// The cluster is from before the last edit, because the text cannot be read or was refused.
+    pub fn is_stale(&self) -> bool {
+        self.stale
+    }
+
+    /// What the last application did.
+    pub fn last(&self) -> &Applied {
+        &self.last
+    }
+
+    /// Replaces all files and applies them.
+    pub fn set_files(&mut self, files: Vec<File>) -> &Applied {
+        self.files = files.into_iter().map(Open::new).collect();
+        self.apply()
+    }
+
+    /// Sets one file's text (a new file when there is none of that name) and applies.
+    pub fn set_file(&mut self, name: &str, text: &str) -> &Applied {
+        match self.files.iter_mut().find(|open| open.file.name == name) {
+            Some(open) if open.file.text == text => return &self.last,
+            Some(open) => *open = Open::new(File { name: name.into(), text: text.to_string() }),
+            None => self.files.push(Open::new(File { name: name.into(), text: text.to_string() })),
+        }
+        self.apply()
+    }
+
+    /// Closes a file; its objects leave the cluster.
+    pub fn remove_file(&mut self, name: &str) -> &Applied {
+        self.files.retain(|open| open.file.name != name);
+        self.apply()
+    }
+
+    /// Brings the cluster to what the files say, then lets time run until nothing more happens.
+    pub fn apply(&mut self) -> &Applied {
+        self.last = Applied::default();
+        self.answers.clear();
+        if self.files.iter().any(Open::is_broken) {
+            self.stale = true;
+            self.refresh();
+            return &self.last;
+        }
+        // Taken out while the cluster changes, put back below.
+        let files = std::mem::take(&mut self.files);
+        let manifests = || files.iter().flat_map(|open| open.manifests.iter().map(|m| (open.file.text.as_str(), m)));
+        let wanted: BTreeSet<ObjectKey> = manifests().map(|(_, m)| key_of(m)).collect();
+        // What goes must go first: a name or a node port may be taken up again by what comes.
+        let gone: Vec<ObjectKey> = self.accepted.keys().filter(|key| !wanted.contains(key)).cloned().collect();
+        for key in gone {
+            self.accepted.remove(&key);
+            if self.cluster.delete(&key, None).is_ok() {
+                self.last.deleted.push(key);
+            }
+        }
+        let mut waiting = Vec::new();
+        for (text, manifest) in manifests() {
+            if let Err(status) = self.submit(text, manifest) {
+                waiting.push((text, manifest, status));
+            }
+        }
+        for (text, manifest, status) in waiting {
+            // A namespace further down may be there by now, as after typing the same apply once more.
+            let again = if status.reason == "NotFound" { self.submit(text, manifest) } else { Err(status) };
+            if let Err(status) = again {
+                self.last.refused.push(key_of(manifest));
+                self.answers.extend(diagnose::refusal(manifest, text, &status));
+            }
+        }
+        self.files = files;
+        self.last.settled = Some(self.cluster.run_until_settled());
+        self.stale = !self.last.refused.is_empty();
+        self.refresh();
+        &self.last
+    }
+
+    /// Applies one manifest, unless it says what was accepted before and the object still stands.
+    fn submit(&mut self, text: &str, manifest: &Manifest) -> Result<(), Status> {
+        let key = key_of(manifest);
+        let existed = self.cluster.store().get(&key).is_some();
+        if existed && self.accepted.get(&key) == Some(&manifest.value) {
+            return Ok(());
+        }
+        let accepted = match apply::apply(&mut self.cluster, &key, &manifest.value) {
+            Err(status) if existed && cannot_change_a_pod(&key, &status) => {
+                let accepted = self.recreate(&key, &manifest.value)?;
+                let words = status.message.lines().next().unwrap_or("").to_string();
+                let mut notice = diagnose::warning(manifest, text, &words);
+                notice.explanation = Some(Message::new("check-pod-recreated"));
+                self.answers.push(notice);
+                accepted
+            }
+            other => other?,
+        };
+        self.answers.extend(accepted.warnings.iter().map(|words| diagnose::warning(manifest, text, words)));
+        let list = if existed { &mut self.last.changed } else { &mut self.last.created };
+        list.push(key.clone());
+        self.accepted.insert(key, manifest.value.clone());
+        Ok(())
+    }
+
+    /// `kubectl replace --force`: gone at once, and made anew.
+    fn recreate(&mut self, key: &ObjectKey, value: &Value) -> Result<Accepted, Status> {
+        self.cluster.delete(key, Some(0))?;
+        self.cluster.run_until_settled();
+        apply::apply(&mut self.cluster, key, value)
+    }
+
+    /// Gathers what there is to say: the reader's words, the API server's, and the lints of what stands.
+    pub fn refresh(&mut self) {
+        let mut all: Vec<Diagnostic> = self.files.iter().flat_map(|open| open.reading.iter().cloned()).collect();
+        all.extend(self.answers.iter().cloned());
+        for open in &self.files {
+            for manifest in &open.manifests {
+                let key = key_of(manifest);
+                if self.last.refused.contains(&key) {
+                    continue;
+                }
+                let Some(object) = self.cluster.store().get(&key) else { continue };
+                for finding in lint(self.cluster.store(), object) {
+                    all.push(shown(open, manifest, &finding));
+                }
+            }
+        }
+        all.sort_by(|a, b| (&a.file, a.span, a.severity as u8).cmp(&(&b.file, b.span, b.severity as u8)));
+        all.dedup();
+        self.diagnostics = all;
+    }
+
+    /// Sends a request through the cluster as it is now.
+    pub fn send(&mut self, request: &Request) -> Trace {
+        self.cluster.send(request)
+    }
+
+    /// Where the files have the field, or the field that made it so.
+    pub fn locate(&self, field: &FieldRef) -> Option<Location> {
+        let written = Written::new(self.files.iter().map(|open| (&open.file.name, open.manifests.as_slice())));
+        let origin = origin(&written, self.cluster.store(), field)?;
+        let (file, index) = written.get(&origin.object)?;
+        let open = self.files.iter().find(|open| open.file.name == *file)?;
+        let found = open.manifests.get(index)?.node.find(&origin.path);
+        Some(Location {
+            file: file.clone(),
+            span: found.mark(&open.file.text),
+            object: origin.object,
+            path: origin.path,
+            exact: found.exact,
+        })
+    }
+}
+
+/// A `v1` List is its items, each with its own place in the text.
+fn take_apart(manifest: Manifest) -> Vec<Manifest> {
+    if manifest.value.str_at(&["kind"]) != "List" || manifest.value.get("items").is_none() {
+        return vec![manifest];
+    }
+    manifest.items()
+}
+
+fn cannot_change_a_pod(key: &ObjectKey, status: &Status) -> bool {
+    key.kind == "Pod" && status.code == 422 && status.message.contains("pod updates may not change fields other than")
+}
+
+fn shown(open: &Open, manifest: &Manifest, finding: &Finding) -> Diagnostic {
+    let found = manifest.node.find(&finding.at.path);
+    let span = found.mark(&open.file.text);
+    let mut diagnostic = Diagnostic::new(finding.severity, &open.file.name, span, "")
+        .about(diagnose::about(manifest), finding.at.path.as_str())
+        .explain(finding.message.clone());
+    if let Some(instead) = &finding.instead
+        && found.exact
+        && finding.severity != Severity::Hint
+    {
+        let title = Message::new("fix-value").with("to", instead);
+        diagnostic.fixes.push(Fix { title, edits: vec![(found.value, instead.to_string())] });
+    }
+    diagnostic
+}
