@@ -36,8 +36,7 @@ pub fn parse_schedule(schedule: &str) -> Result<(), String> {
     }
     let fields: Vec<&str> = rest.split_whitespace().collect();
     if fields.len() != 5 {
-        let shown: Vec<&str> = fields.clone();
-        return Err(format!("expected exactly 5 fields, found {}: [{}]", fields.len(), shown.join(" ")));
+        return Err(format!("expected exactly 5 fields, found {}: [{}]", fields.len(), fields.join(" ")));
     }
     fields.iter().zip(&FIELDS).try_for_each(|(text, field)| text.split(',').try_for_each(|part| check(part, field)))
 }

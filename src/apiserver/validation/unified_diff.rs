@@ -140,9 +140,11 @@ fn longest(
     (b_low, b_high): (usize, usize),
 ) -> (usize, usize, usize) {
     let (mut best_i, mut best_j, mut best) = (a_low, b_low, 0);
-    let mut lengths: BTreeMap<usize, usize> = BTreeMap::new();
+    // How long the run is that ends at each place of `b` with the line before, and with this one.
+    let mut lengths: Vec<(usize, usize)> = Vec::new();
     for (i, line) in a.iter().enumerate().take(a_high).skip(a_low) {
-        let mut next = BTreeMap::new();
+        let mut next: Vec<(usize, usize)> = Vec::with_capacity(lengths.len());
+        let mut before = lengths.iter().peekable();
         for &j in places.get(line).map_or(&[][..], Vec::as_slice) {
             if j < b_low {
                 continue;
@@ -150,8 +152,10 @@ fn longest(
             if j >= b_high {
                 break;
             }
-            let size = j.checked_sub(1).and_then(|before| lengths.get(&before)).copied().unwrap_or(0) + 1;
-            next.insert(j, size);
+            // Both lists are in order, so one walk finds the run that ends at the place before.
+            while before.next_if(|(place, _)| place + 1 < j).is_some() {}
+            let size = before.peek().filter(|(place, _)| place + 1 == j).map_or(0, |(_, size)| *size) + 1;
+            next.push((j, size));
             if size > best {
                 (best_i, best_j, best) = (i + 1 - size, j + 1 - size, size);
             }
