@@ -4,11 +4,17 @@
 use crate::api::path::Path;
 use crate::api::value::Value;
 use crate::apiserver::defaulting::{autoscaling, core, networking, pod, rbac, service, workload};
+use crate::apiserver::prepare;
 use crate::apiserver::validation::names::{self, NameCheck};
 use crate::apiserver::validation::object_meta::{validate_object_meta, validate_object_meta_update};
 use crate::apiserver::validation::{
-    Errors, claim, config, endpoints, ingress, job, namespace, pod as pod_rules, pod_update, service as service_rules,
-    stateful_set, workload as workload_rules,
+    Errors, claim, config, endpoints, ingress, job, namespace, node, pod as pod_rules, pod_update, policy,
+    service as service_rules, stateful_set, workload as workload_rules,
+};
+use crate::apiserver::warning::pod::warn_pod;
+use crate::apiserver::warning::secret::warn_secret;
+use crate::apiserver::warning::workload::{
+    warn_cron_job, warn_ingress, warn_job, warn_replicated, warn_stateful_set, warn_template,
 };
 use crate::value;
 
@@ -88,6 +94,7 @@ const STRATEGIES: &[Strategy] = &[
         default: workload::default_cron_job,
         validate: job::validate_cron_job,
         validate_update: job::validate_cron_job_update,
+        warn: warn_cron_job,
         ..WITH_STATUS
     },
     Strategy {
@@ -95,13 +102,17 @@ const STRATEGIES: &[Strategy] = &[
         default: workload::default_daemon_set,
         validate: workload_rules::validate_daemon_set,
         validate_update: workload_rules::validate_daemon_set_update,
-        ..WITH_STATUS
+        prepare_create: prepare::prepare_daemon_set,
+        prepare_update: prepare::prepare_daemon_set_update,
+        warn: warn_template,
+        ..PLAIN
     },
     Strategy {
         kind: "Deployment",
         default: workload::default_deployment,
         validate: workload_rules::validate_deployment,
         validate_update: workload_rules::validate_deployment_update,
+        warn: warn_replicated,
         ..WITH_STATUS
     },
     Strategy {
@@ -120,11 +131,18 @@ const STRATEGIES: &[Strategy] = &[
         warn: |warnings, object, _| endpoints::warn_endpoints(warnings, object),
         ..PLAIN
     },
-    Strategy { kind: "HorizontalPodAutoscaler", default: default_autoscaler, ..WITH_STATUS },
+    Strategy {
+        kind: "HorizontalPodAutoscaler",
+        default: default_autoscaler,
+        validate: policy::validate_autoscaler,
+        validate_update: |errors, new, _| policy::validate_autoscaler(errors, new),
+        ..WITH_STATUS
+    },
     Strategy {
         kind: "Ingress",
         validate: ingress::validate_ingress,
         validate_update: ingress::validate_ingress_update,
+        warn: warn_ingress,
         ..WITH_STATUS
     },
     Strategy {
@@ -139,7 +157,10 @@ const STRATEGIES: &[Strategy] = &[
         default: workload::default_job,
         validate: job::validate_job,
         validate_update: job::validate_job_update,
-        ..WITH_STATUS
+        prepare_create: prepare::prepare_job,
+        prepare_update: keep_status,
+        warn: warn_job,
+        ..PLAIN
     },
     Strategy { kind: "LimitRange", default: core::default_limit_range, ..PLAIN },
     Strategy {
@@ -157,8 +178,20 @@ const STRATEGIES: &[Strategy] = &[
         validate: namespace::validate_namespace,
         ..PLAIN
     },
-    Strategy { kind: "NetworkPolicy", default: networking::default_network_policy, ..PLAIN },
-    Strategy { kind: "Node", default: core::default_node, ..PLAIN },
+    Strategy {
+        kind: "NetworkPolicy",
+        default: networking::default_network_policy,
+        validate: policy::validate_network_policy,
+        validate_update: |errors, new, _| policy::validate_network_policy(errors, new),
+        ..PLAIN
+    },
+    Strategy {
+        kind: "Node",
+        default: core::default_node,
+        validate: node::validate_node,
+        validate_update: node::validate_node_update,
+        ..PLAIN
+    },
     Strategy { kind: "PersistentVolume", default: core::default_persistent_volume, ..WITH_STATUS },
     Strategy {
         kind: "PersistentVolumeClaim",
@@ -173,9 +206,16 @@ const STRATEGIES: &[Strategy] = &[
         prepare_update: keep_status,
         validate: pod_rules::validate_pod,
         validate_update: pod_update::validate_pod_update,
+        prepare_create: prepare::prepare_pod,
+        warn: warn_pod,
         ..PLAIN
     },
-    Strategy { kind: "PodDisruptionBudget", ..WITH_STATUS },
+    Strategy {
+        kind: "PodDisruptionBudget",
+        validate: policy::validate_disruption_budget,
+        validate_update: |errors, new, _| policy::validate_disruption_budget(errors, new),
+        ..WITH_STATUS
+    },
     Strategy { kind: "PodTemplate", default: workload::default_pod_template_object, ..PLAIN },
     Strategy { kind: "PriorityClass", default: core::default_priority_class, ..PLAIN },
     Strategy {
@@ -183,6 +223,7 @@ const STRATEGIES: &[Strategy] = &[
         default: workload::default_replica_set,
         validate: workload_rules::validate_replica_set,
         validate_update: workload_rules::validate_replica_set_update,
+        warn: warn_replicated,
         ..WITH_STATUS
     },
     Strategy {
@@ -190,6 +231,7 @@ const STRATEGIES: &[Strategy] = &[
         default: workload::default_replication_controller,
         validate: workload_rules::validate_replication_controller,
         validate_update: workload_rules::validate_replication_controller_update,
+        warn: warn_replicated,
         ..WITH_STATUS
     },
     Strategy { kind: "Role", name: names::is_path_segment_name, ..PLAIN },
@@ -199,6 +241,7 @@ const STRATEGIES: &[Strategy] = &[
         default: core::default_secret,
         validate: config::validate_secret,
         validate_update: config::validate_secret_update,
+        warn: warn_secret,
         ..PLAIN
     },
     Strategy {
@@ -216,6 +259,8 @@ const STRATEGIES: &[Strategy] = &[
         default: workload::default_stateful_set,
         validate: stateful_set::validate_stateful_set,
         validate_update: stateful_set::validate_stateful_set_update,
+        name: names::is_dns1123_label,
+        warn: warn_stateful_set,
         ..WITH_STATUS
     },
     Strategy { kind: "StorageClass", default: core::default_storage_class, ..PLAIN },

@@ -73,7 +73,7 @@ fn invalid(status: &Status) -> String {
     match &causes[..] {
         [] => {}
         [one] => {
-            let _ = write!(text, ": {one}");
+            let _ = writeln!(text, ": {one}");
         }
         many => {
             text.push_str(": \n");

@@ -118,7 +118,7 @@ fn compare_api(compare: &mut Compare, world: &mut World, case: &Json, text: &str
     let expect = case["expect"].get("api").filter(|api| !api.is_null())?;
     let content = read(text);
     let verb = match expect["verb"].as_str() {
-        Some("PATCH") => Verb::Patch(PatchKind::Merge, content.clone()),
+        Some("PATCH") => Verb::Patch(PatchKind::Strategic, content.clone()),
         _ => Verb::Create(Body::Yaml(text.to_string())),
     };
     let request = request(world, case, verb, &content)?;

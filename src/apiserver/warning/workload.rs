@@ -64,10 +64,11 @@ fn warn_name(warnings: &mut Vec<String>, object: &Value) {
     }
 }
 
-/// A new Ingress that names its class in the old way.
+/// A new Ingress that names its class in the old way alone.
 pub fn warn_ingress(warnings: &mut Vec<String>, ingress: &Value, old: Option<&Value>) {
     let annotated = ingress.at(&["metadata", "annotations"]).is_some_and(|a| a.get(CLASS_ANNOTATION).is_some());
-    if old.is_none() && annotated {
+    let named = ingress.at(&["spec", "ingressClassName"]).is_some_and(|c| !c.is_null());
+    if old.is_none() && annotated && !named {
         warnings.push(format!(
             "annotation \"{CLASS_ANNOTATION}\" is deprecated, please use 'spec.ingressClassName' instead"
         ));
