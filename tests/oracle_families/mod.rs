@@ -4,6 +4,7 @@ mod dns;
 mod endpoints;
 mod env;
 mod kubeproxy;
+mod kubeproxy_case;
 mod steps;
 mod tokens;
 mod validation;
