@@ -4,10 +4,14 @@
 pub mod client;
 pub mod conntrack;
 pub mod dns;
+pub mod gateway;
+pub mod http;
+pub mod ingress;
 pub mod kube_proxy;
 pub mod load_balancer;
 pub mod netfilter;
 pub mod packet;
+pub mod pattern;
 pub mod route;
 pub mod tls;
 

@@ -1,6 +1,7 @@
 //! Certificates, as far as a client's trust depends on them: names, issuer, time. No cryptography.
 
-use crate::api::object::ObjectKey;
+use crate::api::object::{Object, ObjectKey};
+use data_encoding::BASE64;
 use smol_str::{SmolStr, format_smolstr};
 
 /// Who signed a certificate.
@@ -35,6 +36,11 @@ pub enum Distrust {
 impl Certificate {
     pub fn trusted(names: Vec<SmolStr>) -> Certificate {
         Certificate { names, issuer: Issuer::Trusted, secret: None }
+    }
+
+    /// What ingress-nginx shows when it has nothing better.
+    pub fn of_controller() -> Certificate {
+        Certificate { names: vec!["ingress.local".into()], issuer: Issuer::SelfSigned, secret: None }
     }
 
     /// In a few words: its names, and who signed it.
@@ -82,6 +88,80 @@ pub fn matches_host(name: &str, host: &str) -> bool {
         }
         None => name.eq_ignore_ascii_case(host),
     }
+}
+
+/// The certificate of a Secret of type `kubernetes.io/tls`. `None`: it holds none that can be read.
+pub fn of_secret(secret: &Object) -> Option<Certificate> {
+    let text = secret.value.str_at(&["data", "tls.crt"]);
+    if text.is_empty() || secret.value.str_at(&["data", "tls.key"]).is_empty() {
+        return None;
+    }
+    let pem = String::from_utf8(BASE64.decode(text.as_bytes()).ok()?).ok()?;
+    if !pem.contains("-----BEGIN CERTIFICATE") {
+        return None;
+    }
+    let body: String = pem
+        .lines()
+        .skip_while(|l| !l.starts_with("-----BEGIN CERTIFICATE"))
+        .skip(1)
+        .take_while(|l| !l.starts_with("-----END"))
+        .map(str::trim)
+        .collect();
+    // What cannot be read is shown all the same: the client will not trust it.
+    let der = BASE64.decode(body.as_bytes()).unwrap_or_default();
+    let common = common_names(&der);
+    let mut names = alternative_names(&der);
+    if names.is_empty() {
+        // Without alternative names OpenSSL falls back to the subject's common name.
+        names.extend(common.last().cloned());
+    }
+    // Issuer comes before subject; where both are the same, it has signed itself.
+    let self_signed = common.len() < 2 || common.first() == common.last();
+    let issuer = if self_signed { Issuer::SelfSigned } else { Issuer::Trusted };
+    Some(Certificate { names, issuer, secret: Some(secret.key.clone()) })
+}
+
+/// The common names of issuer and subject: attribute 2.5.4.3, then a string.
+fn common_names(der: &[u8]) -> Vec<SmolStr> {
+    let mut found = Vec::new();
+    for at in 0..der.len() {
+        if der[at..].starts_with(&[0x55, 0x04, 0x03])
+            && let Some(text) = short_string(der, at + 4)
+        {
+            found.push(text);
+        }
+    }
+    found
+}
+
+/// The DNS names of the extension 2.5.29.17.
+fn alternative_names(der: &[u8]) -> Vec<SmolStr> {
+    let Some(at) = der.windows(3).position(|w| w == [0x55, 0x1d, 0x11]) else { return Vec::new() };
+    // Octet string, then a sequence of general names; one longer than 127 bytes has longer lengths.
+    let mut names = Vec::new();
+    let mut at = at + 3;
+    let end = (at + 1_000).min(der.len());
+    while at + 1 < end {
+        if der[at] == 0x82
+            && let Some(text) = short_string(der, at + 1)
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || "-.*_".contains(c))
+        {
+            at += 2 + text.len();
+            names.push(text);
+        } else if !names.is_empty() {
+            break;
+        } else {
+            at += 1;
+        }
+    }
+    names
+}
+
+/// A string of up to 127 bytes whose length stands at `at`.
+fn short_string(der: &[u8], at: usize) -> Option<SmolStr> {
+    let length = usize::from(*der.get(at)?);
+    let bytes = der.get(at + 1..at + 1 + length).filter(|_| (1..128).contains(&length))?;
+    std::str::from_utf8(bytes).ok().map(SmolStr::from)
 }
 
 #[cfg(test)]

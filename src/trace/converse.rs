@@ -34,7 +34,12 @@ pub(super) enum Stop {
     /// What listens does not speak the client's protocol at all.
     NotHttp { pod: Option<ObjectKey>, port: u16 },
     /// The client does not trust the certificate.
-    Distrusted { certificate: Certificate, distrust: Distrust },
+    Distrusted {
+        certificate: Certificate,
+        distrust: Distrust,
+        /// The Ingress or Gateway and its Secret that should have given another one.
+        missing: Option<(ObjectKey, SmolStr)>,
+    },
     /// An HTTP error that a program of its own made.
     Application { pod: Option<ObjectKey>, status: u16 },
     /// An HTTP error that a proxy made for lack of a backend.
@@ -103,7 +108,6 @@ impl Run<'_, '_> {
     pub(super) fn converse(&mut self, spot: &Spot, packet: &Packet, socket: &Socket, line: &Line) -> Said {
         self.log.spend(ROUND_TRIP);
         let pod = socket.pod.clone();
-        let port = packet.dst.port();
         if let Server::Forward(forward) = &socket.server {
             let forward = forward.clone();
             return self.through_forward(&forward, line);
@@ -124,7 +128,7 @@ impl Run<'_, '_> {
             return self.misunderstood(spot, packet, socket, line);
         }
         if line.scheme == Scheme::Https
-            && let Err(stop) = self.handshake(spot, socket, line)
+            && let Err(stop) = self.handshake(packet, socket, line)
         {
             self.back(spot, packet, Segment::Data);
             return Said::Nothing(stop);
@@ -160,7 +164,6 @@ impl Run<'_, '_> {
             Ending::Complete => {}
         }
         let stop = (reply.status >= 400).then(|| Stop::Application { pod: pod.clone(), status: reply.status });
-        let _ = port;
         self.respond(spot, packet, pod, reply, stop)
     }
 
@@ -190,10 +193,10 @@ impl Run<'_, '_> {
     }
 
     /// TLS: the server shows a certificate, the client looks whether it trusts it.
-    fn handshake(&mut self, spot: &Spot, socket: &Socket, line: &Line) -> Result<(), Stop> {
+    fn handshake(&mut self, packet: &Packet, socket: &Socket, line: &Line) -> Result<(), Stop> {
         self.log.spend(HANDSHAKE);
         let host = if line.server_name.is_empty() { line.host.as_str() } else { line.server_name.as_str() };
-        let (certificate, because) = self.certificate(spot, socket, &line.server_name);
+        let (certificate, because, missing) = self.certificate(packet, socket, &line.server_name);
         let distrust = tls::check(&certificate, host).filter(|_| !line.insecure);
         self.log.step(|| {
             let kind = StepKind::Tls {
@@ -204,7 +207,7 @@ impl Run<'_, '_> {
             (kind, because)
         });
         match distrust {
-            Some(distrust) => Err(Stop::Distrusted { certificate, distrust }),
+            Some(distrust) => Err(Stop::Distrusted { certificate, distrust, missing }),
             None => Ok(()),
         }
     }

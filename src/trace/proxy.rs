@@ -1,44 +1,448 @@
-//! An HTTP proxy on the way: what an ingress controller or a gateway does with a request.
+//! An HTTP proxy on the way: what an ingress controller or a gateway does with a request. It ends the client's connection,
+//! looks at host and path, and opens a connection of its own straight to a pod, past Service address and kube-proxy rules.
 
-use super::converse::{Line, Said};
+use super::converse::{Line, Said, Stop};
 use super::diagnose::Verdict;
-use super::run::{Run, Spot};
-use super::serve::Socket;
-use crate::api::object::FieldRef;
-use crate::network::packet::Packet;
+use super::outcome::CauseOfFailure;
+use super::request::Scheme;
+use super::run::{Opened, Run, Spot};
+use super::serve::{Server, Socket};
+use super::step::{Candidate, Direction, Exchange, StepKind};
+use crate::api::object::{FieldRef, ObjectKey};
+use crate::api::time::Duration;
+use crate::api::view::ServiceType;
+use crate::network::dns::message::reverse_name;
+use crate::network::dns::{Outside, Question, RecordType, Server as DnsServer};
+use crate::network::http::{Act, Ask, Backend, BackendPort, Decision, HeaderChange, change_headers};
+use crate::network::packet::{Packet, Segment};
 use crate::network::tls::{Certificate, Issuer};
-use crate::runtime::AppRequest;
+use crate::network::{gateway, ingress};
+use crate::runtime::image::{App, base_name};
+use crate::runtime::{AppReply, Listener};
+use smol_str::{SmolStr, format_smolstr};
+use std::net::SocketAddr;
 
 /// Why a proxy has no answer of a backend.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum ProxyStop {}
+pub(super) enum ProxyStop {
+    /// No rule takes the request.
+    NoRoute {
+        host: SmolStr,
+        path: SmolStr,
+    },
+    /// The rule's Service does not exist (or may not be used).
+    NoService {
+        route: ObjectKey,
+        service: SmolStr,
+        because: FieldRef,
+    },
+    NoPort {
+        route: ObjectKey,
+        service: ObjectKey,
+        port: SmolStr,
+        because: FieldRef,
+    },
+    NoEndpoints {
+        route: ObjectKey,
+        service: ObjectKey,
+        port: usize,
+        because: FieldRef,
+    },
+    /// No endpoint takes the connection, or none answers.
+    Backend(Box<Stop>),
+}
 
 impl ProxyStop {
-    pub fn diagnose(&self, _run: &Run<'_, '_>) -> Verdict {
-        match *self {}
+    pub fn diagnose(&self, run: &Run<'_, '_>) -> Verdict {
+        match self {
+            ProxyStop::NoRoute { host, path } => {
+                let mut because: Vec<FieldRef> = Vec::new();
+                for kind in ["Ingress", "HTTPRoute"] {
+                    because.extend(run.world.store.list(kind).map(|o| o.key.field("spec.rules")));
+                }
+                (CauseOfFailure::NoRouteMatches { host: host.clone(), path: path.clone() }, because)
+            }
+            ProxyStop::NoService { route, service, because } => {
+                let cause = CauseOfFailure::BackendMissing { route: route.clone(), service: service.clone() };
+                (cause, vec![because.clone()])
+            }
+            ProxyStop::NoPort { route, service, port, because } => {
+                let cause = CauseOfFailure::BackendPortMissing {
+                    route: route.clone(),
+                    service: service.clone(),
+                    port: port.clone(),
+                };
+                (cause, vec![because.clone(), service.field("spec.ports")])
+            }
+            ProxyStop::NoEndpoints { route, service, port, because } => {
+                let cause = CauseOfFailure::BackendWithoutEndpoints { route: route.clone(), service: service.clone() };
+                let mut fields = super::diagnose::why_no_endpoints(run, service, *port);
+                fields.push(because.clone());
+                (cause, fields)
+            }
+            ProxyStop::Backend(stop) => super::diagnose::diagnose_backend(run, stop),
+        }
     }
 }
 
+/// How long a proxy takes over a request.
+const PROXY: Duration = Duration::micros(350);
+/// How long nginx waits for a backend to connect, and to answer.
+const PATIENCE: Duration = Duration::secs(60);
+/// A proxy that leads to a proxy that leads to a proxy: no further.
+const LONGEST_CHAIN: u16 = 4;
+
 impl Run<'_, '_> {
     pub(super) fn through_proxy(&mut self, spot: &Spot, packet: &Packet, socket: &Socket, line: &Line) -> Said {
-        let request = AppRequest {
+        self.log.spend(PROXY);
+        let host = line.host.split(':').next().unwrap_or(&line.host).to_string();
+        let (path, query) = line.path.split_once('?').unwrap_or((&line.path, ""));
+        let ask = Ask {
+            host: &host,
+            path,
+            query,
             method: &line.method,
-            host: &line.host,
-            path: &line.path,
             headers: &line.headers,
-            peer: packet.src,
-            local: packet.dst,
+            tls: line.scheme == Scheme::Https,
+            port: packet.dst.port(),
         };
-        let reply = self.answer(socket, &request);
-        self.respond(spot, packet, socket.pod.clone(), reply, None)
+        let decision = controllers(self, socket).into_iter().find_map(|controller| {
+            let store = self.world.store;
+            gateway::decide(store, controller, &ask).or_else(|| ingress::decide(store, controller, &ask))
+        });
+        let pod = socket.pod.clone();
+        let Some(decision) = decision else {
+            let stop = Stop::Proxy(ProxyStop::NoRoute { host: host.into(), path: path.into() });
+            return self.respond(spot, packet, pod, page(404, "Not Found"), Some(stop));
+        };
+        match &decision.act {
+            Act::Redirect { status, location } => {
+                self.log.step(|| routed_step(&decision, location.clone(), None));
+                let reason = super::curl::reason(*status);
+                let mut reply = page(*status, reason);
+                reply.headers.push(("Location".into(), location.clone()));
+                self.respond(spot, packet, pod, reply, None)
+            }
+            Act::Forward { .. } => self.forward(spot, packet, socket, line, &decision),
+        }
     }
 
+    /// Chooses a backend and an endpoint of it, and asks there.
+    fn forward(&mut self, spot: &Spot, packet: &Packet, socket: &Socket, line: &Line, decision: &Decision) -> Said {
+        let pod = socket.pod.clone();
+        let Act::Forward { backends, path, host, request, response, cookie, tls } = &decision.act else {
+            return self.respond(spot, packet, pod, page(500, "Internal Server Error"), None);
+        };
+        let route = &decision.route;
+        let Some(backend) = self.weighted(backends) else {
+            let because = decision.because.first().cloned().unwrap_or_default();
+            let stop = ProxyStop::NoService { route: route.clone(), service: SmolStr::default(), because };
+            return self.respond(spot, packet, pod, page(500, "Internal Server Error"), Some(Stop::Proxy(stop)));
+        };
+        let shown = format_smolstr!("{}:{}", backend.service.name, backend.port);
+        self.log.step(|| routed_step(decision, shown, path.clone()));
+        let endpoints = match self.endpoints(route, &backend) {
+            Ok(endpoints) => endpoints,
+            Err(stop) => {
+                // An Ingress whose Service is missing and one without endpoints look the same from outside; the Gateway API
+                // asks for 500 where a reference is wrong.
+                let wrong = !matches!(stop, ProxyStop::NoEndpoints { .. }) && route.kind == "HTTPRoute";
+                let reply = if wrong {
+                    page(500, "Internal Server Error")
+                } else {
+                    page(503, "Service Temporarily Unavailable")
+                };
+                return self.respond(spot, packet, pod, reply, Some(Stop::Proxy(stop)));
+            }
+        };
+        let (chosen, new_cookie) = self.choose(&endpoints, cookie.as_ref(), line, &backend);
+        let headers = forwarded_headers(line, packet, request);
+        let query = line.path.split_once('?').map_or(String::new(), |(_, q)| format!("?{q}"));
+        let onward = Line {
+            scheme: if *tls { Scheme::Https } else { Scheme::Http },
+            host: host.clone().unwrap_or_else(|| line.host.clone()),
+            server_name: SmolStr::default(),
+            path: path.as_ref().map_or_else(|| line.path.clone(), |p| format_smolstr!("{p}{query}")),
+            headers,
+            insecure: true,
+            ..line.clone()
+        };
+        let outer = self.log.exchange;
+        let depth = if let Exchange::Backend(n) = outer { n + 1 } else { 0 };
+        if depth >= LONGEST_CHAIN {
+            return self.respond(spot, packet, pod, page(502, "Bad Gateway"), None);
+        }
+        self.log.exchange = Exchange::Backend(depth);
+        let mut said = Said::Nothing(Stop::ReplyLost);
+        // A backend that does not take the connection is passed over for the next one, at most two times.
+        for turn in 0..endpoints.len().min(3) {
+            let to = endpoints[(chosen + turn) % endpoints.len()];
+            said = self.ask_backend(spot, to, &onward);
+            if !matches!(said, Said::Nothing(Stop::Refused { .. } | Stop::Way(_))) {
+                break;
+            }
+        }
+        self.log.exchange = outer;
+        self.log.direction = Direction::Request;
+        let place = self.place(spot);
+        self.log.stay(|| place, Some(*packet));
+        match said {
+            Said::Answer { response: answer, stop } => {
+                let mut headers = answer.headers;
+                change_headers(&mut headers, response);
+                if let Some(cookie) = new_cookie {
+                    headers.push(("Set-Cookie".into(), cookie));
+                }
+                let reply = AppReply { status: answer.status, headers, body: answer.body, ..AppReply::default() };
+                match self.respond(spot, packet, answer.pod, reply, stop) {
+                    Said::Answer { response, stop } => {
+                        // What the last server saw as its client is what the learner wants to know.
+                        let response = super::outcome::Response { seen_source: answer.seen_source, ..response };
+                        Said::Answer { response, stop }
+                    }
+                    nothing => nothing,
+                }
+            }
+            Said::Nothing(stop) => {
+                let timed_out = matches!(stop, Stop::Hang(_) | Stop::ReplyLost)
+                    || matches!(&stop, Stop::Way(fate) if !matches!(fate, super::transit::Fate::Rejected { .. } | super::transit::Fate::HostUnreachable { .. }));
+                let reply = if timed_out {
+                    self.log.spend(PATIENCE);
+                    page(504, "Gateway Time-out")
+                } else {
+                    page(502, "Bad Gateway")
+                };
+                self.respond(spot, packet, pod, reply, Some(Stop::Proxy(ProxyStop::Backend(Box::new(stop)))))
+            }
+        }
+    }
+
+    /// One backend by weight.
+    fn weighted(&mut self, backends: &[Backend]) -> Option<Backend> {
+        let total: u64 = backends.iter().map(|b| u64::from(b.weight)).sum();
+        let mut lot = self.world.random.below(total);
+        for backend in backends.iter().filter(|b| b.weight > 0) {
+            match lot.checked_sub(u64::from(backend.weight)) {
+                Some(left) => lot = left,
+                None => return Some(backend.clone()),
+            }
+        }
+        None
+    }
+
+    /// The endpoints of a backend: the addresses of ready pods, not the Service's own.
+    fn endpoints(&mut self, route: &ObjectKey, backend: &Backend) -> Result<Vec<SocketAddr>, ProxyStop> {
+        let key = &backend.service;
+        let because = backend.because.clone();
+        let service = self.world.store.get(key).and_then(|o| o.view().service()).filter(|_| !backend.refused);
+        let Some(service) = service else {
+            return Err(ProxyStop::NoService { route: route.clone(), service: key.name.clone(), because });
+        };
+        let place = service.ports.iter().position(|p| match &backend.port {
+            BackendPort::Number(number) => p.port == *number,
+            BackendPort::Name(name) => p.name == *name,
+        });
+        if service.type_ == ServiceType::ExternalName {
+            let port = match (&backend.port, place) {
+                (BackendPort::Number(number), _) => *number,
+                (_, Some(i)) => service.ports[i].port,
+                _ => 80,
+            };
+            let server = DnsServer {
+                store: self.world.store,
+                corefile: &self.world.network.corefile,
+                outside: Outside::built_in(),
+                own: &[],
+            };
+            let answer = server.answer(&Question::new(&service.external_name, RecordType::A));
+            let found: Vec<SocketAddr> = answer.addresses().map(|ip| SocketAddr::new(ip, port)).collect();
+            if found.is_empty() {
+                return Err(ProxyStop::NoEndpoints { route: route.clone(), service: key.clone(), port: 0, because });
+            }
+            return Ok(found);
+        }
+        let Some(place) = place else {
+            let port = format_smolstr!("{}", backend.port);
+            return Err(ProxyStop::NoPort { route: route.clone(), service: key.clone(), port, because });
+        };
+        let port = &service.ports[place];
+        let selector = [("kubernetes.io/service-name".into(), key.name.clone())];
+        let mut found: Vec<SocketAddr> = Vec::new();
+        for slice in self.world.store.select("EndpointSlice", &key.namespace, &selector) {
+            let Some(slice) = slice.view().endpoint_slice() else { continue };
+            let number =
+                slice.ports.iter().find(|p| p.name == port.name && p.protocol == port.protocol).and_then(|p| p.port);
+            let Some(number) = number else { continue };
+            for endpoint in slice.endpoints.iter().filter(|e| e.ready) {
+                found.extend(
+                    endpoint.addresses.iter().filter_map(|a| a.parse().ok()).map(|ip| SocketAddr::new(ip, number)),
+                );
+            }
+        }
+        found.sort();
+        found.dedup();
+        if found.is_empty() {
+            return Err(ProxyStop::NoEndpoints { route: route.clone(), service: key.clone(), port: place, because });
+        }
+        Ok(found)
+    }
+
+    /// The endpoint for this request, and the cookie that is to keep it.
+    fn choose(
+        &mut self,
+        endpoints: &[SocketAddr],
+        cookie: Option<&SmolStr>,
+        line: &Line,
+        backend: &Backend,
+    ) -> (usize, Option<SmolStr>) {
+        let tag = |to: &SocketAddr| {
+            reverse_name(to.ip())
+                .bytes()
+                .fold(u64::from(to.port()), |h, b| (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3))
+        };
+        if let Some(name) = cookie {
+            let sent = line.headers.iter().filter(|(n, _)| n.eq_ignore_ascii_case("cookie"));
+            let kept = sent
+                .flat_map(|(_, v)| v.split(';'))
+                .find_map(|pair| pair.trim().strip_prefix(name.as_str())?.strip_prefix('='));
+            let place = kept.and_then(|value| endpoints.iter().position(|to| format!("{:016x}", tag(to)) == value));
+            if let Some(place) = place {
+                let to = endpoints[place];
+                self.log.step(|| (StepKind::AffinityMatched { to, seconds_left: 0 }, vec![backend.because.clone()]));
+                return (place, None);
+            }
+        }
+        let draw = self.world.random.unit();
+        let chosen = ((draw * endpoints.len() as f64) as usize).min(endpoints.len() - 1);
+        self.log.step(|| {
+            let share = 1.0 / endpoints.len() as f64;
+            let candidate = |to: &SocketAddr| Candidate {
+                address: *to,
+                pod: self.world.runtime.pod_at(to.ip()).cloned(),
+                probability: share,
+            };
+            let kind = StepKind::Balanced {
+                by: "round robin".into(),
+                candidates: endpoints.iter().map(candidate).collect(),
+                chosen,
+                draws: vec![draw],
+            };
+            (kind, vec![backend.because.clone(), backend.service.field("spec.selector")])
+        });
+        let cookie = cookie.map(|name| format_smolstr!("{name}={:016x}; Path=/; HttpOnly", tag(&endpoints[chosen])));
+        (chosen, cookie)
+    }
+
+    /// A connection of the proxy's own to an endpoint.
+    fn ask_backend(&mut self, from: &Spot, to: SocketAddr, line: &Line) -> Said {
+        let Some(src) = self.source(from, to.ip()) else { return Said::Nothing(Stop::ReplyLost) };
+        let packet = Packet::tcp_syn(src, to);
+        self.log.direction = Direction::Request;
+        let place = self.place(from);
+        self.log.enter(|| place, Some(packet));
+        self.log.step(|| (StepKind::Connect { packet }, Vec::new()));
+        match self.open(from, packet) {
+            Opened::At { spot, packet, socket } => self.converse(&spot, &packet, &socket, line),
+            Opened::Refused { spot, packet } => {
+                self.back(&spot, &packet, Segment::Rst);
+                Said::Nothing(Stop::Refused { spot, packet })
+            }
+            Opened::Ended(fate) => Said::Nothing(Stop::Way(fate)),
+        }
+    }
+
+    /// The certificate that a server shows, the fields behind it, and the Secret that it should have had.
     pub(super) fn certificate(
         &self,
-        _spot: &Spot,
-        _socket: &Socket,
+        packet: &Packet,
+        socket: &Socket,
         server_name: &str,
-    ) -> (Certificate, Vec<FieldRef>) {
-        (Certificate { names: vec![server_name.into()], issuer: Issuer::Trusted, secret: None }, Vec::new())
+    ) -> (Certificate, Vec<FieldRef>, Option<(ObjectKey, SmolStr)>) {
+        match &socket.server {
+            Server::Program(Listener { app: App::Ingress, .. }) => {
+                let mut shown = (Certificate::of_controller(), Vec::new(), None);
+                for controller in controllers(self, socket) {
+                    let store = self.world.store;
+                    let found = if gateway::is_open(store, controller, packet.dst.port()) {
+                        gateway::certificate(store, controller, server_name, packet.dst.port())
+                    } else {
+                        ingress::certificate(store, controller, server_name)
+                    };
+                    if found.0.secret.is_some() {
+                        return found;
+                    }
+                    if shown.2.is_none() {
+                        shown = found;
+                    }
+                }
+                shown
+            }
+            Server::ApiServer | Server::Kubelet => {
+                let names = [
+                    "kubernetes",
+                    "kubernetes.default",
+                    "kubernetes.default.svc",
+                    "kubernetes.default.svc.cluster.local",
+                ];
+                let names = names.into_iter().map(SmolStr::from).collect();
+                (Certificate { names, issuer: Issuer::Cluster, secret: None }, Vec::new(), None)
+            }
+            Server::Web(names) if !names.is_empty() => (Certificate::trusted(names.clone()), Vec::new(), None),
+            // The demo servers of pods have certificates of an authority that the images here trust, for any name.
+            _ => (Certificate::trusted(vec!["*".into()]), Vec::new(), None),
+        }
     }
+}
+
+/// The step of a rule that took the request.
+fn routed_step(decision: &Decision, backend: SmolStr, rewritten: Option<SmolStr>) -> (StepKind, Vec<FieldRef>) {
+    let kind = StepKind::HttpRouted { route: decision.route.clone(), rule: decision.rule.clone(), backend, rewritten };
+    (kind, decision.because.clone())
+}
+
+/// The names under which the program of a pod serves Ingresses and Gateways.
+fn controllers(run: &Run<'_, '_>, socket: &Socket) -> Vec<&'static str> {
+    let Some(sandbox) = socket.pod.as_ref().and_then(|pod| run.world.runtime.get(pod)) else { return Vec::new() };
+    let images = sandbox.containers.iter().map(|c| base_name(&c.image));
+    let names = |image: &str| -> &'static [&'static str] {
+        match image.rsplit('/').next().unwrap_or(image) {
+            "traefik" => &["traefik.io/ingress-controller", "traefik.io/gateway-controller"],
+            "nginx-gateway-fabric" | "nginx" => &["gateway.nginx.org/nginx-gateway-controller"],
+            _ => &["k8s.io/ingress-nginx"],
+        }
+    };
+    images.flat_map(|image| names(image).iter().copied()).collect()
+}
+
+/// The headers that the backend gets.
+fn forwarded_headers(line: &Line, packet: &Packet, changes: &[HeaderChange]) -> Vec<(SmolStr, SmolStr)> {
+    let client = format_smolstr!("{}", packet.src.ip());
+    let scheme = line.scheme.name();
+    let mut headers = line.headers.clone();
+    // What a client says about itself is not believed.
+    headers
+        .retain(|(n, _)| !n.to_ascii_lowercase().starts_with("x-forwarded-") && !n.eq_ignore_ascii_case("x-real-ip"));
+    for (name, value) in [
+        ("X-Real-IP", client.as_str()),
+        ("X-Forwarded-For", client.as_str()),
+        ("X-Forwarded-Host", line.host.as_str()),
+        ("X-Forwarded-Port", if scheme == "https" { "443" } else { "80" }),
+        ("X-Forwarded-Proto", scheme),
+        ("X-Forwarded-Scheme", scheme),
+    ] {
+        headers.push((name.into(), value.into()));
+    }
+    change_headers(&mut headers, changes);
+    headers
+}
+
+/// nginx' own page for a status.
+fn page(status: u16, reason: &str) -> AppReply {
+    let body = format_smolstr!(
+        "<html>\r\n<head><title>{status} {reason}</title></head>\r\n<body>\r\n<center><h1>{status} \
+         {reason}</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
+    );
+    let headers =
+        vec![("Content-Type".into(), "text/html".into()), ("Content-Length".into(), format_smolstr!("{}", body.len()))];
+    AppReply { status, headers, body, ..AppReply::default() }
 }

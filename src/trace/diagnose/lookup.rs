@@ -143,10 +143,13 @@ fn is_own_name(host: &str, service: &str) -> bool {
 }
 
 /// The Ingress or HTTPRoute that serves a host name.
-fn ingress_for(run: &Run<'_, '_>, host: &str) -> Option<FieldRef> {
+pub fn ingress_for(run: &Run<'_, '_>, host: &str) -> Option<FieldRef> {
     run.world.store.list("Ingress").find_map(|object| {
         let rules = object.value.items_at(&["spec", "rules"]);
-        let i = rules.iter().position(|r| crate::network::tls::matches_host(r.str_at(&["host"]), host))?;
+        let i = rules.iter().position(|r| {
+            let name = r.str_at(&["host"]);
+            !name.is_empty() && crate::network::tls::matches_host(name, host)
+        })?;
         Some(object.key.field(smol_str::format_smolstr!("spec.rules[{i}].host").as_str()))
     })
 }

@@ -57,7 +57,11 @@ pub(super) fn diagnose(run: &Run<'_, '_>, dialled: &Dialled, stop: &Stop) -> Ver
             let because = port_fields(run, meant.as_ref(), pod.as_ref(), *port);
             (CauseOfFailure::NotHttp { pod: pod.clone(), port: *port }, because)
         }
-        Stop::Distrusted { certificate, distrust } => {
+        Stop::Distrusted { missing: Some((route, secret)), .. } => {
+            let because = vec![route.field("spec.tls")];
+            (CauseOfFailure::TlsSecretMissing { ingress: route.clone(), secret: secret.clone() }, because)
+        }
+        Stop::Distrusted { certificate, distrust, .. } => {
             if *distrust == Distrust::OtherName
                 && let Some((service, target)) = external_name(run, meant.as_ref())
             {
@@ -84,6 +88,25 @@ pub(super) fn diagnose(run: &Run<'_, '_>, dialled: &Dialled, stop: &Stop) -> Ver
         }
     };
     verdict
+}
+
+/// What is wrong with the connection of a proxy to its backend.
+pub(super) fn diagnose_backend(run: &Run<'_, '_>, stop: &Stop) -> Verdict {
+    let to = match stop {
+        Stop::Refused { packet, .. } | Stop::Way(Fate::HostUnreachable { packet, .. }) => packet.dst,
+        _ => SocketAddr::from(([0, 0, 0, 0], 0)),
+    };
+    let dialled = Dialled { to, host: SmolStr::default(), from: run.home.clone(), scheme: Scheme::Http };
+    if let Stop::Way(Fate::HostUnreachable { packet, .. }) = stop {
+        return (CauseOfFailure::StaleEndpoint { pod: SmolStr::default(), address: packet.dst }, Vec::new());
+    }
+    diagnose(run, &dialled, stop)
+}
+
+/// The fields behind a Service port without endpoints.
+pub(super) fn why_no_endpoints(run: &Run<'_, '_>, service: &ObjectKey, port: usize) -> Vec<FieldRef> {
+    let meant = Meant { key: service.clone(), door: Door::ClusterIp, port: Some(port) };
+    endpoints::missing(run, &meant, port).map(|(_, because)| because).unwrap_or_default()
 }
 
 /// The Service and its target, when an ExternalName was dialled.
@@ -127,6 +150,10 @@ fn refused(run: &Run<'_, '_>, dialled: &Dialled, meant: Option<&Meant>, spot: &S
                 && meant.port.is_none()
             {
                 return meant.lacks_port(run, dialled);
+            }
+            if let Some(ingress) = lookup::ingress_for(run, &dialled.host) {
+                let cause = CauseOfFailure::NoIngressController { ingress: ingress.object.clone() };
+                return (cause, vec![ingress.object.field("spec.ingressClassName"), ingress]);
             }
             let because = meant.map(|m| m.key.field("spec.ports")).into_iter().collect();
             (CauseOfFailure::NodePortClosed { node: node.clone(), port }, because)

@@ -1,0 +1,386 @@
+//! What a gateway makes of Gateway and HTTPRoute objects (Gateway API v1, standard channel): which rule takes a request and what
+//! it does with it.
+//!
+//! The precedence is the specification's: the most specific hostname, then Exact before prefix, the longest prefix, the method,
+//! the most header matches, the most query matches, the oldest route, the first by name. Left out: GRPCRoute, TLS passthrough,
+//! request mirroring (it changes no answer), listener sets.
+
+use super::http::{Act, Ask, Backend, BackendPort, Decision, HeaderChange, has_path_prefix};
+use super::pattern::Pattern;
+use super::tls::{Certificate, of_secret};
+use crate::api::object::{FieldRef, Object, ObjectKey};
+use crate::api::value::Value;
+use crate::apiserver::store::Store;
+use smol_str::{SmolStr, format_smolstr};
+use std::sync::Arc;
+
+/// A listener of a Gateway that a request came to.
+struct Listener<'s> {
+    gateway: &'s Arc<Object>,
+    index: usize,
+    value: &'s Value,
+}
+
+/// Whether a controller with this name (`GatewayClass.spec.controllerName`) serves a Gateway.
+pub fn is_served(store: &Store, gateway: &Object, controller: &str) -> bool {
+    let class = ObjectKey::new("GatewayClass", "", gateway.value.str_at(&["spec", "gatewayClassName"]));
+    store.get(&class).is_some_and(|o| o.value.str_at(&["spec", "controllerName"]) == controller)
+}
+
+/// The listeners that take a request, the one with the most specific hostname first.
+fn listeners<'s>(store: &'s Store, controller: &str, ask: &Ask<'_>) -> Vec<Listener<'s>> {
+    let mut found: Vec<(usize, Listener<'s>)> = Vec::new();
+    for gateway in store.list("Gateway").filter(|g| is_served(store, g, controller)) {
+        for (index, value) in gateway.value.items_at(&["spec", "listeners"]).iter().enumerate() {
+            let port = value.get("port").and_then(Value::as_i64) == Some(i64::from(ask.port));
+            let tls = matches!(value.str_at(&["protocol"]), "HTTPS" | "TLS");
+            let host = value.str_at(&["hostname"]);
+            if port && tls == ask.tls && (host.is_empty() || covers(host, ask.host)) {
+                found.push((specificity(host), Listener { gateway, index, value }));
+            }
+        }
+    }
+    found.sort_by_key(|(specific, _)| std::cmp::Reverse(*specific));
+    found.into_iter().map(|(_, listener)| listener).collect()
+}
+
+/// Hostnames of the Gateway API: a wildcard covers any number of labels.
+fn covers(pattern: &str, host: &str) -> bool {
+    match pattern.strip_prefix("*.") {
+        Some(rest) => host
+            .len()
+            .checked_sub(rest.len() + 1)
+            .is_some_and(|at| at > 0 && host.as_bytes()[at] == b'.' && host[at + 1..].eq_ignore_ascii_case(rest)),
+        None => pattern.eq_ignore_ascii_case(host),
+    }
+}
+
+/// Exact names beat wildcards, longer ones shorter ones.
+fn specificity(host: &str) -> usize {
+    match host {
+        "" => 0,
+        wild if wild.starts_with("*.") => wild.len(),
+        exact => 1_000 + exact.len(),
+    }
+}
+
+/// Whether a route is attached to a listener and serves a host; gives how specific the hostname is that does.
+fn attached(store: &Store, route: &Object, listener: &Listener<'_>, host: &str) -> Option<usize> {
+    let named = route.value.items_at(&["spec", "parentRefs"]).iter().any(|parent| {
+        let namespace = match parent.str_at(&["namespace"]) {
+            "" => route.namespace().as_str(),
+            other => other,
+        };
+        let section = parent.str_at(&["sectionName"]);
+        let port = parent.get("port").and_then(Value::as_i64);
+        matches!(parent.str_at(&["kind"]), "" | "Gateway")
+            && parent.str_at(&["name"]) == listener.gateway.name()
+            && namespace == listener.gateway.namespace()
+            && (section.is_empty() || section == listener.value.str_at(&["name"]))
+            && port.is_none_or(|p| listener.value.get("port").and_then(Value::as_i64) == Some(p))
+    });
+    if !named || !is_allowed(store, route, listener) {
+        return None;
+    }
+    let own = listener.value.str_at(&["hostname"]);
+    let hostnames = route.value.items_at(&["spec", "hostnames"]);
+    if hostnames.is_empty() {
+        return Some(specificity(own));
+    }
+    let fits = hostnames.iter().filter_map(Value::as_str).filter(|name| {
+        let meets = own.is_empty() || covers(own, name) || covers(name, own) || own.eq_ignore_ascii_case(name);
+        meets && covers(name, host)
+    });
+    fits.map(specificity).max()
+}
+
+/// `allowedRoutes.namespaces.from`: Same by default.
+fn is_allowed(store: &Store, route: &Object, listener: &Listener<'_>) -> bool {
+    match listener.value.str_at(&["allowedRoutes", "namespaces", "from"]) {
+        "All" => true,
+        "Selector" => {
+            let wanted = listener.value.at(&["allowedRoutes", "namespaces", "selector", "matchLabels"]);
+            let namespace = store.get(&ObjectKey::new("Namespace", "", route.namespace().clone()));
+            let labels = wanted.and_then(Value::as_map);
+            namespace.is_some_and(|ns| {
+                labels.is_none_or(|map| map.iter().all(|(k, v)| ns.label(k).is_some_and(|l| Some(l) == v.as_str())))
+            })
+        }
+        "None" => false,
+        _ => route.namespace() == listener.gateway.namespace(),
+    }
+}
+
+/// How well a match fits, the best greatest.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Fit {
+    host: usize,
+    exact: bool,
+    path: usize,
+    method: bool,
+    headers: usize,
+    query: usize,
+}
+
+/// The rule that takes a request; `None`: 404.
+pub fn decide(store: &Store, controller: &str, ask: &Ask<'_>) -> Option<Decision> {
+    for listener in listeners(store, controller, ask) {
+        let mut best: Option<(Fit, &Arc<Object>, usize, usize)> = None;
+        for route in store.list("HTTPRoute") {
+            let Some(host) = attached(store, route, &listener, ask.host) else { continue };
+            for (i, rule) in route.value.items_at(&["spec", "rules"]).iter().enumerate() {
+                let always = [Value::map()];
+                let matches = match rule.items_at(&["matches"]) {
+                    [] => &always[..],
+                    some => some,
+                };
+                for (j, wanted) in matches.iter().enumerate() {
+                    let Some(fit) = fits(wanted, ask).map(|fit| Fit { host, ..fit }) else { continue };
+                    let wins = best.as_ref().is_none_or(|(other, by, ..)| {
+                        fit > *other || (fit == *other && age(route) < age(by) && by.key != route.key)
+                    });
+                    if wins {
+                        best = Some((fit, route, i, j));
+                    }
+                }
+            }
+        }
+        if let Some((_, route, i, j)) = best {
+            return Some(of_rule(store, route, i, j, ask));
+        }
+    }
+    None
+}
+
+fn age(object: &Object) -> (&str, &SmolStr, &SmolStr) {
+    (object.value.str_at(&["metadata", "creationTimestamp"]), object.namespace(), object.name())
+}
+
+fn fits(wanted: &Value, ask: &Ask<'_>) -> Option<Fit> {
+    let mut fit = Fit::default();
+    let path = wanted.at(&["path", "value"]).and_then(Value::as_str).unwrap_or("/");
+    match wanted.str_at(&["path", "type"]) {
+        "Exact" => {
+            (path == ask.path).then_some(())?;
+            fit.exact = true;
+            fit.path = path.len();
+        }
+        "RegularExpression" => {
+            Pattern::parse(path)?.captures(ask.path, false)?;
+            fit.path = path.len();
+        }
+        _ => {
+            has_path_prefix(ask.path, path).then_some(())?;
+            fit.path = path.trim_end_matches('/').len();
+        }
+    }
+    let method = wanted.str_at(&["method"]);
+    if !method.is_empty() {
+        (method == ask.method).then_some(())?;
+        fit.method = true;
+    }
+    let agrees = |rule: &Value, found: Option<&str>| match (rule.str_at(&["type"]), found) {
+        (_, None) => false,
+        ("RegularExpression", Some(text)) => {
+            Pattern::parse(rule.str_at(&["value"])).is_some_and(|p| p.captures(text, true).is_some())
+        }
+        (_, Some(text)) => text == rule.str_at(&["value"]),
+    };
+    for rule in wanted.items_at(&["headers"]) {
+        let name = rule.str_at(&["name"]);
+        let found = ask.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str());
+        let found = if name.eq_ignore_ascii_case("host") { Some(ask.host) } else { found };
+        agrees(rule, found).then_some(())?;
+        fit.headers += 1;
+    }
+    for rule in wanted.items_at(&["queryParams"]) {
+        let name = rule.str_at(&["name"]);
+        let found = ask.query.split('&').find_map(|pair| {
+            let (n, v) = pair.split_once('=').unwrap_or((pair, ""));
+            (n == name).then_some(v)
+        });
+        agrees(rule, found).then_some(())?;
+        fit.query += 1;
+    }
+    Some(fit)
+}
+
+fn of_rule(store: &Store, route: &Arc<Object>, i: usize, j: usize, ask: &Ask<'_>) -> Decision {
+    let rule = &route.value.items_at(&["spec", "rules"])[i];
+    let field = |rest: String| route.key.field(format!("spec.rules[{i}]{rest}").as_str());
+    let wanted = rule.items_at(&["matches"]).get(j);
+    let prefix = wanted.map_or("/", |m| m.at(&["path", "value"]).and_then(Value::as_str).unwrap_or("/"));
+    let shown = match wanted {
+        Some(m) => format_smolstr!(
+            "{prefix} ({})",
+            match m.str_at(&["path", "type"]) {
+                "" => "PathPrefix",
+                kind => kind,
+            }
+        ),
+        None => "/ (PathPrefix)".into(),
+    };
+    let mut because = vec![if wanted.is_some() { field(format!(".matches[{j}]")) } else { field(String::new()) }];
+    let (mut path, mut host) = (None, None);
+    let (mut request, mut response) = (Vec::new(), Vec::new());
+    for (f, filter) in rule.items_at(&["filters"]).iter().enumerate() {
+        match filter.str_at(&["type"]) {
+            "RequestRedirect" => {
+                because.insert(0, field(format!(".filters[{f}].requestRedirect")));
+                let act = redirect(filter.get("requestRedirect").unwrap_or(&Value::Null), prefix, ask);
+                return Decision { route: route.key.clone(), rule: shown, act, because };
+            }
+            "URLRewrite" => {
+                let rewrite = filter.get("urlRewrite").unwrap_or(&Value::Null);
+                path = rewrite.get("path").and_then(|p| replaced(p, prefix, ask.path));
+                host = rewrite.get("hostname").and_then(Value::as_smol);
+                because.push(field(format!(".filters[{f}].urlRewrite")));
+            }
+            "RequestHeaderModifier" => {
+                request.extend(changes(filter.get("requestHeaderModifier")));
+                because.push(field(format!(".filters[{f}].requestHeaderModifier")));
+            }
+            "ResponseHeaderModifier" => {
+                response.extend(changes(filter.get("responseHeaderModifier")));
+                because.push(field(format!(".filters[{f}].responseHeaderModifier")));
+            }
+            _ => {}
+        }
+    }
+    let backends: Vec<Backend> = rule
+        .items_at(&["backendRefs"])
+        .iter()
+        .enumerate()
+        .map(|(b, value)| read_backend(store, route, value, field(format!(".backendRefs[{b}]"))))
+        .collect();
+    because.extend(backends.iter().map(|b| b.because.clone()));
+    let act = Act::Forward { backends, path, host, request, response, cookie: None, tls: false };
+    Decision { route: route.key.clone(), rule: shown, act, because }
+}
+
+fn read_backend(store: &Store, route: &Object, value: &Value, because: FieldRef) -> Backend {
+    let namespace = match value.str_at(&["namespace"]) {
+        "" => route.namespace().clone(),
+        other => other.into(),
+    };
+    let kind = value.str_at(&["kind"]);
+    let name = value.str_at(&["name"]);
+    let port = value.get("port").and_then(Value::as_i64).and_then(|p| u16::try_from(p).ok());
+    let weight = value.get("weight").and_then(Value::as_i64).map_or(1, |w| u32::try_from(w).unwrap_or(0));
+    let foreign = namespace != *route.namespace() && !is_granted(store, route, &namespace, name);
+    Backend {
+        service: ObjectKey::new("Service", namespace, name),
+        port: BackendPort::Number(port.unwrap_or(0)),
+        weight,
+        refused: foreign || !matches!(kind, "" | "Service"),
+        because,
+    }
+}
+
+/// Whether a ReferenceGrant of the Service's namespace lets routes of this one refer to it.
+fn is_granted(store: &Store, route: &Object, namespace: &str, service: &str) -> bool {
+    store.list_in("ReferenceGrant", namespace).any(|grant| {
+        let from = grant
+            .value
+            .items_at(&["spec", "from"])
+            .iter()
+            .any(|f| f.str_at(&["kind"]) == "HTTPRoute" && f.str_at(&["namespace"]) == route.namespace());
+        let to = grant.value.items_at(&["spec", "to"]).iter().any(|t| {
+            t.str_at(&["kind"]) == "Service" && (t.str_at(&["name"]).is_empty() || t.str_at(&["name"]) == service)
+        });
+        from && to
+    })
+}
+
+fn changes(modifier: Option<&Value>) -> Vec<HeaderChange> {
+    let Some(modifier) = modifier else { return Vec::new() };
+    let pair = |v: &Value| (SmolStr::from(v.str_at(&["name"])), SmolStr::from(v.str_at(&["value"])));
+    let set = modifier.items_at(&["set"]).iter().map(pair).map(|(n, v)| HeaderChange::Set(n, v));
+    let add = modifier.items_at(&["add"]).iter().map(pair).map(|(n, v)| HeaderChange::Add(n, v));
+    let remove = modifier.items_at(&["remove"]).iter().filter_map(Value::as_smol).map(HeaderChange::Remove);
+    set.chain(add).chain(remove).collect()
+}
+
+/// The path after `ReplaceFullPath` or `ReplacePrefixMatch`.
+fn replaced(change: &Value, prefix: &str, path: &str) -> Option<SmolStr> {
+    match change.str_at(&["type"]) {
+        "ReplaceFullPath" => change.get("replaceFullPath").and_then(Value::as_smol),
+        "ReplacePrefixMatch" => {
+            let new = change.str_at(&["replacePrefixMatch"]).trim_end_matches('/');
+            let rest = path.strip_prefix(prefix.trim_end_matches('/'))?;
+            let joined =
+                format_smolstr!("{new}{}{rest}", if rest.is_empty() || rest.starts_with('/') { "" } else { "/" });
+            Some(if joined.is_empty() { "/".into() } else { joined })
+        }
+        _ => None,
+    }
+}
+
+fn redirect(filter: &Value, prefix: &str, ask: &Ask<'_>) -> Act {
+    let scheme = match filter.str_at(&["scheme"]) {
+        "" => {
+            if ask.tls {
+                "https"
+            } else {
+                "http"
+            }
+        }
+        scheme => scheme,
+    };
+    let host = match filter.str_at(&["hostname"]) {
+        "" => ask.host,
+        host => host,
+    };
+    let asked = filter.get("port").and_then(Value::as_i64);
+    let own = filter.str_at(&["scheme"]).is_empty().then_some(i64::from(ask.port));
+    let port = match asked.or(own) {
+        Some(80) if scheme == "http" => String::new(),
+        Some(443) if scheme == "https" => String::new(),
+        Some(port) => format!(":{port}"),
+        None => String::new(),
+    };
+    let path = filter.get("path").and_then(|p| replaced(p, prefix, ask.path));
+    let path = path.as_deref().unwrap_or(ask.path);
+    let query = if ask.query.is_empty() { String::new() } else { format!("?{}", ask.query) };
+    let status = filter.get("statusCode").and_then(Value::as_i64).and_then(|s| u16::try_from(s).ok()).unwrap_or(302);
+    Act::Redirect { status, location: format_smolstr!("{scheme}://{host}{port}{path}{query}") }
+}
+
+/// The certificate that a listener shows for a server name.
+pub fn certificate(
+    store: &Store,
+    controller: &str,
+    name: &str,
+    port: u16,
+) -> (Certificate, Vec<FieldRef>, Option<(ObjectKey, SmolStr)>) {
+    let ask = Ask { host: name, tls: true, port, ..Ask::default() };
+    for listener in listeners(store, controller, &ask) {
+        let reference = listener.value.items_at(&["tls", "certificateRefs"]).first();
+        let Some(reference) = reference else { continue };
+        let namespace = match reference.str_at(&["namespace"]) {
+            "" => listener.gateway.namespace().as_str(),
+            other => other,
+        };
+        let secret = ObjectKey::new("Secret", namespace, reference.str_at(&["name"]));
+        let path = format!("spec.listeners[{}].tls.certificateRefs[0]", listener.index);
+        let field = listener.gateway.key.field(path.as_str());
+        return match store.get(&secret).and_then(|s| of_secret(s)) {
+            Some(certificate) => (certificate, vec![field, secret.field("data[tls.crt]")], None),
+            None => {
+                let missing = Some((listener.gateway.key.clone(), secret.name.clone()));
+                (Certificate::of_controller(), vec![field], missing)
+            }
+        };
+    }
+    (Certificate::of_controller(), Vec::new(), None)
+}
+
+/// Whether any listener of a served Gateway is open at a port.
+pub fn is_open(store: &Store, controller: &str, port: u16) -> bool {
+    store.list("Gateway").filter(|g| is_served(store, g, controller)).any(|g| {
+        g.value
+            .items_at(&["spec", "listeners"])
+            .iter()
+            .any(|l| l.get("port").and_then(Value::as_i64) == Some(i64::from(port)))
+    })
+}

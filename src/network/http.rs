@@ -1,0 +1,112 @@
+//! What an HTTP proxy decides about a request, whatever wrote its rules: an Ingress or an HTTPRoute.
+
+use crate::api::object::{FieldRef, ObjectKey};
+use smol_str::SmolStr;
+
+/// A request as a proxy looks at it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ask<'a> {
+    /// The `Host` header without the port.
+    pub host: &'a str,
+    /// Without the query.
+    pub path: &'a str,
+    /// What follows the `?`; empty without one.
+    pub query: &'a str,
+    pub method: &'a str,
+    pub headers: &'a [(SmolStr, SmolStr)],
+    /// It came over TLS.
+    pub tls: bool,
+    /// The port of the proxy that it came to.
+    pub port: u16,
+}
+
+/// A port of a backend Service, as rules name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BackendPort {
+    Number(u16),
+    Name(SmolStr),
+}
+
+impl std::fmt::Display for BackendPort {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            BackendPort::Number(number) => number.fmt(f),
+            BackendPort::Name(name) => name.fmt(f),
+        }
+    }
+}
+
+/// One of the Services that a rule sends to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Backend {
+    pub service: ObjectKey,
+    pub port: BackendPort,
+    pub weight: u32,
+    /// Why it cannot be used at all: another namespace without a ReferenceGrant, a kind that is no Service.
+    pub refused: bool,
+    pub because: FieldRef,
+}
+
+/// A change of headers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HeaderChange {
+    Set(SmolStr, SmolStr),
+    Add(SmolStr, SmolStr),
+    Remove(SmolStr),
+}
+
+/// Applies changes in their order.
+pub fn change_headers(headers: &mut Vec<(SmolStr, SmolStr)>, changes: &[HeaderChange]) {
+    for change in changes {
+        match change {
+            HeaderChange::Set(name, value) => {
+                headers.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
+                headers.push((name.clone(), value.clone()));
+            }
+            HeaderChange::Add(name, value) => headers.push((name.clone(), value.clone())),
+            HeaderChange::Remove(name) => headers.retain(|(n, _)| !n.eq_ignore_ascii_case(name)),
+        }
+    }
+}
+
+/// What happens to the request.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Act {
+    Forward {
+        backends: Vec<Backend>,
+        /// The path (without query) that the backend gets, if it is another one.
+        path: Option<SmolStr>,
+        /// The `Host` that the backend gets, if it is another one.
+        host: Option<SmolStr>,
+        request: Vec<HeaderChange>,
+        response: Vec<HeaderChange>,
+        /// The cookie that ties a client to an endpoint.
+        cookie: Option<SmolStr>,
+        /// The backend is spoken to over TLS.
+        tls: bool,
+    },
+    Redirect {
+        status: u16,
+        location: SmolStr,
+    },
+}
+
+/// A rule that took a request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// The Ingress or HTTPRoute.
+    pub route: ObjectKey,
+    /// The rule in short: `kubia.example.com/foo (Prefix)`.
+    pub rule: SmolStr,
+    pub act: Act,
+    pub because: Vec<FieldRef>,
+}
+
+/// Whether `prefix` is a prefix of `path`, element by element; a slash at the end of either does not matter.
+pub fn has_path_prefix(path: &str, prefix: &str) -> bool {
+    let prefix = prefix.trim_end_matches('/');
+    match path.strip_prefix(prefix) {
+        Some(rest) => rest.is_empty() || rest.starts_with('/'),
+        None => false,
+    }
+}
