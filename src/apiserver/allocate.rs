@@ -60,7 +60,7 @@ pub struct Allocator {
 struct Operation<'a> {
     allocator: &'a mut Allocator,
     random: &'a mut Random,
-    /// A server-side dry run checks neither ranges nor what is taken.
+    /// A server-side dry run does not check the range of node ports, nor whether a cluster IP is taken.
     dry_run: bool,
 }
 
@@ -355,7 +355,7 @@ fn keep_in_step(new: &mut Value, old: &Value) {
         if same {
             new.map_mut().remove("clusterIPs");
         }
-    } else if same {
+    } else if same || new.items("clusterIPs").is_empty() {
         new.map_mut().insert("clusterIPs", Value::list(vec![after.into()]));
     }
 }
@@ -387,26 +387,43 @@ impl Operation<'_> {
         let Some(cidr) = self.allocator.cidr(of) else {
             return Err(Status::internal(format!("failed to allocate a serviceIP: no range of family {of}")));
         };
+        // The address becomes an object of its own that names the Service.
+        let nameless = service.str_at(&["metadata", "name"]).is_empty() && !self.dry_run;
+        let no_parent =
+            |ip: &str| format!("IPAddress.networking.k8s.io {ip:?} is invalid: spec.parentRef.name: Required value");
         if wanted.is_empty() {
             let ip =
                 self.next_ip(cidr).ok_or_else(|| Status::internal("failed to allocate a serviceIP: range is full"))?;
+            if nameless {
+                let (path, ip) = (Path::root("spec"), ip.to_smolstr());
+                let why = format!("failed to allocate IP: {}", no_parent(&ip));
+                return Err(one_error(service, &path.child("clusterIPs"), &Value::list(vec!["".into()]), &why));
+            }
             return Ok(ip.to_smolstr());
         }
+        let path = Path::root("spec");
         let refuse = |why: &str| {
-            let path = Path::root("spec");
             let ips = Value::list(service.items_at(&["spec", "clusterIPs"]).to_vec());
             Err(one_error(service, &path.child("clusterIPs"), &ips, &format!("failed to allocate IP {wanted}: {why}")))
         };
         let Some(address) = ip::parse_sloppy(wanted) else { return refuse("the provided IP is not valid") };
         let address = address.to_canonical();
+        if !cidr.contains(&address) && !self.dry_run {
+            return refuse("the provided network does not match the current range");
+        }
+        let edge = address == cidr.network() || address == cidr.broadcast() && address.is_ipv4();
+        if !cidr.contains(&address) || edge {
+            let why = format!(
+                "the provided IP ({address}) is not in the valid range. The range of valid IPs is {}",
+                cidr.trunc()
+            );
+            return refuse(&why);
+        }
         if self.dry_run {
             return Ok(wanted.into());
         }
-        if !cidr.contains(&address) || address == cidr.network() || address == cidr.broadcast() && address.is_ipv4() {
-            return refuse(&format!(
-                "the provided IP ({address}) is not in the valid range. The range of valid IPs is {}",
-                cidr.trunc()
-            ));
+        if nameless {
+            return refuse(&no_parent(wanted));
         }
         if self.allocator.ips.contains_key(&address) {
             return refuse("provided IP is already allocated");
@@ -545,24 +562,20 @@ impl Operation<'_> {
     }
 
     fn allocate_port(&mut self, number: i64) -> Result<(), String> {
-        if self.dry_run {
-            return Ok(());
-        }
+        let port = u16::try_from(number).unwrap_or(0);
         let range = &self.allocator.ranges.node_ports;
-        match u16::try_from(number) {
-            Ok(port) if range.contains(&port) => {
-                if self.allocator.ports.contains_key(&port) {
-                    return Err("provided port is already allocated".into());
-                }
-                self.allocator.ports.insert(port, 0);
-                Ok(())
-            }
-            _ => Err(format!(
+        if !self.dry_run && !range.contains(&port) {
+            return Err(format!(
                 "provided port is not in the valid range. The range of valid ports is {}-{}",
                 range.start(),
                 range.end()
-            )),
+            ));
         }
+        if self.allocator.ports.contains_key(&port) {
+            return Err("provided port is already allocated".into());
+        }
+        self.allocator.ports.insert(port, 0);
+        Ok(())
     }
 
     /// A random free port above the static band, or in it when nothing else is left.

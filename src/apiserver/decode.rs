@@ -52,9 +52,13 @@ pub fn decode_metadata(value: &Value) -> Result<(), String> {
     decoder.saved.map_or(Ok(()), Err)
 }
 
-/// Go's canonical printing of content that the server itself made: nothing can be wrong with it, so nothing is told.
+/// The content as it is stored and given back: what is empty is gone, and an empty list that must be there is null.
 pub fn canonical(root: StructId, value: &Value) -> Value {
-    decode(root, value).map(|d| d.value).unwrap_or_else(|_| value.clone())
+    let mut decoder = Decoder { stored: true, ..Decoder::default() };
+    match value {
+        Value::Map(map) => decoder.structure(schema().at(root), map, None).unwrap_or_else(|_| value.clone()),
+        other => other.clone(),
+    }
 }
 
 /// One step from the root to where the decoder is.
@@ -110,11 +114,22 @@ struct Decoder {
     /// The first type error; decoding goes on behind it, since a worse one may follow.
     saved: Option<String>,
     strict: Vec<String>,
+    /// Whether to leave no empty list: some errors tell an empty list from none, storage does not.
+    stored: bool,
 }
 
 /// What Go calls a JSON value in a type error.
 fn kind_of(value: &Value) -> &'static str {
     value.json_type()
+}
+
+/// A number that fits no integer type, as it was written.
+fn number(value: &Value) -> String {
+    match value {
+        // Whole numbers beyond 63 bits come as floats, and a float prints its shortest digits.
+        Value::Float(f) if f.fract() == 0.0 && (9.2e18..1.8e19).contains(f) => format!("number {}", *f as u64),
+        other => format!("number {}", json::to_string(other)),
+    }
 }
 
 impl Decoder {
@@ -137,8 +152,12 @@ impl Decoder {
             };
             let step = Step::Field { name: field.name, embedded: field.embedded_from, owner: structure.short_name() };
             let value = self.value(&field.ty, value, &Link { parent: link, step })?;
-            let leave_out = (field.omit_empty && is_empty(&field.ty, &value)) || (field.omit_zero && is_zero(&value));
-            if !leave_out {
+            let empty_list = value.as_list().is_some_and(<[Value]>::is_empty);
+            let empty = is_empty(&field.ty, &value) && (self.stored || !empty_list);
+            let leave_out = (field.omit_empty && empty) || (field.omit_zero && is_zero(&value));
+            if self.stored && empty_list && !leave_out {
+                out.push((key.clone(), Value::Null));
+            } else if !leave_out {
                 out.push((key.clone(), value));
             }
         }
@@ -183,15 +202,13 @@ impl Decoder {
             (Shape::Int32, Value::Int(i)) if i32::try_from(*i).is_ok() => Ok(value.clone()),
             (Shape::Int64, Value::Int(_)) | (Shape::Float64, Value::Int(_) | Value::Float(_)) => Ok(value.clone()),
             (Shape::Int32 | Shape::Int64, Value::Int(_) | Value::Float(_)) => {
-                self.save(&format!("number {}", json::to_string(value)), &ty.go_type(), Some(link));
+                self.save(&number(value), &ty.go_type(), Some(link));
                 Ok(Value::Null)
             }
             // From here on the type decodes itself, and its errors end everything.
             (Shape::IntOrString, Value::String(_)) => Ok(value.clone()),
             (Shape::IntOrString, Value::Int(i)) if i32::try_from(*i).is_ok() => Ok(value.clone()),
-            (Shape::IntOrString, Value::Int(_) | Value::Float(_)) => {
-                Err(mismatch(&format!("number {}", json::to_string(value)), "int32", Some(link)))
-            }
+            (Shape::IntOrString, Value::Int(_) | Value::Float(_)) => Err(mismatch(&number(value), "int32", Some(link))),
             (Shape::IntOrString, other) => Err(mismatch(kind_of(other), "int32", Some(link))),
             (Shape::Quantity, value) => quantity(value),
             (Shape::Time | Shape::MicroTime, value) => time(value, link),

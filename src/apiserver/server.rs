@@ -199,6 +199,8 @@ impl ApiServer {
         }
         keep_system_fields(&mut object, &old.value);
         dedup_owners(&mut object, warnings);
+        // Whoever wrote `clusterIP: None` no longer owns the field: a change of the record, though nothing else changes.
+        let mut given_up = false;
         if request.subresource == Subresource::Status {
             let status = object.get("status").cloned();
             let meta = object.get("metadata").cloned().unwrap_or_default();
@@ -212,6 +214,8 @@ impl ApiServer {
             admission::admit(context, resource, &mut object, Some(&old.value))?;
             if resource.stored == "Service" {
                 let allocator = &mut self.allocator;
+                given_up = old.value.str_at(&["spec", "clusterIP"]) == "None"
+                    && object.str_at(&["spec", "clusterIP"]).is_empty();
                 allocator.update(context.store, context.random, &mut object, &old.value, request.dry_run)?;
             }
             (strategy.prepare_update)(&mut object, &old.value);
@@ -225,7 +229,9 @@ impl ApiServer {
         if request.dry_run {
             return Ok(object);
         }
-        Ok(context.writer().update(old, object).value.clone())
+        let mut writer = context.writer();
+        let written = if given_up { writer.touch(old, object) } else { writer.update(old, object) };
+        Ok(written.value.clone())
     }
 }
 
@@ -455,7 +461,11 @@ fn keep_system_fields(object: &mut Value, old: &Value) {
 }
 
 /// The object as Go prints it.
-fn finish(resource: &Resource, object: Value) -> Value {
+fn finish(resource: &Resource, mut object: Value) -> Value {
+    // Old servers filled in a policy that means nothing here; it is left out whenever such a Service is read.
+    if resource.stored == "Service" && object.str_at(&["spec", "type"]) == "ExternalName" {
+        object.remove_at(&["spec", "internalTrafficPolicy"]);
+    }
     let Some(root) = resource.root else { return object };
     decode::canonical(root, &object)
 }

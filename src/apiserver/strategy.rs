@@ -57,6 +57,15 @@ fn drop_status(new: &mut Value) {
     new.remove_at(&["status"]);
 }
 
+/// What v1beta1 called topology cannot be written any more.
+fn drop_topology(slice: &mut Value) {
+    if slice.items("endpoints").iter().any(|e| e.get("deprecatedTopology").is_some()) {
+        for endpoint in slice.map_mut().entry("endpoints").list_mut() {
+            endpoint.map_mut().remove("deprecatedTopology");
+        }
+    }
+}
+
 fn no_warning(_: &mut Vec<String>, _: &Value, _: Option<&Value>) {}
 
 /// A kind of which only metadata matters. Rows say what differs from it.
@@ -117,6 +126,8 @@ const STRATEGIES: &[Strategy] = &[
     },
     Strategy {
         kind: "EndpointSlice",
+        prepare_create: drop_topology,
+        prepare_update: |new, _| drop_topology(new),
         default: service::default_endpoint_slice,
         validate: endpoints::validate_endpoint_slice,
         validate_update: endpoints::validate_endpoint_slice_update,

@@ -102,7 +102,16 @@ impl Writer<'_> {
 
     /// Replaces an object's content. A write that changes nothing is none: the old object comes back. `generation` goes up
     /// when anything but metadata and status changed. An object that is being deleted and has lost its last finalizer goes.
-    pub fn update(&mut self, old: &Arc<Object>, mut value: Value) -> Arc<Object> {
+    pub fn update(&mut self, old: &Arc<Object>, value: Value) -> Arc<Object> {
+        self.replace(old, value, false)
+    }
+
+    /// Like [`Writer::update`], and a write even if nothing changes: only the record of who owns which field does.
+    pub fn touch(&mut self, old: &Arc<Object>, value: Value) -> Arc<Object> {
+        self.replace(old, value, true)
+    }
+
+    fn replace(&mut self, old: &Arc<Object>, mut value: Value, always: bool) -> Arc<Object> {
         for field in ["uid", "creationTimestamp", "resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds"]
         {
             match old.value.at(&["metadata", field]) {
@@ -112,10 +121,10 @@ impl Writer<'_> {
         }
         let generation = old.value.at(&["metadata", "generation"]).and_then(Value::as_i64);
         if let Some(generation) = generation {
-            let step = i64::from(!same_but_status(&old.value, &value));
+            let step = i64::from(!same_but_status(&old.key.kind, &old.value, &value));
             value.set_at(&["metadata", "generation"], generation + step);
         }
-        if value == old.value {
+        if value == old.value && !always {
             return old.clone();
         }
         if old.is_terminating() && !has_finalizers(&value) && !waits_for_kubelet(&value) {
@@ -209,7 +218,8 @@ fn has_generation(kind: &str) -> bool {
     )
 }
 
-fn same_but_status(old: &Value, new: &Value) -> bool {
+/// Whether a write leaves everything as it was that counts as a generation.
+fn same_but_status(kind: &str, old: &Value, new: &Value) -> bool {
     let fields = |v: &Value| {
         let map = v.as_map().cloned().unwrap_or_default();
         map.iter()
@@ -217,7 +227,14 @@ fn same_but_status(old: &Value, new: &Value) -> bool {
             .map(|(k, v)| (k.clone(), v.clone()))
             .collect::<Vec<_>>()
     };
-    fields(old) == fields(new)
+    let same = |key: &str| old.at(&["metadata", key]) == new.at(&["metadata", key]);
+    // Two kinds count some of their metadata, too.
+    let metadata = match kind {
+        "Deployment" => same("annotations"),
+        "EndpointSlice" => same("labels"),
+        _ => true,
+    };
+    metadata && fields(old) == fields(new)
 }
 
 /// Finalizers hold an object back; a namespace has one of its own in its spec.

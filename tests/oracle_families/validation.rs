@@ -7,6 +7,7 @@ use giljabi::api::value::Value;
 use giljabi::api::yaml;
 use giljabi::apiserver::request::{Body, PatchKind, Request, Response, Subresource, Verb};
 use giljabi::apiserver::resource;
+use giljabi::kubectl::apply::LAST_APPLIED;
 use giljabi::kubectl::run::{DryRun, Options};
 use giljabi::kubectl::{apply, create};
 use giljabi::text::Span;
@@ -191,10 +192,12 @@ pub fn compare_kubectl(compare: &mut Compare, expect: &Json, stdout: &str, stder
 /// The object without what the facts leave out. Labels and annotations are there only where they differ from the manifest.
 fn compare_object(compare: &mut Compare, expected: &Json, actual: Option<&Value>, manifest: &Value) {
     let Some(actual) = actual else { return compare.text("object", &expected.to_string(), "none") };
-    let mut got = to_json(actual);
+    let mut actual = actual.clone();
+    actual.remove_at(&["metadata", "annotations", LAST_APPLIED]);
+    let mut got = to_json(&actual);
     let mut meta = json!({});
     for key in ["labels", "annotations"] {
-        let as_made = to_json(actual)["metadata"].get(key).cloned().unwrap_or(Json::Null);
+        let as_made = to_json(&actual)["metadata"].get(key).cloned().unwrap_or(Json::Null);
         let as_written = manifest.at(&["metadata", key]).map_or(Json::Null, to_json);
         let empty = |v: &Json| v.is_null() || v.as_object().is_some_and(serde_json::Map::is_empty);
         if as_made != as_written && !(empty(&as_made) && empty(&as_written)) {

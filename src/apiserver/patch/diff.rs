@@ -209,6 +209,8 @@ fn diff_lists_of_maps(
             };
             keyed.push((super::go_map(id), item.clone()));
         }
+        // Upstream's comparison says that equal keys are in order either way, which turns their order round.
+        keyed.reverse();
         keyed.sort_by(|a, b| a.0.cmp(&b.0));
         Ok(keyed)
     };

@@ -1,7 +1,7 @@
 //! `v1.Endpoints` (`pkg/apis/core/validation`) and `discovery.k8s.io/v1` EndpointSlice (`pkg/apis/discovery/validation`).
 
 use super::service::{validate_app_protocol, validate_ordinary_ip, validate_protocol};
-use super::{Errors, ip, label_selector, names};
+use super::{Errors, ip, names};
 use crate::api::path::Path;
 use crate::api::value::Value;
 use crate::apiserver::status::CauseReason;
@@ -74,17 +74,17 @@ fn validate_port(errors: &mut Errors, port: &Value, named: bool, path: &Path) {
 }
 
 pub fn validate_endpoint_slice(errors: &mut Errors, slice: &Value) {
-    validate_slice_content(errors, slice);
+    validate_slice_content(errors, slice, None);
 }
 
 pub fn validate_endpoint_slice_update(errors: &mut Errors, new: &Value, old: &Value) {
-    validate_slice_content(errors, new);
+    validate_slice_content(errors, new, Some(old));
     if new.text("addressType") != old.text("addressType") {
         errors.invalid(&Path::root("addressType"), &new.text("addressType").into(), "field is immutable");
     }
 }
 
-fn validate_slice_content(errors: &mut Errors, slice: &Value) {
+fn validate_slice_content(errors: &mut Errors, slice: &Value, old: Option<&Value>) {
     const TYPES: &[&str] = &["FQDN", "IPv4", "IPv6"];
     let kind = slice.text("addressType");
     match kind {
@@ -92,19 +92,10 @@ fn validate_slice_content(errors: &mut Errors, slice: &Value) {
         known if TYPES.contains(&known) => {}
         other => errors.not_supported(&Path::root("addressType"), &other.into(), TYPES),
     }
-    let (path, endpoints) = (Path::root("endpoints"), slice.items("endpoints"));
-    if too_many(errors, &path, endpoints.len(), ENDPOINTS_MAX) {
-        return;
-    }
-    for (i, endpoint) in endpoints.iter().enumerate() {
-        validate_endpoint(errors, endpoint, kind, &path.index(i));
-    }
     let (path, ports) = (Path::root("ports"), slice.items("ports"));
-    if too_many(errors, &path, ports.len(), PORTS_MAX) {
-        return;
-    }
+    too_many(errors, &path, ports.len(), PORTS_MAX);
     let mut seen: Vec<&str> = Vec::new();
-    for (i, port) in ports.iter().enumerate() {
+    for (i, port) in ports.iter().enumerate().take(PORTS_MAX) {
         let (at, name) = (path.index(i), port.text("name"));
         if !name.is_empty() {
             errors.invalid_each(&at.child("name"), &name.into(), names::is_dns1123_label(name));
@@ -125,6 +116,17 @@ fn validate_slice_content(errors: &mut Errors, slice: &Value) {
         }
         validate_app_protocol(errors, port, &at);
     }
+    let (path, endpoints) = (Path::root("endpoints"), slice.items("endpoints"));
+    if too_many(errors, &path, endpoints.len(), ENDPOINTS_MAX) {
+        return;
+    }
+    // Addresses that a change leaves as they are need not be valid by today's rules.
+    let known = |address: &Value| {
+        old.is_some_and(|old| old.items("endpoints").iter().any(|e| e.items("addresses").contains(address)))
+    };
+    for (i, endpoint) in endpoints.iter().enumerate() {
+        validate_endpoint(errors, endpoint, kind, &known, &path.index(i));
+    }
 }
 
 fn too_many(errors: &mut Errors, path: &Path, count: usize, max: usize) -> bool {
@@ -134,7 +136,7 @@ fn too_many(errors: &mut Errors, path: &Path, count: usize, max: usize) -> bool 
     count > max
 }
 
-fn validate_endpoint(errors: &mut Errors, endpoint: &Value, kind: &str, path: &Path) {
+fn validate_endpoint(errors: &mut Errors, endpoint: &Value, kind: &str, known: &dyn Fn(&Value) -> bool, path: &Path) {
     let (at, addresses) = (path.child("addresses"), endpoint.items("addresses"));
     if addresses.is_empty() {
         errors.required(&at, "must contain at least 1 address");
@@ -144,21 +146,13 @@ fn validate_endpoint(errors: &mut Errors, endpoint: &Value, kind: &str, path: &P
     for (i, address) in addresses.iter().enumerate() {
         let text = address.as_str().unwrap_or("");
         match kind {
+            _ if known(address) => {}
             "IPv4" | "IPv6" => validate_slice_address(errors, text, kind, &at.index(i)),
             "FQDN" => validate_domain(errors, text, &at.index(i)),
             _ => {}
         }
     }
     validate_node_name(errors, endpoint.field("nodeName"), &path.child("nodeName"));
-    label_selector::validate_labels(errors, &path.child("deprecatedTopology"), endpoint.field("deprecatedTopology"));
-    if endpoint.at(&["deprecatedTopology", "kubernetes.io/hostname"]).is_some() {
-        let topology = path.child("deprecatedTopology");
-        errors.push(
-            CauseReason::Invalid,
-            &topology.key("kubernetes.io/hostname"),
-            "Invalid value: \"kubernetes.io/hostname\": may not be set in the v1 API, use `nodeName` instead".into(),
-        );
-    }
     if let Some(hostname) = endpoint.field("hostname") {
         errors.invalid_each(
             &path.child("hostname"),
