@@ -62,6 +62,8 @@ struct Operation<'a> {
     random: &'a mut Random,
     /// A server-side dry run does not check the range of node ports, nor whether a cluster IP is taken.
     dry_run: bool,
+    /// The node ports that a dry run pretends to have taken.
+    pretended: Vec<u16>,
 }
 
 fn family(address: IpAddr) -> &'static str {
@@ -98,7 +100,7 @@ impl Allocator {
             spec.map_mut().insert("clusterIPs", Value::list(vec![ip.into()]));
         }
         self.families(service, None)?;
-        let mut operation = Operation { allocator: self, random, dry_run };
+        let mut operation = Operation { allocator: self, random, dry_run, pretended: Vec::new() };
         operation.cluster_ips(service)?;
         operation.node_ports(service)?;
         if needs_health_check(service.get("spec").unwrap_or(&Value::Null)) {
@@ -122,7 +124,7 @@ impl Allocator {
         keep_allocated(service.map_mut().entry("spec"), before);
         keep_in_step(service.map_mut().entry("spec"), before);
         self.families(service, Some(before))?;
-        let mut operation = Operation { allocator: self, random, dry_run };
+        let mut operation = Operation { allocator: self, random, dry_run, pretended: Vec::new() };
         operation.update_cluster_ips(service, before)?;
         if matches!(service.str_at(&["spec", "type"]), "NodePort" | "LoadBalancer") {
             operation.update_node_ports(service, before)?;
@@ -571,8 +573,12 @@ impl Operation<'_> {
                 range.end()
             ));
         }
-        if self.allocator.ports.contains_key(&port) {
+        if self.allocator.ports.contains_key(&port) || self.pretended.contains(&port) {
             return Err("provided port is already allocated".into());
+        }
+        if self.dry_run {
+            self.pretended.push(port);
+            return Ok(());
         }
         self.allocator.ports.insert(port, 0);
         Ok(())
@@ -580,6 +586,12 @@ impl Operation<'_> {
 
     /// A random free port above the static band, or in it when nothing else is left.
     fn next_port(&mut self) -> Result<i64, Status> {
+        if self.dry_run {
+            // A number that no range has: it says that there will be one.
+            let port = self.pretended.iter().max().map_or(32_769, |last| last.saturating_add(1));
+            self.pretended.push(port);
+            return Ok(port.into());
+        }
         let (start, end) = (*self.allocator.ranges.node_ports.start(), *self.allocator.ranges.node_ports.end());
         let size = u64::from(end.saturating_sub(start)) + 1;
         let band = if size < 16 { 0 } else { (size / 32).clamp(16, 128) };

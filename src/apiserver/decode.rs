@@ -23,7 +23,13 @@ pub struct Decoded {
 
 /// Decodes content into the struct behind a kind. The error is Go's: `json: cannot unmarshal …`.
 pub fn decode(root: StructId, value: &Value) -> Result<Decoded, String> {
-    let mut decoder = Decoder::default();
+    decode_sent(root, value, false)
+}
+
+/// The same, where `exact` says that whole numbers beyond 63 bits came as they were written: the server's own YAML reader
+/// keeps them, kubectl sends them as the floats that it makes of them.
+pub fn decode_sent(root: StructId, value: &Value, exact: bool) -> Result<Decoded, String> {
+    let mut decoder = Decoder { exact, ..Decoder::default() };
     let root = schema().at(root);
     let value = match value {
         Value::Map(map) => decoder.structure(root, map, None)?,
@@ -116,6 +122,7 @@ struct Decoder {
     strict: Vec<String>,
     /// Whether to leave no empty list: some errors tell an empty list from none, storage does not.
     stored: bool,
+    exact: bool,
 }
 
 /// What Go calls a JSON value in a type error.
@@ -123,11 +130,11 @@ fn kind_of(value: &Value) -> &'static str {
     value.json_type()
 }
 
-/// A number that fits no integer type, as it was written.
-fn number(value: &Value) -> String {
+/// A number that fits no integer type.
+fn number(value: &Value, exact: bool) -> String {
     match value {
-        // Whole numbers beyond 63 bits come as floats, and a float prints its shortest digits.
-        Value::Float(f) if f.fract() == 0.0 && (9.2e18..1.8e19).contains(f) => format!("number {}", *f as u64),
+        // A float prints its shortest digits.
+        Value::Float(f) if exact && f.fract() == 0.0 && (9.2e18..1.8e19).contains(f) => format!("number {}", *f as u64),
         other => format!("number {}", json::to_string(other)),
     }
 }
@@ -202,13 +209,15 @@ impl Decoder {
             (Shape::Int32, Value::Int(i)) if i32::try_from(*i).is_ok() => Ok(value.clone()),
             (Shape::Int64, Value::Int(_)) | (Shape::Float64, Value::Int(_) | Value::Float(_)) => Ok(value.clone()),
             (Shape::Int32 | Shape::Int64, Value::Int(_) | Value::Float(_)) => {
-                self.save(&number(value), &ty.go_type(), Some(link));
+                self.save(&number(value, self.exact), &ty.go_type(), Some(link));
                 Ok(Value::Null)
             }
             // From here on the type decodes itself, and its errors end everything.
             (Shape::IntOrString, Value::String(_)) => Ok(value.clone()),
             (Shape::IntOrString, Value::Int(i)) if i32::try_from(*i).is_ok() => Ok(value.clone()),
-            (Shape::IntOrString, Value::Int(_) | Value::Float(_)) => Err(mismatch(&number(value), "int32", Some(link))),
+            (Shape::IntOrString, Value::Int(_) | Value::Float(_)) => {
+                Err(mismatch(&number(value, self.exact), "int32", Some(link)))
+            }
             (Shape::IntOrString, other) => Err(mismatch(kind_of(other), "int32", Some(link))),
             (Shape::Quantity, value) => quantity(value),
             (Shape::Time | Shape::MicroTime, value) => time(value, link),

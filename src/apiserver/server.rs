@@ -319,7 +319,7 @@ fn read(
             resource.group_version
         )));
     }
-    let decoded = decode_as(resource, &content).map_err(|e| cannot(&e))?;
+    let decoded = decode_as(resource, &content, text.is_some()).map_err(|e| cannot(&e))?;
     strict.extend(decoded.strict);
     if !strict.is_empty() {
         match field_validation {
@@ -333,9 +333,9 @@ fn read(
     Ok(defaulted(resource, decoded.value))
 }
 
-fn decode_as(resource: &Resource, content: &Value) -> Result<Decoded, String> {
+fn decode_as(resource: &Resource, content: &Value, exact: bool) -> Result<Decoded, String> {
     match resource.root {
-        Some(root) => decode::decode(root, content),
+        Some(root) => decode::decode_sent(root, content, exact),
         None => {
             decode::decode_metadata(content)?;
             Ok(Decoded { value: content.clone(), strict: Vec::new() })
@@ -371,7 +371,7 @@ fn read_patched(
         status.message = format!(" \"\" is invalid: {}", status.causes[0]);
         Err(status)
     };
-    let decoded = match decode_as(resource, patched) {
+    let decoded = match decode_as(resource, patched, false) {
         Ok(decoded) => decoded,
         Err(why) => return refuse(&why),
     };

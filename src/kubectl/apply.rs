@@ -116,7 +116,7 @@ fn apply_item(run: &mut Run, item: &Item) -> Result<(), Failure> {
         let sent = run.send_patch(&item.resource, &item.namespace, &item.name, kind, patch.clone());
         sent.map_err(|status| {
             let doing = format!("applying patch:\n{}\nto:\n{}\nfor:", json::to_string(&patch), describe(item));
-            Failure::from(status).when(&doing, &item.file)
+            Failure::from(status).when("patching", &item.file).when(&doing, &item.file)
         })?;
     }
     run.say_done(&item.resource, &item.name, "configured");

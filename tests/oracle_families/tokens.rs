@@ -39,15 +39,22 @@ impl Tokens {
         for (token, value) in &self.0 {
             expected = expected.replace(token, value);
         }
-        let (mut rest, mut parts) = (actual, expected.split("<suffix>"));
-        let Some(mut rest_after) = parts.next().and_then(|head| rest.strip_prefix(head)) else { return false };
-        for part in parts {
-            // Five characters, whichever they are.
-            let Some(after) = rest_after.get(5..) else { return false };
-            let Some(next) = after.strip_prefix(part) else { return false };
-            rest_after = next;
+        let mut rest = actual;
+        let mut expected = expected.as_str();
+        loop {
+            let (suffix, allocated) = (expected.find("<suffix>"), expected.find("<allocated>"));
+            let Some(at) = suffix.into_iter().chain(allocated).min() else { return rest == expected };
+            let Some(after) = rest.strip_prefix(&expected[..at]) else { return false };
+            // Five characters, whichever they are; an address or a number ends where its letters do.
+            let length = match suffix == Some(at) {
+                true => 5,
+                false => {
+                    after.find(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != ':').unwrap_or(after.len())
+                }
+            };
+            let Some(next) = after.get(length..).filter(|_| length > 0) else { return false };
+            rest = next;
+            expected = expected[at..].split_once('>').map_or("", |(_, tail)| tail);
         }
-        rest = rest_after;
-        rest.is_empty()
     }
 }

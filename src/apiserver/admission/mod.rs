@@ -31,7 +31,15 @@ pub fn admit(
             priority(context, resource, object)?;
             eviction_tolerations(object);
         }
-        ("Pod", Some(_)) => eviction_tolerations(object),
+        ("Pod", Some(old)) => {
+            // What the plugin chose at creation stays when a change leaves it out.
+            for key in ["priority", "preemptionPolicy"] {
+                if let (None, Some(kept)) = (object.at(&["spec", key]), old.at(&["spec", key])) {
+                    object.set_at(&["spec", key], kept.clone());
+                }
+            }
+            eviction_tolerations(object);
+        }
         ("Ingress", None) => default_ingress_class(context, object),
         _ => {}
     }
