@@ -63,6 +63,9 @@ impl PartialEq for Endpoint {
     }
 }
 
+/// More endpoints than this a service port are left out: rules number them with sixteen bits.
+const MOST_ENDPOINTS: usize = 60_000;
+
 /// The endpoints of every port of a Service in one family, each list ordered by its text.
 ///
 /// Slices of the other family, ports without a number and addresses that are none are left out. Where one address stands more
@@ -105,5 +108,5 @@ pub fn gather<'a>(
             }
         }
     }
-    ports.into_iter().map(|(name, list)| (name, list.into_values().collect())).collect()
+    ports.into_iter().map(|(name, list)| (name, list.into_values().take(MOST_ENDPOINTS).collect())).collect()
 }

@@ -373,7 +373,7 @@ impl Build<'_> {
 
         let ip = port.cluster_ip;
         if plan.has_internal {
-            let because = Because::item_of(&port.object, "spec.clusterIPs", ip.index, "");
+            let because = port.port_field("port");
             let matches = destination(format_smolstr!("{label} cluster IP"), port, ip.value);
             add(SERVICES, matches, own(own_chains.internal(plan)), because);
         } else {

@@ -398,7 +398,7 @@ impl Build<'_> {
         let cluster_ip = port.cluster_ip.value;
         self.member(CLUSTER_IP, Some(cluster_ip), Some(port.port), None);
         self.member(BOUND, Some(cluster_ip), None, None);
-        let because = Because::item_of(&port.object, "spec.clusterIPs", port.cluster_ip.index, "");
+        let because = port.port_field("port");
         self.server(cluster_ip, port.port, port.internal_local, because);
 
         for ip in &port.external_ips {

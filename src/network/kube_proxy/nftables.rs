@@ -286,7 +286,7 @@ fn entries(plan: &Plan<'_>, own: &Own) -> Vec<Entry> {
     let ip = port.cluster_ip;
     if plan.has_internal {
         let chain = if port.internal_local { own.local } else { own.cluster };
-        let because = Because::item_of(&port.object, "spec.clusterIPs", ip.index, "");
+        let because = port.port_field("port");
         add(SERVICE_IPS, Some(ip.value), port.port, goto(chain), because);
     } else {
         let because = because_none("spec.internalTrafficPolicy");
