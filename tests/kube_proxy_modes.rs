@@ -102,9 +102,9 @@ fn expected_ipvs(cluster: &Case, flow: &Json, result: Vec<String>, masquerade: b
     for (_, state) in tracker.ports() {
         let port = &state.port;
         let outside = port.external_ips.iter().chain(&port.load_balancer_ips).any(|ip| ip.value == to);
-        bound |= to != cluster.ip && (outside || port.cluster_ip.value == to);
+        bound |= to != cluster.ip && (outside || port.cluster_ip == to);
         let by_node = to == cluster.ip && place.node_port_ips().contains(&to) && json!(port.node_port) == flow["port"];
-        let by_ip = (outside || port.cluster_ip.value == to) && json!(port.port) == flow["port"];
+        let by_ip = (outside || port.cluster_ip == to) && json!(port.port) == flow["port"];
         if !(by_node || by_ip) || port.name.protocol.lower() != flow["protocol"] {
             continue;
         }
@@ -157,5 +157,5 @@ fn admitted(cluster: &Case, flow: &Json) -> bool {
 
 fn is_cluster_ip(cluster: &Case, ip: IpAddr) -> bool {
     let tracker = cluster.proxies.tracker(Family::V4).expect("IPv4");
-    tracker.ports().any(|(_, state)| state.port.cluster_ip.value == ip)
+    tracker.ports().any(|(_, state)| state.port.cluster_ip == ip)
 }

@@ -228,7 +228,7 @@ pub fn keys(input: &ChunkInput) -> Vec<Key> {
     let protocol = port.name.protocol;
     let mut keys = Vec::new();
     let mut key = |space, ip: Option<IpAddr>, number: u16| keys.push(Key { space, ip, port: Some((protocol, number)) });
-    key(if plan.has_internal { SERVICES } else { FILTER_SERVICES }, Some(port.cluster_ip.value), port.port);
+    key(if plan.has_internal { SERVICES } else { FILTER_SERVICES }, Some(port.cluster_ip), port.port);
     for (ip, balanced) in outside_ips(port) {
         if plan.has_any {
             key(SERVICES, Some(ip), port.port);
@@ -353,7 +353,7 @@ impl Build<'_> {
             let peer = Peer::Net(self.input.local_cidr?);
             (Because::setting("clusterCIDR"), Some(Match::Source { peer, not: true }))
         };
-        let matches = destination(format_smolstr!("{} cluster IP", port.label), port, port.cluster_ip.value);
+        let matches = destination(format_smolstr!("{} cluster IP", port.label), port, port.cluster_ip);
         Some(Rule::new(matches.into_iter().chain(not_local).collect(), Target::Jump(MARK), because))
     }
 
@@ -374,11 +374,11 @@ impl Build<'_> {
         let ip = port.cluster_ip;
         if plan.has_internal {
             let because = port.port_field("port");
-            let matches = destination(format_smolstr!("{label} cluster IP"), port, ip.value);
+            let matches = destination(format_smolstr!("{label} cluster IP"), port, ip);
             add(SERVICES, matches, own(own_chains.internal(plan)), because);
         } else {
             let because = because_none("spec.internalTrafficPolicy");
-            add(FILTER_SERVICES, destination(why.clone(), port, ip.value), refuse.clone(), because);
+            add(FILTER_SERVICES, destination(why.clone(), port, ip), refuse.clone(), because);
         }
         for ip in &port.external_ips {
             if plan.has_any {

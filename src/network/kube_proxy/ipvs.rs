@@ -395,7 +395,7 @@ impl Build<'_> {
             let (ip, number) = (state.endpoints[usize::from(*i)].ip, state.endpoints[usize::from(*i)].port);
             self.member(LOOP_BACK, Some(ip), Some(number), Some(Peer::Ip(ip)));
         }
-        let cluster_ip = port.cluster_ip.value;
+        let cluster_ip = port.cluster_ip;
         self.member(CLUSTER_IP, Some(cluster_ip), Some(port.port), None);
         self.member(BOUND, Some(cluster_ip), None, None);
         let because = port.port_field("port");

@@ -199,10 +199,10 @@ pub fn keys(input: &ChunkInput) -> Vec<Key> {
     let plan = Plan::new(input);
     let port = plan.port;
     let protocol = port.name.protocol;
-    let mut keys = vec![Key { space: CLUSTER_IPS, ip: Some(port.cluster_ip.value), port: None }];
+    let mut keys = vec![Key { space: CLUSTER_IPS, ip: Some(port.cluster_ip), port: None }];
     let mut key = |space, ip: Option<IpAddr>, number: u16| keys.push(Key { space, ip, port: Some((protocol, number)) });
     let internal = if plan.has_internal { SERVICE_IPS } else { NO_ENDPOINT_SERVICES };
-    key(internal, Some(port.cluster_ip.value), port.port);
+    key(internal, Some(port.cluster_ip), port.port);
     for (ip, balanced) in outside_ips(port) {
         if plan.has_any {
             key(SERVICE_IPS, Some(ip), port.port);
@@ -268,7 +268,7 @@ pub fn rules(input: &ChunkInput) -> Rules {
 fn entries(plan: &Plan<'_>, own: &Own) -> Vec<Entry> {
     let port = plan.port;
     let mut entries = Vec::new();
-    let cluster_ip = Member { ip: Some(port.cluster_ip.value), port: None, source: None };
+    let cluster_ip = Member { ip: Some(port.cluster_ip), port: None, source: None };
     entries.push(Entry { space: CLUSTER_IPS, content: Content::Member(cluster_ip) });
     let mut add = |space, ip: Option<IpAddr>, number: u16, target: Target, because: Because| {
         let mut matches = Vec::new();
@@ -287,10 +287,10 @@ fn entries(plan: &Plan<'_>, own: &Own) -> Vec<Entry> {
     if plan.has_internal {
         let chain = if port.internal_local { own.local } else { own.cluster };
         let because = port.port_field("port");
-        add(SERVICE_IPS, Some(ip.value), port.port, goto(chain), because);
+        add(SERVICE_IPS, Some(ip), port.port, goto(chain), because);
     } else {
         let because = because_none("spec.internalTrafficPolicy");
-        add(NO_ENDPOINT_SERVICES, Some(ip.value), port.port, refuse(), because);
+        add(NO_ENDPOINT_SERVICES, Some(ip), port.port, refuse(), because);
     }
     let external = port.external_ips.iter().map(|ip| (ip, "spec.externalIPs", ""));
     let balanced = port.load_balancer_ips.iter().map(|ip| (ip, "status.loadBalancer.ingress", "ip"));
@@ -358,7 +358,7 @@ fn internal_masquerade(input: &ChunkInput, plan: &Plan<'_>) -> Option<Rule> {
     }
     let port = plan.port;
     let mut matches = vec![
-        Match::Destination { peer: Peer::Ip(port.cluster_ip.value), not: false },
+        Match::Destination { peer: Peer::Ip(port.cluster_ip), not: false },
         Match::Protocol(port.name.protocol),
         Match::DestinationPort(port.port),
     ];

@@ -26,7 +26,7 @@ pub struct ServicePort {
     pub object: Arc<ObjectKey>,
     /// Its place in `spec.ports`.
     pub index: usize,
-    pub cluster_ip: At<IpAddr>,
+    pub cluster_ip: IpAddr,
     pub port: u16,
     /// 0: none.
     pub node_port: u16,
@@ -58,12 +58,7 @@ pub fn read(object: &Object, family: Family) -> Vec<ServicePort> {
     if service.headless || service.type_ == ServiceType::ExternalName {
         return Vec::new();
     }
-    let cluster_ip = service
-        .cluster_ips
-        .iter()
-        .enumerate()
-        .find(|(_, ip)| Family::of(ip) == family)
-        .map(|(index, ip)| At { value: *ip, index });
+    let cluster_ip = service.cluster_ips.iter().copied().find(|ip| Family::of(ip) == family);
     let Some(cluster_ip) = cluster_ip else { return Vec::new() };
     let key = Arc::new(object.key.clone());
     let external_local = service.external_local && has_outside_door(service);
