@@ -3,8 +3,7 @@
 use crate::arguments::{Arguments, Usage};
 use crate::files;
 use giljabi::cluster::{ProxyMode, Settings};
-use giljabi::network::kube_proxy::{Family, Mode};
-use giljabi::network::netfilter::{ipvs_text, nft_text};
+use giljabi::network::kube_proxy::Family;
 use giljabi::workspace::Workspace;
 
 pub fn run(arguments: &Arguments) -> Result<bool, Usage> {
@@ -19,14 +18,8 @@ pub fn run(arguments: &Arguments) -> Result<bool, Usage> {
     };
     for family in [Family::V4, Family::V6] {
         let Some(tables) = here.tables(family) else { continue };
-        match proxy.settings().mode {
-            Mode::Iptables => print!("{}", tables.full_input().text()),
-            Mode::Nftables => print!("{}", nft_text::list(&tables.program)),
-            Mode::Ipvs => {
-                print!("{}", ipvs_text::servers(&tables.program));
-                print!("{}", ipvs_text::sets(&tables.program));
-                print!("{}", tables.full_input().text());
-            }
+        for listing in tables.listings() {
+            print!("# {}\n{}", listing.command, listing.text);
         }
     }
     Ok(true)
