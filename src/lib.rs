@@ -12,6 +12,7 @@ pub mod diagnostic;
 pub mod export;
 pub mod kubectl;
 pub mod locale;
+pub mod map;
 pub mod network;
 pub mod runtime;
 pub mod text;

@@ -39,6 +39,7 @@ const TABLES: &[(&str, &str)] = &[
     ("trace", include_str!("../assets/locale/trace.tsv")),
     ("check", include_str!("../assets/locale/check.tsv")),
     ("export", include_str!("../assets/locale/export.tsv")),
+    ("app", include_str!("../assets/locale/app.tsv")),
 ];
 
 type Table = HashMap<&'static str, (&'static str, &'static str)>;

@@ -1,12 +1,46 @@
 //! The screen: what a person sees and does. It reads what the library computed and computes nothing of its own about
 //! Kubernetes.
 
+mod bottom;
 mod editor;
 mod failure;
+mod focus;
+mod help;
+mod keep;
+mod keys;
+mod map;
 mod page;
+mod palette;
+mod player;
+mod said;
+mod scenario;
+mod session;
+mod splitter;
+mod timebar;
+
+use giljabi::diagnostic::Diagnostic;
+use giljabi::locale::Lang;
+use leptos::prelude::document;
+use wasm_bindgen::JsCast;
 
 /// Installs the panic handler and puts the page into the document's body.
 pub fn start() {
     failure::install();
     leptos::mount::mount_to_body(page::Page);
+}
+
+/// A diagnostic as plain text: the real tool's words first, then ours.
+fn diagnostic_words(diagnostic: &Diagnostic, lang: Lang) -> String {
+    let ours = diagnostic.explanation.as_ref().map(|m| m.text(lang));
+    let theirs = Some(diagnostic.verbatim.clone()).filter(|v| !v.is_empty());
+    theirs.into_iter().chain(ours).collect::<Vec<_>>().join("\n")
+}
+
+/// Puts the keyboard's focus on the element with this id.
+fn focus_on(id: &str) {
+    let element = document().get_element_by_id(id).and_then(|e| e.dyn_into::<web_sys::HtmlElement>().ok());
+    if let Some(element) = element {
+        // An element that cannot take the focus stays unfocused; nothing else depends on it.
+        let _ = element.focus();
+    }
 }

@@ -1,65 +1,150 @@
-//! The whole page.
+//! The whole page: header, task and editor on the left, map, time and views on the right. A narrow screen shows one pane at a
+//! time.
 
-use giljabi::text::LineIndex;
-use leptos::html::Div;
+use giljabi::locale::Lang;
+use giljabi::trace::why;
 use leptos::prelude::*;
 
-use super::editor::bridge::Editor;
-use super::editor::exchange::Options;
+use super::bottom::Bottom;
+use super::editor::pane::EditorPane;
+use super::help::Help;
+use super::map::MapPane;
+use super::palette::Palette;
+use super::scenario::ScenarioPanel;
+use super::session::{Pane, Session, Theme, session};
+use super::splitter::Splitter;
+use super::timebar::TimeBar;
+use super::{keep, keys, said};
 
-const FIRST_TEXT: &str = "apiVersion: v1
-kind: Service
-metadata:
-  name: kimho
-spec:
-  selector:
-    app: kimho
-  ports:
-  - name: http
-    port: 80
-    targetPort: http
-";
-
-/// The page: its header and the editor.
 #[component]
 pub fn Page() -> impl IntoView {
-    let place = NodeRef::<Div>::new();
-    let editor = StoredValue::new_local(None::<Editor>);
-    let failure = RwSignal::new(None::<String>);
-    let text = RwSignal::new(FIRST_TEXT.to_string());
-    Effect::new(move || {
-        let Some(place) = place.get() else { return };
-        leptos::task::spawn_local(async move {
-            let options = Options {
-                text: FIRST_TEXT,
-                label: "YAML",
-                on_change: Box::new(move || {
-                    editor.with_value(|editor| {
-                        if let Some(editor) = editor {
-                            text.set(editor.text());
-                        }
-                    });
-                }),
-                ..Options::default()
-            };
-            match Editor::open(&place, options).await {
-                Ok(opened) => editor.set_value(Some(opened)),
-                Err(why) => failure.set(Some(why)),
-            }
+    let s = Session::open();
+    provide_context(s);
+    keys::listen(s);
+    let size = |name: &'static str, default: f64| {
+        let size = RwSignal::new(keep::read(name).and_then(|v| v.parse().ok()).unwrap_or(default));
+        Effect::new(move || {
+            keep::write(name, &size.get().to_string());
         });
-    });
-    let summary = move || {
-        let lines = LineIndex::new(&text.read()).line_count();
-        format!("{lines} lines")
+        size
+    };
+    let (left, bottom) = (size("left", 448.0), size("bottom", 292.0));
+    let pane = move || match s.pane.get() {
+        Pane::Task => "task",
+        Pane::Editor => "editor",
+        Pane::Map => "map",
+        Pane::Journey => "journey",
     };
     view! {
-        <header class="flex items-center gap-4 border-b border-line bg-panel px-4 py-2">
-            <h1 class="text-lg font-bold">"길잡이 " <span lang="en" class="font-normal text-soft">"Giljabi"</span></h1>
-            <p class="text-soft">{summary}</p>
-        </header>
-        <main class="h-[calc(100vh-4rem)] w-full max-w-xl">
-            <p role="alert" class="text-bad">{failure}</p>
-            <div node_ref=place class="h-full"></div>
-        </main>
+        <div class="app" class:presenter=move || s.presenter.get() data-pane=pane style=("--left", move || format!("{}px", left.get())) style=("--bottom", move || format!("{}px", bottom.get()))>
+            <Header/>
+            <main class="work">
+                <div class="left">
+                    <ScenarioPanel/>
+                    <EditorPane/>
+                </div>
+                <Splitter label="split.left" upright=true before=true size=left range=(300.0, 800.0)/>
+                <div class="right">
+                    <MapPane/>
+                    <TimeBar/>
+                    <Splitter label="split.bottom" upright=false before=false size=bottom range=(96.0, 600.0)/>
+                    <Bottom/>
+                </div>
+            </main>
+            <Panes/>
+            <Announcer/>
+            <Help/>
+            <Palette/>
+        </div>
     }
+}
+
+#[component]
+fn Header() -> impl IntoView {
+    let s = session();
+    let next_theme = move |_| {
+        let now = Theme::ALL.iter().position(|t| *t == s.theme.get_untracked()).unwrap_or(0);
+        s.theme.set(Theme::ALL[(now + 1) % Theme::ALL.len()]);
+    };
+    let theme_id = move || match s.theme.get() {
+        Theme::System => "theme.system",
+        Theme::Light => "theme.light",
+        Theme::Dark => "theme.dark",
+        Theme::Contrast => "theme.contrast",
+    };
+    let theme_words = move || s.tx("theme.label", &[("theme", &s.tx(theme_id(), &[]))]);
+    view! {
+        <header class="top">
+            <p class="brand">
+                <b lang="ko">"길잡이"</b>
+                " "
+                <span lang="en">"Giljabi"</span>
+            </p>
+            <p class="crumb">{s.t("kimho.crumb")}</p>
+            <span class="push"></span>
+            <button type="button" class="btn" title=s.t("keys.palette") on:click=move |_| s.palette.set(true)>
+                {s.t("palette.button")}
+                " "
+                <kbd aria-hidden="true">"Ctrl K"</kbd>
+            </button>
+            <button
+                type="button"
+                class="btn"
+                lang=move || if s.lang.get() == Lang::Ko { "en" } else { "ko" }
+                on:click=move |_| s.lang.update(|l| *l = if *l == Lang::Ko { Lang::En } else { Lang::Ko })
+            >
+                {move || if s.lang.get() == Lang::Ko { "English" } else { "한국어" }}
+            </button>
+            <button type="button" class="btn btn-icon" aria-label=theme_words title=theme_words on:click=next_theme>
+                {move || match s.theme.get() {
+                    Theme::System => "◐",
+                    Theme::Light => "☀",
+                    Theme::Dark => "☾",
+                    Theme::Contrast => "◑",
+                }}
+            </button>
+            <button type="button" class="btn btn-icon" aria-label=s.t("keys.help") title=s.t("keys.help") on:click=move |_| s.help.set(true)>"?"</button>
+        </header>
+    }
+}
+
+/// The panes as tabs, on a narrow screen only.
+#[component]
+fn Panes() -> impl IntoView {
+    let s = session();
+    let panes = [
+        (Pane::Task, "pane.task"),
+        (Pane::Editor, "pane.editor"),
+        (Pane::Map, "pane.map"),
+        (Pane::Journey, "pane.journey"),
+    ];
+    view! {
+        <nav class="panes" aria-label=s.t("pane.label")>
+            {panes
+                .map(|(pane, id)| {
+                    view! {
+                        <button type="button" aria-pressed=move || (s.pane.get() == pane).to_string() on:click=move |_| s.pane.set(pane)>
+                            {s.t(id)}
+                        </button>
+                    }
+                })
+                .collect_view()}
+        </nav>
+    }
+}
+
+/// Says each hop as it happens, to those who listen.
+#[component]
+fn Announcer() -> impl IntoView {
+    let s = session();
+    let words = Memo::new(move |_| {
+        let (sent, hop) = (s.sent.get()?, s.player.hop.get()?);
+        if s.player.ended.get() {
+            return Some(why::symptom(&sent.trace.outcome, s.lang.get()));
+        }
+        let hop_words = said::headline(&sent.trace.hops[hop]).map(|step| why::step(step, s.lang.get()));
+        let place = said::place(&sent.trace.hops[hop].at, s.lang.get());
+        Some(format!("{} — {place} — {}", hop + 1, hop_words.unwrap_or_default()))
+    });
+    view! { <div class="sr-only" role="log" aria-live="polite" aria-atomic="true">{move || words.get().unwrap_or_default()}</div> }
 }

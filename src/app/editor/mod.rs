@@ -4,6 +4,7 @@
 
 pub mod bridge;
 pub mod exchange;
+pub mod pane;
 pub mod phrases;
 #[cfg(test)]
 mod tests;

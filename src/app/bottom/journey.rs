@@ -1,0 +1,224 @@
+//! The journey: the hops as a list, equal to the animation in every word.
+
+use giljabi::map::{Phase, of_hop, phase};
+use giljabi::trace::{Exchange, Rcode, StepKind};
+use leptos::prelude::*;
+use std::sync::Arc;
+
+use crate::app::focus::Target;
+use crate::app::said;
+use crate::app::session::{LineRef, Sent, Session, session};
+use giljabi::trace::why;
+
+#[component]
+pub fn Journey() -> impl IntoView {
+    let s = session();
+    view! {
+        {move || match s.sent.get() {
+            None => view! { <p class="empty">{s.t("journey.empty")}</p> }.into_any(),
+            Some(sent) => table(s, sent).into_any(),
+        }}
+    }
+}
+
+fn table(s: Session, sent: Arc<Sent>) -> impl IntoView {
+    // The row of the hop that is played stays in sight.
+    Effect::new(move || {
+        let (Some(hop), false) = (s.player.hop.get(), s.player.ended.get()) else { return };
+        if let Some(row) = document().get_element_by_id(&format!("hop-{hop}")) {
+            let how = web_sys::ScrollIntoViewOptions::new();
+            how.set_block(web_sys::ScrollLogicalPosition::Nearest);
+            row.scroll_into_view_with_scroll_into_view_options(&how);
+        }
+    });
+    // And so does how it ended.
+    Effect::new(move || {
+        if s.player.ended.get()
+            && let Some(view) = document().get_element_by_id("view")
+        {
+            view.set_scroll_top(0);
+        }
+    });
+    let hops = sent.trace.hops.len();
+    let rows = (0..hops).map(|i| row(s, sent.clone(), i)).collect_view();
+    let ending = sent.clone();
+    view! {
+        <Show when=move || s.is_stale()>
+            <p class="stale">{s.t("journey.stale")}</p>
+        </Show>
+        {ending_of(s, ending)}
+        <table class="journey">
+            <thead>
+                <tr>
+                    <th scope="col">{s.t("journey.hop")}</th>
+                    <th scope="col">{s.t("journey.where")}</th>
+                    <th scope="col">{s.t("journey.what")}</th>
+                    <th scope="col">{s.t("journey.packet")}</th>
+                    <th scope="col">{s.t("journey.why")}</th>
+                </tr>
+            </thead>
+            <tbody>{rows}</tbody>
+        </table>
+    }
+}
+
+/// Questions to DNS that found nothing are many and alike: they are shown smaller.
+fn is_vain(sent: &Sent, exchange: Exchange) -> bool {
+    let answers = |h: &giljabi::trace::Hop| {
+        h.steps.iter().any(|s| matches!(&s.kind, StepKind::DnsAnswer { rcode: Rcode::NxDomain, .. }))
+    };
+    matches!(exchange, Exchange::Dns(_)) && sent.trace.hops.iter().any(|h| h.exchange == exchange && answers(h))
+}
+
+fn row(s: Session, sent: Arc<Sent>, i: usize) -> impl IntoView {
+    let hop = &sent.trace.hops[i];
+    let tone = of_hop(hop).name();
+    let first = i == 0 || sent.trace.hops[i - 1].exchange != hop.exchange;
+    let vain = phase(hop) == Phase::Dns && is_vain(&sent, hop.exchange);
+    let packet = hop.packet;
+    let changed = said::change(hop);
+    let lines = sent.lines[i].clone();
+    let place = hop.at.clone();
+    let (told, headline) = (sent.clone(), sent.clone());
+    let what = move || {
+        let hop = &headline.trace.hops[i];
+        said::headline(hop).map(|step| why::step(step, s.lang.get())).unwrap_or_default()
+    };
+    let more = move || {
+        let hop = &told.trace.hops[i];
+        let head = said::headline(hop).map(std::ptr::from_ref);
+        hop.steps
+            .iter()
+            .filter(|step| Some(std::ptr::from_ref(*step)) != head)
+            .map(|step| view! { <li>{why::step(step, s.lang.get())}</li> })
+            .collect_view()
+    };
+    let steps = hop.steps.len();
+    let open = RwSignal::new(false);
+    let current = move || s.player.hop.get() == Some(i);
+    let lit = move || s.lit.read().hops.contains(&i);
+    let reached = move || s.player.hop.get().is_some_and(|now| now >= i);
+    view! {
+        <tr
+            id=format!("hop-{i}")
+            class:cur=current
+            class:lit=lit
+            class:first=first
+            class:vain=vain
+            class:ahead=move || !reached()
+            aria-current=move || current().then_some("step")
+            on:mouseenter=move |_| s.focus.hover(Target::Hop(i))
+            on:mouseleave=move |_| s.focus.leave()
+        >
+            <td>
+                <button
+                    type="button"
+                    class=format!("hop-number hop-{tone}")
+                    aria-label=move || s.tx("journey.go", &[("hop", &(i + 1).to_string())])
+                    on:focus=move |_| s.focus.hover(Target::Hop(i))
+                    on:blur=move |_| s.focus.leave()
+                    on:click=move |_| {
+                        s.player.seek(i);
+                        s.focus.hold(Target::Hop(i));
+                    }
+                >
+                    {i + 1}
+                </button>
+            </td>
+            <td>{move || said::place(&place, s.lang.get())}</td>
+            <td class="wide">
+                <span>{what}</span>
+                {(steps > 1)
+                    .then(|| {
+                        view! {
+                            <button type="button" class="more" aria-expanded=move || open.get().to_string() on:click=move |_| open.update(|o| *o = !*o)>
+                                {move || s.tx("journey.more", &[("n", &(steps - 1).to_string())])}
+                            </button>
+                            <Show when=move || open.get()>
+                                <ol class="steps-list">{more()}</ol>
+                            </Show>
+                        }
+                    })}
+            </td>
+            <td class="mono">
+                {packet
+                    .map(|packet| match changed {
+                        Some((before, after)) => change_words(&before, &after).into_any(),
+                        None => {
+                            let (src, dst) = said::ends(&packet);
+                            view! { <span>{format!("{src} → {dst} {}", packet.segment.label())}</span> }.into_any()
+                        }
+                    })}
+            </td>
+            <td class="mono">{lines.into_iter().take(2).map(|line| line_button(s, line)).collect_view()}</td>
+        </tr>
+    }
+}
+
+/// Addresses with what they were struck through.
+fn change_words(before: &giljabi::network::packet::Packet, after: &giljabi::network::packet::Packet) -> impl IntoView {
+    let ((old_src, old_dst), (src, dst)) = (said::ends(before), said::ends(after));
+    let old = |old: String, new: &str| (old != new).then(|| view! { <del>{old}</del>" " });
+    view! {
+        <span>{old(old_src, &src)}{src.clone()}" → "{old(old_dst, &dst)}{dst.clone()}" "{after.segment.label()}</span>
+    }
+}
+
+/// A line that one can go to.
+pub fn line_button(s: Session, line: LineRef) -> impl IntoView {
+    let words = format!("{}:{}", line.file, line.line);
+    let title = line.field.to_string();
+    let target = Target::Line(line.file.clone(), line.line);
+    let (over, focus) = (target.clone(), target);
+    view! {
+        <button
+            type="button"
+            class="line-link"
+            title=title
+            on:mouseenter=move |_| s.focus.hover(over.clone())
+            on:mouseleave=move |_| s.focus.leave()
+            on:focus=move |_| s.focus.hover(focus.clone())
+            on:blur=move |_| s.focus.leave()
+            on:click=move |_| s.open_line(&line)
+        >
+            {words}
+        </button>
+    }
+}
+
+/// Two sentences at the end: what the client sees, and what is wrong, with the line to look at.
+fn ending_of(s: Session, sent: Arc<Sent>) -> impl IntoView {
+    let told = sent.clone();
+    let good = sent.trace.outcome.is_success();
+    let words = move || why::symptom(&told.trace.outcome, s.lang.get());
+    let body = match &sent.trace.outcome {
+        giljabi::trace::Outcome::Answered { response, .. } => response.body.clone(),
+        giljabi::trace::Outcome::Failed(_) => Default::default(),
+    };
+    let lines = sent.to_mend.clone();
+    let caused = sent.clone();
+    let cause = move || caused.trace.outcome.failure().map(|f| why::cause(f, s.lang.get()));
+    view! {
+        <Show when=move || s.player.ended.get()>
+            <div class=if good { "ending good" } else { "ending bad" }>
+                <p>
+                    <b>{s.t("journey.client_sees")}" "</b>
+                    {words.clone()}
+                    {(!body.is_empty()).then(|| view! { <code class="body">{body.trim_end().to_string()}</code> })}
+                </p>
+                {cause
+                    .clone()()
+                    .map(|cause| {
+                        view! {
+                            <p>
+                                <b>{s.t("journey.what_is_wrong")}" "</b>
+                                {cause}
+                                " "
+                                {lines.clone().into_iter().map(|line| line_button(s, line)).collect_view()}
+                            </p>
+                        }
+                    })}
+            </div>
+        </Show>
+    }
+}

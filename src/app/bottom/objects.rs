@@ -1,0 +1,76 @@
+//! The objects of the cluster, by kind, with the whole of the one that is looked at.
+
+use giljabi::api::json;
+use giljabi::api::object::ObjectKey;
+use leptos::prelude::*;
+
+use crate::app::focus::Target;
+use crate::app::session::session;
+
+#[component]
+pub fn Objects() -> impl IntoView {
+    let s = session();
+    let filter = RwSignal::new(String::new());
+    let shown = RwSignal::new(None::<ObjectKey>);
+    let keys = Memo::new(move |_| {
+        let wanted = filter.read().to_lowercase();
+        let state = s.state.get();
+        let matches = |key: &ObjectKey| wanted.is_empty() || key.to_string().to_lowercase().contains(&wanted);
+        // A page of them is enough to look at; the filter finds the rest.
+        state.store.iter().map(|o| o.key.clone()).filter(matches).take(400).collect::<Vec<_>>()
+    });
+    // Whatever is held elsewhere is shown here too.
+    Effect::new(move || {
+        if let Some(Target::Object(key)) = s.focus.held.get() {
+            shown.set(Some(key));
+        }
+    });
+    let text = move || {
+        let key = shown.get()?;
+        let object = s.state.read().store.get(&key).cloned()?;
+        Some(json::to_string_pretty(&object.value, 2))
+    };
+    view! {
+        <div class="objects">
+            <div class="objects-list">
+                <input
+                    class="field"
+                    type="search"
+                    aria-label=s.t("objects.filter")
+                    placeholder=s.t("objects.filter")
+                    on:input=move |event| filter.set(event_target_value(&event))
+                />
+                <ul>
+                    {move || {
+                        keys.get()
+                            .into_iter()
+                            .map(|key| {
+                                let (own, over, pick) = (key.clone(), key.clone(), key.clone());
+                                view! {
+                                    <li>
+                                        <button
+                                            type="button"
+                                            class="object"
+                                            aria-pressed=move || (shown.read().as_ref() == Some(&own)).to_string()
+                                            on:mouseenter=move |_| s.focus.hover(Target::Object(over.clone()))
+                                            on:mouseleave=move |_| s.focus.leave()
+                                            on:click=move |_| {
+                                                shown.set(Some(pick.clone()));
+                                                s.focus.held.set(Some(Target::Object(pick.clone())));
+                                            }
+                                        >
+                                            {key.to_string()}
+                                        </button>
+                                    </li>
+                                }
+                            })
+                            .collect_view()
+                    }}
+                </ul>
+            </div>
+            <pre class="object-text" tabindex="0" aria-label=s.t("objects.text")>
+                {move || text().unwrap_or_else(|| s.tx("objects.pick", &[]))}
+            </pre>
+        </div>
+    }
+}

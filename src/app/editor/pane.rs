@@ -1,0 +1,352 @@
+//! The editor's pane: files in tabs, the text, what there is to say about it, and a status line.
+
+use giljabi::diagnostic::{Diagnostic, Severity as How};
+use giljabi::locale::Lang;
+use giljabi::map::of_hop;
+use giljabi::text::{LineIndex, utf16_offset};
+use leptos::html::Div;
+use leptos::prelude::*;
+use std::collections::BTreeMap;
+
+use super::bridge::Editor;
+use super::exchange::{Action, GutterLine, Highlight, HighlightPlace, Lint, Mark, Options, Severity};
+use super::phrases::KOREAN;
+use crate::app::focus::Target;
+use crate::app::session::{Session, session};
+
+/// How long after a key the text is applied, in milliseconds.
+const PATIENCE: i32 = 120;
+
+#[component]
+pub fn EditorPane() -> impl IntoView {
+    let s = session();
+    let place = NodeRef::<Div>::new();
+    let editor = StoredValue::new_local(None::<Editor>);
+    let ready = RwSignal::new(false);
+    let failure = RwSignal::new(None::<String>);
+    Effect::new(move || {
+        let Some(place) = place.get() else { return };
+        leptos::task::spawn_local(async move { open(s, place, editor, ready, failure).await });
+    });
+    wire(s, editor, ready);
+    view! {
+        <section class="editor" aria-label=s.t("editor.label")>
+            <Files/>
+            <div class="code" node_ref=place>
+                <Show when=move || failure.read().is_some()>
+                    <p role="alert" class="editor-failure">{failure}</p>
+                </Show>
+            </div>
+            <Problems/>
+            <Status/>
+        </section>
+    }
+}
+
+async fn open(
+    s: Session,
+    place: web_sys::HtmlDivElement,
+    editor: StoredValue<Option<Editor>, LocalStorage>,
+    ready: RwSignal<bool>,
+    failure: RwSignal<Option<String>>,
+) {
+    let name = s.file.get_untracked();
+    let lang = s.lang.get_untracked();
+    let label = giljabi::locale::text(lang, "editor.yaml", &[]);
+    let text = s.text_of(&name);
+    let pending = StoredValue::new(0_u32);
+    let options = Options {
+        name: &name,
+        text: &text,
+        label: &label,
+        dark: false,
+        phrases: if lang == Lang::Ko { &KOREAN } else { &[] },
+        on_change: Box::new(move || {
+            pending.update_value(|n| *n += 1);
+            let mine = pending.get_value();
+            let apply = move || {
+                // Only the last of many keys applies the text.
+                if pending.get_value() == mine {
+                    let text = editor.with_value(|e| e.as_ref().map(Editor::text));
+                    if let Some(text) = text {
+                        s.edit(&s.file.get_untracked(), &text);
+                    }
+                }
+            };
+            set_timeout(apply, std::time::Duration::from_millis(PATIENCE as u64));
+        }),
+        on_cursor: Box::new(move |line, _| {
+            s.focus.cursor.set(Some(Target::Line(s.file.get_untracked(), line)));
+        }),
+        on_submit: Box::new(move || set_timeout(move || s.send(), std::time::Duration::ZERO)),
+        on_action: Box::new(move |id| set_timeout(move || mend(s, &id), std::time::Duration::ZERO)),
+        on_mark: Box::new(move |label, _| {
+            if let Ok(hop) = label.parse::<usize>() {
+                s.player.seek(hop.saturating_sub(1));
+                s.focus.hold(Target::Hop(hop.saturating_sub(1)));
+            }
+        }),
+        ..Options::default()
+    };
+    match Editor::open(&place, options).await {
+        Ok(opened) => {
+            editor.set_value(Some(opened));
+            ready.set(true);
+        }
+        Err(why) => failure.set(Some(why)),
+    }
+}
+
+/// What names a fix: where its diagnostic stands, and which of its fixes it is.
+fn fix_id(diagnostic: &Diagnostic, fix: usize) -> String {
+    format!("{} {} {fix}", diagnostic.span.start, diagnostic.span.end)
+}
+
+/// Carries out a fix in the shown file.
+fn mend(s: Session, id: &str) {
+    let (state, file) = (s.state.get_untracked(), s.file.get_untracked());
+    let found = state
+        .diagnostics
+        .iter()
+        .filter(|d| d.file == file)
+        .flat_map(|d| d.fixes.iter().enumerate().map(move |(i, fix)| (fix_id(d, i), fix)))
+        .find(|(own, _)| own == id);
+    let Some((_, fix)) = found else { return };
+    let mut text = s.text_of(&file);
+    for (span, with) in fix.edits.iter().rev() {
+        let range = span.start as usize..span.end as usize;
+        if text.get(range.clone()).is_some() {
+            text.replace_range(range, with);
+        }
+    }
+    s.edit(&file, &text);
+    s.texts.update(|n| *n += 1);
+}
+
+/// Carries the session's signals into the editor.
+fn wire(s: Session, editor: StoredValue<Option<Editor>, LocalStorage>, ready: RwSignal<bool>) {
+    let with = move |act: &dyn Fn(&Editor)| {
+        editor.with_value(|e| {
+            if let Some(e) = e {
+                act(e);
+            }
+        })
+    };
+    Effect::new(move || {
+        let file = s.file.get();
+        s.texts.track();
+        if ready.get() {
+            with(&|e| e.open_file(&file, &s.text_of(&file)));
+        }
+    });
+    Effect::new(move || {
+        let lang = s.lang.get();
+        if ready.get() {
+            with(&|e| e.set_phrases(if lang == Lang::Ko { &KOREAN } else { &[] }));
+        }
+    });
+    Effect::new(move || {
+        let (state, file, lang) = (s.state.get(), s.file.get(), s.lang.get());
+        if ready.get() {
+            let text = s.text_of(&file);
+            let lint = |d: &Diagnostic| Lint {
+                from: utf16_offset(&text, d.span.start as usize) as u32,
+                to: utf16_offset(&text, d.span.end as usize) as u32,
+                severity: match d.severity {
+                    How::Error => Severity::Error,
+                    How::Warning => Severity::Warning,
+                    How::Hint => Severity::Info,
+                },
+                message: super::super::diagnostic_words(d, lang),
+                actions: d
+                    .fixes
+                    .iter()
+                    .enumerate()
+                    .map(|(i, fix)| Action { name: fix.title.text(lang), id: fix_id(d, i) })
+                    .collect(),
+            };
+            let lints: Vec<Lint> = state.diagnostics.iter().filter(|d| d.file == file).map(lint).collect();
+            with(&|e| e.set_lint(&lints));
+        }
+    });
+    Effect::new(move || {
+        let (file, sent) = (s.file.get(), s.sent.get());
+        if !ready.get() {
+            return;
+        }
+        let mut marks: BTreeMap<u32, Vec<Mark>> = BTreeMap::new();
+        if let Some(sent) = sent.filter(|_| !s.is_stale()) {
+            for (i, lines) in sent.lines.iter().enumerate() {
+                for line in lines.iter().filter(|l| l.file == file) {
+                    let kind = of_hop(&sent.trace.hops[i]).name().to_string();
+                    marks.entry(line.line).or_default().push(Mark { label: (i + 1).to_string(), kind });
+                }
+            }
+        }
+        let lines: Vec<GutterLine> = marks
+            .into_iter()
+            .map(|(line, marks)| {
+                // Two numbers fit; the last ones tell most.
+                let skip = marks.len().saturating_sub(2);
+                GutterLine { line, marks: marks.into_iter().skip(skip).collect() }
+            })
+            .collect();
+        with(&|e| e.set_gutter(&lines));
+    });
+    Effect::new(move || {
+        let (file, lit, sent) = (s.file.get(), s.lit.get(), s.sent.get());
+        if !ready.get() {
+            return;
+        }
+        let mut lights: BTreeMap<u32, &str> = BTreeMap::new();
+        if let Some(sent) = sent.filter(|_| !s.is_stale()) {
+            for line in s.player.hop.get().and_then(|hop| sent.lines.get(hop)).into_iter().flatten() {
+                if line.file == file {
+                    lights.insert(line.line, "line-now");
+                }
+            }
+            if s.player.ended.get() {
+                for line in sent.to_mend.iter().filter(|l| l.file == file).take(1) {
+                    lights.insert(line.line, "line-bad");
+                }
+            }
+        }
+        for (_, line) in lit.lines.iter().filter(|(f, _)| *f == file) {
+            if s.focus.cursor.read().as_ref() != Some(&Target::Line(file.clone(), *line)) {
+                lights.insert(*line, "line-lit");
+            }
+        }
+        let place =
+            |(line, class): (u32, &str)| Highlight { place: HighlightPlace::Line(line), class_name: class.to_string() };
+        let lights: Vec<Highlight> = lights.into_iter().map(place).collect();
+        with(&|e| e.set_highlights(&lights));
+    });
+    Effect::new(move || {
+        if let (Some(Target::Line(file, line)), true) = (s.focus.held.get(), ready.get())
+            && file == s.file.get()
+        {
+            with(&|e| e.reveal_line(line, false));
+        }
+    });
+}
+
+#[component]
+fn Files() -> impl IntoView {
+    let s = session();
+    let renaming = RwSignal::new(false);
+    view! {
+        <div class="files-bar">
+            <div class="files" role="tablist" aria-label=s.t("editor.files")>
+            {move || {
+                s.files
+                    .get()
+                    .into_iter()
+                    .map(|name| {
+                        let (own, show, bad) = (name.clone(), name.clone(), name.clone());
+                        let selected = move || s.file.get() == own;
+                        let broken = move || s.state.read().diagnostics.iter().any(|d| d.file == bad && d.is_error());
+                        view! {
+                            <button
+                                type="button"
+                                role="tab"
+                                class="file"
+                                class:broken=broken
+                                aria-selected=move || selected().to_string()
+                                on:click=move |_| s.show_file(&show)
+                                on:dblclick=move |_| renaming.set(true)
+                            >
+                                {name}
+                            </button>
+                        }
+                    })
+                    .collect_view()
+            }}
+            </div>
+            <Show when=move || renaming.get()>
+                <input
+                    class="field rename"
+                    type="text"
+                    aria-label=s.t("editor.rename")
+                    prop:value=s.file.get_untracked()
+                    on:change=move |event| {
+                        s.rename_file(&s.file.get_untracked(), &event_target_value(&event));
+                        renaming.set(false);
+                    }
+                    on:keydown=move |event| if event.key() == "Escape" { renaming.set(false) }
+                />
+            </Show>
+            <span class="file-tools">
+                <button type="button" class="tool" aria-label=s.t("editor.add") title=s.t("editor.add") on:click=move |_| s.add_file()>"+"</button>
+                <button type="button" class="tool" aria-label=s.t("editor.rename") title=s.t("editor.rename") on:click=move |_| renaming.update(|r| *r = !*r)>"✎"</button>
+                <button type="button" class="tool" aria-label=s.t("editor.remove") title=s.t("editor.remove") on:click=move |_| s.remove_file(&s.file.get_untracked())>"✕"</button>
+                <button type="button" class="tool" aria-label=s.t("editor.undo") title=s.t("editor.undo") on:click=move |_| s.undo(false)>"↶"</button>
+                <button type="button" class="tool" aria-label=s.t("editor.redo") title=s.t("editor.redo") on:click=move |_| s.undo(true)>"↷"</button>
+            </span>
+        </div>
+    }
+}
+
+/// The diagnostics of the shown file as a list: where, the API server's words, ours.
+#[component]
+fn Problems() -> impl IntoView {
+    let s = session();
+    let list = move || {
+        let (state, file) = (s.state.get(), s.file.get());
+        state.diagnostics.iter().filter(|d| d.file == file).take(20).cloned().collect::<Vec<_>>()
+    };
+    let row = move |d: Diagnostic| {
+        let text = s.text_of(&d.file);
+        let line = LineIndex::new(&text).line_column(d.span.start as usize, &text).line;
+        let class = match d.severity {
+            How::Error => "problem problem-error",
+            How::Warning => "problem problem-warning",
+            How::Hint => "problem problem-hint",
+        };
+        let file = d.file.clone();
+        let explanation = d.explanation.clone();
+        view! {
+            <li class=class>
+                <button type="button" class="line-link" on:click=move |_| s.focus.held.set(Some(Target::Line(file.clone(), line)))>
+                    {move || s.tx("editor.line", &[("line", &line.to_string())])}
+                </button>
+                {(!d.verbatim.is_empty()).then(|| view! { <code>{d.verbatim.clone()}</code> })}
+                {explanation.map(|m| view! { <span>{move || m.text(s.lang.get())}</span> })}
+            </li>
+        }
+    };
+    view! {
+        <Show when=move || !list().is_empty()>
+            <ul class="problems" aria-label=s.t("editor.problems")>
+                {move || list().into_iter().map(row).collect_view()}
+            </ul>
+        </Show>
+    }
+}
+
+#[component]
+fn Status() -> impl IntoView {
+    let s = session();
+    let applied = move || if s.state.read().good { s.tx("status.applied", &[]) } else { s.tx("status.broken", &[]) };
+    let objects = move || s.tx("status.objects", &[("n", &s.state.read().store.len().to_string())]);
+    let warnings = move || {
+        let n = s.state.read().diagnostics.len();
+        (n > 0).then(|| s.tx("status.problems", &[("n", &n.to_string())]))
+    };
+    let took = move || s.tx("status.took", &[("ms", &format!("{:.1}", s.state.read().took))]);
+    view! {
+        <div class="status" role="status">
+            <span class:good=move || s.state.read().good class:bad=move || !s.state.read().good>
+                <span aria-hidden="true">{move || if s.state.read().good { "● " } else { "▲ " }}</span>
+                {applied}
+            </span>
+            <span>{objects}</span>
+            <span>{warnings}</span>
+            <Show when=move || !s.kept.get()>
+                <span class="bad">{s.t("status.not_kept")}</span>
+            </Show>
+            <Show when=move || { s.state.read().took > 0.0 }>
+                <span class="push">{took}</span>
+            </Show>
+        </div>
+    }
+}

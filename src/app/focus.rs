@@ -1,0 +1,114 @@
+//! What is looked at. Hop, YAML line, place and object are linked: looking at one lights the others. Hovering previews, a
+//! click holds, Escape lets go; the cursor's line in the editor counts while nothing else is looked at.
+
+use giljabi::api::object::ObjectKey;
+use giljabi::trace::{Hop, Place};
+use leptos::prelude::*;
+use std::collections::BTreeSet;
+
+use super::session::{LineRef, Sent};
+
+/// One thing to look at.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Target {
+    /// A hop of the shown trace.
+    Hop(usize),
+    Place(Place),
+    Object(ObjectKey),
+    /// A file's line, from one.
+    Line(String, u32),
+}
+
+/// What is looked at now.
+#[derive(Clone, Copy)]
+pub struct Focus {
+    pub hovered: RwSignal<Option<Target>>,
+    pub held: RwSignal<Option<Target>>,
+    pub cursor: RwSignal<Option<Target>>,
+}
+
+impl Focus {
+    pub fn new() -> Focus {
+        Focus { hovered: RwSignal::new(None), held: RwSignal::new(None), cursor: RwSignal::new(None) }
+    }
+
+    pub fn hover(self, target: Target) {
+        self.hovered.set(Some(target));
+    }
+
+    pub fn leave(self) {
+        self.hovered.set(None);
+    }
+
+    /// Holds a target; what is held already is let go.
+    pub fn hold(self, target: Target) {
+        self.held.update(|held| *held = if held.as_ref() == Some(&target) { None } else { Some(target) });
+    }
+
+    /// Lets go. False: nothing was held.
+    pub fn release(self) -> bool {
+        let held = self.held.get_untracked().is_some() || self.hovered.get_untracked().is_some();
+        self.held.set(None);
+        self.hovered.set(None);
+        held
+    }
+
+    /// Hovered before held before the cursor.
+    pub fn target(self) -> Option<Target> {
+        self.hovered.get().or_else(|| self.held.get()).or_else(|| self.cursor.get())
+    }
+}
+
+/// Everything that a target lights.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Lit {
+    pub hops: BTreeSet<usize>,
+    pub lines: BTreeSet<(String, u32)>,
+    pub objects: BTreeSet<ObjectKey>,
+    pub places: BTreeSet<Place>,
+}
+
+impl Lit {
+    /// What `target` lights, given the trace that is shown.
+    pub fn of(target: Option<Target>, sent: Option<&Sent>) -> Lit {
+        let mut lit = Lit::default();
+        let Some(target) = target else { return lit };
+        let hops = || sent.map_or(&[][..], |s| &s.trace.hops).iter().enumerate();
+        match &target {
+            Target::Hop(hop) => {
+                lit.hops.insert(*hop);
+            }
+            Target::Place(place) => {
+                lit.places.insert(place.clone());
+                lit.hops.extend(hops().filter(|(_, h)| h.at == *place).map(|(i, _)| i));
+            }
+            Target::Object(key) => {
+                lit.objects.insert(key.clone());
+                let about = |h: &Hop| {
+                    let here = matches!(&h.at, Place::Pod { pod, .. } if pod == key);
+                    here || h.steps.iter().flat_map(|s| &s.because).any(|f| f.object == *key)
+                };
+                lit.hops.extend(hops().filter(|(_, h)| about(h)).map(|(i, _)| i));
+            }
+            Target::Line(file, line) => {
+                lit.lines.insert((file.clone(), *line));
+                let lines = sent.map_or(&[][..], |s| &s.lines);
+                let caused = |of: &[LineRef]| of.iter().any(|l| l.file == *file && l.line == *line);
+                lit.hops.extend(lines.iter().enumerate().filter(|(_, of)| caused(of)).map(|(i, _)| i));
+            }
+        }
+        let Some(sent) = sent else { return lit };
+        // A line or a hop lights what its hops touch; an object or a place only its own hops.
+        if matches!(target, Target::Hop(_) | Target::Line(..)) {
+            for hop in &lit.hops {
+                let Some(of) = sent.trace.hops.get(*hop) else { continue };
+                lit.places.insert(of.at.clone());
+                lit.objects.extend(of.steps.iter().flat_map(|s| &s.because).map(|f| f.object.clone()));
+            }
+        }
+        for hop in &lit.hops {
+            lit.lines.extend(sent.lines.get(*hop).into_iter().flatten().map(|l| (l.file.clone(), l.line)));
+        }
+        lit
+    }
+}

@@ -1,0 +1,53 @@
+//! The list of shortcuts and signs, as a dialog.
+
+use leptos::html::Dialog;
+use leptos::prelude::*;
+
+use super::keys::SHORTCUTS;
+use super::session::session;
+
+/// The meanings of colours: the end of the class name, message.
+const COLOURS: [(&str, &str); 6] = [
+    ("dns", "legend.dns"),
+    ("vip", "legend.vip"),
+    ("nat", "legend.nat"),
+    ("pod", "legend.pod"),
+    ("l7", "legend.l7"),
+    ("bad", "legend.bad"),
+];
+
+#[component]
+pub fn Help() -> impl IntoView {
+    let s = session();
+    let dialog = NodeRef::<Dialog>::new();
+    Effect::new(move || {
+        let Some(dialog) = dialog.get() else { return };
+        if s.help.get() {
+            if !dialog.open() {
+                // A dialog that is open already stays open.
+                let _ = dialog.show_modal();
+            }
+        } else {
+            dialog.close();
+        }
+    });
+    view! {
+        <dialog class="dialog" node_ref=dialog aria-labelledby="help-title" on:close=move |_| s.help.set(false)>
+            <h2 id="help-title">{s.t("help.title")}</h2>
+            <p>{s.t("help.text")}</p>
+            <h3>{s.t("help.keys")}</h3>
+            <dl class="keys">
+                {SHORTCUTS.map(|(keys, id)| view! { <div><dt><kbd>{keys}</kbd></dt><dd>{s.t(id)}</dd></div> }).collect_view()}
+            </dl>
+            <h3>{s.t("help.colours")}</h3>
+            <ul class="legend">
+                {COLOURS
+                    .map(|(tone, id)| view! { <li><span class=format!("hop-number hop-{tone}") aria-hidden="true">"1"</span>{s.t(id)}</li> })
+                    .collect_view()}
+            </ul>
+            <form method="dialog">
+                <button class="btn btn-primary">{s.t("help.close")}</button>
+            </form>
+        </dialog>
+    }
+}

@@ -1,0 +1,92 @@
+//! The keyboard: one table of shortcuts, which the help shows and this carries out. Single letters count only while nothing
+//! is being typed.
+
+use giljabi::locale::Lang;
+use leptos::prelude::*;
+use wasm_bindgen::JsCast;
+
+use super::session::{Pane, Session};
+
+/// The shortcuts that the help lists: keys, message.
+pub const SHORTCUTS: [(&str, &str); 14] = [
+    ("Ctrl/⌘ Enter", "keys.send"),
+    ("Ctrl/⌘ K", "keys.palette"),
+    ("Space", "keys.play"),
+    ("→ / .", "keys.step"),
+    ("← / ,", "keys.back"),
+    ("Home", "keys.rewind"),
+    ("End", "keys.finish"),
+    ("E", "keys.editor"),
+    ("M", "keys.map"),
+    ("J", "keys.journey"),
+    ("L", "keys.lang"),
+    ("P", "palette.presenter"),
+    ("Esc", "keys.escape"),
+    ("?", "keys.help"),
+];
+
+/// Listens to the whole page.
+pub fn listen(s: Session) {
+    let handle = window_event_listener(leptos::ev::keydown, move |event| {
+        let typing = event
+            .target()
+            .and_then(|t| t.dyn_into::<web_sys::Element>().ok())
+            .is_some_and(|e| e.closest("input, select, textarea, .cm-editor").ok().flatten().is_some());
+        if (event.ctrl_key() || event.meta_key()) && event.key() == "Enter" && !typing {
+            s.send();
+            event.prevent_default();
+            return;
+        }
+        if (event.ctrl_key() || event.meta_key()) && event.key().eq_ignore_ascii_case("k") {
+            s.palette.update(|p| *p = !*p);
+            event.prevent_default();
+            return;
+        }
+        let in_dialog = s.help.get_untracked() || s.palette.get_untracked();
+        if event.key() == "Escape" {
+            if !in_dialog && !s.focus.release() {
+                s.presenter.set(false);
+            }
+            return;
+        }
+        if in_dialog {
+            return;
+        }
+        if typing || event.ctrl_key() || event.meta_key() || event.alt_key() {
+            return;
+        }
+        // Space on a button presses the button.
+        let on_button = event
+            .target()
+            .and_then(|t| t.dyn_into::<web_sys::Element>().ok())
+            .is_some_and(|e| e.closest("button, a, summary, [role=tab], [role=separator]").ok().flatten().is_some());
+        match event.key().as_str() {
+            " " if !on_button => s.player.toggle(),
+            "ArrowRight" | "." => s.player.step(),
+            "ArrowLeft" | "," => s.player.back(),
+            "Home" => s.player.rewind(),
+            "End" => s.player.finish(),
+            "e" | "E" => go(s, Pane::Editor, ".cm-content"),
+            "m" | "M" => go(s, Pane::Map, ".place-list button[tabindex='0']"),
+            "j" | "J" => go(s, Pane::Journey, "#view"),
+            "l" | "L" => s.lang.update(|l| *l = if *l == Lang::Ko { Lang::En } else { Lang::Ko }),
+            "p" | "P" => s.presenter.update(|p| *p = !*p),
+            "?" => s.help.set(true),
+            _ => return,
+        }
+        event.prevent_default();
+    });
+    on_cleanup(move || handle.remove());
+}
+
+/// Shows a pane and puts the focus into it.
+fn go(s: Session, pane: Pane, selector: &'static str) {
+    s.pane.set(pane);
+    request_animation_frame(move || {
+        let element = document().query_selector(selector).ok().flatten();
+        if let Some(element) = element.and_then(|e| e.dyn_into::<web_sys::HtmlElement>().ok()) {
+            // An element that cannot take the focus stays unfocused; nothing else depends on it.
+            let _ = element.focus();
+        }
+    });
+}

@@ -1,0 +1,271 @@
+//! The lower layer: nodes with their pods and kernels, and the world outside.
+
+use giljabi::map::geometry::fit;
+use giljabi::map::{Group, NodeBox, OutsideBox, OutsideKind, PodBox, PodRole, PodState, Rect};
+use giljabi::trace::Place;
+use leptos::prelude::*;
+use std::fmt::Write;
+
+use super::cards::looks_at;
+use crate::app::focus::Target;
+use crate::app::said;
+use crate::app::session::{Session, session};
+
+/// What is somewhere.
+#[component]
+pub fn FloorLayer() -> impl IntoView {
+    let s = session();
+    let scene = s.scene;
+    let outside_top = move || scene.read().outside_top + 24.0;
+    view! {
+        {move || scene.read().nodes.iter().map(|n| node(s, n)).collect_view()}
+        {move || scene.read().waiting.as_ref().map(|(rect, pods)| waiting(s, *rect, pods))}
+        <text class="t12 t-soft" x="24" y=outside_top>{s.t("map.outside")}</text>
+        {move || scene.read().outside.iter().map(|o| outside(s, o)).collect_view()}
+    }
+}
+
+fn looks_at_place(s: Session, place: Place) -> impl Fn(web_sys::MouseEvent) + Clone {
+    move |event| {
+        event.stop_propagation();
+        match event.type_().as_str() {
+            "mouseenter" => s.focus.hover(Target::Place(place.clone())),
+            "click" => s.focus.hold(Target::Place(place.clone())),
+            _ => s.focus.leave(),
+        }
+    }
+}
+
+fn node(s: Session, node: &NodeBox) -> impl IntoView + use<> {
+    let Rect { x, y, w, h } = node.rect;
+    let down = !node.ready;
+    let status = match (down, node.cordoned) {
+        (true, _) => Some("NotReady"),
+        (_, true) => Some("SchedulingDisabled"),
+        _ => None,
+    };
+    view! {
+        <g class="node" class:node-down=down>
+            <rect class="node-box" x=x y=y width=w height=h rx="14"></rect>
+            <text class="t13 strong" x=x + 16.0 y=y + 25.0>{node.name.to_string()}</text>
+            {status.map(|status| view! { <text class="t12 tone-bad" x=x + 76.0 y=y + 25.0>{status}</text> })}
+            <text class="t11 mono t-soft" text-anchor="end" x=x + w - 16.0 y=y + 25.0>{node.address.to_string()}</text>
+            {node.pods.iter().map(|p| pod(s, p)).collect_view()}
+            {node.groups.iter().map(|g| group(s, g)).collect_view()}
+            {kernel(s, node)}
+        </g>
+    }
+}
+
+fn pod(s: Session, pod: &PodBox) -> impl IntoView + use<> {
+    let Rect { x, y, w, h } = pod.rect;
+    let role = match pod.role {
+        PodRole::Client => "pod pod-client pick",
+        PodRole::Dns => "pod pod-dns pick",
+        PodRole::Backend => "pod pod-backend pick",
+        PodRole::Proxy => "pod pod-proxy pick",
+        PodRole::Other => "pod pick",
+    };
+    let state = pod.state;
+    let mark = match state {
+        PodState::Ready => "●",
+        PodState::NotReady => "○",
+        PodState::Pending => "◔",
+        PodState::Terminating => "◌",
+        PodState::Finished => "■",
+    };
+    let mark_class = match state {
+        PodState::Ready => "tone-pod",
+        PodState::Finished => "t-soft",
+        _ => "tone-nat",
+    };
+    let reason = pod.reason.clone();
+    let address = pod.address.clone();
+    let foreign = !matches!(pod.key.namespace.as_str(), "default" | "kube-system");
+    let namespace = pod.key.namespace.clone();
+    let second = move || {
+        let words = match state {
+            PodState::Ready if address.is_empty() => s.tx("pod.ready", &[]),
+            PodState::Ready => address.to_string(),
+            PodState::NotReady if reason.is_empty() => s.tx("pod.not_ready", &[]),
+            PodState::Pending if reason.is_empty() => s.tx("pod.pending", &[]),
+            PodState::Terminating => s.tx("pod.terminating", &[]),
+            PodState::Finished => s.tx("pod.finished", &[]),
+            _ => reason.to_string(),
+        };
+        fit(&words, w - 22.0, 11.5, true)
+    };
+    let look = looks_at(s, pod.key.clone());
+    let (enter, leave) = (look.clone(), look.clone());
+    let (key, key2) = (pod.key.clone(), pod.key.clone());
+    let lit = move || {
+        let lit = s.lit.read();
+        lit.objects.contains(&key) || lit.places.iter().any(|p| matches!(p, Place::Pod { pod, .. } if *pod == key))
+    };
+    let here = move || match (s.sent.read().as_ref(), s.player.hop.get()) {
+        (Some(sent), Some(hop)) => {
+            matches!(sent.trace.hops.get(hop).map(|h| &h.at), Some(Place::Pod { pod, .. }) if *pod == key2)
+        }
+        _ => false,
+    };
+    let faded = state != PodState::Ready;
+    view! {
+        <g class=role data-tip=format!("{} {}", pod.key, pod.address) class:lit=lit class:here=here class:faded=faded on:mouseenter=enter on:mouseleave=leave on:click=look>
+            <rect x=x y=y width=w height=h rx="9"></rect>
+            <text class="t13 strong" x=x + 12.0 y=y + 24.0>{fit(&pod.key.name, w - 38.0, 14.2, false)}</text>
+            <text class=format!("t12 {mark_class}") text-anchor="end" x=x + w - 10.0 y=y + 24.0>{mark}</text>
+            <text class="t11 mono t-soft" x=x + 12.0 y=y + 43.0>{second}</text>
+            {foreign.then(|| view! { <text class="t10 t-soft" x=x + 12.0 y=y + 55.0>{fit(&namespace, w - 22.0, 10.0, false)}</text> })}
+        </g>
+    }
+}
+
+/// Many pods of one workload: a dot each, one path a state.
+fn group(s: Session, group: &Group) -> impl IntoView + use<> {
+    let Rect { x, y, w, h } = group.rect;
+    let (mut ready, mut other) = (String::new(), String::new());
+    let mut count = 0;
+    for (i, (_, state)) in group.pods.iter().enumerate() {
+        let at = group.dot(i);
+        let path = if *state == PodState::Ready { &mut ready } else { &mut other };
+        count += usize::from(*state == PodState::Ready);
+        // A circle of radius 3.5, as two arcs.
+        let _ = write!(path, "M{:.1} {:.1}a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0 -7 0", at.x - 3.5, at.y);
+    }
+    let label = format!("{} ×{}", group.key.workload.name, group.pods.len());
+    let tally = format!("{count}/{}", group.pods.len());
+    let tip = format!("{} — {tally}", group.key.workload);
+    let key = group.key.clone();
+    let look = looks_at(s, group.key.workload.clone());
+    let (enter, leave) = (look.clone(), look);
+    let class = match group.role {
+        PodRole::Backend => "pod pod-backend pick",
+        PodRole::Dns => "pod pod-dns pick",
+        _ => "pod pick",
+    };
+    view! {
+        <g
+            class=class
+            data-tip=tip
+            on:mouseenter=enter
+            on:mouseleave=leave
+            on:click=move |event| {
+                event.stop_propagation();
+                s.unfolded.update(|u| {
+                    u.insert(key.clone());
+                });
+            }
+        >
+            <rect x=x y=y width=w height=h rx="9"></rect>
+            <text class="t12 strong" x=x + 12.0 y=y + 18.0>{fit(&label, w - 70.0, 12.0, false)}</text>
+            <text class="t11 mono t-soft" text-anchor="end" x=x + w - 10.0 y=y + 18.0>{tally}</text>
+            <path class="dots-ready" d=ready></path>
+            <path class="dots-other" d=other></path>
+        </g>
+    }
+}
+
+fn kernel(s: Session, node: &NodeBox) -> impl IntoView + use<> {
+    let Rect { x, y, w, h } = node.kernel;
+    let place = Place::Kernel { node: node.name.clone() };
+    let look = looks_at_place(s, place.clone());
+    let (enter, leave) = (look.clone(), look.clone());
+    let lit_place = place.clone();
+    let lit = move || s.lit.read().places.contains(&lit_place);
+    let open = node.open;
+    // The newest hop here that the playhead has reached.
+    let shown = Memo::new(move |_| {
+        let hop = s.player.hop.get()?;
+        let sent = s.sent.get()?;
+        let here = |i: &usize| sent.trace.hops[*i].at == place;
+        let i = (0..=hop.min(sent.trace.hops.len().saturating_sub(1))).rev().find(here)?;
+        let now = i < hop || s.player.changed.get();
+        Some(said::kernel_lines(&sent.trace.hops[i], now, s.lang.get()))
+    });
+    let active = {
+        let place = Place::Kernel { node: node.name.clone() };
+        move || {
+            let hop = s.player.hop.get();
+            s.sent.read().as_ref().zip(hop).is_some_and(|(sent, hop)| sent.trace.hops[hop].at == place)
+        }
+    };
+    let quiet = move || if open { s.tx("map.kernel_waiting", &[]) } else { s.tx("map.kernel_same", &[]) };
+    view! {
+        <g class="kernel pick" class:open=open class:here=active class:lit=lit on:mouseenter=enter on:mouseleave=leave on:click=look>
+            <rect class="kernel-box" x=x y=y width=w height=h rx="10"></rect>
+            <text class="t12 kernel-title" x=x + 14.0 y=y + 20.0>{s.t("map.kernel")}</text>
+            {move || match shown.get() {
+                None => {
+                    view! { <text class="t12 t-soft" x=x + 14.0 y=y + 39.0>{move || fit(&quiet(), w - 26.0, 12.0, false)}</text> }
+                        .into_any()
+                }
+                Some(lines) => {
+                    let class = if lines.bad { "verdict verdict-bad" } else { "verdict" };
+                    view! {
+                        <text class="t11 mono t-soft" x=x + 14.0 y=y + 40.0>{fit(&lines.chains, w - 26.0, 11.0, true)}</text>
+                        <g class=class>
+                            <rect x=x + 8.0 y=y + 50.0 width=w - 16.0 height="28" rx="6"></rect>
+                            <text class="t11 mono" x=x + 17.0 y=y + 68.5>{fit(&lines.verdict, w - 34.0, 11.5, true)}</text>
+                        </g>
+                    }
+                        .into_any()
+                }
+            }}
+        </g>
+    }
+}
+
+fn waiting(s: Session, rect: Rect, pods: &[PodBox]) -> impl IntoView + use<> {
+    let Rect { x, y, w, h } = rect;
+    view! {
+        <g class="node node-waiting">
+            <rect class="node-box" x=x y=y width=w height=h rx="14"></rect>
+            <text class="t12 t-soft" x=x + 16.0 y=y + 20.0>{s.t("map.unscheduled")}</text>
+            {pods.iter().map(|p| pod(s, p)).collect_view()}
+        </g>
+    }
+}
+
+fn outside(s: Session, outside: &OutsideBox) -> impl IntoView + use<> {
+    let Rect { x, y, w, h } = outside.rect;
+    let kind = outside.kind.clone();
+    let place = match &kind {
+        OutsideKind::Learner => Some(Place::Learner),
+        OutsideKind::LoadBalancer { service, .. } => Some(Place::LoadBalancer { service: service.clone() }),
+        OutsideKind::Address { address, name } => {
+            address.parse().ok().map(|ip| Place::Outside { ip, name: name.clone() })
+        }
+    };
+    let class = match &kind {
+        OutsideKind::Learner => "outside pick",
+        OutsideKind::LoadBalancer { addresses, .. } if addresses.is_empty() => "outside outside-pending pick",
+        OutsideKind::LoadBalancer { .. } => "outside outside-lb pick",
+        OutsideKind::Address { .. } => "outside pick",
+    };
+    let label = move || {
+        let words = match &kind {
+            OutsideKind::Learner => s.tx("place.learner", &[]),
+            OutsideKind::LoadBalancer { service, addresses } if addresses.is_empty() => {
+                s.tx("map.lb_pending", &[("service", &service.name)])
+            }
+            OutsideKind::LoadBalancer { addresses, .. } => s.tx("map.lb", &[("address", &addresses.join(", "))]),
+            OutsideKind::Address { address, name } if name.is_empty() => address.to_string(),
+            OutsideKind::Address { address, name } => format!("{name} {address}"),
+        };
+        fit(&words, w - 16.0, 12.0, false)
+    };
+    let target = place.clone();
+    let act = move |event: web_sys::MouseEvent| {
+        if let Some(place) = target.clone() {
+            looks_at_place(s, place)(event);
+        }
+    };
+    let (enter, leave) = (act.clone(), act.clone());
+    let lit = move || place.as_ref().is_some_and(|p| s.lit.read().places.contains(p));
+    view! {
+        <g class=class class:lit=lit on:mouseenter=enter on:mouseleave=leave on:click=act>
+            <rect x=x y=y width=w height=h rx="8"></rect>
+            <text class="t12 t-soft" text-anchor="middle" x=x + w / 2.0 y=y + 19.5>{label}</text>
+        </g>
+    }
+}

@@ -1,0 +1,249 @@
+//! The ways of the shown trace, the numbers of its hops, and the packet with its label.
+
+use giljabi::map::geometry::text_width;
+use giljabi::map::{Leg, Phase, Point, Tone, of_hop, phase};
+use giljabi::trace::{Exchange, Outcome, StepKind, Symptom};
+use leptos::prelude::*;
+
+use crate::app::focus::Target;
+use crate::app::player::TRAVEL;
+use crate::app::said;
+use crate::app::session::{Sent, Session, session};
+
+/// The trace on the map.
+#[component]
+pub fn JourneyLayer() -> impl IntoView {
+    let s = session();
+    view! {
+        {move || s.legs.get().iter().map(|leg| way(s, leg)).collect_view()}
+        {move || s.legs.get().iter().map(|leg| badge(s, leg)).collect_view()}
+        <Show when=move || s.sent.read().is_some()>
+            <PacketMark/>
+            <EndMark/>
+        </Show>
+    }
+}
+
+/// The exchange that the playhead is in.
+fn exchange(s: Session) -> Option<Exchange> {
+    let hop = s.player.hop.get()?;
+    s.legs.read().get(hop).map(|l| l.exchange)
+}
+
+fn way(s: Session, leg: &Leg) -> Option<impl IntoView + use<>> {
+    if !leg.moves {
+        return None;
+    }
+    let (hop, own) = (leg.hop, leg.exchange);
+    let class = format!("way way-{}{}", tone_of(leg).name(), if leg.phase == Phase::Reply { " way-back" } else { "" });
+    // A way appears when the packet has gone it, and fades when another exchange begins.
+    let hidden = move || s.player.hop.get().is_none_or(|now| now < hop);
+    let past = move || exchange(s) != Some(own);
+    let current = move || s.player.hop.get() == Some(hop);
+    let lit = move || s.lit.read().hops.contains(&hop);
+    Some(view! {
+        <path class=class class:gone=hidden class:past=past class:here=current class:lit=lit d=leg.way.path(10.0) marker-end="url(#arrow)"></path>
+    })
+}
+
+/// A way has the colour of what travels it: a name's question violet, a refusal red, the rest blue there and green back.
+fn tone_of(leg: &Leg) -> Tone {
+    match leg.phase {
+        _ if leg.refusal => Tone::Bad,
+        Phase::Dns => Tone::Dns,
+        Phase::Reply => Tone::Pod,
+        _ => Tone::Vip,
+    }
+}
+
+fn badge(s: Session, leg: &Leg) -> impl IntoView + use<> {
+    let (hop, own, Point { x, y }) = (leg.hop, leg.exchange, leg.badge);
+    let hidden = move || {
+        let reached = s.player.hop.get().is_some_and(|now| now >= hop);
+        !(reached && exchange(s) == Some(own)) && !s.lit.read().hops.contains(&hop)
+    };
+    let current = move || s.player.hop.get() == Some(hop);
+    let lit = move || s.lit.read().hops.contains(&hop);
+    view! {
+        <g
+            class=format!("badge badge-{} pick", leg.tone.name())
+            class:gone=hidden
+            class:here=current
+            class:lit=lit
+            on:mouseenter=move |_| s.focus.hover(Target::Hop(hop))
+            on:mouseleave=move |_| s.focus.leave()
+            on:click=move |event| {
+                event.stop_propagation();
+                s.player.seek(hop);
+                s.focus.hold(Target::Hop(hop));
+            }
+        >
+            <circle cx=x cy=y r="10.5"></circle>
+            <text class="t11" text-anchor="middle" x=x y=y + 4.0>{(hop + 1).to_string()}</text>
+        </g>
+    }
+}
+
+/// What stands on the packet's label.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Label {
+    tone: &'static str,
+    src: String,
+    dst: String,
+    /// What they were before the place changed them.
+    old_src: Option<String>,
+    old_dst: Option<String>,
+    cargo: String,
+}
+
+impl Label {
+    fn of(sent: &Sent, hop: usize, changed: bool) -> Option<Label> {
+        let hop = sent.trace.hops.get(hop)?;
+        let packet = hop.packet.or_else(|| {
+            hop.steps.iter().find_map(|s| match &s.kind {
+                StepKind::Connect { packet } => Some(*packet),
+                _ => None,
+            })
+        })?;
+        let tone = match (phase(hop), of_hop(hop), packet.is_icmp()) {
+            (Phase::Dns, ..) => "dns",
+            (_, Tone::Bad, _) | (_, _, true) => "bad",
+            (Phase::Reply, ..) => "pod",
+            _ => "vip",
+        };
+        let (src, dst) = said::ends(&packet);
+        let cargo = said::cargo(hop, &packet);
+        let mut label = Label { tone, src, dst, old_src: None, old_dst: None, cargo };
+        if changed && let Some((before, after)) = said::change(hop) {
+            let ((old_src, old_dst), (src, dst)) = (said::ends(&before), said::ends(&after));
+            label.old_src = (old_src != src).then_some(old_src);
+            label.old_dst = (old_dst != dst).then_some(old_dst);
+            (label.src, label.dst) = (src, dst);
+        }
+        Some(label)
+    }
+
+    /// The lines of the label: text, and whether it is struck through.
+    fn lines(&self) -> Vec<(String, bool, bool)> {
+        let mut lines = Vec::new();
+        if let Some(old) = &self.old_src {
+            lines.push((old.clone(), true, false));
+        }
+        lines.push((self.src.clone(), false, self.old_src.is_some()));
+        if let Some(old) = &self.old_dst {
+            lines.push((format!("→ {old}"), true, false));
+        }
+        let short = self.cargo.len() <= 12;
+        let dst = if short { format!("→ {}  {}", self.dst, self.cargo) } else { format!("→ {}", self.dst) };
+        lines.push((dst, false, self.old_dst.is_some()));
+        if !short {
+            lines.push((self.cargo.clone(), false, false));
+        }
+        lines
+    }
+}
+
+/// Where the packet is.
+fn position(s: Session) -> Option<Point> {
+    let at = s.player.at.get();
+    let legs = s.legs.read();
+    let hop = (at as usize).min(legs.len().checked_sub(1)?);
+    let leg = &legs[hop];
+    let part = if at >= legs.len() as f64 { 1.0 } else { at.fract() };
+    // Where things move as steps, the packet is only ever seen where it arrives.
+    let part = if s.player.still.get() { 1.0 } else { (part / TRAVEL).min(1.0) };
+    // Slow at both ends.
+    let eased = part * part * (3.0 - 2.0 * part);
+    Some(leg.way.at(eased))
+}
+
+#[component]
+fn PacketMark() -> impl IntoView {
+    let s = session();
+    let label = Memo::new(move |_| {
+        let sent = s.sent.get()?;
+        Label::of(&sent, s.player.hop.get()?, s.player.changed.get())
+    });
+    let size = Memo::new(move |_| {
+        let lines = label.get().map(|l| l.lines()).unwrap_or_default();
+        let width = lines.iter().map(|(text, ..)| text_width(text, 11.0, true)).fold(60.0, f64::max) + 20.0;
+        (width.min(330.0), lines.len() as f64 * 14.0 + 10.0)
+    });
+    let point = Memo::new(move |_| position(s).unwrap_or_default());
+    let tag = move || {
+        let (w, h) = size.get();
+        let p = point.get();
+        let scene = s.scene.read();
+        // Beside the packet, and never outside the drawing.
+        let right = p.x + 16.0 + w < scene.width - 6.0;
+        let x = if right { p.x + 16.0 } else { (p.x - 16.0 - w).max(6.0) };
+        let y = s.scene.read().quiet_top(p, h).clamp(6.0, (scene.height - h - 6.0).max(6.0));
+        format!("translate({x:.1} {y:.1})")
+    };
+    view! {
+        <g class=move || format!("packet packet-{}", label.read().as_ref().map_or("vip", |l| l.tone)) class:gone=move || label.read().is_none()>
+            <circle class="packet-ring" r="9" cx=move || format!("{:.1}", point.get().x) cy=move || format!("{:.1}", point.get().y)></circle>
+            <circle class="packet-dot" r="5" cx=move || format!("{:.1}", point.get().x) cy=move || format!("{:.1}", point.get().y)></circle>
+            <g transform=tag>
+                <rect class="packet-tag" width=move || size.get().0 height=move || size.get().1 rx="8"></rect>
+                {move || {
+                    let lines = label.get().map(|l| l.lines()).unwrap_or_default();
+                    lines
+                        .into_iter()
+                        .enumerate()
+                        .map(|(i, (text, old, new))| {
+                            let class = match (old, new) {
+                                (true, _) => "t11 mono struck",
+                                (_, true) => "t11 mono fresh",
+                                _ => "t11 mono",
+                            };
+                            view! { <text class=class x="10" y=17.0 + i as f64 * 14.0>{giljabi::map::geometry::fit(&text, 312.0, 11.0, true)}</text> }
+                        })
+                        .collect_view()
+                }}
+            </g>
+        </g>
+    }
+}
+
+/// How it ended, in a shape: a tick; a cross for a refusal; an empty ring for what vanished; a clock for a time-out.
+#[component]
+fn EndMark() -> impl IntoView {
+    let s = session();
+    let end = Memo::new(move |_| {
+        let sent = s.sent.get()?;
+        let last = s.legs.read().last()?.way.at(1.0);
+        Some((last, shape(&sent.trace.outcome)))
+    });
+    view! {
+        <Show when=move || s.player.ended.get()>
+            {move || {
+                end.get()
+                    .map(|(Point { x, y }, (class, path))| {
+                        view! {
+                            <g class=format!("end {class}") transform=format!("translate({:.1} {:.1})", x, y)>
+                                <circle r="14"></circle>
+                                <path d=path></path>
+                            </g>
+                        }
+                    })
+            }}
+        </Show>
+    }
+}
+
+fn shape(outcome: &Outcome) -> (&'static str, &'static str) {
+    const CROSS: &str = "M-5 -5L5 5M5 -5L-5 5";
+    const CLOCK: &str = "M0 -7V0L5 3";
+    match outcome {
+        Outcome::Answered { .. } if outcome.is_success() => ("end-good", "M-6 0L-2 5L6 -5"),
+        Outcome::Answered { .. } => ("end-bad", "M0 -7V2M0 6V6.5"),
+        Outcome::Failed(failure) => match failure.symptom {
+            Symptom::ConnectTimedOut { .. }
+            | Symptom::ResolveTimedOut { .. }
+            | Symptom::NoAnswer { .. }
+            | Symptom::NoEcho => ("end-bad end-late", CLOCK),
+            _ => ("end-bad", CROSS),
+        },
+    }
+}

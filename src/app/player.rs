@@ -1,0 +1,210 @@
+//! The time of the animation: where in a trace the playhead stands. One beat a hop: the packet travels, arrives, changes.
+//!
+//! Frames are asked of the browser only while something plays, so a page that nobody looks at stands still.
+
+use leptos::prelude::*;
+
+/// The part of a beat in which the packet travels; what is left is its stay.
+pub const TRAVEL: f64 = 0.6;
+/// From here on in a beat the label shows what the place made of it.
+pub const CHANGED: f64 = 0.74;
+/// Where a beat that is over stands.
+const SETTLED: f64 = 0.999;
+
+#[derive(Clone, Copy)]
+pub struct Player {
+    /// Hop number plus the part of its beat that has passed.
+    pub at: RwSignal<f64>,
+    pub playing: RwSignal<bool>,
+    pub speed: RwSignal<f64>,
+    pub looping: RwSignal<bool>,
+    /// How long each beat lasts at speed 1, in milliseconds.
+    beats: StoredValue<Vec<f64>>,
+    count: RwSignal<usize>,
+    loaded: RwSignal<bool>,
+    /// Where playing stops by itself.
+    until: StoredValue<f64>,
+    last_frame: StoredValue<Option<f64>>,
+    /// Movement is replaced by steps.
+    pub still: RwSignal<bool>,
+    /// The hop that the playhead is in.
+    pub hop: Memo<Option<usize>>,
+    /// Whether the hop's place has changed the packet already.
+    pub changed: Memo<bool>,
+    /// Whether the last hop is over.
+    pub ended: Memo<bool>,
+}
+
+impl Player {
+    pub fn new() -> Player {
+        let at = RwSignal::new(0.0_f64);
+        let count = RwSignal::new(0_usize);
+        let loaded = RwSignal::new(false);
+        Player {
+            at,
+            playing: RwSignal::new(false),
+            speed: RwSignal::new(1.0),
+            looping: RwSignal::new(false),
+            beats: StoredValue::new(Vec::new()),
+            count,
+            loaded,
+            until: StoredValue::new(0.0),
+            last_frame: StoredValue::new(None),
+            still: RwSignal::new(prefers_stillness()),
+            hop: Memo::new(move |_| match count.get() {
+                0 => None,
+                n => Some((at.get() as usize).min(n - 1)),
+            }),
+            changed: Memo::new(move |_| at.get().fract() >= CHANGED || at.get() >= count.get() as f64),
+            ended: Memo::new(move |_| loaded.get() && at.get() >= count.get() as f64 - (1.0 - SETTLED) * 2.0),
+        }
+    }
+
+    /// Takes a new trace: as many beats as hops, from the start.
+    pub fn load(self, beats: Vec<f64>) {
+        self.playing.set(false);
+        self.count.set(beats.len());
+        self.loaded.set(true);
+        self.beats.set_value(beats);
+        self.at.set(0.0);
+    }
+
+    pub fn count(self) -> usize {
+        self.count.get()
+    }
+
+    /// Plays to the end; from the start when it stands at the end.
+    pub fn play(self) {
+        let count = self.count.get_untracked();
+        if count == 0 {
+            return;
+        }
+        if self.ended.get_untracked() {
+            self.at.set(0.0);
+        }
+        self.run_until(count as f64 - (1.0 - SETTLED));
+    }
+
+    pub fn pause(self) {
+        self.playing.set(false);
+    }
+
+    pub fn toggle(self) {
+        if self.playing.get_untracked() { self.pause() } else { self.play() }
+    }
+
+    /// One hop on, seen as it happens.
+    pub fn step(self) {
+        let (at, count) = (self.at.get_untracked(), self.count.get_untracked());
+        if count == 0 {
+            return;
+        }
+        let settled = at.fract() >= SETTLED - 1e-6 || at >= count as f64;
+        let next = if at == 0.0 || !settled { at.floor() } else { at.floor() + 1.0 };
+        if next >= count as f64 {
+            return;
+        }
+        if self.still.get_untracked() {
+            self.pause();
+            self.at.set(next + SETTLED);
+        } else {
+            if settled {
+                self.at.set(next);
+            }
+            self.run_until(next + SETTLED);
+        }
+    }
+
+    /// One hop back.
+    pub fn back(self) {
+        self.pause();
+        let at = self.at.get_untracked().floor();
+        self.at.set(if at < 1.0 { 0.0 } else { at - 1.0 + SETTLED });
+    }
+
+    /// To the very start.
+    pub fn rewind(self) {
+        self.pause();
+        self.at.set(0.0);
+    }
+
+    /// To the end of a hop.
+    pub fn seek(self, hop: usize) {
+        self.pause();
+        let last = self.count.get_untracked().saturating_sub(1);
+        self.at.set(hop.min(last) as f64 + SETTLED);
+    }
+
+    /// To the end of everything.
+    pub fn finish(self) {
+        self.seek(self.count.get_untracked());
+    }
+
+    fn run_until(self, until: f64) {
+        self.until.set_value(until);
+        if !self.playing.get_untracked() {
+            self.playing.set(true);
+            self.last_frame.set_value(None);
+            self.ask_for_frame();
+        }
+    }
+
+    fn ask_for_frame(self) {
+        request_animation_frame(move || {
+            if !self.playing.try_get_untracked().unwrap_or(false) {
+                return;
+            }
+            self.advance(now());
+            if self.playing.get_untracked() {
+                self.ask_for_frame();
+            }
+        });
+    }
+
+    fn advance(self, now: f64) {
+        let last = self.last_frame.get_value().unwrap_or(now);
+        self.last_frame.set_value(Some(now));
+        // After a pause of the whole page (another tab), go on from where it stood.
+        let mut left = (now - last).clamp(0.0, 100.0) * self.speed.get_untracked();
+        let (mut at, until) = (self.at.get_untracked(), self.until.get_value());
+        let still = self.still.get_untracked();
+        while left > 0.0 && at < until {
+            let beat = self.beats.with_value(|b| b.get(at as usize).copied().unwrap_or(500.0)).max(1.0);
+            let room = (at.floor() + 1.0 - at) * beat;
+            let step = left.min(room);
+            at += step / beat;
+            left -= step;
+            if step <= 0.0 {
+                break;
+            }
+        }
+        let done = at >= until;
+        let shown = if done { until } else { at };
+        // Without movement the playhead is only ever seen at the end of a beat.
+        if still && !done {
+            self.last_frame.set_value(Some(now));
+        }
+        self.at.set(shown);
+        if done {
+            if self.looping.get_untracked() && until >= self.count.get_untracked() as f64 - 0.5 {
+                self.at.set(0.0);
+            } else {
+                self.playing.set(false);
+            }
+        }
+    }
+}
+
+/// Milliseconds of the page's clock.
+pub fn now() -> f64 {
+    window().performance().map_or(0.0, |p| p.now())
+}
+
+fn prefers_stillness() -> bool {
+    media("(prefers-reduced-motion: reduce)")
+}
+
+/// Whether a media query holds now.
+pub fn media(query: &str) -> bool {
+    window().match_media(query).ok().flatten().is_some_and(|m| m.matches())
+}

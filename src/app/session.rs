@@ -1,0 +1,577 @@
+//! The session: the only owner of the workspace. Components read its signals and call its actions.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use giljabi::api::object::{FieldRef, ObjectKey};
+use giljabi::api::time::Time;
+use giljabi::apiserver::store::Store;
+use giljabi::cluster::{Cluster, Settings};
+use giljabi::diagnostic::Diagnostic;
+use giljabi::locale::{self, Lang};
+use giljabi::map::{GroupKey, Leg, Phase, Places, Scene, Setting, of_hop, phase};
+use giljabi::network::kube_proxy::Family;
+use giljabi::network::netfilter::nft_text;
+use giljabi::text::{LineIndex, Span};
+use giljabi::trace::{Client, Outcome, Request, Trace, Url};
+use giljabi::workspace::{File, Workspace};
+use leptos::prelude::*;
+
+use super::focus::{Focus, Lit, Target};
+use super::keep;
+use super::player::{self, Player};
+
+/// The cluster as the last good text made it, and what there is to say about the text of now.
+#[derive(Clone)]
+pub struct State {
+    pub store: Store,
+    pub diagnostics: Vec<Diagnostic>,
+    /// False: the text of now is broken, and the cluster is the one before that edit.
+    pub good: bool,
+    /// The cluster's own clock.
+    pub now: Time,
+    /// Parsing, writing, settling: milliseconds of the last edit.
+    pub took: f64,
+}
+
+/// A line of a file that a field stands on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LineRef {
+    pub file: String,
+    /// From one.
+    pub line: u32,
+    pub span: Span,
+    pub field: FieldRef,
+}
+
+/// A request that was sent.
+pub struct Sent {
+    pub trace: Trace,
+    /// The lines behind each hop.
+    pub lines: Vec<Vec<LineRef>>,
+    /// The lines to look at when it failed, the one to mend first.
+    pub to_mend: Vec<LineRef>,
+    /// Which edit it was sent after.
+    pub edit: usize,
+    /// Running number.
+    pub number: usize,
+}
+
+/// The tabs below the map.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tab {
+    #[default]
+    Journey,
+    Packet,
+    Rules,
+    Reach,
+    Spread,
+    Objects,
+    Events,
+    History,
+}
+
+/// The panes, of which a narrow screen shows one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pane {
+    Task,
+    Editor,
+    #[default]
+    Map,
+    Journey,
+}
+
+/// Light, dark, or as the system has it; or more contrast.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Theme {
+    #[default]
+    System,
+    Light,
+    Dark,
+    Contrast,
+}
+
+impl Theme {
+    pub const ALL: [Theme; 4] = [Theme::System, Theme::Light, Theme::Dark, Theme::Contrast];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Theme::System => "system",
+            Theme::Light => "light",
+            Theme::Dark => "dark",
+            Theme::Contrast => "contrast",
+        }
+    }
+}
+
+/// How many edits can be taken back.
+const EDITS_KEPT: usize = 100;
+
+#[derive(Clone, Copy)]
+pub struct Session {
+    workspace: StoredValue<Workspace, LocalStorage>,
+    /// The files before each edit, and those that undo took back.
+    past: StoredValue<Vec<Vec<(String, String)>>>,
+    future: StoredValue<Vec<Vec<(String, String)>>>,
+    /// Counts the changes of texts that did not come from the editor.
+    pub texts: RwSignal<usize>,
+    /// Whether the browser keeps what is written.
+    pub kept: RwSignal<bool>,
+    pub lang: RwSignal<Lang>,
+    pub theme: RwSignal<Theme>,
+    /// The names of the files, in the order of their tabs.
+    pub files: RwSignal<Vec<String>>,
+    /// The file shown.
+    pub file: RwSignal<String>,
+    pub state: RwSignal<Arc<State>>,
+    /// How many edits were applied.
+    pub edits: RwSignal<usize>,
+    pub client: RwSignal<Client>,
+    pub url: RwSignal<String>,
+    /// Whether the address typed cannot be read.
+    pub bad_url: RwSignal<bool>,
+    pub sent: RwSignal<Option<Arc<Sent>>>,
+    pub history: RwSignal<Vec<Arc<Sent>>>,
+    pub player: Player,
+    pub focus: Focus,
+    pub tab: RwSignal<Tab>,
+    pub pane: RwSignal<Pane>,
+    /// The Service whose lane is shown, if the person chose one.
+    pub chosen: RwSignal<Option<ObjectKey>>,
+    pub unfolded: RwSignal<BTreeSet<GroupKey>>,
+    /// The size of the map's pane.
+    pub room: RwSignal<(f64, f64)>,
+    pub scene: Memo<Arc<Scene>>,
+    /// What is lit because of what is looked at.
+    pub lit: Memo<Arc<Lit>>,
+    /// The ways of the shown trace over the map.
+    pub legs: Memo<Arc<Vec<Leg>>>,
+    pub help: RwSignal<bool>,
+    pub palette: RwSignal<bool>,
+    /// The map alone, large, for an audience.
+    pub presenter: RwSignal<bool>,
+    /// The request that is held beside the shown one.
+    pub beside: RwSignal<Option<Arc<Sent>>>,
+}
+
+/// The session of this page.
+pub fn session() -> Session {
+    expect_context()
+}
+
+impl Session {
+    /// Opens what the browser kept, or the first scenario.
+    pub fn open() -> Session {
+        let began = player::now();
+        let mut workspace = Workspace::new(Settings::default());
+        let kept = keep::read("files").as_deref().and_then(keep::pairs_from_json).filter(|files| !files.is_empty());
+        // Text that was broken when the page was left has no cluster of its own: the last good text makes it first.
+        if let Some(good) = kept.as_ref().and(keep::read("good")).as_deref().and_then(keep::pairs_from_json) {
+            workspace.set_files(files_of(good));
+        }
+        workspace.set_files(files_of(kept.unwrap_or_else(scenario)));
+        let files: Vec<String> = workspace.files().map(|f| f.name.to_string()).collect();
+        let state = RwSignal::new(Arc::new(state_of(&workspace, player::now() - began)));
+        let first = files.first().cloned().unwrap_or_default();
+        let shown = keep::read("file").filter(|name| files.contains(name)).unwrap_or(first);
+        let lang = keep::read("lang").map_or_else(browser_language, |tag| Lang::from_tag(&tag));
+        let theme = keep::read("theme").and_then(|name| Theme::ALL.into_iter().find(|t| t.name() == name));
+        let client = Client::Pod { namespace: "default".into(), name: "client".into(), container: "".into() };
+        let client = RwSignal::new(client);
+        let sent = RwSignal::new(None::<Arc<Sent>>);
+        let chosen = RwSignal::new(None);
+        let unfolded = RwSignal::new(BTreeSet::new());
+        let room = RwSignal::new((992.0, 516.0));
+        let url = RwSignal::new(keep::read("url").unwrap_or_else(|| "http://kimho".to_string()));
+        let places = StoredValue::new(Places::default());
+        let scene = Memo::new(move |_| {
+            let state = state.get();
+            let sent = sent.get();
+            let service = chosen.get().or_else(|| service_of(&state.store, &url.read(), &client.read()));
+            places.update_value(|places| places.update(&state.store));
+            places.with_value(|places| {
+                let (width, height) = room.get();
+                Arc::new(Scene::draw(&Setting {
+                    store: &state.store,
+                    places,
+                    width,
+                    height,
+                    service: service.as_ref(),
+                    client: Some(&client.read()),
+                    trace: sent.as_ref().map(|s| &s.trace),
+                    unfolded: &unfolded.read(),
+                }))
+            })
+        });
+        let focus = Focus::new();
+        let lit = Memo::new(move |_| Arc::new(Lit::of(focus.target(), sent.get().as_deref())));
+        let legs = Memo::new(move |_| {
+            let sent = sent.get();
+            Arc::new(sent.map(|s| giljabi::map::legs(&scene.read(), &s.trace)).unwrap_or_default())
+        });
+        let session = Session {
+            workspace: StoredValue::new_local(workspace),
+            past: StoredValue::new(Vec::new()),
+            future: StoredValue::new(Vec::new()),
+            texts: RwSignal::new(0),
+            kept: RwSignal::new(true),
+            lang: RwSignal::new(lang),
+            theme: RwSignal::new(theme.unwrap_or_default()),
+            files: RwSignal::new(files),
+            file: RwSignal::new(shown),
+            state,
+            edits: RwSignal::new(0),
+            client,
+            url,
+            bad_url: RwSignal::new(false),
+            sent,
+            history: RwSignal::new(Vec::new()),
+            player: Player::new(),
+            focus,
+            tab: RwSignal::new(Tab::default()),
+            pane: RwSignal::new(Pane::default()),
+            chosen,
+            unfolded,
+            room,
+            scene,
+            lit,
+            legs,
+            help: RwSignal::new(false),
+            palette: RwSignal::new(false),
+            presenter: RwSignal::new(false),
+            beside: RwSignal::new(None),
+        };
+        session.keep_settings();
+        session
+    }
+
+    /// The message `id` in the language of now.
+    pub fn t(self, id: &'static str) -> impl Fn() -> String + Copy + Send + Sync + 'static {
+        move || locale::text(self.lang.get(), id, &[])
+    }
+
+    /// The message `id` with its arguments, in the language of now.
+    pub fn tx(self, id: &'static str, args: &[(&str, &str)]) -> String {
+        locale::text(self.lang.try_get().unwrap_or_default(), id, args)
+    }
+
+    /// The text of a file.
+    pub fn text_of(self, file: &str) -> String {
+        self.workspace.with_value(|w| w.file(file).map(|f| f.text.clone()).unwrap_or_default())
+    }
+
+    /// Applies a file's new text and keeps it.
+    pub fn edit(self, file: &str, text: &str) {
+        if self.text_of(file) == text {
+            return;
+        }
+        self.change(|w| {
+            w.set_file(file, text);
+        });
+    }
+
+    /// Adds an empty file and shows it.
+    pub fn add_file(self) {
+        let taken = self.files.get_untracked();
+        let free = (1..).map(|n| format!("file-{n}.yaml")).find(|name| !taken.contains(name)).unwrap_or_default();
+        self.change(|w| {
+            w.set_file(&free, "");
+        });
+        self.file.set(free);
+    }
+
+    /// Removes a file; what it described leaves the cluster. Undo brings it back.
+    pub fn remove_file(self, file: &str) {
+        self.change(|w| {
+            w.remove_file(file);
+        });
+        if self.file.get_untracked() == file {
+            self.file.set(self.files.get_untracked().first().cloned().unwrap_or_default());
+        }
+    }
+
+    /// Gives a file another name.
+    pub fn rename_file(self, from: &str, to: &str) {
+        let to = to.trim();
+        if to.is_empty() || to == from || self.files.read_untracked().iter().any(|f| f == to) {
+            return;
+        }
+        let files: Vec<(String, String)> = self
+            .pairs()
+            .into_iter()
+            .map(|(name, text)| (if name == from { to.to_string() } else { name }, text))
+            .collect();
+        self.change(|w| {
+            w.set_files(files_of(files));
+        });
+        self.file.set(to.to_string());
+    }
+
+    /// Begins the scenario anew.
+    pub fn start_over(self) {
+        self.change(|w| {
+            w.set_files(files_of(scenario()));
+        });
+        self.file.set(self.files.get_untracked().first().cloned().unwrap_or_default());
+        self.url.set("http://kimho".to_string());
+        self.texts.update(|n| *n += 1);
+    }
+
+    /// Takes back the last applied edit, or does it again.
+    pub fn undo(self, again: bool) {
+        let (from, to) = if again { (self.future, self.past) } else { (self.past, self.future) };
+        let mut found = None;
+        from.update_value(|stack| found = stack.pop());
+        let Some(files) = found else { return };
+        let now = self.pairs();
+        to.update_value(|stack| stack.push(now));
+        self.workspace.update_value(|w| {
+            w.set_files(files_of(files));
+        });
+        self.applied(player::now());
+        if !self.files.read_untracked().contains(&self.file.read_untracked()) {
+            self.file.set(self.files.get_untracked().first().cloned().unwrap_or_default());
+        }
+        self.texts.update(|n| *n += 1);
+    }
+
+    fn change(self, act: impl FnOnce(&mut Workspace)) {
+        let before = self.pairs();
+        self.past.update_value(|past| {
+            past.push(before);
+            if past.len() > EDITS_KEPT {
+                past.remove(0);
+            }
+        });
+        self.future.update_value(Vec::clear);
+        let began = player::now();
+        self.workspace.update_value(act);
+        self.applied(began);
+    }
+
+    /// Shows and keeps what the workspace is now.
+    fn applied(self, began: f64) {
+        let state = self.workspace.with_value(|w| state_of(w, player::now() - began));
+        let good = state.good;
+        self.state.set(Arc::new(state));
+        let pairs = self.pairs();
+        let names: Vec<String> = pairs.iter().map(|(name, _)| name.clone()).collect();
+        if self.files.get_untracked() != names {
+            self.files.set(names);
+        }
+        self.edits.update(|n| *n += 1);
+        let json = keep::pairs_to_json(&pairs);
+        self.kept.set(keep::write("files", &json));
+        if good {
+            keep::write("good", &json);
+        }
+    }
+
+    /// The files, name and text.
+    fn pairs(self) -> Vec<(String, String)> {
+        self.workspace.with_value(|w| w.files().map(|f| (f.name.to_string(), f.text.clone())).collect())
+    }
+
+    /// Shows a file, and a line of it.
+    pub fn show_file(self, file: &str) {
+        if self.file.get_untracked() != file {
+            self.file.set(file.to_string());
+        }
+    }
+
+    /// Sends the request of the time bar and plays its journey.
+    pub fn send(self) {
+        if self.ask() {
+            self.player.play();
+        }
+    }
+
+    /// Sends the request and shows its first hop.
+    pub fn send_paused(self) {
+        if self.ask() {
+            self.player.step();
+        }
+    }
+
+    fn ask(self) -> bool {
+        let Some(to) = Url::parse(&self.url.get_untracked()) else {
+            self.bad_url.set(true);
+            return false;
+        };
+        self.bad_url.set(false);
+        let request = Request::get(self.client.get_untracked(), to);
+        let mut trace = None;
+        self.workspace.update_value(|w| trace = Some(w.send(&request)));
+        let Some(trace) = trace else { return false };
+        let line = |field: &FieldRef| self.line_of(field);
+        let lines = trace
+            .hops
+            .iter()
+            .map(|hop| {
+                let mut lines: Vec<LineRef> = hop.steps.iter().flat_map(|s| &s.because).filter_map(line).collect();
+                let mut seen = BTreeSet::new();
+                lines.retain(|l| seen.insert((l.file.clone(), l.line)));
+                lines
+            })
+            .collect();
+        let to_mend = trace.outcome.failure().map(|f| f.because.iter().filter_map(line).collect()).unwrap_or_default();
+        let number = self.history.read_untracked().len() + 1;
+        let beats = beats(&trace);
+        let sent = Arc::new(Sent { trace, lines, to_mend, edit: self.edits.get_untracked(), number });
+        self.focus.release();
+        self.history.update(|h| h.push(sent.clone()));
+        self.show(sent);
+        self.player.load(beats);
+        self.pane.set(Pane::Map);
+        true
+    }
+
+    /// Shows an earlier request again, at its end.
+    pub fn show_again(self, sent: Arc<Sent>) {
+        let beats = beats(&sent.trace);
+        self.show(sent);
+        self.player.load(beats);
+        self.player.finish();
+    }
+
+    fn show(self, sent: Arc<Sent>) {
+        self.chosen.set(None);
+        self.sent.set(Some(sent));
+    }
+
+    /// The line that a field stands on, if somebody wrote it.
+    pub fn line_of(self, field: &FieldRef) -> Option<LineRef> {
+        self.workspace.with_value(|w| {
+            let at = w.locate(field)?;
+            let text = &w.file(&at.file)?.text;
+            let line = LineIndex::new(text).line_column(at.span.start as usize, text).line;
+            Some(LineRef { file: at.file.to_string(), line, span: at.span, field: field.clone() })
+        })
+    }
+
+    /// Whether the shown trace was sent before the last edit.
+    pub fn is_stale(self) -> bool {
+        self.sent.read().as_ref().is_some_and(|s| s.edit != self.edits.get())
+    }
+
+    /// The rules of a node as the node's own tool lists them.
+    pub fn rules_text(self, node: &str) -> Option<String> {
+        self.workspace.with_value(|w| {
+            let tables = w.cluster().network().proxy.node(node)?.tables(Family::V4)?;
+            Some(tables.iptables_save().unwrap_or_else(|| nft_text::list(&tables.program)))
+        })
+    }
+
+    /// A copy of the cluster, to try things in.
+    pub fn fork(self) -> Cluster {
+        self.workspace.with_value(|w| w.cluster().clone())
+    }
+
+    /// How a request would end, tried in a copy of the cluster.
+    pub fn probe(self, request: &Request) -> Outcome {
+        self.fork().send_quietly(request).0
+    }
+
+    /// Goes to where a line is written.
+    pub fn open_line(self, line: &LineRef) {
+        self.show_file(&line.file);
+        self.focus.held.set(Some(Target::Line(line.file.clone(), line.line)));
+        self.pane.set(Pane::Editor);
+    }
+
+    fn keep_settings(self) {
+        Effect::new(move || {
+            let lang = self.lang.get();
+            keep::write("lang", lang.tag());
+            if let Some(root) = document().document_element() {
+                // The document is there, so its attributes can be set.
+                let _ = root.set_attribute("lang", lang.tag());
+            }
+        });
+        Effect::new(move || {
+            let theme = self.theme.get();
+            keep::write("theme", theme.name());
+            if let Some(root) = document().document_element() {
+                let _ = match theme {
+                    Theme::System => root.remove_attribute("data-theme"),
+                    other => root.set_attribute("data-theme", other.name()),
+                };
+            }
+        });
+        Effect::new(move || {
+            keep::write("url", &self.url.read());
+            keep::write("file", &self.file.read());
+        });
+    }
+}
+
+fn state_of(workspace: &Workspace, took: f64) -> State {
+    State {
+        store: workspace.cluster().store().clone(),
+        diagnostics: workspace.diagnostics().to_vec(),
+        good: !workspace.is_stale(),
+        now: workspace.cluster().now(),
+        took,
+    }
+}
+
+fn files_of(pairs: Vec<(String, String)>) -> Vec<File> {
+    pairs.into_iter().map(|(name, text)| File { name: name.into(), text }).collect()
+}
+
+/// The files of the first scenario: a Service with a port that no pod has.
+fn scenario() -> Vec<(String, String)> {
+    [
+        ("service.yaml", include_str!("../../assets/scenarios/kimho/service.yaml")),
+        ("pods.yaml", include_str!("../../assets/scenarios/kimho/pods.yaml")),
+    ]
+    .map(|(name, text)| (name.to_string(), text.to_string()))
+    .to_vec()
+}
+
+/// How long each hop is shown, in milliseconds: a name's many questions quickly, a change of addresses slowly enough to read.
+fn beats(trace: &Trace) -> Vec<f64> {
+    let names = trace.hops.iter().filter(|h| phase(h) == Phase::Dns).count().max(1) as f64;
+    let name_beat = (3_600.0 / names).clamp(110.0, 520.0);
+    let last = trace.hops.len().saturating_sub(1);
+    let beat = |(i, hop): (usize, &giljabi::trace::Hop)| {
+        let changes = hop.steps.iter().any(|s| s.kind.change().is_some());
+        match phase(hop) {
+            Phase::Dns => name_beat,
+            _ if i == last || of_hop(hop) == giljabi::map::Tone::Bad => 1_100.0,
+            _ if changes => 1_300.0,
+            _ => 750.0,
+        }
+    };
+    trace.hops.iter().enumerate().map(beat).collect()
+}
+
+/// The Service that an address means, as the client would resolve it.
+fn service_of(store: &Store, url: &str, client: &Client) -> Option<ObjectKey> {
+    let first = || {
+        let own = |o: &&Arc<giljabi::api::object::Object>| o.namespace() != "kube-system" && o.name() != "kubernetes";
+        store.list("Service").find(own).map(|o| o.key.clone())
+    };
+    let Some(url) = Url::parse(url) else { return first() };
+    let here = match client {
+        Client::Pod { namespace, .. } => namespace.as_str(),
+        _ => "default",
+    };
+    let mut labels = url.host.split('.');
+    let (name, namespace) = (labels.next().unwrap_or(""), labels.next().unwrap_or(here));
+    let named = ObjectKey::new("Service", namespace, name);
+    if store.get(&named).is_some() {
+        return Some(named);
+    }
+    let by_address = store.list("Service").find(|o| {
+        o.view().service().is_some_and(|s| {
+            let listed = |ip: &std::net::IpAddr| ip.to_string() == url.host.as_str();
+            s.cluster_ips.iter().any(listed) || s.load_balancer.iter().filter_map(|p| p.ip.as_ref()).any(listed)
+        })
+    });
+    by_address.map(|o| o.key.clone()).or_else(first)
+}
+
+fn browser_language() -> Lang {
+    Lang::from_tag(&window().navigator().language().unwrap_or_else(|| "ko".to_string()))
+}

@@ -1,0 +1,409 @@
+//! The floor: nodes in rows, each with its pods and its kernel strip, and below them the world outside the cluster.
+
+use crate::api::object::{Object, ObjectKey};
+use crate::api::view::{PodPhase, ServiceType};
+use crate::map::geometry::{Point, Rect, text_width};
+use crate::map::places::workload;
+use crate::map::scene::{GroupKey, MARGIN, Setting};
+use crate::trace::{Client, Place};
+use smol_str::{SmolStr, ToSmolStr};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+/// How a pod or an endpoint is, as far as traffic cares.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PodState {
+    Ready,
+    #[default]
+    NotReady,
+    /// Not running yet.
+    Pending,
+    Terminating,
+    /// Ended, well or not.
+    Finished,
+}
+
+/// What a pod is in the story that the map tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PodRole {
+    #[default]
+    Other,
+    /// It sends the request.
+    Client,
+    /// It answers DNS questions.
+    Dns,
+    /// The lane's Service selects it.
+    Backend,
+    /// An ingress controller or gateway.
+    Proxy,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct PodBox {
+    pub key: ObjectKey,
+    pub rect: Rect,
+    pub address: SmolStr,
+    pub state: PodState,
+    pub role: PodRole,
+    /// Why it waits or fails, in the kubelet's word (`CrashLoopBackOff`); empty when all is well.
+    pub reason: SmolStr,
+}
+
+/// Pods of one workload on one node, drawn as dots.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Group {
+    pub key: GroupKey,
+    pub rect: Rect,
+    pub pods: Vec<(ObjectKey, PodState)>,
+    pub role: PodRole,
+    /// Dots in a row.
+    pub columns: usize,
+}
+
+/// The distance of dots in a group.
+pub(super) const DOT: f64 = 11.0;
+const GROUP_HEAD: f64 = 26.0;
+
+impl Group {
+    /// The middle of the i-th dot.
+    pub fn dot(&self, i: usize) -> Point {
+        let (row, column) = (i / self.columns.max(1), i % self.columns.max(1));
+        Point::new(self.rect.x + 14.0 + column as f64 * DOT, self.rect.y + GROUP_HEAD + 6.0 + row as f64 * DOT)
+    }
+
+    pub fn dot_of(&self, pod: &ObjectKey) -> Option<Rect> {
+        let at = self.dot(self.pods.iter().position(|(key, _)| key == pod)?);
+        Some(Rect::new(at.x - 5.0, at.y - 5.0, 10.0, 10.0))
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodeBox {
+    pub name: SmolStr,
+    pub rect: Rect,
+    pub address: SmolStr,
+    pub zone: SmolStr,
+    pub ready: bool,
+    /// `spec.unschedulable`
+    pub cordoned: bool,
+    pub pods: Vec<PodBox>,
+    pub groups: Vec<Group>,
+    /// The strip of the kernel.
+    pub kernel: Rect,
+    /// Whether the trace passes through this kernel, so that it is drawn open.
+    pub open: bool,
+    /// Where packets between nodes run, below this node's row.
+    pub bus: f64,
+}
+
+impl NodeBox {
+    pub fn header(&self) -> Rect {
+        Rect::new(self.rect.x, self.rect.y, self.rect.w, 30.0)
+    }
+
+    pub(super) fn pod_rect(&self, key: &ObjectKey) -> Option<Rect> {
+        let own = self.pods.iter().find(|p| p.key == *key).map(|p| p.rect);
+        own.or_else(|| self.groups.iter().find_map(|g| g.dot_of(key)))
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum OutsideKind {
+    /// The learner's computer.
+    Learner,
+    /// The cloud's load balancer of a Service; no addresses while it is pending.
+    LoadBalancer { service: ObjectKey, addresses: Vec<SmolStr> },
+    /// Any other address or name.
+    Address { address: SmolStr, name: SmolStr },
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutsideBox {
+    pub kind: OutsideKind,
+    pub rect: Rect,
+}
+
+/// What [`draw`] gives.
+pub(super) struct Floor {
+    pub nodes: Vec<NodeBox>,
+    pub waiting: Option<(Rect, Vec<PodBox>)>,
+    pub outside: Vec<OutsideBox>,
+    pub outside_top: f64,
+    pub bottom: f64,
+}
+
+const POD: (f64, f64) = (122.0, 60.0);
+const POD_GAP: f64 = 14.0;
+const NODE_HEAD: f64 = 40.0;
+const OPEN_KERNEL: f64 = 90.0;
+const SHUT_KERNEL: f64 = 50.0;
+/// Between the pods and the kernel: where packets are seen falling into it.
+const FALL: f64 = 66.0;
+/// Between a row of nodes and what is below: where packets run from node to node.
+const BUS: f64 = 26.0;
+const OUTSIDE: f64 = 46.0;
+
+pub(super) fn draw(setting: &Setting, width: f64, top: f64) -> Floor {
+    let names = setting.places.nodes();
+    let wanted = if names.len() > 12 { 170.0 } else { 232.0 };
+    let gap = 22.0;
+    let inner = width - 2.0 * MARGIN;
+    let fit = (((inner + gap) / (wanted + gap)).floor() as usize).max(1);
+    let columns = names.len().clamp(1, fit);
+    // A last row of one node looks lost; spread them evenly instead.
+    let rows = names.len().div_ceil(columns).max(1);
+    let columns = names.len().div_ceil(rows).max(1);
+    let node_width = (inner - gap * (columns - 1) as f64) / columns as f64;
+    let roles = Roles::of(setting);
+    let passed = kernels_of(setting);
+    let mut nodes: Vec<NodeBox> = Vec::new();
+    let mut y = top;
+    let free = setting.height - top - OUTSIDE - rows as f64 * BUS;
+    for row in names.chunks(columns) {
+        let mut boxes: Vec<NodeBox> = row
+            .iter()
+            .enumerate()
+            .map(|(i, name)| {
+                let x = MARGIN + i as f64 * (node_width + gap);
+                node(setting, &roles, name, Rect::new(x, y, node_width, 0.0), passed.contains(name))
+            })
+            .collect();
+        let need = boxes.iter().map(|n| n.rect.h).fold(0.0, f64::max);
+        // One row of nodes fills the height that there is, but not more than looks well.
+        let height = if rows == 1 { need.max(free.min(420.0)) } else { need };
+        for node in &mut boxes {
+            node.rect.h = height;
+            let strip = if node.open { OPEN_KERNEL } else { SHUT_KERNEL };
+            node.kernel = Rect::new(node.rect.x + 14.0, node.rect.bottom() - 14.0 - strip, node.rect.w - 28.0, strip);
+            node.bus = node.rect.bottom() + 13.0;
+        }
+        y += height + BUS;
+        nodes.extend(boxes);
+    }
+    let waiting = waiting(setting, &roles, width, y);
+    if let Some((rect, _)) = &waiting {
+        y = rect.bottom() + 16.0;
+    }
+    let outside = outside(setting, width, y);
+    let bottom = outside.last().map_or(y, |o| o.rect.bottom()) + 12.0;
+    Floor { nodes, waiting, outside, outside_top: y, bottom: bottom.max(setting.height) }
+}
+
+/// The nodes whose kernel the trace passes.
+fn kernels_of(setting: &Setting) -> BTreeSet<SmolStr> {
+    let hops = setting.trace.map_or(&[][..], |t| &t.hops);
+    hops.iter()
+        .filter_map(|hop| match &hop.at {
+            Place::Kernel { node } => Some(node.clone()),
+            _ => None,
+        })
+        .collect()
+}
+
+fn node(setting: &Setting, roles: &Roles, name: &SmolStr, frame: Rect, open: bool) -> NodeBox {
+    let object = setting.store.get(&ObjectKey::new("Node", "", name.clone()));
+    let view = object.and_then(|o| o.view().node());
+    let slots = setting.places.slots(name);
+    let room = frame.w - 40.0;
+    let columns = (((room + POD_GAP) / (POD.0 + POD_GAP)).floor() as usize).max(1);
+    // Boxes grow a little to fill the row; dots do not.
+    let pod_width = ((room - POD_GAP * (columns - 1) as f64) / columns as f64).min(150.0);
+    let x0 = frame.x + 20.0;
+    let mut y = frame.y + NODE_HEAD;
+    let (mut pods, mut groups) = (Vec::new(), Vec::new());
+    let mut boxes = |keys: &[Option<ObjectKey>], y: f64| -> f64 {
+        for (i, key) in keys.iter().enumerate() {
+            let Some(object) = key.as_ref().and_then(|k| setting.store.get(k)) else { continue };
+            let (row, column) = (i / columns, i % columns);
+            let x = x0 + column as f64 * (pod_width + POD_GAP);
+            let rect = Rect::new(x, y + row as f64 * (POD.1 + POD_GAP), pod_width, POD.1);
+            pods.push(pod_box(object, rect, roles));
+        }
+        y + keys.len().div_ceil(columns) as f64 * (POD.1 + POD_GAP)
+    };
+    if slots.len() <= columns * 3 {
+        y = boxes(slots, y);
+    } else {
+        let mut by_workload: Vec<(ObjectKey, Vec<Option<ObjectKey>>)> = Vec::new();
+        for key in slots.iter().flatten() {
+            let Some(object) = setting.store.get(key) else { continue };
+            let owner = workload(setting.store, object);
+            match by_workload.iter_mut().find(|(w, _)| *w == owner) {
+                Some((_, members)) => members.push(Some(key.clone())),
+                None => by_workload.push((owner, vec![Some(key.clone())])),
+            }
+        }
+        let (single, many): (Vec<_>, Vec<_>) = by_workload.into_iter().partition(|(_, members)| members.len() < 3);
+        let singles: Vec<_> = single.into_iter().flat_map(|(_, members)| members).collect();
+        y = boxes(&singles, y);
+        for (workload, members) in many {
+            let key = GroupKey { node: name.clone(), workload };
+            if setting.unfolded.contains(&key) {
+                y = boxes(&members, y);
+                continue;
+            }
+            let pods: Vec<_> = members
+                .iter()
+                .flatten()
+                .filter_map(|k| setting.store.get(k))
+                .map(|o| (o.key.clone(), state_of(o)))
+                .collect();
+            let columns = (((room - 20.0) / DOT).floor() as usize).max(1);
+            let height = GROUP_HEAD + pods.len().div_ceil(columns) as f64 * DOT + 8.0;
+            let role = pods.first().map_or(PodRole::Other, |(key, _)| roles.of_pod(key));
+            groups.push(Group { key, rect: Rect::new(x0, y, room, height), pods, role, columns });
+            y += height + POD_GAP;
+        }
+    }
+    let fall = if setting.places.nodes().len() > 6 { 30.0 } else { FALL };
+    // Room for an open kernel, so that a request does not make the nodes grow.
+    let height = y - POD_GAP - frame.y + fall + OPEN_KERNEL + 14.0;
+    NodeBox {
+        name: name.clone(),
+        rect: Rect::new(frame.x, frame.y, frame.w, height.max(NODE_HEAD + POD.1 + fall + OPEN_KERNEL + 14.0)),
+        address: view.and_then(|n| n.ip()).map(|ip| ip.to_smolstr()).unwrap_or_default(),
+        zone: view.map(|n| n.zone.clone()).unwrap_or_default(),
+        ready: view.is_some_and(|n| n.is_ready()),
+        cordoned: view.is_some_and(|n| n.unschedulable),
+        pods,
+        groups,
+        kernel: Rect::default(),
+        open,
+        bus: 0.0,
+    }
+}
+
+/// The pods of the story.
+struct Roles {
+    client: Option<ObjectKey>,
+    by_pod: BTreeMap<ObjectKey, PodRole>,
+}
+
+impl Roles {
+    fn of(setting: &Setting) -> Roles {
+        let client = match setting.client {
+            Some(Client::Pod { namespace, name, .. }) => Some(ObjectKey::new("Pod", namespace.clone(), name.clone())),
+            _ => None,
+        };
+        let mut by_pod = BTreeMap::new();
+        for object in setting.store.list("EndpointSlice") {
+            let Some(slice) = object.view().endpoint_slice() else { continue };
+            let here = setting.service.is_some_and(|s| s.name == slice.service && s.namespace == *object.namespace());
+            let role = match (object.namespace().as_str(), slice.service.as_str()) {
+                ("kube-system", "kube-dns") => PodRole::Dns,
+                _ if here => PodRole::Backend,
+                (namespace, _) if namespace.contains("ingress") || namespace.contains("gateway") => PodRole::Proxy,
+                _ => continue,
+            };
+            for pod in slice.endpoints.iter().filter_map(|e| e.target.clone()) {
+                by_pod.insert(pod, role);
+            }
+        }
+        Roles { client, by_pod }
+    }
+
+    fn of_pod(&self, key: &ObjectKey) -> PodRole {
+        if self.client.as_ref() == Some(key) {
+            return PodRole::Client;
+        }
+        self.by_pod.get(key).copied().unwrap_or_default()
+    }
+}
+
+fn state_of(object: &Object) -> PodState {
+    let Some(pod) = object.view().pod() else { return PodState::NotReady };
+    match pod.phase {
+        _ if pod.terminating => PodState::Terminating,
+        PodPhase::Succeeded | PodPhase::Failed => PodState::Finished,
+        PodPhase::Pending | PodPhase::Unknown => PodState::Pending,
+        PodPhase::Running if pod.is_ready() => PodState::Ready,
+        PodPhase::Running => PodState::NotReady,
+    }
+}
+
+fn pod_box(object: &Object, rect: Rect, roles: &Roles) -> PodBox {
+    let view = object.view().pod();
+    let reason = view.and_then(|p| p.statuses.iter().find(|s| s.state != "running" && !s.reason.is_empty()));
+    PodBox {
+        key: object.key.clone(),
+        rect,
+        address: view.and_then(|p| p.ip).map(|ip| ip.to_smolstr()).unwrap_or_default(),
+        state: state_of(object),
+        role: roles.of_pod(&object.key),
+        reason: reason.map(|s| s.reason.clone()).unwrap_or_default(),
+    }
+}
+
+fn waiting(setting: &Setting, roles: &Roles, width: f64, y: f64) -> Option<(Rect, Vec<PodBox>)> {
+    let slots = setting.places.slots("");
+    if slots.is_empty() {
+        return None;
+    }
+    let columns = (((width - 2.0 * MARGIN - 26.0) / (POD.0 + POD_GAP)).floor() as usize).max(1);
+    let pods = slots.iter().enumerate().filter_map(|(i, key)| {
+        let object = setting.store.get(key.as_ref()?)?;
+        let x = MARGIN + 20.0 + (i % columns) as f64 * (POD.0 + POD_GAP);
+        let rect = Rect::new(x, y + 30.0 + (i / columns) as f64 * (POD.1 + POD_GAP), POD.0, POD.1);
+        Some(pod_box(object, rect, roles))
+    });
+    let rows = slots.len().div_ceil(columns) as f64;
+    let rect = Rect::new(MARGIN, y, width - 2.0 * MARGIN, 30.0 + rows * (POD.1 + POD_GAP) + 4.0);
+    Some((rect, pods.collect()))
+}
+
+fn outside(setting: &Setting, width: f64, top: f64) -> Vec<OutsideBox> {
+    let mut kinds = vec![OutsideKind::Learner];
+    for object in setting.store.list("Service") {
+        let Some(service) = object.view().service() else { continue };
+        if service.type_ == ServiceType::LoadBalancer {
+            let addresses = service.load_balancer.iter().map(|p| match p.ip {
+                Some(ip) => ip.to_smolstr(),
+                None => p.hostname.clone(),
+            });
+            kinds.push(OutsideKind::LoadBalancer { service: object.key.clone(), addresses: addresses.collect() });
+        }
+        if service.type_ == ServiceType::ExternalName {
+            kinds.push(OutsideKind::Address { address: SmolStr::default(), name: service.external_name.clone() });
+        }
+    }
+    let mut add = |address: SmolStr, name: &SmolStr| {
+        let same = |k: &OutsideKind| matches!(k, OutsideKind::Address { address: a, name: n } if *a == address || (a.is_empty() && n == name));
+        match kinds.iter_mut().find(|k| same(k)) {
+            Some(OutsideKind::Address { address: a, .. }) => *a = address,
+            _ => kinds.push(OutsideKind::Address { address, name: name.clone() }),
+        }
+    };
+    for object in setting.store.list("EndpointSlice") {
+        let Some(slice) = object.view().endpoint_slice() else { continue };
+        // Endpoints that somebody wrote by hand; those of nodes (the API server's own) are no outsiders.
+        for endpoint in slice.endpoints.iter().filter(|e| e.target.is_none() && slice.service != "kubernetes") {
+            for address in &endpoint.addresses {
+                if address.parse::<IpAddr>().is_ok() {
+                    add(address.clone(), &SmolStr::default());
+                }
+            }
+        }
+    }
+    for hop in setting.trace.map_or(&[][..], |t| &t.hops) {
+        if let Place::Outside { ip, name } = &hop.at {
+            add(ip.to_smolstr(), name);
+        }
+    }
+    let (mut x, mut y) = (MARGIN + 116.0, top + 4.0);
+    let mut boxes = Vec::new();
+    for kind in kinds {
+        let w = match &kind {
+            OutsideKind::Learner => 120.0,
+            OutsideKind::LoadBalancer { service, .. } => 150.0 + text_width(&service.name, 12.0, false),
+            OutsideKind::Address { address, name } => {
+                text_width(address, 12.0, true) + text_width(name, 12.0, false) + 40.0
+            }
+        };
+        if x + w > width - MARGIN && x > MARGIN {
+            (x, y) = (MARGIN, y + 38.0);
+        }
+        boxes.push(OutsideBox { kind, rect: Rect::new(x, y, w.min(width - 2.0 * MARGIN), 30.0) });
+        x += w + 12.0;
+    }
+    boxes
+}

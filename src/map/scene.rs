@@ -1,0 +1,126 @@
+//! The whole drawing: the lane of names and addresses above, the floor of nodes and the world outside below.
+
+use crate::api::object::ObjectKey;
+use crate::apiserver::store::Store;
+use crate::map::floor::{self, NodeBox, OutsideBox, OutsideKind, PodBox};
+use crate::map::geometry::{Point, Rect};
+use crate::map::lane::{self, Lane, ServiceChip};
+use crate::map::places::Places;
+use crate::trace::{Client, Place, Trace};
+use smol_str::SmolStr;
+use std::collections::BTreeSet;
+
+/// A group of pods: one workload on one node.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct GroupKey {
+    pub node: SmolStr,
+    pub workload: ObjectKey,
+}
+
+/// What is to be drawn, and how large.
+pub struct Setting<'a> {
+    pub store: &'a Store,
+    pub places: &'a Places,
+    pub width: f64,
+    /// The height to fill; the drawing may need more.
+    pub height: f64,
+    /// The Service whose name, address and endpoints the upper lane shows.
+    pub service: Option<&'a ObjectKey>,
+    pub client: Option<&'a Client>,
+    /// Its places are all drawn, and the kernels it passes are drawn open.
+    pub trace: Option<&'a Trace>,
+    pub unfolded: &'a BTreeSet<GroupKey>,
+}
+
+/// Where everything is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Scene {
+    pub width: f64,
+    pub height: f64,
+    /// The Services that the lane does not show.
+    pub services: Vec<ServiceChip>,
+    pub lane: Option<Lane>,
+    pub nodes: Vec<NodeBox>,
+    /// Pods that no node has taken yet.
+    pub waiting: Option<(Rect, Vec<PodBox>)>,
+    pub outside: Vec<OutsideBox>,
+    /// Where the text "outside the cluster" stands.
+    pub outside_top: f64,
+}
+
+/// The margin around everything.
+pub(super) const MARGIN: f64 = 24.0;
+
+impl Scene {
+    /// Lays out a cluster.
+    pub fn draw(setting: &Setting) -> Scene {
+        let width = setting.width.max(320.0);
+        let (services, lane_top) = lane::chips(setting, width);
+        let mut lane = lane::draw(setting, width, lane_top);
+        let floor_top = lane.as_ref().map_or(lane_top, |l| l.bottom + 44.0);
+        let floor = floor::draw(setting, width, floor_top);
+        if let Some(lane) = &mut lane {
+            lane.threads = lane::threads(lane, &floor.nodes);
+        }
+        Scene {
+            width,
+            height: floor.bottom,
+            services,
+            lane,
+            nodes: floor.nodes,
+            waiting: floor.waiting,
+            outside: floor.outside,
+            outside_top: floor.outside_top,
+        }
+    }
+
+    pub fn node(&self, name: &str) -> Option<&NodeBox> {
+        self.nodes.iter().find(|n| n.name == name)
+    }
+
+    /// Every pod that has a box of its own.
+    pub fn pods(&self) -> impl Iterator<Item = &PodBox> {
+        self.nodes.iter().flat_map(|n| &n.pods).chain(self.waiting.iter().flat_map(|(_, pods)| pods))
+    }
+
+    /// Where a label of height `h` that belongs to `p` covers least: between the pods and the kernel of a node while the
+    /// packet is there, below the line while it is between nodes.
+    pub fn quiet_top(&self, p: Point, h: f64) -> f64 {
+        let at = self.nodes.iter().find(|n| n.rect.contains(p));
+        let Some(node) = at else { return p.y + 8.0 };
+        let boxes = node.pods.iter().map(|b| b.rect).chain(node.groups.iter().map(|g| g.rect));
+        let top = boxes.map(Rect::bottom).filter(|b| *b <= node.kernel.y).fold(node.rect.y + 30.0, f64::max);
+        match p.y {
+            y if y > node.kernel.bottom() - 1.0 => y + 8.0,
+            y if y >= top - 1.0 => top + (node.kernel.y - top - h) / 2.0,
+            y => y + 6.0,
+        }
+    }
+
+    /// Where a pod is drawn: its box, or its dot in a group.
+    pub fn pod_rect(&self, key: &ObjectKey) -> Option<Rect> {
+        if let Some(pod) = self.pods().find(|p| p.key == *key) {
+            return Some(pod.rect);
+        }
+        self.nodes.iter().flat_map(|n| &n.groups).find_map(|g| g.dot_of(key))
+    }
+
+    /// Where a place of a trace is drawn.
+    pub fn place_rect(&self, place: &Place) -> Option<Rect> {
+        let outside =
+            |wanted: &dyn Fn(&OutsideKind) -> bool| self.outside.iter().find(|o| wanted(&o.kind)).map(|o| o.rect);
+        match place {
+            Place::Pod { pod, node } => self.pod_rect(pod).or_else(|| self.node(node).map(|n| n.header())),
+            Place::Kernel { node } => self.node(node).map(|n| n.kernel),
+            Place::Node { node } => self.node(node).map(|n| n.header()),
+            Place::Learner => outside(&|k| matches!(k, OutsideKind::Learner)),
+            Place::LoadBalancer { service } => {
+                outside(&|k| matches!(k, OutsideKind::LoadBalancer { service: s, .. } if s == service))
+            }
+            Place::Outside { ip, .. } => {
+                let wanted = ip.to_string();
+                outside(&|k| matches!(k, OutsideKind::Address { address, .. } if *address == wanted))
+            }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+// What a learner does with the first scenario: sends, sees it arrive; sends to the port that fails, reads why, mends the
+// YAML, sends again, sees 200.
+import assert from "node:assert/strict";
+import { mkdir, readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { after, before, test } from "node:test";
+import { launch, open, ready } from "./browser.mjs";
+
+const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** Pictures of the states that these tests pass through, to be looked at. */
+const PICTURES = new URL("../../target/pictures/", import.meta.url).pathname;
+
+let browser;
+before(async () => {
+  browser = await launch();
+  await mkdir(PICTURES, { recursive: true });
+});
+after(() => browser?.close());
+
+const picture = (page, name) => page.screenshot({ path: `${PICTURES}${name}.png` });
+
+/** Lets go of the keyboard's focus, so that a letter is a shortcut. */
+const press = async (page, key) => {
+  await page.evaluate(() => document.activeElement?.blur());
+  await page.keyboard.press(key);
+};
+
+/** Sends a request and goes to its end at once. */
+async function send(page, url) {
+  await page.locator(".url").fill(url);
+  await page.locator(".send").click();
+  await press(page, "End");
+  await page.locator(".ending").waitFor();
+  return page.locator(".ending").innerText();
+}
+
+/** Makes `text` the text of the file that is shown, as a person would who pastes it. */
+async function write(page, text) {
+  await page.locator(".cm-content").click();
+  await page.keyboard.press("Control+a");
+  await page.keyboard.insertText(text);
+}
+
+const shown = (page) => page.locator(".cm-content").evaluate((e) => e.cmTile?.view?.state.doc.toString() ?? e.innerText);
+
+test("a first visit: one press sends a request that arrives", async (t) => {
+  const { page, complaints } = await open(t, browser);
+  await ready(page);
+  await page.locator(".send").click();
+  await press(page, "End");
+  await page.locator(".ending.good").waitFor();
+  assert.match(await page.locator(".ending").innerText(), /200/);
+  await picture(page, "main-light-ko");
+  assert.deepEqual(complaints, []);
+});
+
+test("the failing port is found, mended, and answers", async (t) => {
+  const { page, complaints } = await open(t, browser, { locale: "en-GB" });
+  await ready(page);
+  for (const host of ["kimho", "kimho.default", "kimho.default.svc.cluster.local"]) {
+    assert.match(await send(page, `http://${host}`), /200/, host);
+  }
+  const failure = await send(page, "http://kimho:406");
+  assert.match(failure, /refused/i);
+  assert.match(failure, /kimhotarget/);
+  assert.match(failure, /service\.yaml:17/);
+  await picture(page, "failure-light-en");
+  // The line to mend leads into the editor.
+  await page.locator(".ending .line-link").first().click();
+  await page.locator(".line-bad, .line-lit").first().waitFor();
+  const before = await shown(page);
+  await write(page, before.replace("kimhotarget", "http"));
+  await page.waitForTimeout(400);
+  await page.locator(".stale").waitFor();
+  assert.match(await send(page, "http://kimho:406"), /200/);
+  // A reload brings all of it back.
+  await page.reload();
+  await ready(page);
+  assert.match(await shown(page), /port: 406\n\s*targetPort: http\n/);
+  assert.equal(await page.locator(".url").inputValue(), "http://kimho:406");
+  assert.deepEqual(complaints, []);
+});
+
+test("broken text is told, and the last good cluster stays", async (t) => {
+  const { page, complaints } = await open(t, browser, { locale: "en-GB" });
+  await ready(page);
+  const before = await shown(page);
+  await write(page, before.replace("  selector:", "\tselector:"));
+  await page.locator(".map-notice").waitFor();
+  await page.locator(".problem-error").first().waitFor();
+  assert.ok((await page.locator(".node").count()) >= 3, "the nodes are still there");
+  assert.match(await send(page, "http://kimho"), /200/, "and requests still find their way");
+  await picture(page, "broken-light-en");
+  await write(page, before);
+  await page.locator(".map-notice").waitFor({ state: "detached" });
+  assert.deepEqual(complaints, []);
+});
+
+test("hop, line and place light each other; Escape lets go", async (t) => {
+  const { page } = await open(t, browser, { locale: "en-GB" });
+  await ready(page);
+  await send(page, "http://kimho:406");
+  const bad = page.locator(".journey .hop-bad").first();
+  await bad.click();
+  await page.locator(".cm-line.line-lit, .cm-line.line-bad").first().waitFor();
+  assert.ok(await page.locator(".kernel.lit").count(), "the place lights up");
+  await page.keyboard.press("Escape");
+  await page.mouse.move(5, 5);
+  await page.waitForFunction(() => !document.querySelector(".kernel.lit"));
+});
+
+test("the keyboard does everything, one hop at a time", async (t) => {
+  const { page } = await open(t, browser, { locale: "en-GB", reducedMotion: "reduce" });
+  await ready(page);
+  await page.locator(".one-hop").click();
+  await page.locator("#hop-0.cur").waitFor();
+  await press(page, ".");
+  await page.locator("#hop-1.cur").waitFor();
+  await press(page, ",");
+  await page.locator("#hop-0.cur").waitFor();
+  await press(page, "?");
+  await page.locator("dialog[open] .keys").waitFor();
+  await page.keyboard.press("Escape");
+  await press(page, "m");
+  await page.locator(".place-list button:focus").waitFor();
+  await page.keyboard.press("ArrowDown");
+  const heard = await page.locator("[role=log]").innerText();
+  assert.match(heard, /1/);
+});
+
+const TABS = ["journey", "packet", "rules", "reach", "spread", "objects", "events", "history"];
+
+for (const [theme, lang, width] of [
+  ["light", "ko-KR", 1440],
+  ["dark", "en-GB", 1440],
+  ["contrast", "ko-KR", 1440],
+  ["light", "en-GB", 390],
+  ["dark", "ko-KR", 390],
+]) {
+  test(`axe: every view, ${theme}, ${lang}, ${width} px`, async (t) => {
+    const colorScheme = theme === "dark" ? "dark" : "light";
+    const { page } = await open(t, browser, { locale: lang, colorScheme, viewport: { width, height: 900 } });
+    await page.locator("#starting").waitFor({ state: "detached" });
+    if (theme === "contrast") await page.evaluate(() => (document.documentElement.dataset.theme = "contrast"));
+    await page.locator(".send").click();
+    await press(page, "End");
+    await page.evaluate(axe);
+    const look = async (what) => {
+      const { violations } = await page.evaluate(() =>
+        globalThis.axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }),
+      );
+      const found = violations.map(({ id, help, nodes }) => [`${id}: ${help}`, ...nodes.map(({ html }) => html)].join("\n  "));
+      assert.deepEqual(found, [], what);
+      await picture(page, `${what}-${theme}-${lang.slice(0, 2)}-${width}`);
+    };
+    if (width < 500) {
+      for (const [i, pane] of ["task", "editor", "map", "views"].entries()) {
+        await page.locator(".panes button").nth(i).click();
+        await look(pane);
+      }
+    }
+    for (const tab of TABS) {
+      await page.locator(`#tab\\.${tab}`).click();
+      await page.waitForTimeout(tab === "reach" ? 600 : 60);
+      await look(tab);
+    }
+    await press(page, "?");
+    await look("help");
+  });
+}
