@@ -11,10 +11,10 @@ pub fn place(place: &Place, lang: Lang) -> String {
     let t = |id, args: &[(&str, &str)]| locale::text(lang, id, args);
     match place {
         Place::Pod { pod, node } => format!("{} · {node}", pod.name),
-        Place::Kernel { node } => t("place.kernel", &[("node", node)]),
-        Place::Node { node } => t("place.node", &[("node", node)]),
-        Place::Learner => t("place.learner", &[]),
-        Place::LoadBalancer { service } => t("place.lb", &[("service", &service.name)]),
+        Place::Kernel { node } => t("at.kernel", &[("node", node)]),
+        Place::Node { node } => t("at.node", &[("node", node)]),
+        Place::Learner => t("at.learner", &[]),
+        Place::LoadBalancer { service } => t("at.lb", &[("service", &service.name)]),
         Place::Outside { ip, name } if name.is_empty() => ip.to_string(),
         Place::Outside { ip, name } => format!("{name} ({ip})"),
     }

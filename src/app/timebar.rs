@@ -45,7 +45,7 @@ pub fn TimeBar() -> impl IntoView {
         }
     };
     let client_words = move |client: &Client| match client {
-        Client::Learner => s.tx("place.learner", &[]),
+        Client::Learner => s.tx("at.learner", &[]),
         other => other.to_string(),
     };
     let speed_words = move || format!("×{}", p.speed.get());

@@ -244,7 +244,7 @@ fn outside(s: Session, outside: &OutsideBox) -> impl IntoView + use<> {
     };
     let label = move || {
         let words = match &kind {
-            OutsideKind::Learner => s.tx("place.learner", &[]),
+            OutsideKind::Learner => s.tx("at.learner", &[]),
             OutsideKind::LoadBalancer { service, addresses } if addresses.is_empty() => {
                 s.tx("map.lb_pending", &[("service", &service.name)])
             }
