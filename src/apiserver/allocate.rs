@@ -526,8 +526,8 @@ impl Operation<'_> {
         let before: Vec<i64> = old.items("ports").iter().map(|p| p.int("nodePort")).collect();
         let mut ports = spec.items("ports").to_vec();
         let (mut seen, mut taken): (Vec<(SmolStr, i64)>, Vec<i64>) = (Vec::new(), Vec::new());
-        for i in 0..ports.len() {
-            let wanted = ports[i].int("nodePort");
+        for (i, port) in ports.iter_mut().enumerate() {
+            let wanted = port.int("nodePort");
             if wanted == 0 && !automatic {
                 continue;
             }
@@ -540,8 +540,8 @@ impl Operation<'_> {
                 }
                 wanted
             };
-            ports[i].map_mut().insert("nodePort", node_port);
-            let pair = (SmolStr::from(ports[i].text("protocol")), node_port);
+            port.map_mut().insert("nodePort", node_port);
+            let pair = (SmolStr::from(port.text("protocol")), node_port);
             if seen.contains(&pair) {
                 return Err(Status::unknown(format!("duplicate nodePort: {{{} {}}}", pair.0, pair.1)));
             }

@@ -378,5 +378,5 @@ fn base64_error(text: &str) -> Result<(), usize> {
         let valid = b == b'=' && i % 4 >= 2 && padding == 4 - i % 4 && bytes[i..].iter().all(|(_, b)| *b == b'=');
         return if valid { Ok(()) } else { Err(at) };
     }
-    if bytes.len() % 4 == 0 { Ok(()) } else { Err(bytes.len() - bytes.len() % 4) }
+    if bytes.len().is_multiple_of(4) { Ok(()) } else { Err(bytes.len() - bytes.len() % 4) }
 }

@@ -230,7 +230,10 @@ impl ApiServer {
             return Ok(object);
         }
         let mut writer = context.writer();
-        let written = if given_up { writer.touch(old, object) } else { writer.update(old, object) };
+        let written = match request.subresource {
+            Subresource::Status => writer.update(old, object),
+            _ => writer.update_for_client(old, object, given_up),
+        };
         Ok(written.value.clone())
     }
 }

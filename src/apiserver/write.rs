@@ -103,15 +103,18 @@ impl Writer<'_> {
     /// Replaces an object's content. A write that changes nothing is none: the old object comes back. `generation` goes up
     /// when anything but metadata and status changed. An object that is being deleted and has lost its last finalizer goes.
     pub fn update(&mut self, old: &Arc<Object>, value: Value) -> Arc<Object> {
-        self.replace(old, value, false)
+        self.replace(old, value, false, false)
     }
 
-    /// Like [`Writer::update`], and a write even if nothing changes: only the record of who owns which field does.
-    pub fn touch(&mut self, old: &Arc<Object>, value: Value) -> Arc<Object> {
-        self.replace(old, value, true)
+    /// The same for a client's request. With `always` it is a write even if nothing changes: only the record of who owns
+    /// which field does. A Deployment's annotations count as a generation here; its controller writes them with the status.
+    pub fn update_for_client(&mut self, old: &Arc<Object>, value: Value, always: bool) -> Arc<Object> {
+        let same = |key: &[&str]| old.value.at(key) == value.at(key);
+        let counts = old.key.kind == "Deployment" && !same(&["metadata", "annotations"]);
+        self.replace(old, value, always, counts)
     }
 
-    fn replace(&mut self, old: &Arc<Object>, mut value: Value, always: bool) -> Arc<Object> {
+    fn replace(&mut self, old: &Arc<Object>, mut value: Value, always: bool, counts: bool) -> Arc<Object> {
         for field in ["uid", "creationTimestamp", "resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds"]
         {
             match old.value.at(&["metadata", field]) {
@@ -121,7 +124,7 @@ impl Writer<'_> {
         }
         let generation = old.value.at(&["metadata", "generation"]).and_then(Value::as_i64);
         if let Some(generation) = generation {
-            let step = i64::from(!same_but_status(&old.key.kind, &old.value, &value));
+            let step = i64::from(counts || !same_but_status(&old.key.kind, &old.value, &value));
             value.set_at(&["metadata", "generation"], generation + step);
         }
         if value == old.value && !always {
@@ -227,14 +230,9 @@ fn same_but_status(kind: &str, old: &Value, new: &Value) -> bool {
             .map(|(k, v)| (k.clone(), v.clone()))
             .collect::<Vec<_>>()
     };
-    let same = |key: &str| old.at(&["metadata", key]) == new.at(&["metadata", key]);
-    // Two kinds count some of their metadata, too.
-    let metadata = match kind {
-        "Deployment" => same("annotations"),
-        "EndpointSlice" => same("labels"),
-        _ => true,
-    };
-    metadata && fields(old) == fields(new)
+    // A slice's labels count, too: they say which Service it belongs to.
+    (kind != "EndpointSlice" || old.at(&["metadata", "labels"]) == new.at(&["metadata", "labels"]))
+        && fields(old) == fields(new)
 }
 
 /// Finalizers hold an object back; a namespace has one of its own in its spec.

@@ -28,7 +28,7 @@ pub const FAMILIES: &[Family] = &[
     Family { name: "endpoints", required: true, run: endpoints::run },
     Family { name: "endpoints-fuzz", required: true, run: endpoints::run },
     Family { name: "env", required: true, run: env::run },
-    Family { name: "defaulting", required: false, run: steps::run },
+    Family { name: "defaulting", required: true, run: steps::run },
     Family { name: "update-fuzz", required: true, run: steps::run },
     Family { name: "validation", required: true, run: validation::run },
     Family { name: "validation-fuzz", required: true, run: validation::run_fuzz },
