@@ -16,6 +16,7 @@ use crate::apiserver::write::Random;
 use imbl::OrdMap;
 use ipnet::IpNet;
 use smol_str::{SmolStr, ToSmolStr};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 
@@ -63,7 +64,7 @@ struct Operation<'a> {
     /// A server-side dry run does not check the range of node ports, nor whether a cluster IP is taken.
     dry_run: bool,
     /// The node ports that a dry run pretends to have taken.
-    pretended: Vec<u16>,
+    pretended: BTreeSet<u16>,
 }
 
 fn family(address: IpAddr) -> &'static str {
@@ -100,7 +101,7 @@ impl Allocator {
             spec.map_mut().insert("clusterIPs", Value::list(vec![ip.into()]));
         }
         self.families(service, None)?;
-        let mut operation = Operation { allocator: self, random, dry_run, pretended: Vec::new() };
+        let mut operation = Operation { allocator: self, random, dry_run, pretended: BTreeSet::new() };
         operation.cluster_ips(service)?;
         operation.node_ports(service)?;
         if needs_health_check(service.get("spec").unwrap_or(&Value::Null)) {
@@ -124,7 +125,7 @@ impl Allocator {
         keep_allocated(service.map_mut().entry("spec"), before);
         keep_in_step(service.map_mut().entry("spec"), before);
         self.families(service, Some(before))?;
-        let mut operation = Operation { allocator: self, random, dry_run, pretended: Vec::new() };
+        let mut operation = Operation { allocator: self, random, dry_run, pretended: BTreeSet::new() };
         operation.update_cluster_ips(service, before)?;
         if matches!(service.str_at(&["spec", "type"]), "NodePort" | "LoadBalancer") {
             operation.update_node_ports(service, before)?;
@@ -494,21 +495,24 @@ impl Operation<'_> {
         }
         let automatic = allocates_node_ports(spec);
         let mut ports = spec.items("ports").to_vec();
-        let mut by_port: Vec<(i64, i64)> = Vec::new();
+        let mut by_port: BTreeMap<i64, i64> = BTreeMap::new();
+        let mut asked: BTreeMap<i64, i64> = BTreeMap::new();
+        for port in ports.iter().filter(|p| p.int("nodePort") != 0) {
+            asked.entry(port.int("port")).or_insert_with(|| port.int("nodePort"));
+        }
         for i in 0..ports.len() {
             let (number, wanted) = (ports[i].int("port"), ports[i].int("nodePort"));
             if wanted == 0 && !automatic {
                 continue;
             }
-            let held = by_port.iter().find(|(p, _)| *p == number).map_or(0, |(_, n)| *n);
+            let held = by_port.get(&number).copied().unwrap_or(0);
             if held == 0 {
-                let asked = |p: &&Value| p.int("port") == number && p.int("nodePort") != 0;
-                let node_port = match ports.iter().find(asked).map(|p| p.int("nodePort")) {
-                    Some(asked) => self.take_port(service, i, asked)?,
+                let node_port = match asked.get(&number) {
+                    Some(asked) => self.take_port(service, i, *asked)?,
                     None => self.next_port()?,
                 };
                 ports[i].map_mut().insert("nodePort", node_port);
-                by_port.push((number, node_port));
+                by_port.insert(number, node_port);
             } else if wanted == 0 {
                 ports[i].map_mut().insert("nodePort", held);
             } else if wanted != held {
@@ -523,9 +527,9 @@ impl Operation<'_> {
     fn update_node_ports(&mut self, service: &mut Value, old: &Value) -> Result<(), Status> {
         let spec = service.get("spec").unwrap_or(&Value::Null);
         let automatic = allocates_node_ports(spec);
-        let before: Vec<i64> = old.items("ports").iter().map(|p| p.int("nodePort")).collect();
+        let before: BTreeSet<i64> = old.items("ports").iter().map(|p| p.int("nodePort")).collect();
         let mut ports = spec.items("ports").to_vec();
-        let (mut seen, mut taken): (Vec<(SmolStr, i64)>, Vec<i64>) = (Vec::new(), Vec::new());
+        let (mut seen, mut taken): (BTreeSet<(SmolStr, i64)>, BTreeSet<i64>) = Default::default();
         for (i, port) in ports.iter_mut().enumerate() {
             let wanted = port.int("nodePort");
             if wanted == 0 && !automatic {
@@ -536,7 +540,7 @@ impl Operation<'_> {
             } else {
                 if !before.contains(&wanted) && !taken.contains(&wanted) {
                     self.take_port(service, i, wanted)?;
-                    taken.push(wanted);
+                    taken.insert(wanted);
                 }
                 wanted
             };
@@ -545,7 +549,7 @@ impl Operation<'_> {
             if seen.contains(&pair) {
                 return Err(Status::unknown(format!("duplicate nodePort: {{{} {}}}", pair.0, pair.1)));
             }
-            seen.push(pair);
+            seen.insert(pair);
         }
         if !ports.is_empty() {
             service.set_at(&["spec", "ports"], Value::list(ports));
@@ -577,7 +581,7 @@ impl Operation<'_> {
             return Err("provided port is already allocated".into());
         }
         if self.dry_run {
-            self.pretended.push(port);
+            self.pretended.insert(port);
             return Ok(());
         }
         self.allocator.ports.insert(port, 0);
@@ -588,8 +592,8 @@ impl Operation<'_> {
     fn next_port(&mut self) -> Result<i64, Status> {
         if self.dry_run {
             // A number that no range has: it says that there will be one.
-            let port = self.pretended.iter().max().map_or(32_769, |last| last.saturating_add(1));
-            self.pretended.push(port);
+            let port = self.pretended.last().map_or(32_769, |last| last.saturating_add(1));
+            self.pretended.insert(port);
             return Ok(port.into());
         }
         let (start, end) = (*self.allocator.ranges.node_ports.start(), *self.allocator.ranges.node_ports.end());

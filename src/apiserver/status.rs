@@ -2,6 +2,7 @@
 
 use crate::api::path::FieldPath;
 use smol_str::SmolStr;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 /// The reasons of a [`Cause`] (`metav1.CauseType`, from apimachinery's `field.ErrorType`).
@@ -82,13 +83,9 @@ impl Status {
 
     /// 422 with its causes. `kind` is the kind's name, `group` empty for the core group.
     pub fn invalid(group: &str, kind: &str, name: &str, causes: Vec<Cause>) -> Status {
-        let mut told: Vec<String> = Vec::new();
-        for cause in &causes {
-            let text = cause.to_string();
-            if !told.contains(&text) {
-                told.push(text);
-            }
-        }
+        // Each is told once, in the order found.
+        let mut seen = BTreeSet::new();
+        let told: Vec<String> = causes.iter().map(Cause::to_string).filter(|text| seen.insert(text.clone())).collect();
         let all = match &told[..] {
             [one] => one.clone(),
             many => format!("[{}]", many.join(", ")),

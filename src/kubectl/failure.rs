@@ -1,6 +1,7 @@
 //! How kubectl tells an error (`cmd/util/helpers.go`).
 
 use crate::apiserver::status::Status;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 /// An error of a command.
@@ -63,13 +64,9 @@ fn invalid(status: &Status) -> String {
         ("", "") => "The request is invalid".to_string(),
         (kind, name) => format!("The {kind} {name:?} is invalid"),
     };
-    let mut causes: Vec<String> = Vec::new();
-    for cause in &status.causes {
-        let line = format!("{}: {}", cause.field, cause.message);
-        if !causes.contains(&line) {
-            causes.push(line);
-        }
-    }
+    let mut seen = BTreeSet::new();
+    let lines = status.causes.iter().map(|cause| format!("{}: {}", cause.field, cause.message));
+    let causes: Vec<String> = lines.filter(|line| seen.insert(line.clone())).collect();
     match &causes[..] {
         [] => {}
         [one] => {

@@ -5,6 +5,7 @@ use super::{Errors, ip, names};
 use crate::api::path::Path;
 use crate::api::value::Value;
 use crate::apiserver::status::CauseReason;
+use std::collections::BTreeSet;
 
 /// Most endpoints of a slice, addresses of an endpoint, ports of a slice, hints of an endpoint.
 const ENDPOINTS_MAX: usize = 1000;
@@ -94,16 +95,14 @@ fn validate_slice_content(errors: &mut Errors, slice: &Value, old: Option<&Value
     }
     let (path, ports) = (Path::root("ports"), slice.items("ports"));
     too_many(errors, &path, ports.len(), PORTS_MAX);
-    let mut seen: Vec<&str> = Vec::new();
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
     for (i, port) in ports.iter().enumerate().take(PORTS_MAX) {
         let (at, name) = (path.index(i), port.text("name"));
         if !name.is_empty() {
             errors.invalid_each(&at.child("name"), &name.into(), names::is_dns1123_label(name));
         }
-        if seen.contains(&name) {
+        if !seen.insert(name) {
             errors.duplicate(&at.child("name"), &name.into());
-        } else {
-            seen.push(name);
         }
         match port.field("protocol") {
             None => errors.required(&at.child("protocol"), ""),
@@ -121,9 +120,9 @@ fn validate_slice_content(errors: &mut Errors, slice: &Value, old: Option<&Value
         return;
     }
     // Addresses that a change leaves as they are need not be valid by today's rules.
-    let known = |address: &Value| {
-        old.is_some_and(|old| old.items("endpoints").iter().any(|e| e.items("addresses").contains(address)))
-    };
+    let before = old.into_iter().flat_map(|old| old.items("endpoints")).flat_map(|e| e.items("addresses"));
+    let before: BTreeSet<&str> = before.filter_map(Value::as_str).collect();
+    let known = |address: &Value| address.as_str().is_some_and(|a| before.contains(a));
     for (i, endpoint) in endpoints.iter().enumerate() {
         validate_endpoint(errors, endpoint, kind, &known, &path.index(i));
     }

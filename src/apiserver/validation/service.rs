@@ -5,6 +5,7 @@ use crate::api::path::Path;
 use crate::api::value::Value;
 use crate::apiserver::defaulting::service::is_externally_accessible;
 use crate::apiserver::status::CauseReason;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// The protocols of ports.
@@ -94,7 +95,7 @@ fn validate_content(errors: &mut Errors, service: &Value, old: Option<&Value>) {
         "ExternalName" => validate_external_name(errors, spec, &path),
         _ => {}
     }
-    let mut seen: Vec<&str> = Vec::new();
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
     for (i, port) in ports.iter().enumerate() {
         validate_port(errors, port, ports.len() > 1, &mut seen, &ports_path.index(i));
     }
@@ -154,7 +155,7 @@ fn validate_external_name(errors: &mut Errors, spec: &Value, path: &Path) {
     }
 }
 
-fn validate_port<'a>(errors: &mut Errors, port: &'a Value, named: bool, seen: &mut Vec<&'a str>, path: &Path) {
+fn validate_port<'a>(errors: &mut Errors, port: &'a Value, named: bool, seen: &mut BTreeSet<&'a str>, path: &Path) {
     let name = port.text("name");
     if name.is_empty() {
         if named {
@@ -162,10 +163,8 @@ fn validate_port<'a>(errors: &mut Errors, port: &'a Value, named: bool, seen: &m
         }
     } else {
         errors.invalid_each(&path.child("name"), &name.into(), names::is_dns1123_label(name));
-        if seen.contains(&name) {
+        if !seen.insert(name) {
             errors.duplicate(&path.child("name"), &name.into());
-        } else {
-            seen.push(name);
         }
     }
     let number = port.int("port");
@@ -318,18 +317,19 @@ pub(super) fn validate_ordinary_ip(errors: &mut Errors, path: &Path, text: &str)
 
 /// No two ports with one protocol and number, nor with one protocol and node port.
 fn validate_distinct_ports(errors: &mut Errors, ports: &[Value], path: &Path) {
-    let twice = |i: usize, key: &str| {
-        let same = |p: &Value| p.text("protocol") == ports[i].text("protocol") && p.int(key) == ports[i].int(key);
-        ports[..i].iter().any(same)
-    };
+    let mut seen: BTreeSet<(&str, i64)> = BTreeSet::new();
     for (i, port) in ports.iter().enumerate() {
         let number = port.int("nodePort");
-        if number != 0 && twice(i, "nodePort") {
+        if number != 0 && !seen.insert((port.text("protocol"), number)) {
             let at = path.index(i);
             errors.duplicate(&at.child("nodePort"), &number.into());
         }
     }
-    for (i, port) in ports.iter().enumerate().filter(|(i, _)| twice(*i, "port")) {
+    seen.clear();
+    for (i, port) in ports.iter().enumerate() {
+        if seen.insert((port.text("protocol"), port.int("port"))) {
+            continue;
+        }
         // The bad value is shown as the internal Go type prints it.
         let (protocol, number) = (Value::from(port.text("protocol")), port.int("port"));
         let shown = format!(
