@@ -9,6 +9,7 @@ use super::rules;
 use super::step::StepKind;
 use crate::api::object::FieldRef;
 use crate::api::time::{Duration, Time};
+use crate::apiserver::store::Store;
 use crate::network::conntrack::{Conntrack, Tuple, Way, first_state};
 use crate::network::netfilter::{Context, CtState, Hit, Hook, Key, Passage, Program, Target, Verdict};
 use crate::network::packet::{Packet, Segment};
@@ -58,6 +59,7 @@ const KERNEL: Duration = Duration::micros(9);
 
 /// Passes `packet` through the kernel of `node`. `None`: there is no such node.
 pub(super) fn pass(
+    store: &Store,
     network: &mut Network,
     runtime: &Runtime,
     log: &mut Recorder,
@@ -85,7 +87,7 @@ pub(super) fn pass(
     }
 
     let mut walker =
-        Walk { program, here, log: &mut *log, runtime, rng, now, because: None, owner: None, marked: None };
+        Walk { program, here, log: &mut *log, store, runtime, rng, now, because: None, owner: None, marked: None };
     let mut walk = |hook: Hook, passage: &mut Passage, memory: &mut _| walker.hook(hook, passage, memory);
     let memory = &mut kernel.memory;
 
@@ -223,6 +225,7 @@ struct Walk<'p, 'l> {
     program: Option<&'p Program>,
     here: &'p NodeRoutes,
     log: &'l mut Recorder,
+    store: &'l Store,
     runtime: &'l Runtime,
     rng: &'l mut Rng,
     now: Time,
@@ -258,7 +261,7 @@ impl<'p> Walk<'p, '_> {
             }
         }
         if self.log.on {
-            rules::record(self.log, self.runtime, program, &trail, before, passage.packet, self.now);
+            rules::record(self.log, self.store, self.runtime, program, &trail, before, passage.packet);
         }
         verdict
     }

@@ -168,6 +168,10 @@ impl Run<'_, '_> {
             ..line.clone()
         };
         let outer = self.log.exchange;
+        let about = (self.log.about.clone(), std::mem::take(&mut self.log.translated));
+        if self.log.on {
+            self.log.about = vec![backend.because.clone()];
+        }
         let depth = if let Exchange::Backend(n) = outer { n + 1 } else { 0 };
         if depth >= LONGEST_CHAIN {
             return self.respond(spot, packet, pod, page(502, "Bad Gateway"), None);
@@ -183,6 +187,7 @@ impl Run<'_, '_> {
             }
         }
         self.log.exchange = outer;
+        (self.log.about, self.log.translated) = about;
         self.log.direction = Direction::Request;
         let place = self.place(spot);
         self.log.stay(|| place, Some(*packet));

@@ -13,6 +13,10 @@ pub(super) struct Recorder {
     pub clock: Duration,
     pub exchange: Exchange,
     pub direction: Direction,
+    /// What the conversation at hand is about: the fields of steps that have no nearer ones.
+    pub about: Vec<FieldRef>,
+    /// The field behind the address translation of the conversation at hand.
+    pub translated: Vec<FieldRef>,
 }
 
 impl Recorder {
@@ -23,6 +27,8 @@ impl Recorder {
             clock: Duration::ZERO,
             exchange: Exchange::Connection,
             direction: Direction::Request,
+            about: Vec::new(),
+            translated: Vec::new(),
         }
     }
 
@@ -56,7 +62,17 @@ impl Recorder {
         if !self.on {
             return;
         }
-        let (kind, because) = make();
+        let (kind, mut because) = make();
+        match kind {
+            StepKind::Dnat { .. } | StepKind::Snat { .. } => self.translated.extend(because.first().cloned()),
+            StepKind::Translated { .. } | StepKind::ConntrackHit { .. } if because.is_empty() => {
+                because.clone_from(&self.translated);
+            }
+            _ => {}
+        }
+        if because.is_empty() {
+            because.clone_from(&self.about);
+        }
         if let Some(hop) = self.hops.last_mut() {
             hop.steps.push(Step { at: self.clock, kind, because });
         }

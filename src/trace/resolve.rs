@@ -54,6 +54,18 @@ impl Run<'_, '_> {
         (conf, because)
     }
 
+    /// What looking up a name is about: the Service of the cluster's DNS for who asks it, else the client itself.
+    fn about_dns(&self) -> Vec<FieldRef> {
+        if !self.log.on {
+            return Vec::new();
+        }
+        let service = ObjectKey::new("Service", "kube-system", "kube-dns");
+        match &self.home {
+            Spot::Pod(_) if self.world.store.get(&service).is_some() => vec![service.field("spec.clusterIP")],
+            home => vec![self.machine_field(home)],
+        }
+    }
+
     /// What the client's hosts file says about a name.
     fn hosts_file(&self, name: &str) -> Option<(IpAddr, Vec<FieldRef>)> {
         let localhost = IpAddr::from([127, 0, 0, 1]);
@@ -86,6 +98,7 @@ impl Run<'_, '_> {
     pub(super) fn resolve(&mut self, name: &str) -> Resolved {
         let place = self.place(&self.home.clone());
         self.log.exchange = Exchange::Dns(0);
+        self.log.about = self.about_dns();
         self.log.stay(|| place, None);
         if let Some((address, because)) = self.hosts_file(name) {
             self.log.step(|| (StepKind::HostsFile { name: name.into(), address }, because));
@@ -194,6 +207,7 @@ impl Run<'_, '_> {
             (StepKind::DnsQuery { name: question.name.clone(), kind: question.kind, server }, because)
         });
         let notes = self.notes.clone();
+        self.log.translated.clear();
         let opened = self.open(&home, packet);
         // What the rules did with DNS is not what they do with the request.
         self.notes = notes;

@@ -3,7 +3,7 @@
 use super::record::Recorder;
 use super::step::{Candidate, StepKind};
 use crate::api::object::FieldRef;
-use crate::api::time::Time;
+use crate::apiserver::store::Store;
 use crate::network::netfilter::{Chain, ChainRef, Hit, Match, Program, Rules, Target, What};
 use crate::network::packet::Packet;
 use crate::runtime::Runtime;
@@ -13,12 +13,12 @@ use std::net::SocketAddr;
 /// Records the rules that a packet matched at a hook, the choice among endpoints, and what they changed.
 pub(super) fn record(
     log: &mut Recorder,
+    store: &Store,
     runtime: &Runtime,
     program: &Program,
     trail: &[Hit<'_>],
     before: Packet,
     after: Packet,
-    now: Time,
 ) {
     let choices = choices(program, trail);
     for (i, hit) in trail.iter().enumerate().filter(|(_, h)| h.matched) {
@@ -37,16 +37,28 @@ pub(super) fn record(
             }
         }
         for choice in choices.iter().filter(|c| c.at == i) {
-            choice.record(log, runtime, hit, before, now);
+            choice.record(log, runtime);
         }
         let changes = match hit.what {
             What::Rule(rule) => matches!(rule.target, Target::Dnat { .. }),
             What::Server { real, .. } => real.is_some(),
         };
         if changes && before.dst != after.dst {
+            let mut because = because;
+            because.extend(container_port(store, runtime, after.dst));
             log.step(|| (StepKind::Dnat { before, after }, because));
         }
     }
+}
+
+/// The container port that a pod declares for a destination.
+fn container_port(store: &Store, runtime: &Runtime, to: SocketAddr) -> Option<FieldRef> {
+    let pod = runtime.pod_at(to.ip())?;
+    let view = store.get(pod)?.view().pod()?;
+    view.containers.iter().enumerate().find_map(|(i, container)| {
+        let j = container.ports.iter().position(|p| p.number == to.port())?;
+        Some(pod.field(format_smolstr!("spec.containers[{i}].ports[{j}].containerPort").as_str()))
+    })
 }
 
 /// A choice among endpoints on a trail.
@@ -64,7 +76,7 @@ struct Choice {
 }
 
 impl Choice {
-    fn record(&self, log: &mut Recorder, runtime: &Runtime, _hit: &Hit<'_>, _before: Packet, _now: Time) {
+    fn record(&self, log: &mut Recorder, runtime: &Runtime) {
         if let Some(seconds) = self.remembered {
             let to = self.candidates[self.chosen].0;
             log.step(|| (StepKind::AffinityMatched { to, seconds_left: seconds }, self.because.clone()));

@@ -1,5 +1,6 @@
 //! One run of the interpreter: the world that it walks through, and what it notes on the way.
 
+use super::diagnose::{Dialled, Door, Meant};
 use super::record::Recorder;
 use super::request::Client;
 use super::step::{Direction, Place, StepKind};
@@ -15,9 +16,9 @@ use crate::network::dns::Outside;
 use crate::network::load_balancer;
 use crate::network::netfilter::PortName;
 use crate::network::packet::{Packet, Segment};
-use crate::network::route::LEARNER;
+use crate::network::route::{LEARNER, node_key};
 use crate::runtime::Runtime;
-use smol_str::SmolStr;
+use smol_str::{SmolStr, format_smolstr};
 use std::net::{IpAddr, SocketAddr};
 
 /// All that a request meets. The store is only read; the rest remembers.
@@ -91,6 +92,43 @@ impl<'r, 'w> Run<'r, 'w> {
             flows: Vec::new(),
             last_reject: None,
         }
+    }
+
+    /// The field that a machine stands for. The learner's computer and the world outside are no objects: they are named as
+    /// such.
+    pub fn machine_field(&self, spot: &Spot) -> FieldRef {
+        match spot {
+            Spot::Pod(pod) => pod.field("metadata.name"),
+            Spot::Node(node) => node_key(node).field("metadata.name"),
+            Spot::Learner => ObjectKey::new("Computer", "", "learner").field(""),
+            Spot::Outside(ip) => ObjectKey::new("Outside", "", format_smolstr!("{ip}")).field(""),
+        }
+    }
+
+    /// What a connection is about: the Service port that is dialled, or the client itself.
+    pub fn about(&mut self, dialled: &Dialled) {
+        self.log.translated.clear();
+        if !self.log.on {
+            return;
+        }
+        self.log.about = match Meant::find(self, dialled) {
+            Some(meant) => {
+                let address = match meant.door {
+                    Door::ClusterIp => "spec.clusterIP",
+                    Door::ExternalIp => "spec.externalIPs",
+                    Door::LoadBalancer => "status.loadBalancer",
+                    Door::NodePort => "spec.type",
+                    Door::Headless => "metadata.name",
+                };
+                let port = meant.port.map(|i| match meant.door {
+                    Door::NodePort => format_smolstr!("spec.ports[{i}].nodePort"),
+                    _ => format_smolstr!("spec.ports[{i}].port"),
+                });
+                let port = port.unwrap_or_else(|| "spec.ports".into());
+                vec![meant.key.field(port.as_str()), meant.key.field(address)]
+            }
+            None => vec![self.machine_field(&dialled.from)],
+        };
     }
 
     /// The present moment of the run.

@@ -136,6 +136,7 @@ impl Run<'_, '_> {
         let src = if url.scheme == Scheme::Ping { SocketAddr::new(src.ip(), 0) } else { src };
         let packet = Packet { src, dst: to, protocol, segment, mark: 0, ttl: 64 };
         let place = self.place(&home);
+        self.about(&dialled);
         self.log.direction = Direction::Request;
         self.log.enter(|| place, Some(packet));
         self.log.step(|| (StepKind::Connect { packet }, Vec::new()));
@@ -185,8 +186,11 @@ impl Run<'_, '_> {
                 };
                 self.told_by_icmp(&home, with);
             }
-            Fate::HostUnreachable { .. } => {
-                self.told_by_icmp(&home, packet.reply(Segment::HostUnreachable));
+            Fate::HostUnreachable { node, .. } => {
+                let mut with = packet.reply(Segment::HostUnreachable);
+                let own = self.world.network.routes.node(node).and_then(|n| n.address(with.dst.is_ipv4()));
+                with.src.set_ip(own.unwrap_or(with.src.ip()));
+                self.told_by_icmp(&home, with);
             }
             Fate::Dropped { .. } | Fate::Lost(_) => {
                 let after = connect_patience(request);
@@ -214,11 +218,12 @@ impl Run<'_, '_> {
             ttl: 64,
         };
         self.log.exchange = Exchange::Connection;
+        let dialled =
+            Dialled { to: open.dialled, host: request.to.host.clone(), from: home.clone(), scheme: request.to.scheme };
+        self.about(&dialled);
         let place = self.place(&home);
         self.log.enter(|| place, Some(packet));
         self.log.step(|| (StepKind::ConnectionReused { packet }, Vec::new()));
-        let dialled =
-            Dialled { to: open.dialled, host: request.to.host.clone(), from: home.clone(), scheme: request.to.scheme };
         match self.open(&home, packet) {
             Opened::At { spot, packet: arrived, socket } => {
                 let said = self.converse(&spot, &arrived, &socket, line);

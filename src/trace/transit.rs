@@ -86,6 +86,7 @@ impl Run<'_, '_> {
         self.log.enter(|| Place::Kernel { node: node.clone() }, Some(*packet));
         let world = &mut *self.world;
         let passed = kernel::pass(
+            world.store,
             world.network,
             world.runtime,
             &mut self.log,

@@ -18,7 +18,7 @@ use crate::network::netfilter::PortName;
 use crate::network::packet::Packet;
 use crate::network::route::node_key;
 use crate::network::tls::Distrust;
-use service::{Door, Meant};
+pub(super) use service::{Door, Meant};
 use smol_str::{SmolStr, format_smolstr};
 use std::net::SocketAddr;
 
@@ -37,7 +37,13 @@ pub(super) type Verdict = (CauseOfFailure, Vec<FieldRef>);
 /// What is wrong.
 pub(super) fn diagnose(run: &Run<'_, '_>, dialled: &Dialled, stop: &Stop) -> Verdict {
     let meant = Meant::find(run, dialled);
-    let verdict = match stop {
+    if dialled.scheme == Scheme::Ping
+        && let Some(meant) = meant.as_ref().filter(|m| m.door == Door::ClusterIp)
+        && !matches!(dialled.from, Spot::Learner | Spot::Outside(_))
+    {
+        return (CauseOfFailure::PingToVip { service: meant.key.clone() }, vec![meant.key.field("spec.ports")]);
+    }
+    match stop {
         Stop::Refused { spot, packet } => refused(run, dialled, meant.as_ref(), spot, packet),
         Stop::Way(fate) => on_the_way(run, dialled, meant.as_ref(), fate),
         Stop::ReplyLost => (CauseOfFailure::AnswerLost, Vec::new()),
@@ -86,8 +92,7 @@ pub(super) fn diagnose(run: &Run<'_, '_>, dialled: &Dialled, stop: &Stop) -> Ver
         Stop::ForwardRefused(forward) => {
             nothing_listens(run, &forward.pod, forward.pod_port, vec![forward.named.field("")])
         }
-    };
-    verdict
+    }
 }
 
 /// What is wrong with the connection of a proxy to its backend.
@@ -272,12 +277,6 @@ fn nobody_there(run: &Run<'_, '_>, dialled: &Dialled, meant: Option<&Meant>, pac
 fn no_route(run: &Run<'_, '_>, dialled: &Dialled, meant: Option<&Meant>, packet: &Packet) -> Verdict {
     let ip = packet.dst.ip();
     let outside = matches!(dialled.from, Spot::Learner | Spot::Outside(_));
-    if dialled.scheme == Scheme::Ping
-        && let Some(meant) = meant.filter(|m| m.door == Door::ClusterIp)
-        && !outside
-    {
-        return (CauseOfFailure::PingToVip { service: meant.key.clone() }, vec![meant.key.field("spec.ports")]);
-    }
     if run.world.network.is_service_address(&ip) {
         return match meant {
             Some(meant) if outside => {

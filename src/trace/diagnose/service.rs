@@ -137,10 +137,11 @@ impl Meant {
         })
     }
 
-    /// The place in a hand-written Endpoints or EndpointSlice that names an address.
+    /// The place that names an endpoint's address: in hand-written Endpoints, else in the EndpointSlice.
     pub fn manual_endpoint_field(&self, run: &Run<'_, '_>, address: &SocketAddr) -> Option<FieldRef> {
         let key = ObjectKey::new("Endpoints", self.key.namespace.clone(), self.key.name.clone());
-        if let Some(endpoints) = run.world.store.get(&key).and_then(|o| o.view().endpoints()) {
+        let by_hand = self.service(run).is_none_or(|s| s.selector.is_empty());
+        if by_hand && let Some(endpoints) = run.world.store.get(&key).and_then(|o| o.view().endpoints()) {
             for (i, subset) in endpoints.subsets.iter().enumerate() {
                 let found = subset.ready.iter().position(|e| e.addresses.iter().any(|a| a.parse() == Ok(address.ip())));
                 if let Some(j) = found {
