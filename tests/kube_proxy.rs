@@ -588,6 +588,34 @@ fn one_endpoint_flipping_renews_one_chunk_and_nodes_share_it() {
     assert_eq!(shared, 201, "without anything local, nodes have the same rules");
 }
 
+#[test]
+fn udp_flows_to_endpoints_that_serve_no_more_are_named() {
+    let mut store = plain(3, false);
+    for kind in ["Service", "EndpointSlice"] {
+        let name = if kind == "Service" { "web" } else { "web-1" };
+        let mut value = store.get(&ObjectKey::new(kind, "default", name)).expect("it").value.clone();
+        let keys: &[&str] = if kind == "Service" { &["spec", "ports"] } else { &["ports"] };
+        let number = if kind == "Service" { 80 } else { 8080 };
+        value.set_at(keys, value!([{ "name": "http", "protocol": "UDP", "port": number, "nodePort": 30_080 }]));
+        store.put(Object::new(kind, value), Cause::User, Time(0));
+    }
+    let mut proxies = KubeProxies::new(settings(Mode::Iptables, 0));
+    proxies.sync(&store);
+    assert!(proxies.sync(&store).is_empty(), "nothing changed");
+    let key = ObjectKey::new("EndpointSlice", "default", "web-1");
+    let mut slice = store.get(&key).expect("the slice").value.clone();
+    let left = slice.items_at(&["endpoints"])[1..].to_vec();
+    slice.set_at(&["endpoints"], Value::list(left));
+    store.put(Object::new("EndpointSlice", slice), Cause::User, Time(0));
+    let stale = proxies.sync(&store);
+    let at = |text: &str| text.parse::<SocketAddr>().expect("an address");
+    assert!(stale.is_stale(&at("10.96.0.1:80"), &at("10.244.1.10:8080")), "its endpoint is gone");
+    assert!(!stale.is_stale(&at("10.96.0.1:80"), &at("10.244.2.10:8080")), "its endpoint serves");
+    assert!(stale.is_stale(&at("10.96.0.1:80"), &at("10.96.0.1:80")), "it was never translated");
+    assert!(stale.is_stale(&at("192.168.49.2:30080"), &at("10.244.1.10:8080")), "by the NodePort");
+    assert!(!stale.is_stale(&at("10.96.0.9:53"), &at("10.244.1.10:8080")), "another Service");
+}
+
 /// Writes listings for trying them on real tools: `GILJABI_LISTINGS=/tmp/x cargo test --test kube_proxy -- listings`.
 #[test]
 fn listings_of_every_mode_are_complete() {

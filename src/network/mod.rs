@@ -15,6 +15,7 @@ pub mod pattern;
 pub mod route;
 pub mod tls;
 
+use crate::api::view::Protocol;
 use crate::apiserver::store::Store;
 use client::{Computer, DnsCache, EphemeralPorts, OpenConnection};
 use conntrack::Conntrack;
@@ -104,7 +105,16 @@ impl Network {
     pub fn sync(&mut self, store: &Store) {
         self.routes = Routes::derive(store);
         self.corefile = dns::server::corefile(store);
-        self.proxy.sync(store);
+        let stale = self.proxy.sync(store);
+        if !stale.is_empty() {
+            let names: Vec<SmolStr> = self.kernels.keys().cloned().collect();
+            for name in names {
+                let conntrack = &mut self.kernel_mut(&name).conntrack;
+                conntrack.forget_where(|flow| {
+                    flow.original.protocol == Protocol::Udp && stale.is_stale(&flow.original.dst, &flow.reply.src)
+                });
+            }
+        }
         let is_gone = |name: &&SmolStr| !name.contains('/') && self.routes.node(name).is_none();
         let gone: Vec<SmolStr> = self.kernels.keys().filter(is_gone).cloned().collect();
         for name in gone {

@@ -16,6 +16,7 @@ mod plan;
 mod restore;
 mod service_port;
 mod settings;
+mod stale;
 mod topology;
 mod tracker;
 
@@ -26,6 +27,7 @@ pub use listing::Listing;
 pub use restore::RestoreInput;
 pub use service_port::ServicePort;
 pub use settings::{DetectLocal, Family, Mode, NodeFacts, NodePortAddress, Place, Settings};
+pub use stale::StaleUdp;
 pub use topology::{Selection, Topology, select, topology_of};
 pub use tracker::{Changes, ServiceName, Tracker};
 
@@ -155,10 +157,13 @@ impl KubeProxies {
     /// Brings all nodes' rules up to the store: by its events since the last time, or from scratch when it does not reach
     /// back that far. The store must be the one of last time or one that grew out of it; a store that went another way since
     /// wants the clone that was taken with it.
-    pub fn sync(&mut self, store: &Store) {
+    ///
+    /// Gives back which UDP flows every node's conntrack must now forget.
+    pub fn sync(&mut self, store: &Store) -> StaleUdp {
         let touched = self.revision.and_then(|revision| tracker::touched(store, revision));
+        let mut stale = StaleUdp::default();
         if touched.is_some() && self.revision == Some(store.revision()) {
-            return;
+            return stale;
         }
         let nodes_touched = self.revision.is_none_or(|revision| {
             touched.is_none() || store.events_since(revision).any(|event| event.key.kind == "Node")
@@ -181,10 +186,13 @@ impl KubeProxies {
                 (Some(names), Some(_)) => self.trackers[place].update(store, names),
                 _ => self.trackers[place].update_all(store),
             };
+            let tracker = &self.trackers[place];
+            changes.ports.iter().filter_map(|port| tracker.get(port)).for_each(|state| stale.add(state));
             all_changes.insert(family, changes);
         }
         self.write(&rebuilt, &all_changes);
         self.revision = Some(store.revision());
+        stale
     }
 
     /// Takes over the nodes of the store; gives back those whose rules must be made from scratch.
