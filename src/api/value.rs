@@ -4,7 +4,7 @@
 use smol_str::SmolStr;
 use std::sync::Arc;
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub enum Value {
     #[default]
     Null,
@@ -14,6 +14,22 @@ pub enum Value {
     String(SmolStr),
     List(Arc<Vec<Value>>),
     Map(Arc<Map>),
+}
+
+impl PartialEq for Value {
+    /// Shared subtrees are equal without being looked at: most comparisons are of an object with its next version.
+    fn eq(&self, other: &Value) -> bool {
+        match (self, other) {
+            (Value::Null, Value::Null) => true,
+            (Value::Bool(a), Value::Bool(b)) => a == b,
+            (Value::Int(a), Value::Int(b)) => a == b,
+            (Value::Float(a), Value::Float(b)) => a == b,
+            (Value::String(a), Value::String(b)) => a == b,
+            (Value::List(a), Value::List(b)) => Arc::ptr_eq(a, b) || a == b,
+            (Value::Map(a), Value::Map(b)) => Arc::ptr_eq(a, b) || a == b,
+            _ => false,
+        }
+    }
 }
 
 /// A map with its entries sorted by key. Keys are unique.

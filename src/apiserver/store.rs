@@ -142,7 +142,9 @@ impl Store {
     pub fn events_since(&self, revision: u64) -> impl Iterator<Item = &Event> {
         // One event a revision: the position follows from the count.
         let newer = self.revision.saturating_sub(revision) as usize;
-        self.events.iter().skip(self.events.len().saturating_sub(newer))
+        let first = self.events.len().saturating_sub(newer);
+        // By position: skipping through the iterator would walk over everything before.
+        (first..self.events.len()).filter_map(|i| self.events.get(i))
     }
 
     pub fn events(&self) -> &Vector<Event> {
@@ -165,10 +167,18 @@ impl Store {
     /// Writes an object (its `metadata.resourceVersion` set to [`Store::next_revision`]). The API server is the only caller.
     pub fn put(&mut self, object: Arc<Object>, cause: Cause, at: Time) -> u64 {
         let old = self.objects.insert(object.key.clone(), object.clone());
-        if let Some(old) = &old {
-            self.unindex(old);
+        // Most writes change neither labels nor owners.
+        let same = old.as_ref().is_some_and(|old| {
+            ["labels", "ownerReferences"]
+                .iter()
+                .all(|f| old.value.at(&["metadata", f]) == object.value.at(&["metadata", f]))
+        });
+        if !same {
+            if let Some(old) = &old {
+                self.unindex(old);
+            }
+            self.index(&object);
         }
-        self.index(&object);
         self.record(object.key.clone(), old, Some(object), cause, at)
     }
 

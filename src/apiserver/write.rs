@@ -223,16 +223,13 @@ fn has_generation(kind: &str) -> bool {
 
 /// Whether a write leaves everything as it was that counts as a generation.
 fn same_but_status(kind: &str, old: &Value, new: &Value) -> bool {
-    let fields = |v: &Value| {
-        let map = v.as_map().cloned().unwrap_or_default();
-        map.iter()
-            .filter(|(k, _)| !matches!(k.as_str(), "metadata" | "status"))
-            .map(|(k, v)| (k.clone(), v.clone()))
-            .collect::<Vec<_>>()
-    };
     // A slice's labels count, too: they say which Service it belongs to.
-    (kind != "EndpointSlice" || old.at(&["metadata", "labels"]) == new.at(&["metadata", "labels"]))
-        && fields(old) == fields(new)
+    if kind == "EndpointSlice" && old.at(&["metadata", "labels"]) != new.at(&["metadata", "labels"]) {
+        return false;
+    }
+    let (Some(old), Some(new)) = (old.as_map(), new.as_map()) else { return old == new };
+    let counts = |(k, _): &(&SmolStr, &Value)| !matches!(k.as_str(), "metadata" | "status");
+    old.iter().filter(counts).eq(new.iter().filter(counts))
 }
 
 /// Finalizers hold an object back; a namespace has one of its own in its spec.

@@ -11,6 +11,7 @@ use crate::api::value::{Map, Value};
 use crate::api::view::{Pod, Service, ServicePort, ServiceType, TargetPort};
 use crate::apiserver::store::{Event, Store};
 use crate::value;
+use imbl::OrdMap;
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -57,20 +58,36 @@ impl Controller for EndpointsController {
                 result.delete(endpoints_key, key.field(""));
             }
             context.memory.triggers.remove(&(NAME, key.clone()));
+            context.memory.endpoints.remove(key);
             return result;
         };
         let Some(view) = service.view().service() else { return result };
         if view.type_ == ServiceType::ExternalName || view.selector.is_empty() {
             return result;
         }
-        let pods: Vec<&Arc<Object>> = store.select("Pod", &key.namespace, &view.selector).collect();
+        let cached = context.memory.endpoints.get(key).cloned().and_then(|c| c.caught_up(service, view, store));
+        let (subsets, truncated, pods) = match cached {
+            Some((cache, changed)) => {
+                let (subset, truncated) = cache.subset();
+                context.memory.endpoints.insert(key.clone(), cache);
+                (Vec::from_iter(subset), truncated, changed)
+            }
+            None => {
+                let pods: Vec<&Arc<Object>> = store.select("Pod", &key.namespace, &view.selector).collect();
+                let mut subsets = repack(service, view, &pods);
+                let total: usize = subsets.iter().map(|s| s.ready.len() + s.not_ready.len()).sum();
+                let truncated = total > CAPACITY;
+                match EndpointsCache::of(service, view, &pods, store) {
+                    Some(cache) => drop(context.memory.endpoints.insert(key.clone(), cache)),
+                    None => drop(context.memory.endpoints.remove(key)),
+                }
+                if truncated {
+                    truncate(&mut subsets);
+                }
+                (subsets, truncated, pods)
+            }
+        };
         let since = membership::trigger_time(NAME, service, &pods, context);
-        let mut subsets = repack(service, view, &pods);
-        let total: usize = subsets.iter().map(|s| s.ready.len() + s.not_ready.len()).sum();
-        let truncated = total > CAPACITY;
-        if truncated {
-            truncate(&mut subsets);
-        }
         let subsets: Vec<Value> = subsets.iter().map(Subset::value).collect();
         let labels = labels(service, view);
         let was_marked = current.is_some_and(|c| c.annotation(OVER_CAPACITY) == Some("truncated"));
@@ -243,6 +260,119 @@ fn repack(service: &Arc<Object>, view: &Service, pods: &[&Arc<Object>]) -> Vec<S
         subsets.sort_by_cached_key(|s| fnv128a(&crate::api::json::to_string(&s.value())));
     }
     subsets
+}
+
+/// What stands in a Service's Endpoints when all its pods offer the same ports: one subset, kept in order, so that a look costs
+/// what has changed since the last one.
+#[derive(Clone, Debug)]
+pub(super) struct EndpointsCache {
+    /// The Service's revision, and the store's at the last look.
+    service: u64,
+    seen: u64,
+    ports: Vec<Port>,
+    places: OrdMap<Place, (bool, Value)>,
+    by_pod: OrdMap<SmolStr, Place>,
+}
+
+/// A pod's place, state and address, with the ports that it offers.
+type Offer = (Place, bool, Value, Vec<Port>);
+
+fn offer(object: &Arc<Object>, service: &Arc<Object>, view: &Service) -> Option<Offer> {
+    let pod = object.view().pod()?;
+    if !membership::is_eligible(pod, view.publish_not_ready) {
+        return None;
+    }
+    let ip = address_of(view, pod)?;
+    let mut ports: Vec<Port> = Vec::with_capacity(view.ports.len());
+    for port in &view.ports {
+        if let Some(number) = find_port(pod, port) {
+            ports.push((port.name.clone(), number, port.protocol.upper(), port.app_protocol.clone()));
+        }
+    }
+    if ports.is_empty() && !(view.ports.is_empty() && view.headless) {
+        return None;
+    }
+    let place = (ip.clone(), object.uid().into());
+    let ready = view.publish_not_ready || pod.is_ready();
+    Some((place, ready, address_value(&ip, object, pod, service), ports))
+}
+
+impl EndpointsCache {
+    /// `None` when pods offer different ports, or none at all.
+    fn of(service: &Arc<Object>, view: &Service, pods: &[&Arc<Object>], store: &Store) -> Option<EndpointsCache> {
+        let mut cache = EndpointsCache {
+            service: service.revision,
+            seen: store.revision(),
+            ports: Vec::new(),
+            places: OrdMap::new(),
+            by_pod: OrdMap::new(),
+        };
+        for object in pods {
+            let Some((place, ready, address, ports)) = offer(object, service, view) else { continue };
+            if cache.places.is_empty() {
+                cache.ports = ports;
+            } else if cache.ports != ports {
+                return None;
+            }
+            cache.places.insert(place.clone(), (ready, address));
+            cache.by_pod.insert(object.name().clone(), place);
+        }
+        (!cache.places.is_empty()).then(|| {
+            cache.ports.sort_by_cached_key(port_hash);
+            cache.ports.dedup();
+            cache
+        })
+    }
+
+    /// The cache after the changes since the last look, and the pods that changed. `None`: look at everything.
+    fn caught_up<'a>(
+        mut self,
+        service: &Arc<Object>,
+        view: &Service,
+        store: &'a Store,
+    ) -> Option<(EndpointsCache, Vec<&'a Arc<Object>>)> {
+        if self.service != service.revision {
+            return None;
+        }
+        let names = membership::changed_pods(store, service.namespace(), self.seen, self.places.len())?;
+        let mut changed = Vec::new();
+        for name in names {
+            if let Some(place) = self.by_pod.remove(&name) {
+                self.places.remove(&place);
+            }
+            let Some(object) = store.get(&ObjectKey::new("Pod", service.namespace().clone(), name.clone())) else {
+                continue;
+            };
+            if !membership::selects(view, object) {
+                continue;
+            }
+            changed.push(object);
+            let Some((place, ready, address, mut ports)) = offer(object, service, view) else { continue };
+            ports.sort_by_cached_key(port_hash);
+            ports.dedup();
+            if ports != self.ports {
+                return None;
+            }
+            self.places.insert(place.clone(), (ready, address));
+            self.by_pod.insert(name, place);
+        }
+        self.seen = store.revision();
+        (!self.places.is_empty()).then_some((self, changed))
+    }
+
+    /// The one subset, cut to what an object holds, and whether it was cut.
+    fn subset(&self) -> (Option<Subset>, bool) {
+        let pick = |wanted: bool, most: usize| -> Vec<Value> {
+            self.places.values().filter(|(ready, _)| *ready == wanted).take(most).map(|(_, a)| a.clone()).collect()
+        };
+        let ready = pick(true, CAPACITY);
+        let mut not_ready = pick(false, CAPACITY - ready.len());
+        let truncated = self.places.len() > CAPACITY;
+        if truncated && ready.len() == CAPACITY {
+            not_ready.clear();
+        }
+        (Some(Subset { ready, not_ready, ports: self.ports.clone() }), truncated)
+    }
 }
 
 /// The number that a Service port leads to in a pod; `None` when no container port bears the name.

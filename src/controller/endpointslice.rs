@@ -6,8 +6,10 @@
 use super::endpoints::{HEADLESS, find_port, saw, target_ref};
 use super::hints;
 use super::membership::{self, annotate};
+pub(super) use super::slice_cache::SliceCache;
 use super::{Context, Controller, Enqueue, Index, Reconcile, Settings};
-use crate::api::object::{Object, ObjectKey};
+use crate::api::object::{FieldRef, Object, ObjectKey};
+use crate::api::time::Time;
 use crate::api::value::{Map, Value};
 use crate::api::view::{Pod, Service, ServiceType};
 use crate::apiserver::store::{Cause, Event, Store};
@@ -75,11 +77,20 @@ impl Controller for EndpointSliceController {
         let Some(service) = store.get(key) else {
             // Its slices go with it: the garbage collector sees to that.
             context.memory.triggers.remove(&(NAME, key.clone()));
+            context.memory.slices.remove(key);
             return result;
         };
         let Some(view) = service.view().service() else { return result };
         if view.type_ == ServiceType::ExternalName || view.selector.is_empty() {
             return result;
+        }
+        if let Some(cache) = context.memory.slices.get(key).cloned() {
+            if let Some(changes) = cache.changes(service, view, context) {
+                let since = membership::trigger_time(NAME, service, &changes.pods, context);
+                context.memory.slices.insert(key.clone(), changes.cache);
+                write(changes.plan, since, &saw(service, &changes.pods), service, &mut result);
+                return result;
+            }
         }
         let pods: Vec<&Arc<Object>> = store.select("Pod", &key.namespace, &view.selector).collect();
         let ours = [(SERVICE_NAME.into(), key.name.clone()), (MANAGED_BY.into(), MANAGER.into())];
@@ -92,34 +103,45 @@ impl Controller for EndpointSliceController {
                 plan.delete.push(slice.clone());
             }
         }
-        let mut plans = vec![plan];
+        let saw = saw(service, &pods);
+        let only = families.len() == 1 && plan.delete.is_empty();
+        write(plan, since, &saw, service, &mut result);
+        context.memory.slices.remove(key);
         for family in families {
             let of_family: Vec<Arc<Object>> =
                 existing.iter().filter(|s| s.value.str_at(&["addressType"]) == family).cloned().collect();
             let mut plan = by_family(service, view, &pods, &of_family, family, store);
             hints::apply(service, view, family, &of_family, &mut plan, context);
-            plans.push(plan);
-        }
-        let saw = saw(service, &pods);
-        for mut plan in plans {
             plan.recycle(service);
-            for mut draft in plan.create {
-                if service.is_terminating() {
-                    break;
-                }
-                annotate(&mut draft.value, since);
-                result.create("EndpointSlice", draft.finished(), saw.clone());
+            for draft in &mut plan.create {
+                draft.name(service, context);
             }
-            for mut draft in plan.update {
-                annotate(&mut draft.value, since);
-                let Some(old) = draft.old.clone() else { continue };
-                result.update(&old, draft.finished(), saw.clone());
+            if only && !hints::are_wanted(service, view) {
+                let cache = SliceCache::of(service, &of_family, &plan, context);
+                context.memory.slices.insert(key.clone(), cache);
             }
-            for slice in plan.delete {
-                result.delete(slice.key.clone(), saw.clone());
-            }
+            write(plan, since, &saw, service, &mut result);
         }
         result
+    }
+}
+
+/// Turns a plan into writes.
+fn write(plan: Plan, since: Option<Time>, saw: &FieldRef, service: &Object, result: &mut Reconcile) {
+    for mut draft in plan.create {
+        if service.is_terminating() {
+            break;
+        }
+        annotate(&mut draft.value, since);
+        result.create("EndpointSlice", draft.finished(), saw.clone());
+    }
+    for mut draft in plan.update {
+        annotate(&mut draft.value, since);
+        let Some(old) = draft.old.clone() else { continue };
+        result.update(&old, draft.finished(), saw.clone());
+    }
+    for slice in plan.delete {
+        result.delete(slice.key.clone(), saw.clone());
     }
 }
 
@@ -140,6 +162,19 @@ impl Draft {
             old: Some(slice.clone()),
             value: slice.value.clone(),
             endpoints: slice.value.items_at(&["endpoints"]).to_vec(),
+        }
+    }
+
+    /// Gives a new slice a free name.
+    pub(super) fn name(&mut self, service: &Object, context: &mut Context) {
+        let prefix = SmolStr::from(self.value.str_at(&["metadata", "generateName"]));
+        loop {
+            let name = format_smolstr!("{prefix}{}", context.random.suffix(5));
+            let key = ObjectKey::new("EndpointSlice", service.namespace().clone(), name.clone());
+            if context.store.get(&key).is_none() {
+                self.value.set_at(&["metadata", "name"], name);
+                return;
+            }
         }
     }
 
@@ -192,13 +227,13 @@ impl Plan {
     }
 }
 
-fn owned_by(slice: &Object, service: &Object) -> bool {
+pub(super) fn owned_by(slice: &Object, service: &Object) -> bool {
     let owners = slice.value.items_at(&["metadata", "ownerReferences"]);
     owners.iter().any(|o| o.str_at(&["uid"]) == service.uid() && o.str_at(&["kind"]) == "Service")
 }
 
 /// The address types of a Service.
-fn families(view: &Service) -> Vec<&'static str> {
+pub(super) fn families(view: &Service) -> Vec<&'static str> {
     let has = |family: &str| view.ip_families.iter().any(|f| f == family);
     let mut families = Vec::new();
     if has("IPv4") {
@@ -218,9 +253,9 @@ fn families(view: &Service) -> Vec<&'static str> {
 }
 
 /// What makes an endpoint the same one: its address, host name and pod.
-type Identity = (SmolStr, SmolStr, SmolStr);
+pub(super) type Identity = (SmolStr, SmolStr, SmolStr);
 
-fn identity(endpoint: &Value) -> Identity {
+pub(super) fn identity(endpoint: &Value) -> Identity {
     let first = endpoint.items_at(&["addresses"]).first().and_then(Value::as_smol).unwrap_or_default();
     (endpoint.str_at(&["targetRef", "name"]).into(), first, endpoint.str_at(&["hostname"]).into())
 }
@@ -257,7 +292,7 @@ fn by_family(
     let mut slices_by_ports: BTreeMap<Vec<PortId>, Vec<Arc<Object>>> = BTreeMap::new();
     for slice in existing {
         if owned_by(slice, service) {
-            slices_by_ports.entry(port_ids(slice)).or_default().push(slice.clone());
+            slices_by_ports.entry(port_ids(&slice.value)).or_default().push(slice.clone());
         } else {
             plan.delete.push(slice.clone());
         }
@@ -364,11 +399,11 @@ fn by_ports(
 }
 
 /// Equal in everything but hints.
-fn same_endpoint(a: &Value, b: &Value) -> bool {
+pub(super) fn same_endpoint(a: &Value, b: &Value) -> bool {
     ["conditions", "nodeName", "zone", "targetRef"].iter().all(|field| a.get(field) == b.get(field))
 }
 
-fn new_slice(service: &Arc<Object>, view: &Service, ports: &Value, family: &'static str) -> Draft {
+pub(super) fn new_slice(service: &Arc<Object>, view: &Service, ports: &Value, family: &'static str) -> Draft {
     let name = service.name();
     let prefix = if name.len() < 253 { format_smolstr!("{name}-") } else { name.clone() };
     let (labels, _) = slice_labels(None, service, view);
@@ -406,13 +441,13 @@ fn slice_labels(current: Option<&Value>, service: &Object, view: &Service) -> (M
 }
 
 /// A port as groups are told apart by: name, protocol, number, application protocol.
-type PortId = (SmolStr, SmolStr, i64, SmolStr);
+pub(super) type PortId = (SmolStr, SmolStr, i64, SmolStr);
 
 /// The ports that a pod offers for a Service.
-struct Ports(Vec<PortId>);
+pub(super) struct Ports(Vec<PortId>);
 
 impl Ports {
-    fn value(&self) -> Value {
+    pub(super) fn value(&self) -> Value {
         if self.0.is_empty() {
             return Value::Null;
         }
@@ -430,7 +465,7 @@ impl Ports {
     }
 }
 
-fn ports(view: &Service, pod: &Pod) -> (Vec<PortId>, Ports) {
+pub(super) fn ports(view: &Service, pod: &Pod) -> (Vec<PortId>, Ports) {
     let mut list: Vec<PortId> = Vec::with_capacity(view.ports.len());
     for port in &view.ports {
         if let Some(number) = find_port(pod, port) {
@@ -442,10 +477,9 @@ fn ports(view: &Service, pod: &Pod) -> (Vec<PortId>, Ports) {
     (id, Ports(list))
 }
 
-fn port_ids(slice: &Object) -> Vec<PortId> {
+pub(super) fn port_ids(slice: &Value) -> Vec<PortId> {
     let text = |p: &Value, field| SmolStr::from(p.str_at(&[field]));
     let mut ids: Vec<PortId> = slice
-        .value
         .items_at(&["ports"])
         .iter()
         .map(|p| {
@@ -458,7 +492,7 @@ fn port_ids(slice: &Object) -> Vec<PortId> {
 }
 
 /// The endpoint of a pod; `None` when it has no address of the family.
-fn endpoint(
+pub(super) fn endpoint(
     object: &Object,
     pod: &Pod,
     node: Option<&Arc<Object>>,

@@ -35,6 +35,12 @@ pub(super) fn wants_topology(service: &Object) -> bool {
     matches!(mode, Some("Auto" | "auto"))
 }
 
+/// Whether the Service's endpoints get hints of any kind.
+pub(super) fn are_wanted(service: &Object, view: &Service) -> bool {
+    wants_topology(service)
+        || matches!(view.traffic_distribution.as_str(), "PreferClose" | "PreferSameZone" | "PreferSameNode")
+}
+
 /// Gives the endpoints of a plan their hints, and takes slices into the plan whose hints are wrong.
 pub(super) fn apply(
     service: &Arc<Object>,
@@ -44,7 +50,6 @@ pub(super) fn apply(
     plan: &mut Plan,
     context: &mut Context,
 ) {
-    let wanted = matches!(view.traffic_distribution.as_str(), "PreferClose" | "PreferSameZone" | "PreferSameNode");
     let memory_key = (service.key.clone(), SmolStr::from(family));
     if wants_topology(service) {
         let warning = by_topology(existing, plan, context.store);
@@ -68,7 +73,7 @@ pub(super) fn apply(
         let message = format_smolstr!("Topology Aware Hints has been disabled, addressType: {family}");
         say(context.recorder, service, true, message, context.now);
     }
-    if wanted {
+    if are_wanted(service, view) {
         by_distribution(view.traffic_distribution == "PreferSameNode", existing, plan);
     } else {
         remove_hints(existing, plan);

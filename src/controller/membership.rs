@@ -9,6 +9,7 @@ use crate::api::value::Value;
 use crate::api::view::{Pod, PodPhase, Service};
 use crate::apiserver::store::{Event, Store};
 use smol_str::SmolStr;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Whether a pod may stand in endpoints at all: not finished, with an address, and not being deleted unless that is asked for.
@@ -74,6 +75,17 @@ pub fn services_to_update(event: &Event, store: &Store, index: &Index) -> Vec<Ob
         keys.dedup();
     }
     keys
+}
+
+/// The names of the pods of a namespace that changed after `revision`; `None` when so many writes have happened that looking
+/// at every pod is no more work.
+pub fn changed_pods(store: &Store, namespace: &str, revision: u64, members: usize) -> Option<BTreeSet<SmolStr>> {
+    let writes = store.revision().saturating_sub(revision) as usize;
+    if writes > 64 + 8 * members {
+        return None;
+    }
+    let of_namespace = |e: &&Event| e.key.kind == "Pod" && e.key.namespace == namespace;
+    Some(store.events_since(revision).filter(of_namespace).map(|e| e.key.name.clone()).collect())
 }
 
 /// The annotation that says since when the change is known that a write carries out.

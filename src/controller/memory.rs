@@ -1,5 +1,7 @@
 //! What controllers remember between two looks, as their upstream twins do in fields of their own.
 
+use super::endpoints::EndpointsCache;
+use super::endpointslice::SliceCache;
 use crate::api::object::ObjectKey;
 use crate::api::time::Time;
 use imbl::{OrdMap, OrdSet};
@@ -10,6 +12,9 @@ use smol_str::SmolStr;
 pub struct Memory {
     /// What each endpoint controller knew of a Service when it last looked.
     pub(super) triggers: OrdMap<(&'static str, ObjectKey), Trigger>,
+    /// What stands in Endpoints and slices, so that a look costs what has changed since the last one.
+    pub(super) endpoints: OrdMap<ObjectKey, EndpointsCache>,
+    pub(super) slices: OrdMap<ObjectKey, SliceCache>,
     /// Services (with an address type) whose slices bear hints of the topology annotation.
     pub(super) hinted: OrdSet<(ObjectKey, SmolStr)>,
     /// Since when a node has been seen with a taint that evicts.

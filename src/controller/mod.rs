@@ -29,6 +29,7 @@ mod selector;
 mod service_lb;
 mod serviceaccount;
 pub mod settings;
+mod slice_cache;
 mod statefulset;
 
 pub use index::Index;
