@@ -1,0 +1,137 @@
+//! What kubectl prints: tables as the API server fills them, YAML, JSON, names, and the three template languages.
+
+pub mod age;
+pub mod columns;
+mod custom_columns;
+pub mod gotemplate;
+pub mod jsonpath;
+mod sort;
+pub mod table;
+pub mod tabwriter;
+
+pub use columns::cluster_event_times as columns_event_times;
+pub use columns::{format_selector, host_port, load_balancer, node_roles, plain};
+pub use custom_columns::CustomColumns;
+pub use sort::sort_by;
+
+use crate::api::json;
+use crate::api::value::Value;
+use crate::api::yaml;
+use smol_str::SmolStr;
+
+/// How objects are printed (`-o`).
+#[derive(Clone, Debug)]
+pub enum Format {
+    /// A table; `wide` shows all columns.
+    Table { wide: bool },
+    Yaml,
+    Json,
+    Name,
+    JsonPath(jsonpath::Template, String),
+    JsonPathAsJson(jsonpath::Template),
+    CustomColumns(CustomColumns),
+    GoTemplate(gotemplate::Template, String),
+}
+
+/// The formats that `kubectl get` names when it does not know one.
+const ALLOWED: &str = "custom-columns,custom-columns-file,go-template,go-template-file,json,jsonpath,jsonpath-as-json,jsonpath-file,kyaml,name,template,templatefile,wide,yaml";
+
+impl Format {
+    /// Reads the value of `-o`. `file` reads a template out of a file.
+    pub fn parse(text: &str, file: &dyn Fn(&str) -> Option<String>) -> Result<Format, String> {
+        let (name, argument) = match text.split_once('=') {
+            Some((name, argument)) => (name, argument),
+            None => (text, ""),
+        };
+        let from_file = |path: &str| file(path).ok_or(format!("error reading --template {path}, open {path}: no such file or directory\n"));
+        match name {
+            "" => Ok(Format::Table { wide: false }),
+            "wide" => Ok(Format::Table { wide: true }),
+            "yaml" | "kyaml" => Ok(Format::Yaml),
+            "json" => Ok(Format::Json),
+            "name" => Ok(Format::Name),
+            "jsonpath" | "jsonpath-as-json" | "jsonpath-file" => {
+                if argument.is_empty() {
+                    return Err("template format specified but no template given".to_string());
+                }
+                let template = if name == "jsonpath-file" { from_file(argument)? } else { argument.to_string() };
+                let parsed = jsonpath::Template::parse(&template)
+                    .map_err(|e| format!("error parsing jsonpath {template}, {e}\n"))?;
+                Ok(match name {
+                    "jsonpath-as-json" => Format::JsonPathAsJson(parsed),
+                    _ => Format::JsonPath(parsed, template),
+                })
+            }
+            "custom-columns" | "custom-columns-file" => {
+                let spec = if name == "custom-columns-file" { from_file(argument)? } else { argument.to_string() };
+                let columns = if name == "custom-columns-file" {
+                    CustomColumns::parse_file(&spec)?
+                } else {
+                    CustomColumns::parse(&spec)?
+                };
+                Ok(Format::CustomColumns(columns))
+            }
+            "go-template" | "template" | "go-template-file" | "templatefile" => {
+                if argument.is_empty() {
+                    return Err("template format specified but no template given".to_string());
+                }
+                let template = if name.ends_with("file") { from_file(argument)? } else { argument.to_string() };
+                let parsed = gotemplate::Template::parse(&template).map_err(|e| {
+                    format!("error parsing template {template}, template: output:1: {e}\n")
+                })?;
+                Ok(Format::GoTemplate(parsed, template))
+            }
+            _ => Err(format!("unable to match a printer suitable for the output format {}, allowed formats are: {ALLOWED}", json::quote(name))),
+        }
+    }
+
+    pub fn is_table(&self) -> bool {
+        matches!(self, Format::Table { .. })
+    }
+
+    /// One object, in any format but a table.
+    pub fn print(&self, object: &Value, name: &str) -> Result<String, String> {
+        match self {
+            Format::Table { .. } | Format::Name => Ok(format!("{name}\n")),
+            Format::Yaml => Ok(yaml::print(object)),
+            Format::Json => Ok(json::to_string_pretty(object, 4) + "\n"),
+            Format::JsonPath(template, text) => template.print(object).map_err(|e| {
+                format!(
+                    "error executing jsonpath {}: Error executing template: {e}. Printing more information for debugging the template:\n\ttemplate was:\n\t\t{text}\n\tobject given to jsonpath engine was:\n\t\t{}\n\n",
+                    json::quote(text),
+                    jsonpath::go_value(object)
+                )
+            }),
+            Format::JsonPathAsJson(template) => {
+                Ok(json::to_string_pretty(&Value::list(template.find(object)?), 4) + "\n")
+            }
+            Format::CustomColumns(columns) => columns.print(object),
+            Format::GoTemplate(template, text) => template.print(object).map_err(|e| {
+                format!(
+                    "error executing template {}: template: output:1: executing \"output\" at <{}>: {e}",
+                    json::quote(text),
+                    text.trim_start_matches("{{").trim_end_matches("}}")
+                )
+            }),
+        }
+    }
+}
+
+/// Several objects as a `v1` List.
+pub fn list_of(items: Vec<Value>) -> Value {
+    let mut list = crate::value!({ "apiVersion": "v1", "kind": "List", "metadata": { "resourceVersion": "" } });
+    list.set_at(&["items"], items);
+    list
+}
+
+/// An object as kubectl shows it: without `managedFields`.
+pub fn shown(object: &Value) -> Value {
+    let mut object = object.clone();
+    object.remove_at(&["metadata", "managedFields"]);
+    object
+}
+
+/// `a/b`.
+pub fn slashed(kind: &str, name: &str) -> SmolStr {
+    smol_str::format_smolstr!("{kind}/{name}")
+}
