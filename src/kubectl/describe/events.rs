@@ -18,7 +18,7 @@ pub fn events(sheet: &mut Sheet, object: &Object, view: &View) {
             && (involved.text("uid").is_empty() || involved.text("uid") == object.uid())
     };
     let namespace = if object.namespace().is_empty() { "default" } else { object.namespace() };
-    let mut events: Vec<Value> = crate::kubectl::client::events(view.cluster, namespace)
+    let mut events: Vec<Value> = crate::kubectl::call::events(view.cluster, namespace)
         .into_iter()
         .filter(|e| about(&e.value))
         .map(|e| e.value.clone())

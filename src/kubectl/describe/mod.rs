@@ -14,7 +14,9 @@ mod storage;
 mod template;
 mod workload;
 
+pub use node::taint_text;
 pub use sheet::Sheet;
+pub use template::pod_template;
 
 use crate::api::object::Object;
 use crate::api::time::Time;
