@@ -74,6 +74,11 @@ impl<'a> Run<'a> {
         self.output
     }
 
+    /// Ends the run without telling the errors: who took them tells them.
+    pub fn take(self) -> (Output, Vec<Failure>) {
+        (self.output, self.failures)
+    }
+
     pub fn fail(&mut self, failure: impl Into<Failure>) {
         self.failures.push(failure.into());
     }

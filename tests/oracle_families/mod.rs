@@ -3,6 +3,7 @@
 mod dns;
 mod endpoints;
 mod env;
+mod kubectl_output;
 mod kubeproxy;
 mod kubeproxy_case;
 mod steps;
@@ -32,6 +33,7 @@ pub const FAMILIES: &[Family] = &[
     Family { name: "update-fuzz", required: true, run: steps::run },
     Family { name: "validation", required: true, run: validation::run },
     Family { name: "validation-fuzz", required: true, run: validation::run_fuzz },
+    Family { name: "kubectl-output", required: false, run: kubectl_output::run },
     Family { name: "dns", required: true, run: dns::dns },
     Family { name: "kubeproxy-iptables", required: true, run: kubeproxy::iptables },
     Family { name: "kubeproxy-fuzz", required: true, run: kubeproxy::fuzz },

@@ -125,10 +125,15 @@ pub fn taint_text(taint: &Value) -> String {
     }
 }
 
+/// Nothing at all.
+fn zero() -> Quantity {
+    Quantity::from_value(&Value::from("0"))
+}
+
 /// What a pod's containers ask for (or are limited to), summed; an init container counts if it alone asks for more.
 fn asked(pod: &Value, which: &str, resource: &str) -> Quantity {
-    let of = |c: &Value| c.at(&["resources", which, resource]).map_or(Quantity::default(), Quantity::from_value);
-    let mut sum = Quantity::default();
+    let of = |c: &Value| c.at(&["resources", which, resource]).map_or(zero(), Quantity::from_value);
+    let mut sum = zero();
     for container in pod.items_at(&["spec", "containers"]) {
         sum = sum.plus(&of(container));
     }
@@ -157,7 +162,7 @@ fn pods(sheet: &mut Sheet, node: &Object, view: &View) {
         .collect();
     let allocatable = |resource: &str| {
         let found = node.value.at(&["status", "allocatable", resource]);
-        found.or(node.value.at(&["status", "capacity", resource])).map_or(Quantity::default(), Quantity::from_value)
+        found.or(node.value.at(&["status", "capacity", resource])).map_or(zero(), Quantity::from_value)
     };
     let (cpu, memory, storage) = (allocatable("cpu"), allocatable("memory"), allocatable("ephemeral-storage"));
     sheet.line(0, format!("Non-terminated Pods:\t({} in total)", here.len()));
@@ -165,7 +170,7 @@ fn pods(sheet: &mut Sheet, node: &Object, view: &View) {
     sheet.line(1, "---------\t----\t\t------------\t----------\t---------------\t-------------\t---");
     let shown = |q: &Quantity, whole: &Quantity| format!("{} ({}%)", q.canonical(), percent(q, whole));
     let total = |which: &str, resource: &str| {
-        here.iter().fold(Quantity::default(), |sum, p| sum.plus(&asked(&p.value, which, resource)))
+        here.iter().fold(zero(), |sum, p| sum.plus(&asked(&p.value, which, resource)))
     };
     for pod in &here {
         let cell = |which: &str, resource: &str, whole: &Quantity| shown(&asked(&pod.value, which, resource), whole);

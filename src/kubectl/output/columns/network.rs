@@ -1,8 +1,6 @@
 //! Services, Endpoints, EndpointSlices, Ingresses and their classes, network policies, Gateway API's kinds by their CRDs.
 
 use super::{Columns, aged, format_labels, format_selector, name, or_none};
-use crate::api::object::Object;
-use crate::api::time::Time;
 use crate::api::value::Value;
 
 pub const COLUMNS: &[Columns] = &[
