@@ -24,7 +24,9 @@ pub fn resource(store: &Store, word: &str) -> Result<Resource, Failure> {
     resource::find_word(store, word).ok_or_else(|| {
         let quote = crate::api::json::quote;
         own(match word.split_once('.') {
-            Some((name, group)) => format!("the server doesn't have a resource type {} in group {}", quote(name), quote(group)),
+            Some((name, group)) => {
+                format!("the server doesn't have a resource type {} in group {}", quote(name), quote(group))
+            }
             None => format!("the server doesn't have a resource type {}", quote(word)),
         })
     })
@@ -50,7 +52,13 @@ fn resources(store: &Store, words: &str) -> Result<Vec<Resource>, Failure> {
 
 /// Reads the arguments. `select_all` is `--all`, `selected` whether a selector was given; `empty_is_all` says that a bare
 /// resource means all of its objects (as for `get`).
-pub fn ask(store: &Store, args: &[String], select_all: bool, selected: bool, empty_is_all: bool) -> Result<Ask, Failure> {
+pub fn ask(
+    store: &Store,
+    args: &[String],
+    select_all: bool,
+    selected: bool,
+    empty_is_all: bool,
+) -> Result<Ask, Failure> {
     let slashes = args.iter().filter(|a| a.contains('/')).count();
     if slashes > 0 {
         if slashes != args.len() {
@@ -120,8 +128,9 @@ impl Target {
 impl Call<'_> {
     /// `-l` and `--field-selector`.
     pub fn selectors(&self) -> Result<(LabelSelector, FieldSelector), Failure> {
-        let labels = LabelSelector::parse(self.flags.text("selector"))
-            .map_err(|e| own(format!("unable to parse requirement: {e}").replace("unable to parse requirement: found", "found")))?;
+        let labels = LabelSelector::parse(self.flags.text("selector")).map_err(|e| {
+            own(format!("unable to parse requirement: {e}").replace("unable to parse requirement: found", "found"))
+        })?;
         let fields = FieldSelector::parse(self.flags.text("field-selector")).map_err(own)?;
         Ok((labels, fields))
     }
@@ -160,7 +169,9 @@ impl Call<'_> {
         let mut targets = Vec::new();
         if self.flags.has("filename") {
             if !args.is_empty() {
-                return Err(own("when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well"));
+                return Err(own(
+                    "when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well",
+                ));
             }
             let files = self.filenames()?;
             let options = self.options()?;
@@ -201,7 +212,12 @@ impl Call<'_> {
     }
 
     /// How an object's way through a command is told: `-o name|yaml|json` prints it, otherwise `kind/name operation`.
-    pub fn print_done(&mut self, resource: &Resource, object: &crate::api::value::Value, operation: &str) -> Result<(), Failure> {
+    pub fn print_done(
+        &mut self,
+        resource: &Resource,
+        object: &crate::api::value::Value,
+        operation: &str,
+    ) -> Result<(), Failure> {
         use crate::kubectl::output::{Format, shown};
         use crate::kubectl::run::DryRun;
         let name = object.str_at(&["metadata", "name"]).to_string();

@@ -253,7 +253,14 @@ impl<'a> Call<'a> {
     }
 
     /// Sends a patch.
-    pub fn patch(&mut self, resource: &Resource, namespace: &str, name: &str, kind: PatchKind, patch: Value) -> Result<Value, Failure> {
+    pub fn patch(
+        &mut self,
+        resource: &Resource,
+        namespace: &str,
+        name: &str,
+        kind: PatchKind,
+        patch: Value,
+    ) -> Result<Value, Failure> {
         self.send(resource, namespace, name, Verb::Patch(kind, patch))
     }
 

@@ -111,8 +111,7 @@ impl Flags {
                         }
                         _ => {
                             let value = rest.next().cloned();
-                            let value = value
-                                .ok_or_else(|| format!("flag needs an argument: '{letter}' in {word}"))?;
+                            let value = value.ok_or_else(|| format!("flag needs an argument: '{letter}' in {word}"))?;
                             flags.set(flag, value, &shown)?;
                         }
                     }
@@ -194,7 +193,11 @@ impl Flags {
             };
             if flag.takes_value() {
                 let tail = first.trim_start_matches('-').split_once(letter).map_or("", |(_, t)| t);
-                let value = if tail.is_empty() { words.get(1).cloned() } else { Some(tail.trim_start_matches('=').to_string()) };
+                let value = if tail.is_empty() {
+                    words.get(1).cloned()
+                } else {
+                    Some(tail.trim_start_matches('=').to_string())
+                };
                 let value = value.ok_or_else(|| format!("flag needs an argument: '{letter}' in {first}"))?;
                 flags.set(flag, value, &format!("-{letter}, --{}", flag.name))?;
                 break;
@@ -334,16 +337,28 @@ mod tests {
     #[test]
     fn flags_are_read_as_pflag_reads_them() {
         let flags = parse("svc -Aw -oyaml --replicas 3 web --dry-run -- -x").unwrap();
-        assert_eq!((flags.text("output"), flags.number("replicas"), flags.text("dry-run")), ("yaml", Some(3), "unchanged"));
+        assert_eq!(
+            (flags.text("output"), flags.number("replicas"), flags.text("dry-run")),
+            ("yaml", Some(3), "unchanged")
+        );
         assert!(flags.is_on("all-namespaces") && flags.is_on("watch"));
-        assert_eq!((flags.before_dash(), flags.after_dash()), (&["svc".to_string(), "web".to_string()][..], &["-x".to_string()][..]));
+        assert_eq!(
+            (flags.before_dash(), flags.after_dash()),
+            (&["svc".to_string(), "web".to_string()][..], &["-x".to_string()][..])
+        );
         for (line, error) in [
             ("--nope", "unknown flag: --nope"),
             ("-xA", "unknown shorthand flag: 'x' in -xA"),
             ("-o", "flag needs an argument: 'o' in -o"),
             ("--output", "flag needs an argument: --output"),
-            ("--replicas=x", "invalid argument \"x\" for \"--replicas\" flag: strconv.ParseInt: parsing \"x\": invalid syntax"),
-            ("--watch=maybe", "invalid argument \"maybe\" for \"--watch\" flag: strconv.ParseBool: parsing \"maybe\": invalid syntax"),
+            (
+                "--replicas=x",
+                "invalid argument \"x\" for \"--replicas\" flag: strconv.ParseInt: parsing \"x\": invalid syntax",
+            ),
+            (
+                "--watch=maybe",
+                "invalid argument \"maybe\" for \"--watch\" flag: strconv.ParseBool: parsing \"maybe\": invalid syntax",
+            ),
             ("--timeout=5", "invalid argument \"5\" for \"--timeout\" flag: time: missing unit in duration \"5\""),
         ] {
             assert_eq!(parse(line).map(|_| ()), Err(error.to_string()), "{line}");

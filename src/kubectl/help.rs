@@ -98,7 +98,8 @@ pub fn of(path: &str, verb: &Verb) -> String {
             }
         }
     }
-    let usage = if verb.usage.is_empty() { String::new() } else { format!(" {}", verb.usage.trim_end_matches(" [flags]")) };
+    let usage =
+        if verb.usage.is_empty() { String::new() } else { format!(" {}", verb.usage.trim_end_matches(" [flags]")) };
     text.push_str(&format!("\nUsage:\n  {path}{usage} [options]\n"));
     if !verb.children().is_empty() {
         text.push_str(&format!("\nUse \"{path} <command> --help\" for more information about a given command.\n"));

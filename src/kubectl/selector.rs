@@ -48,9 +48,7 @@ fn tokens(text: &str) -> Vec<Token> {
             rest = &rest[symbol.len()..];
             continue;
         }
-        let end = rest
-            .find(|c: char| c.is_whitespace() || "=!(),<>".contains(c))
-            .unwrap_or(rest.len());
+        let end = rest.find(|c: char| c.is_whitespace() || "=!(),<>".contains(c)).unwrap_or(rest.len());
         if end == 0 {
             // Other white space.
             rest = &rest[rest.chars().next().map_or(1, char::len_utf8)..];
@@ -137,15 +135,20 @@ impl Parser {
                     let number = value.parse().map_err(|_| {
                         format!("values[0][{key}]: Invalid value: \"{value}\": for 'Gt', 'Lt' operators, the value must be an integer")
                     })?;
-                    return Ok(if symbol == ">" { Requirement::Greater(key, number) } else { Requirement::Less(key, number) });
+                    return Ok(if symbol == ">" {
+                        Requirement::Greater(key, number)
+                    } else {
+                        Requirement::Less(key, number)
+                    });
                 }
                 check_value(&key, &value)?;
-                Ok(if symbol == "!=" { Requirement::NotIn(key, vec![value]) } else { Requirement::In(key, vec![value]) })
+                Ok(if symbol == "!=" {
+                    Requirement::NotIn(key, vec![value])
+                } else {
+                    Requirement::In(key, vec![value])
+                })
             }
-            other => Err(format!(
-                "found '{}', expected: in, notin, =, ==, !=, gt, lt",
-                other.shown()
-            )),
+            other => Err(format!("found '{}', expected: in, notin, =, ==, !=, gt, lt", other.shown())),
         }
     }
 }
@@ -191,7 +194,9 @@ impl LabelSelector {
             Requirement::NotIn(key, values) => object.label(key).is_none_or(|v| values.iter().all(|x| x != v)),
             Requirement::Exists(key) => object.label(key).is_some(),
             Requirement::DoesNotExist(key) => object.label(key).is_none(),
-            Requirement::Greater(key, n) => object.label(key).and_then(|v| v.parse::<i64>().ok()).is_some_and(|v| v > *n),
+            Requirement::Greater(key, n) => {
+                object.label(key).and_then(|v| v.parse::<i64>().ok()).is_some_and(|v| v > *n)
+            }
             Requirement::Less(key, n) => object.label(key).and_then(|v| v.parse::<i64>().ok()).is_some_and(|v| v < *n),
         })
     }
@@ -206,8 +211,15 @@ const FIELDS: &[(&str, &[&str])] = &[
     (
         "Pod",
         &[
-            "spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork",
-            "status.phase", "status.podIP", "status.podIPs", "status.nominatedNodeName",
+            "spec.nodeName",
+            "spec.restartPolicy",
+            "spec.schedulerName",
+            "spec.serviceAccountName",
+            "spec.hostNetwork",
+            "status.phase",
+            "status.podIP",
+            "status.podIPs",
+            "status.nominatedNodeName",
         ],
     ),
     ("Service", &["spec.clusterIP", "spec.type"]),
@@ -220,9 +232,17 @@ const FIELDS: &[(&str, &[&str])] = &[
     (
         "Event",
         &[
-            "involvedObject.kind", "involvedObject.namespace", "involvedObject.name", "involvedObject.uid",
-            "involvedObject.apiVersion", "involvedObject.resourceVersion", "involvedObject.fieldPath", "reason",
-            "reportingComponent", "source", "type",
+            "involvedObject.kind",
+            "involvedObject.namespace",
+            "involvedObject.name",
+            "involvedObject.uid",
+            "involvedObject.apiVersion",
+            "involvedObject.resourceVersion",
+            "involvedObject.fieldPath",
+            "reason",
+            "reportingComponent",
+            "source",
+            "type",
         ],
     ),
 ];
@@ -251,7 +271,9 @@ impl FieldSelector {
             let own = FIELDS.iter().find(|(kind, _)| *kind == stored).map_or(&[][..], |(_, f)| f);
             if !matches!(key.as_str(), "metadata.name" | "metadata.namespace") && !own.contains(&key.as_str()) {
                 return Err(match own {
-                    [] => format!("\"{key}\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\""),
+                    [] => format!(
+                        "\"{key}\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
+                    ),
                     _ => format!("field label not supported: {key}"),
                 });
             }
@@ -264,14 +286,21 @@ impl FieldSelector {
             let steps: Vec<&str> = key.split('.').collect();
             let found = match (object.key.kind.as_str(), key.as_str()) {
                 ("Event", "source") => object.value.str_at(&["source", "component"]).to_string(),
-                ("Job", "status.successful") => object.value.at(&["status", "succeeded"]).map_or("0".to_string(), crate::kubectl::output::plain),
+                ("Job", "status.successful") => {
+                    object.value.at(&["status", "succeeded"]).map_or("0".to_string(), crate::kubectl::output::plain)
+                }
                 ("Pod", "status.podIPs") => {
-                    let ips: Vec<&str> = object.value.items_at(&["status", "podIPs"]).iter().map(|i| i.text("ip")).collect();
+                    let ips: Vec<&str> =
+                        object.value.items_at(&["status", "podIPs"]).iter().map(|i| i.text("ip")).collect();
                     return ips.contains(&value.as_str()) == *equal;
                 }
                 _ => match object.value.at(&steps) {
                     Some(Value::Null) | None => {
-                        if matches!(key.as_str(), "spec.unschedulable" | "spec.hostNetwork") { "false".to_string() } else { String::new() }
+                        if matches!(key.as_str(), "spec.unschedulable" | "spec.hostNetwork") {
+                            "false".to_string()
+                        } else {
+                            String::new()
+                        }
                     }
                     Some(value) => crate::kubectl::output::plain(value),
                 },
@@ -288,7 +317,10 @@ mod tests {
 
     #[test]
     fn selectors_are_read_and_match() {
-        let pod = Object::new("Pod", value!({ "metadata": { "name": "a", "labels": { "app": "web", "tier": "front", "n": "5" } }, "status": { "phase": "Running" } }));
+        let pod = Object::new(
+            "Pod",
+            value!({ "metadata": { "name": "a", "labels": { "app": "web", "tier": "front", "n": "5" } }, "status": { "phase": "Running" } }),
+        );
         for (text, expected) in [
             ("app=web", true),
             ("app==web,tier in (front, back)", true),
@@ -301,7 +333,10 @@ mod tests {
         ] {
             assert_eq!(LabelSelector::parse(text).map(|s| s.matches(&pod)), Ok(expected), "{text}");
         }
-        assert_eq!(LabelSelector::parse("app=web tier=x"), Err("found 'tier', expected: ',' or 'end of string'".to_string()));
+        assert_eq!(
+            LabelSelector::parse("app=web tier=x"),
+            Err("found 'tier', expected: ',' or 'end of string'".to_string())
+        );
         assert_eq!(LabelSelector::parse("a in (x"), Err("found '', expected: ',' or ')'".to_string()));
         assert_eq!(FieldSelector::parse("status.phase!=Running").map(|s| s.matches(&pod)), Ok(false));
     }

@@ -1,5 +1,5 @@
 //! Admission: plugins that look at a request between decoding and validation (`plugin/pkg/admission`), as far as they are on
-//! by default: NamespaceLifecycle, ServiceAccount, DefaultTolerationSeconds, Priority, DefaultIngressClass. Left out:
+//! by default: NamespaceLifecycle, ServiceAccount, DefaultTolerationSeconds, Priority, PodTopologyLabels, DefaultIngressClass. Left out:
 //! quotas, limit ranges, webhooks, pod security.
 
 use crate::api::value::Value;
@@ -30,6 +30,7 @@ pub fn admit(
             service_account(context, resource, object)?;
             priority(context, resource, object)?;
             eviction_tolerations(object);
+            topology_labels(context, object);
         }
         ("Pod", Some(old)) => {
             // What the plugin chose at creation stays when a change leaves it out.
@@ -44,6 +45,18 @@ pub fn admit(
         _ => {}
     }
     Ok(())
+}
+
+/// A pod that comes with its node bears that node's zone and region.
+fn topology_labels(context: &Context, object: &mut Value) {
+    let node = object.str_at(&["spec", "nodeName"]);
+    let key = crate::api::object::ObjectKey::new("Node", "", node);
+    let Some(node) = context.store.get(&key).cloned() else { return };
+    for label in ["topology.kubernetes.io/zone", "topology.kubernetes.io/region"] {
+        if let Some(value) = node.label(label) {
+            object.set_at(&["metadata", "labels", label], value);
+        }
+    }
 }
 
 /// Nothing is created in a namespace that does not exist or is on its way out.

@@ -154,7 +154,8 @@ pub fn role(sheet: &mut Sheet, object: &Object, _: &View) {
                 Some(group) if !group.is_empty() => format!("{resource}.{group}"),
                 _ => resource.to_string(),
             };
-            sheet.line(1, format!("{named}\t{}\t{}\t{}", list("nonResourceURLs"), list("resourceNames"), list("verbs")));
+            sheet
+                .line(1, format!("{named}\t{}\t{}\t{}", list("nonResourceURLs"), list("resourceNames"), list("verbs")));
         }
     }
 }

@@ -75,7 +75,8 @@ const DESCRIBERS: &[(&str, Describer)] = &[
 /// The description of one object.
 pub fn describe(object: &Object, view: &View) -> String {
     let mut sheet = Sheet::default();
-    let describer = DESCRIBERS.iter().find(|(kind, _)| *kind == object.key.kind).map_or(generic::generic as Describer, |(_, d)| *d);
+    let describer =
+        DESCRIBERS.iter().find(|(kind, _)| *kind == object.key.kind).map_or(generic::generic as Describer, |(_, d)| *d);
     describer(&mut sheet, object, view);
     sheet.finish()
 }

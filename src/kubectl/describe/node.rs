@@ -25,10 +25,14 @@ pub fn node(sheet: &mut Sheet, object: &Object, view: &View) {
                 stamp => rfc1123(stamp),
             };
             sheet.line(0, "Lease:");
-            sheet.field(1, "HolderIdentity", match spec.text("holderIdentity") {
-                "" => "<unset>",
-                holder => holder,
-            });
+            sheet.field(
+                1,
+                "HolderIdentity",
+                match spec.text("holderIdentity") {
+                    "" => "<unset>",
+                    holder => holder,
+                },
+            );
             sheet.field(1, "AcquireTime", time("acquireTime"));
             sheet.field(1, "RenewTime", time("renewTime"));
         }
@@ -169,9 +173,8 @@ fn pods(sheet: &mut Sheet, node: &Object, view: &View) {
     sheet.line(1, "Namespace\tName\t\tCPU Requests\tCPU Limits\tMemory Requests\tMemory Limits\tAge");
     sheet.line(1, "---------\t----\t\t------------\t----------\t---------------\t-------------\t---");
     let shown = |q: &Quantity, whole: &Quantity| format!("{} ({}%)", q.canonical(), percent(q, whole));
-    let total = |which: &str, resource: &str| {
-        here.iter().fold(zero(), |sum, p| sum.plus(&asked(&p.value, which, resource)))
-    };
+    let total =
+        |which: &str, resource: &str| here.iter().fold(zero(), |sum, p| sum.plus(&asked(&p.value, which, resource)));
     for pod in &here {
         let cell = |which: &str, resource: &str, whole: &Quantity| shown(&asked(&pod.value, which, resource), whole);
         sheet.line(

@@ -104,12 +104,11 @@ fn quality(pod: &Value) -> String {
     if !given.is_empty() {
         return given.to_string();
     }
-    let all: Vec<&Value> =
-        ["containers", "initContainers"].iter().flat_map(|f| pod.items_at(&["spec", f])).collect();
+    let all: Vec<&Value> = ["containers", "initContainers"].iter().flat_map(|f| pod.items_at(&["spec", f])).collect();
     let of = |c: &Value, which: &str, resource: &str| c.at(&["resources", which, resource]).cloned();
-    let any = all.iter().any(|c| {
-        ["requests", "limits"].iter().any(|w| ["cpu", "memory"].iter().any(|r| of(c, w, r).is_some()))
-    });
+    let any = all
+        .iter()
+        .any(|c| ["requests", "limits"].iter().any(|w| ["cpu", "memory"].iter().any(|r| of(c, w, r).is_some())));
     if !any {
         return "BestEffort".to_string();
     }

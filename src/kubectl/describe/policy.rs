@@ -63,7 +63,13 @@ fn rules(sheet: &mut Sheet, rules: &[Value], peers: &str, whom: &str) {
         }
         let items = rule.items(peers);
         if items.is_empty() {
-            sheet.line(2, format!("{whom}: <any> (traffic not restricted by {})", if whom == "From" { "source" } else { "destination" }));
+            sheet.line(
+                2,
+                format!(
+                    "{whom}: <any> (traffic not restricted by {})",
+                    if whom == "From" { "source" } else { "destination" }
+                ),
+            );
         }
         for item in items {
             sheet.line(2, format!("{whom}:"));

@@ -89,11 +89,15 @@ pub fn class(sheet: &mut Sheet, object: &Object, view: &View) {
         object.value.entries("parameters").map(|(k, v)| format!("{k}={}", plain(v))).collect();
     sheet.field(0, "Parameters", or_none(&parameters.join(",")));
     let expansion = object.value.field("allowVolumeExpansion").and_then(Value::as_bool);
-    sheet.field(0, "AllowVolumeExpansion", match expansion {
-        Some(true) => "True",
-        Some(false) => "False",
-        None => "<unset>",
-    });
+    sheet.field(
+        0,
+        "AllowVolumeExpansion",
+        match expansion {
+            Some(true) => "True",
+            Some(false) => "False",
+            None => "<unset>",
+        },
+    );
     let options: Vec<&str> = object.value.items("mountOptions").iter().filter_map(Value::as_str).collect();
     if options.is_empty() {
         sheet.field(0, "MountOptions", "<none>");

@@ -6,7 +6,14 @@ use crate::kubectl::output::age::rfc1123;
 use crate::kubectl::output::{format_selector, plain};
 
 /// The containers of a pod (with their statuses) or of a template (`space` is its indent).
-pub fn containers(sheet: &mut Sheet, label: &str, items: &[Value], statuses: &[Value], pod: Option<&Value>, space: &str) {
+pub fn containers(
+    sheet: &mut Sheet,
+    label: &str,
+    items: &[Value],
+    statuses: &[Value],
+    pod: Option<&Value>,
+    space: &str,
+) {
     sheet.line(0, format!("{space}{label}:{}", if items.is_empty() { " <none>" } else { "" }));
     for container in items {
         let status = statuses.iter().find(|s| s.text("name") == container.text("name"));
@@ -126,7 +133,11 @@ fn describe_probe(probe: &Value) -> String {
         return format!("http-get {scheme}://{}:{port}{slash}{path} {attributes}", get.text("host"));
     }
     if let Some(tcp) = probe.field("tcpSocket") {
-        return format!("tcp-socket {}:{} {attributes}", tcp.text("host"), tcp.get("port").map_or(String::new(), plain));
+        return format!(
+            "tcp-socket {}:{} {attributes}",
+            tcp.text("host"),
+            tcp.get("port").map_or(String::new(), plain)
+        );
     }
     if let Some(grpc) = probe.field("grpc") {
         return format!("grpc <pod>:{} {} {attributes}", grpc.int("port"), grpc.text("service"));
@@ -148,7 +159,10 @@ fn environment(sheet: &mut Sheet, container: &Value, pod: Option<&Value>) {
                 "" => String::new(),
                 prefix => format!(" with prefix '{prefix}'"),
             };
-            sheet.line(3, format!("{}\t{kind}{prefix}\tOptional: {}", reference.text("name"), reference.flag("optional")));
+            sheet.line(
+                3,
+                format!("{}\t{kind}{prefix}\tOptional: {}", reference.text("name"), reference.flag("optional")),
+            );
         }
     }
     let variables = container.items("env");

@@ -273,10 +273,14 @@ pub fn cron_job(sheet: &mut Sheet, object: &Object, view: &View) {
     let deadline = spec.field("startingDeadlineSeconds").and_then(Value::as_i64);
     sheet.field(0, "Starting Deadline Seconds", deadline.map_or("<unset>".to_string(), |d| format!("{d}s")));
     let template = spec.at(&["jobTemplate", "spec"]).unwrap_or(&Value::Null);
-    sheet.field(0, "Selector", match format_selector(template.get("selector")) {
-        text if text.is_empty() => "<unset>".to_string(),
-        text => text,
-    });
+    sheet.field(
+        0,
+        "Selector",
+        match format_selector(template.get("selector")) {
+            text if text.is_empty() => "<unset>".to_string(),
+            text => text,
+        },
+    );
     for (field, title) in [("parallelism", "Parallelism"), ("completions", "Completions")] {
         sheet.field(0, title, template.field(field).map_or("<unset>".to_string(), plain));
     }

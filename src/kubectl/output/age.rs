@@ -40,8 +40,7 @@ pub fn age(object: &Value, now: Time) -> String {
 /// A time stamp as `Thu, 01 Jan 2026 00:00:00 +0000`.
 pub fn rfc1123(stamp: &str) -> String {
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let Some(at) = time::parse(stamp) else { return "Mon, 01 Jan 0001 00:00:00 +0000".to_string() };
     let text = at.to_string();
     let days = (time::EPOCH_SECS + at.0 / 1_000_000) / 86_400;
@@ -63,8 +62,18 @@ mod tests {
     #[test]
     fn durations_lose_detail_as_they_grow() {
         for (seconds, text) in [
-            (0, "0s"), (119, "119s"), (120, "2m"), (185, "3m5s"), (600, "10m"), (10_799, "179m"), (10_800, "3h"),
-            (11_100, "3h5m"), (86_400, "24h"), (180_000, "2d2h"), (86_400 * 30, "30d"), (86_400 * 800, "2y70d"),
+            (0, "0s"),
+            (119, "119s"),
+            (120, "2m"),
+            (185, "3m5s"),
+            (600, "10m"),
+            (10_799, "179m"),
+            (10_800, "3h"),
+            (11_100, "3h5m"),
+            (86_400, "24h"),
+            (180_000, "2d2h"),
+            (86_400 * 30, "30d"),
+            (86_400 * 800, "2y70d"),
         ] {
             assert_eq!(human_duration(seconds), text);
         }

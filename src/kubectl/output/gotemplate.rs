@@ -343,8 +343,24 @@ fn unquote(word: &str) -> String {
 }
 
 const FUNCTIONS: [&str; 18] = [
-    "and", "or", "not", "len", "index", "print", "printf", "println", "eq", "ne", "lt", "le", "gt", "ge", "exists",
-    "base64decode", "html", "urlquery",
+    "and",
+    "or",
+    "not",
+    "len",
+    "index",
+    "print",
+    "printf",
+    "println",
+    "eq",
+    "ne",
+    "lt",
+    "le",
+    "gt",
+    "ge",
+    "exists",
+    "base64decode",
+    "html",
+    "urlquery",
 ];
 
 enum Flow {
@@ -411,7 +427,9 @@ impl Run {
         dot: &Value,
     ) -> Result<(), String> {
         let items: Vec<(Value, Value)> = match self.pipeline(over, dot)? {
-            Some(Value::List(list)) => list.iter().enumerate().map(|(i, v)| (Value::Int(i as i64), v.clone())).collect(),
+            Some(Value::List(list)) => {
+                list.iter().enumerate().map(|(i, v)| (Value::Int(i as i64), v.clone())).collect()
+            }
             Some(Value::Map(map)) => map.iter().map(|(k, v)| (Value::from(k), v.clone())).collect(),
             Some(Value::Int(n)) => (0..n.clamp(0, 100_000)).map(|i| (Value::Int(i), Value::Int(i))).collect(),
             None | Some(Value::Null) => Vec::new(),
@@ -578,8 +596,12 @@ fn call(name: &str, arguments: &[Option<Value>]) -> Result<Option<Value>, String
                         }
                         item
                     }
-                    (None | Some(Value::Null), _) => return Err("error calling index: index of untyped nil".to_string()),
-                    (Some(other), _) => return Err(format!("error calling index: can't index item of type {}", go_type(&other))),
+                    (None | Some(Value::Null), _) => {
+                        return Err("error calling index: index of untyped nil".to_string());
+                    }
+                    (Some(other), _) => {
+                        return Err(format!("error calling index: can't index item of type {}", go_type(&other)));
+                    }
                 };
             }
             at
@@ -589,7 +611,9 @@ fn call(name: &str, arguments: &[Option<Value>]) -> Result<Option<Value>, String
             for key in arguments.get(1..).unwrap_or(&[]) {
                 at = match (at, key) {
                     (Some(Value::Map(map)), Some(Value::String(key))) => map.get(key).cloned(),
-                    (Some(Value::List(list)), Some(Value::Int(i))) => usize::try_from(*i).ok().and_then(|i| list.get(i)).cloned(),
+                    (Some(Value::List(list)), Some(Value::Int(i))) => {
+                        usize::try_from(*i).ok().and_then(|i| list.get(i)).cloned()
+                    }
                     _ => None,
                 };
             }
@@ -600,10 +624,14 @@ fn call(name: &str, arguments: &[Option<Value>]) -> Result<Option<Value>, String
             let text = if name == "println" { texts.join(" ") + "\n" } else { texts.concat() };
             Some(Value::from(text))
         }
-        "printf" => Some(Value::from(format_go(&first.map_or(String::new(), |f| show(&f)), arguments.get(1..).unwrap_or(&[])))),
+        "printf" => {
+            Some(Value::from(format_go(&first.map_or(String::new(), |f| show(&f)), arguments.get(1..).unwrap_or(&[]))))
+        }
         "base64decode" => {
             let text = first.map_or(String::new(), |f| show(&f));
-            let bytes = BASE64.decode(text.as_bytes()).map_err(|_| "error calling base64decode: illegal base64 data".to_string())?;
+            let bytes = BASE64
+                .decode(text.as_bytes())
+                .map_err(|_| "error calling base64decode: illegal base64 data".to_string())?;
             Some(Value::from(String::from_utf8_lossy(&bytes).into_owned()))
         }
         "html" => Some(Value::from(

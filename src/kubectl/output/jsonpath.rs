@@ -23,9 +23,17 @@ enum Step {
     Field(String),
     Wildcard,
     Recursive,
-    Slice { from: Option<i64>, to: Option<i64>, step: Option<i64>, single: bool },
+    Slice {
+        from: Option<i64>,
+        to: Option<i64>,
+        step: Option<i64>,
+        single: bool,
+    },
     Union(Vec<Vec<Step>>),
-    Filter { left: Operand, compare: Option<(String, Operand)> },
+    Filter {
+        left: Operand,
+        compare: Option<(String, Operand)>,
+    },
     Literal(Value),
 }
 
@@ -405,7 +413,9 @@ fn steps(text: &str) -> Result<Vec<Step>, String> {
                 }
                 rest = after;
             }
-            other => return Err(format!("unrecognized character in action: U+{:04X} {}", other as u32, json_char(other))),
+            other => {
+                return Err(format!("unrecognized character in action: U+{:04X} {}", other as u32, json_char(other)));
+            }
         }
     }
     Ok(steps)
@@ -553,7 +563,10 @@ fn parse_filter(filter: &str) -> Result<Step, String> {
                 let operator = ["==", "!=", "<=", ">=", "<", ">"].into_iter().find(|o| rest.starts_with(o));
                 let Some(operator) = operator else { return Err(format!("unrecognized filter operator {rest}")) };
                 let right = operand(&rest[operator.len()..])?;
-                return Ok(Step::Filter { left: operand(&filter[..at])?, compare: Some((operator.to_string(), right)) });
+                return Ok(Step::Filter {
+                    left: operand(&filter[..at])?,
+                    compare: Some((operator.to_string(), right)),
+                });
             }
             _ => {}
         }

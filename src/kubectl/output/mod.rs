@@ -23,7 +23,9 @@ use smol_str::SmolStr;
 #[derive(Clone, Debug)]
 pub enum Format {
     /// A table; `wide` shows all columns.
-    Table { wide: bool },
+    Table {
+        wide: bool,
+    },
     Yaml,
     Json,
     Name,
@@ -43,7 +45,9 @@ impl Format {
             Some((name, argument)) => (name, argument),
             None => (text, ""),
         };
-        let from_file = |path: &str| file(path).ok_or(format!("error reading --template {path}, open {path}: no such file or directory\n"));
+        let from_file = |path: &str| {
+            file(path).ok_or(format!("error reading --template {path}, open {path}: no such file or directory\n"))
+        };
         match name {
             "" => Ok(Format::Table { wide: false }),
             "wide" => Ok(Format::Table { wide: true }),
@@ -76,12 +80,14 @@ impl Format {
                     return Err("template format specified but no template given".to_string());
                 }
                 let template = if name.ends_with("file") { from_file(argument)? } else { argument.to_string() };
-                let parsed = gotemplate::Template::parse(&template).map_err(|e| {
-                    format!("error parsing template {template}, template: output:1: {e}\n")
-                })?;
+                let parsed = gotemplate::Template::parse(&template)
+                    .map_err(|e| format!("error parsing template {template}, template: output:1: {e}\n"))?;
                 Ok(Format::GoTemplate(parsed, template))
             }
-            _ => Err(format!("unable to match a printer suitable for the output format {}, allowed formats are: {ALLOWED}", json::quote(name))),
+            _ => Err(format!(
+                "unable to match a printer suitable for the output format {}, allowed formats are: {ALLOWED}",
+                json::quote(name)
+            )),
         }
     }
 

@@ -13,7 +13,10 @@ pub fn sort_by(objects: &[&Value], field: &str) -> Result<Vec<usize>, String> {
         keys.push(path.find(object)?.into_iter().next());
     }
     if !objects.is_empty() && keys.iter().all(Option::is_none) {
-        return Err(format!("couldn't find any field with path {} in the list of objects", crate::api::json::quote(&relaxed(field)?)));
+        return Err(format!(
+            "couldn't find any field with path {} in the list of objects",
+            crate::api::json::quote(&relaxed(field)?)
+        ));
     }
     let mut order: Vec<usize> = (0..objects.len()).collect();
     order.sort_by(|&a, &b| compare(keys[a].as_ref(), keys[b].as_ref()));

@@ -1,10 +1,10 @@
 //! Tables of objects: the server's columns, and what `-A`, `--show-labels`, `-L`, `--no-headers` and several kinds at once
 //! make of them.
 
+use super::age::since;
 use super::columns::{self, Header};
 use super::jsonpath::Template;
 use super::tabwriter;
-use super::age::since;
 use crate::api::object::Object;
 use crate::api::time::Time;
 use crate::api::value::Value;

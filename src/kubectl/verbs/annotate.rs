@@ -76,7 +76,9 @@ fn run(call: &mut Call, kind: &Kind) -> Result<Next, Failure> {
     let dry_run = call.dry_run()?;
     for target in targets {
         let mut value = target.object.value.clone();
-        let has = |key: &str| target.object.value.at(&["metadata", kind.field]).and_then(|m| m.get(key)).and_then(Value::as_str);
+        let has = |key: &str| {
+            target.object.value.at(&["metadata", kind.field]).and_then(|m| m.get(key)).and_then(Value::as_str)
+        };
         for key in remove.iter().filter(|k| has(k).is_none()) {
             if kind.word == "label" && !list {
                 call.say(format!("label {} not found.", crate::api::json::quote(key)));
@@ -121,7 +123,12 @@ fn run(call: &mut Call, kind: &Kind) -> Result<Next, Failure> {
         }
         if list {
             if !one {
-                call.say(format!("Listing labels for {}.{}/{}:", target.resource.kind, target.resource.group(), target.name()));
+                call.say(format!(
+                    "Listing labels for {}.{}/{}:",
+                    target.resource.kind,
+                    target.resource.group(),
+                    target.name()
+                ));
             }
             let lines: Vec<String> = value
                 .at(&["metadata"])
@@ -133,7 +140,13 @@ fn run(call: &mut Call, kind: &Kind) -> Result<Next, Failure> {
             continue;
         }
         let operation = match (added, removed) {
-            (true, true) => if kind.word == "label" { "modified" } else { kind.done },
+            (true, true) => {
+                if kind.word == "label" {
+                    "modified"
+                } else {
+                    kind.done
+                }
+            }
             (true, false) => kind.done,
             (false, true) => kind.undone,
             (false, false) => kind.idle,
@@ -167,7 +180,11 @@ fn parse(pairs: &[String], kind: &Kind) -> Result<Changes, Failure> {
                 let problems = names::is_label_value(value);
                 let problems: Vec<String> = problems.into_iter().map(|p| p.to_string()).collect();
                 if !problems.is_empty() {
-                    return Err(own(format!("invalid label value: {}: {}", crate::api::json::quote(pair), problems.join(";"))));
+                    return Err(own(format!(
+                        "invalid label value: {}: {}",
+                        crate::api::json::quote(pair),
+                        problems.join(";")
+                    )));
                 }
             }
             set.push((key.into(), value.into()));

@@ -16,7 +16,9 @@ pub const RESOURCES: Verb = Verb {
     short: "Print the supported API resources on the server",
     usage: "[flags]",
     examples: "# Every kind\nkubectl api-resources\n\n# The kinds of a group\nkubectl api-resources --api-group=networking.k8s.io",
-    flags: &["api-group= cached categories= namespaced no-headers output,o= sort-by= verbs= show-managed-fields template="],
+    flags: &[
+        "api-group= cached categories= namespaced no-headers output,o= sort-by= verbs= show-managed-fields template=",
+    ],
     act: Act::Run(resources),
 };
 
@@ -59,10 +61,11 @@ pub const OPTIONS: Verb = Verb {
 };
 
 fn verbs(of: &Resource) -> Vec<&'static str> {
-    schema().kind(&of.group_version, &of.kind).map_or(
-        vec!["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"],
-        |k| k.verbs.clone(),
-    )
+    schema()
+        .kind(&of.group_version, &of.kind)
+        .map_or(vec!["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"], |k| {
+            k.verbs.clone()
+        })
 }
 
 fn resources(call: &mut Call) -> Result<Next, Failure> {

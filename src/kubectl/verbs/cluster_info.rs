@@ -18,7 +18,9 @@ pub const VERB: Verb = Verb {
         call.say(format!("Kubernetes control plane is running at {server}"));
         let dns = crate::api::object::ObjectKey::new("Service", "kube-system", "kube-dns");
         if call.cluster.store().get(&dns).is_some() {
-            call.say(format!("CoreDNS is running at {server}/api/v1/namespaces/kube-system/services/kube-dns:dns/proxy"));
+            call.say(format!(
+                "CoreDNS is running at {server}/api/v1/namespaces/kube-system/services/kube-dns:dns/proxy"
+            ));
         }
         call.say("\nTo further debug and diagnose cluster problems, use 'kubectl cluster-info dump'.");
         Ok(Next::Done(0))

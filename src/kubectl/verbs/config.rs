@@ -7,7 +7,13 @@ use crate::kubectl::output::tabwriter;
 
 const GROUP: &str = "Available Commands:";
 
-const fn part(names: &'static [&'static str], short: &'static str, usage: &'static str, flags: &'static [&'static str], run: fn(&mut Call) -> Result<Next, Failure>) -> Verb {
+const fn part(
+    names: &'static [&'static str],
+    short: &'static str,
+    usage: &'static str,
+    flags: &'static [&'static str],
+    run: fn(&mut Call) -> Result<Next, Failure>,
+) -> Verb {
     Verb { names, group: GROUP, short, usage, examples: "", flags, act: Act::Run(run) }
 }
 
@@ -28,14 +34,32 @@ pub const VERB: Verb = Verb {
             call.say("NAME\nminikube");
             Ok(Next::Done(0))
         }),
-        part(&["get-contexts"], "Describe one or many contexts", "[(-o|--output=)name)]", &["no-headers output,o="], get_contexts),
+        part(
+            &["get-contexts"],
+            "Describe one or many contexts",
+            "[(-o|--output=)name)]",
+            &["no-headers output,o="],
+            get_contexts,
+        ),
         part(&["get-users"], "Display users defined in the kubeconfig", "[flags]", &[], |call| {
             call.say("NAME\nminikube");
             Ok(Next::Done(0))
         }),
-        part(&["set-context"], "Set a context entry in kubeconfig", "[NAME | --current] [--cluster=cluster_nickname] [--user=user_nickname] [--namespace=namespace]", &["current"], set_context),
+        part(
+            &["set-context"],
+            "Set a context entry in kubeconfig",
+            "[NAME | --current] [--cluster=cluster_nickname] [--user=user_nickname] [--namespace=namespace]",
+            &["current"],
+            set_context,
+        ),
         part(&["use-context", "use"], "Set the current-context in a kubeconfig file", "CONTEXT_NAME", &[], use_context),
-        part(&["view"], "Display merged kubeconfig settings or a specified kubeconfig file", "[flags]", &["minify raw flatten output,o= merge template="], view),
+        part(
+            &["view"],
+            "Display merged kubeconfig settings or a specified kubeconfig file",
+            "[flags]",
+            &["minify raw flatten output,o= merge template="],
+            view,
+        ),
     ]),
 };
 

@@ -29,7 +29,9 @@ pub const ATTACH: Verb = Verb {
     examples: "",
     flags: &["container,c= stdin,i tty,t quiet,q pod-running-timeout~ detach-keys="],
     act: Act::Run(|_| {
-        Err(own("attaching to a process that runs already is not simulated here; kubectl exec -it POD -- sh opens a shell beside it, and kubectl logs shows what it prints"))
+        Err(own(
+            "attaching to a process that runs already is not simulated here; kubectl exec -it POD -- sh opens a shell beside it, and kubectl logs shows what it prints",
+        ))
     }),
 };
 
@@ -39,8 +41,10 @@ pub const LOGS: Verb = Verb {
     short: "Print the logs for a container in a pod",
     usage: "[-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]",
     examples: "# What the pod printed\nkubectl logs web-1\n\n# And what it goes on to print\nkubectl logs -f web-1\n\n# Before it was restarted\nkubectl logs web-1 --previous",
-    flags: &["follow,f previous,p container,c= selector,l= since~ since-time= tail# timestamps prefix all-containers all-pods \
-            ignore-errors limit-bytes# max-log-requests# pod-running-timeout~ insecure-skip-tls-verify-backend"],
+    flags: &[
+        "follow,f previous,p container,c= selector,l= since~ since-time= tail# timestamps prefix all-containers all-pods \
+            ignore-errors limit-bytes# max-log-requests# pod-running-timeout~ insecure-skip-tls-verify-backend",
+    ],
     act: Act::Run(logs),
 };
 
@@ -59,9 +63,9 @@ pub(super) fn pod_of(call: &mut Call, word: &str) -> Result<Arc<Object>, Failure
     let mut candidates = pods_of(call.cluster, &object);
     if candidates.is_empty() {
         return Err(own(match found.stored.as_str() {
-            "Service" if object.value.at(&["spec", "selector"]).is_none() => format!(
-                "cannot attach to *v1.Service: invalid service '{name}': Service is defined without a selector"
-            ),
+            "Service" if object.value.at(&["spec", "selector"]).is_none() => {
+                format!("cannot attach to *v1.Service: invalid service '{name}': Service is defined without a selector")
+            }
             _ => "timed out waiting for the condition".to_string(),
         }));
     }
@@ -107,10 +111,8 @@ fn container(call: &mut Call, pod: &Object, quiet: bool) -> Result<String, Failu
     }
     let first = mains.first().copied().unwrap_or("").to_string();
     if names.len() > 1 && !quiet {
-        let others: Vec<String> = names
-            .iter()
-            .map(|n| if mains.contains(n) { n.to_string() } else { format!("{n} (init)") })
-            .collect();
+        let others: Vec<String> =
+            names.iter().map(|n| if mains.contains(n) { n.to_string() } else { format!("{n} (init)") }).collect();
         call.complain(format!("Defaulted container {} out of: {}", crate::api::json::quote(&first), others.join(", ")));
     }
     Ok(first)
@@ -123,10 +125,16 @@ fn exec(call: &mut Call) -> Result<Next, Failure> {
             return Err(call.usage("pod, type/name or --filename must be specified"));
         }
         (Some(_), [pod]) => (pod.clone(), after),
-        (Some(_), [_, ..]) => return Err(own("exec [POD] [COMMAND] is not supported anymore. Use exec [POD] -- [COMMAND] instead\nSee 'kubectl exec -h' for help and examples")),
+        (Some(_), [_, ..]) => {
+            return Err(own(
+                "exec [POD] [COMMAND] is not supported anymore. Use exec [POD] -- [COMMAND] instead\nSee 'kubectl exec -h' for help and examples",
+            ));
+        }
         (None, [_]) => return Err(call.usage("you must specify at least one command for the container")),
         (None, _) => {
-            return Err(call.usage("exec [POD] [COMMAND] is not supported anymore. Use exec [POD] -- [COMMAND] instead"));
+            return Err(
+                call.usage("exec [POD] [COMMAND] is not supported anymore. Use exec [POD] -- [COMMAND] instead")
+            );
         }
         (Some(_), []) => return Err(call.usage("pod, type/name or --filename must be specified")),
     };
@@ -159,15 +167,21 @@ fn check_running(call: &Call, pod: &Object, container: &str) -> Result<(), Failu
     if node.is_empty() {
         return Err(Status::bad_request(format!("pod {} does not have a host assigned", pod.name())).into());
     }
-    let running = call.cluster.runtime().get(&pod.key).and_then(|s| s.container(container)).is_some_and(|c| c.is_running());
+    let running =
+        call.cluster.runtime().get(&pod.key).and_then(|s| s.container(container)).is_some_and(|c| c.is_running());
     if !call.cluster.runtime().is_up(node) {
         let ip = pod.value.str_at(&["status", "hostIP"]);
-        return Err(Failure::from(Status::unknown(format!("error dialing backend: dial tcp {ip}:10250: connect: no route to host"))));
+        return Err(Failure::from(Status::unknown(format!(
+            "error dialing backend: dial tcp {ip}:10250: connect: no route to host"
+        ))));
     }
     if running {
         return Ok(());
     }
-    Err(own(format!("Internal error occurred: unable to upgrade connection: container not found ({})", crate::api::json::quote(container))))
+    Err(own(format!(
+        "Internal error occurred: unable to upgrade connection: container not found ({})",
+        crate::api::json::quote(container)
+    )))
 }
 
 fn logs(call: &mut Call) -> Result<Next, Failure> {
@@ -212,7 +226,8 @@ fn logs(call: &mut Call) -> Result<Next, Failure> {
             let lines = lines_of(call.cluster, &pod, &name, previous)?;
             let skip = tail.map_or(0, |t| lines.len().saturating_sub(t as usize));
             for line in &lines[skip..] {
-                let prefix = if call.flags.is_on("prefix") { format!("[pod/{}/{name}] ", pod.name()) } else { String::new() };
+                let prefix =
+                    if call.flags.is_on("prefix") { format!("[pod/{}/{name}] ", pod.name()) } else { String::new() };
                 let stamp = if call.flags.is_on("timestamps") { format!("{} ", call.now()) } else { String::new() };
                 call.say(format!("{prefix}{stamp}{line}"));
             }
@@ -229,7 +244,11 @@ fn log_pod(call: &mut Call, word: &str) -> Result<Arc<Object>, Failure> {
     pod_of(call, word).map_err(|failure| match failure {
         Failure::Server(status) if status.reason == "NotFound" && !word.contains('/') => {
             let namespace = call.namespace();
-            own(format!("error from server (NotFound): {} in namespace {}", status.message, crate::api::json::quote(&namespace)))
+            own(format!(
+                "error from server (NotFound): {} in namespace {}",
+                status.message,
+                crate::api::json::quote(&namespace)
+            ))
         }
         other => other,
     })
@@ -241,7 +260,11 @@ fn lines_of(cluster: &Cluster, pod: &Object, container: &str, previous: bool) ->
         let words = match reason {
             "" | "ContainerCreating" | "PodInitializing" => {
                 let reason = if reason.is_empty() { "ContainerCreating" } else { reason };
-                format!("container {} in pod {} is waiting to start: {reason}", crate::api::json::quote(container), crate::api::json::quote(pod.name()))
+                format!(
+                    "container {} in pod {} is waiting to start: {reason}",
+                    crate::api::json::quote(container),
+                    crate::api::json::quote(pod.name())
+                )
             }
             other => format!(
                 "container {} in pod {} is waiting to start: {}",

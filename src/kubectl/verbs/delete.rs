@@ -18,7 +18,12 @@ pub const VERB: Verb = Verb {
     short: "Delete resources by file names, stdin, resources and names, or by resources and label selector",
     usage: "([-f FILENAME] | [-k DIRECTORY] | TYPE [(NAME | -l label | --all)])",
     examples: "# Delete what a file describes\nkubectl delete -f web.yaml\n\n# Delete two services\nkubectl delete svc web api\n\n# Delete all pods with a label\nkubectl delete pods -l app=web\n\n# Delete a pod without waiting for its grace period\nkubectl delete pod web-1 --grace-period=0 --force",
-    flags: &["output,o= cascade?background force grace-period# ignore-not-found interactive,i now raw= timeout~ wait", SELECT, FILES, DRY],
+    flags: &[
+        "output,o= cascade?background force grace-period# ignore-not-found interactive,i now raw= timeout~ wait",
+        SELECT,
+        FILES,
+        DRY,
+    ],
     act: Act::Run(run),
 };
 
@@ -120,13 +125,17 @@ fn targets(call: &mut Call, args: &[String]) -> Result<Vec<Wanted>, Failure> {
     let mut wanted = Vec::new();
     if call.flags.has("filename") {
         if !args.is_empty() {
-            return Err(own("when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well"));
+            return Err(own(
+                "when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well",
+            ));
         }
         let files = call.filenames()?;
         let options = call.options()?;
         for item in items(call.cluster.store(), &files, &options) {
             match item {
-                Ok(i) => wanted.push((i.resource, i.namespace.to_string(), i.name.to_string(), Some(i.file.to_string()))),
+                Ok(i) => {
+                    wanted.push((i.resource, i.namespace.to_string(), i.name.to_string(), Some(i.file.to_string())))
+                }
                 Err(failure) => call.fail(failure),
             }
         }

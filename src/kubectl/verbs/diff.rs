@@ -15,7 +15,10 @@ pub const VERB: Verb = Verb {
     short: "Diff the live version against a would-be applied version",
     usage: "-f FILENAME",
     examples: "# What would change?\nkubectl diff -f web.yaml",
-    flags: &["concurrency# force-conflicts prune prune-allowlist= selector,l= server-side field-manager= show-managed-fields", FILES],
+    flags: &[
+        "concurrency# force-conflicts prune prune-allowlist= selector,l= server-side field-manager= show-managed-fields",
+        FILES,
+    ],
     act: Act::Run(run),
 };
 
@@ -44,7 +47,9 @@ fn run(call: &mut Call) -> Result<Next, Failure> {
         let mut run = Run::new(&mut copy, plain);
         apply::apply(&mut run, std::slice::from_ref(&file));
         let (output, failures) = run.take();
-        for warning in output.stderr.lines().filter_map(|l| l.strip_prefix("Warning: ")) {
+        // The note about a missing annotation is apply's, not diff's.
+        let own_note = |l: &&str| !l.contains("last-applied-configuration");
+        for warning in output.stderr.lines().filter(own_note).filter_map(|l| l.strip_prefix("Warning: ")) {
             call.warn(warning);
         }
         if !failures.is_empty() {
@@ -58,7 +63,13 @@ fn run(call: &mut Call) -> Result<Next, Failure> {
             continue;
         }
         differs = true;
-        let name = format!("{}.{}.{}.{}", item.resource.group_version.replace('/', "."), item.resource.kind, item.namespace, item.name);
+        let name = format!(
+            "{}.{}.{}.{}",
+            item.resource.group_version.replace('/', "."),
+            item.resource.kind,
+            item.namespace,
+            item.name
+        );
         call.say(format!("diff -u -N /tmp/LIVE-0/{name} /tmp/MERGED-0/{name}"));
         call.say(format!("--- /tmp/LIVE-0/{name}\n+++ /tmp/MERGED-0/{name}"));
         let body = unified(&before, &after);
@@ -137,7 +148,8 @@ fn hunks(marks: &[(char, &str)]) -> String {
         end = (end + CONTEXT).min(marks.len());
         let hunk = &marks[start..end];
         let (in_a, in_b) = (hunk.iter().filter(|m| m.0 != '+').count(), hunk.iter().filter(|m| m.0 != '-').count());
-        let (from_a, from_b) = (if in_a == 0 { line_a - 1 } else { line_a }, if in_b == 0 { line_b - 1 } else { line_b });
+        let (from_a, from_b) =
+            (if in_a == 0 { line_a - 1 } else { line_a }, if in_b == 0 { line_b - 1 } else { line_b });
         let range = |from: usize, count: usize| if count == 1 { from.to_string() } else { format!("{from},{count}") };
         out.push_str(&format!("@@ -{} +{} @@\n", range(from_a, in_a), range(from_b, in_b)));
         for (mark, line) in hunk {

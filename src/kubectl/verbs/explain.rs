@@ -51,7 +51,10 @@ fn run(call: &mut Call) -> Result<Next, Failure> {
     }
     if let Some(version) = call.flags.get("api-version") {
         found = crate::apiserver::resource::find(call.cluster.store(), version, &found.kind).ok_or_else(|| {
-            own(format!("couldn't find resource for {}", crate::api::json::quote(&format!("{version}, Resource={}", found.plural))))
+            own(format!(
+                "couldn't find resource for {}",
+                crate::api::json::quote(&format!("{version}, Resource={}", found.plural))
+            ))
         })?;
     }
     let mut text = String::new();
@@ -69,10 +72,13 @@ fn run(call: &mut Call) -> Result<Next, Failure> {
         let mut text = format!("DESCRIPTION:\n{}\n", wrap(about, 76, 4));
         text.push_str("FIELDS:\n");
         list(&mut text, schema().at(root), 1, recursive, depth as usize, &mut Vec::new());
-        text.push('\n');
+        if recursive {
+            text.push('\n');
+        }
         text
     } else {
-        let missing = || own(format!("field {} does not exist", crate::api::json::quote(fields.last().copied().unwrap_or(""))));
+        let missing =
+            || own(format!("field {} does not exist", crate::api::json::quote(fields.last().copied().unwrap_or(""))));
         let resolved = schema().resolve(root, fields.iter().copied()).ok_or_else(missing)?;
         one(resolved.field, recursive, depth as usize)
     };
@@ -93,7 +99,9 @@ fn one(field: &Field, recursive: bool, depth: usize) -> String {
     if let Some(below) = below(&field.ty) {
         text.push_str("\nFIELDS:\n");
         list(&mut text, below, 1, recursive, depth, &mut Vec::new());
-        text.push('\n');
+        if recursive {
+            text.push('\n');
+        }
     }
     text
 }
@@ -105,7 +113,14 @@ fn below(ty: &FieldType) -> Option<&'static Struct> {
     }
 }
 
-fn list(text: &mut String, of: &'static Struct, level: usize, recursive: bool, depth: usize, above: &mut Vec<&'static str>) {
+fn list(
+    text: &mut String,
+    of: &'static Struct,
+    level: usize,
+    recursive: bool,
+    depth: usize,
+    above: &mut Vec<&'static str>,
+) {
     if level > DEEPEST || above.contains(&of.name) {
         return;
     }

@@ -13,8 +13,13 @@ pub const VERB: Verb = Verb {
     short: "Take a replication controller, service, deployment or pod and expose it as a new Kubernetes service",
     usage: "(-f FILENAME | TYPE NAME) [--port=port] [--protocol=TCP|UDP|SCTP] [--target-port=number-or-name] [--name=name] [--external-ip=external-ip-of-service] [--type=type]",
     examples: "# A service for a deployment\nkubectl expose deployment web --port=80 --target-port=8080\n\n# The same, reachable from outside on a port of every node\nkubectl expose deployment web --name=web-np --type=NodePort --port=80",
-    flags: &["port= target-port= name= type= selector= labels,l= protocol= external-ip= load-balancer-ip= cluster-ip= \
-            session-affinity= overrides= override-type= save-config", FILES, PRINT, DRY],
+    flags: &[
+        "port= target-port= name= type= selector= labels,l= protocol= external-ip= load-balancer-ip= cluster-ip= \
+            session-affinity= overrides= override-type= save-config",
+        FILES,
+        PRINT,
+        DRY,
+    ],
     act: Act::Run(run),
 };
 
@@ -91,7 +96,8 @@ fn selector(target: &Target) -> Result<String, String> {
             {
                 return Err("couldn't convert expressions to map-based selector format".to_string());
             }
-            of(&["spec", "selector", "matchLabels"]).ok_or(format!("invalid {word}: no selectors, therefore cannot be exposed"))
+            of(&["spec", "selector", "matchLabels"])
+                .ok_or(format!("invalid {word}: no selectors, therefore cannot be exposed"))
         }
     }
 }
@@ -186,13 +192,18 @@ fn service_for(call: &mut Call, target: &Target) -> Result<Value, Failure> {
     Ok(service)
 }
 
-fn service_ports(list: &str, protocol: &str, known: &[(String, Vec<String>)], target: &str) -> Result<Vec<Value>, Failure> {
+fn service_ports(
+    list: &str,
+    protocol: &str,
+    known: &[(String, Vec<String>)],
+    target: &str,
+) -> Result<Vec<Value>, Failure> {
     let mut found = Vec::new();
     let numbers: Vec<&str> = list.split(',').filter(|p| !p.is_empty()).collect();
     for (i, text) in numbers.iter().enumerate() {
-        let number: i64 = text.parse().map_err(|_| {
-            own(format!("strconv.Atoi: parsing {}: invalid syntax", crate::api::json::quote(text)))
-        })?;
+        let number: i64 = text
+            .parse()
+            .map_err(|_| own(format!("strconv.Atoi: parsing {}: invalid syntax", crate::api::json::quote(text))))?;
         let port = |name: String, protocol: &str| {
             let mut port = crate::value!({ "port": number, "protocol": protocol });
             if !name.is_empty() {

@@ -11,8 +11,13 @@ pub const APPLY: Verb = Verb {
     short: "Apply a configuration to a resource by file name or stdin",
     usage: "(-f FILENAME | -k DIRECTORY)",
     examples: "# Apply a file\nkubectl apply -f web.yaml\n\n# Apply several, or a whole folder\nkubectl apply -f web.yaml -f db.yaml\nkubectl apply -f manifests/\n\n# Apply what is typed\ncat web.yaml | kubectl apply -f -",
-    flags: &["selector,l= all cascade?background force grace-period# overwrite openapi-patch prune prune-allowlist= \
-            server-side force-conflicts timeout~ wait", FILES, PRINT, DRY],
+    flags: &[
+        "selector,l= all cascade?background force grace-period# overwrite openapi-patch prune prune-allowlist= \
+            server-side force-conflicts timeout~ wait",
+        FILES,
+        PRINT,
+        DRY,
+    ],
     act: Act::Run(apply),
 };
 
@@ -35,7 +40,9 @@ fn apply(call: &mut Call) -> Result<Next, Failure> {
         return Err(own("kustomize is not simulated here; apply the files that it would make, with -f"));
     }
     if call.flags.is_on("server-side") {
-        return Err(own("server-side apply is not simulated here; apply without --server-side works the same for one person"));
+        return Err(own(
+            "server-side apply is not simulated here; apply without --server-side works the same for one person",
+        ));
     }
     if call.flags.is_on("prune") {
         return Err(own("--prune is not simulated here; delete what is no longer wanted with kubectl delete"));
@@ -77,7 +84,8 @@ fn print_applied(call: &mut Call, files: &[crate::kubectl::manifest::File], from
         }
     }
     let own_files = call.files;
-    let format = crate::kubectl::output::Format::parse(call.flags.text("output"), &|p| own_files.read(p)).map_err(own)?;
+    let format =
+        crate::kubectl::output::Format::parse(call.flags.text("output"), &|p| own_files.read(p)).map_err(own)?;
     if objects.is_empty() {
         return Ok(Next::Done(0));
     }

@@ -43,7 +43,13 @@ fn run(call: &mut Call) -> Result<Next, Failure> {
             text => match text.parse::<u16>() {
                 Ok(port) => port,
                 Err(_) if !spec.contains(':') => remote,
-                Err(_) => return Err(own(format!("error parsing local port {}: strconv.ParseUint: parsing {}: invalid syntax", crate::api::json::quote(text), crate::api::json::quote(text)))),
+                Err(_) => {
+                    return Err(own(format!(
+                        "error parsing local port {}: strconv.ParseUint: parsing {}: invalid syntax",
+                        crate::api::json::quote(text),
+                        crate::api::json::quote(text)
+                    )));
+                }
             },
         };
         for address in &addresses {
@@ -72,9 +78,11 @@ fn remote_port(pod: &Object, service: Option<&Object>, word: &str) -> Result<u16
         port.and_then(|p| u16::try_from(p.int("containerPort")).ok())
     };
     let Some(service) = service else {
-        return word.parse::<u16>().ok().or_else(|| named(word)).ok_or_else(|| {
-            own(format!("Pod '{}' does not have a named port '{word}'", pod.name()))
-        });
+        return word
+            .parse::<u16>()
+            .ok()
+            .or_else(|| named(word))
+            .ok_or_else(|| own(format!("Pod '{}' does not have a named port '{word}'", pod.name())));
     };
     let ports = service.value.items_at(&["spec", "ports"]);
     let found = ports.iter().find(|p| p.text("name") == word || p.int("port").to_string() == word);
@@ -82,9 +90,9 @@ fn remote_port(pod: &Object, service: Option<&Object>, word: &str) -> Result<u16
         return Err(own(format!("Service {} does not have a service port {word}", service.name())));
     };
     match port.get("targetPort") {
-        Some(Value::String(name)) => named(name).ok_or_else(|| {
-            own(format!("Pod '{}' does not have a named port '{name}'", pod.name()))
-        }),
+        Some(Value::String(name)) => {
+            named(name).ok_or_else(|| own(format!("Pod '{}' does not have a named port '{name}'", pod.name())))
+        }
         Some(Value::Int(number)) => Ok(u16::try_from(*number).unwrap_or(0)),
         _ => Ok(u16::try_from(port.int("port")).unwrap_or(0)),
     }

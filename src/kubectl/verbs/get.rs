@@ -20,9 +20,13 @@ pub const VERB: Verb = Verb {
     short: "Display one or many resources",
     usage: "[(-o|--output=)json|yaml|name|go-template|jsonpath|custom-columns|wide] (TYPE[.VERSION][.GROUP] [NAME | -l label] | TYPE[.VERSION][.GROUP]/NAME ...) [flags]",
     examples: "# List the pods of the namespace\nkubectl get pods\n\n# List services and pods together, with more columns\nkubectl get svc,pods -o wide\n\n# The node port of a service alone\nkubectl get svc web -o jsonpath='{.spec.ports[0].nodePort}'\n\n# Keep watching\nkubectl get pods -w",
-    flags: &["output,o= watch,w watch-only output-watch-events ignore-not-found show-labels show-kind label-columns,L= \
+    flags: &[
+        "output,o= watch,w watch-only output-watch-events ignore-not-found show-labels show-kind label-columns,L= \
             no-headers sort-by= chunk-size# server-print raw= subresource= template= show-managed-fields \
-            allow-missing-template-keys", SELECT, FILES],
+            allow-missing-template-keys",
+        SELECT,
+        FILES,
+    ],
     act: Act::Run(run),
 };
 
@@ -42,7 +46,9 @@ fn run(call: &mut Call) -> Result<Next, Failure> {
     let files = call.files;
     let format = Format::parse(call.flags.text("output"), &|p| files.read(p)).map_err(own)?;
     let format = match format {
-        Format::CustomColumns(columns) if call.flags.is_on("no-headers") => Format::CustomColumns(columns.without_headers()),
+        Format::CustomColumns(columns) if call.flags.is_on("no-headers") => {
+            Format::CustomColumns(columns.without_headers())
+        }
         other => other,
     };
     let watch = call.flags.is_on("watch") || call.flags.is_on("watch-only");

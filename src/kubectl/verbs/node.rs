@@ -39,8 +39,11 @@ pub const DRAIN: Verb = Verb {
     short: "Drain node in preparation for maintenance",
     usage: "NODE",
     examples: "# All pods off the node, those of daemon sets stay\nkubectl drain node-1 --ignore-daemonsets\n\n# Pods without a controller too\nkubectl drain node-1 --ignore-daemonsets --force",
-    flags: &["force ignore-daemonsets delete-emptydir-data grace-period# timeout~ selector,l= pod-selector= disable-eviction \
-            skip-wait-for-delete-timeout# chunk-size#", DRY],
+    flags: &[
+        "force ignore-daemonsets delete-emptydir-data grace-period# timeout~ selector,l= pod-selector= disable-eviction \
+            skip-wait-for-delete-timeout# chunk-size#",
+        DRY,
+    ],
     act: Act::Run(drain),
 };
 
@@ -132,17 +135,29 @@ fn drain(call: &mut Call) -> Result<Next, Failure> {
         }
         let mut problems = Vec::new();
         if !bare.is_empty() && !force {
-            problems.push(format!("cannot delete Pods that declare no controller (use --force to override): {}", bare.join(", ")));
+            problems.push(format!(
+                "cannot delete Pods that declare no controller (use --force to override): {}",
+                bare.join(", ")
+            ));
         }
         if !daemon.is_empty() && !ignore {
-            problems.push(format!("cannot delete DaemonSet-managed Pods (use --ignore-daemonsets to ignore): {}", daemon.join(", ")));
+            problems.push(format!(
+                "cannot delete DaemonSet-managed Pods (use --ignore-daemonsets to ignore): {}",
+                daemon.join(", ")
+            ));
         }
         if !local.is_empty() && !empty {
-            problems.push(format!("cannot delete Pods with local storage (use --delete-emptydir-data to override): {}", local.join(", ")));
+            problems.push(format!(
+                "cannot delete Pods with local storage (use --delete-emptydir-data to override): {}",
+                local.join(", ")
+            ));
         }
         if !problems.is_empty() {
             let inner = if problems.len() == 1 { problems.concat() } else { format!("[{}]", problems.join(", ")) };
-            call.complain(format!("error: unable to drain node {} due to error: {inner}, continuing command...", crate::api::json::quote(target.name())));
+            call.complain(format!(
+                "error: unable to drain node {} due to error: {inner}, continuing command...",
+                crate::api::json::quote(target.name())
+            ));
             call.complain(format!("There are pending nodes to be drained:\n {}", target.name()));
             call.complain(inner_line(&problems));
             return Ok(Next::Done(1));

@@ -20,7 +20,8 @@ pub const VERB: Verb = Verb {
 };
 
 fn run(call: &mut Call) -> Result<Next, Failure> {
-    let (inline, file) = (call.flags.get("patch").map(str::to_string), call.flags.get("patch-file").map(str::to_string));
+    let (inline, file) =
+        (call.flags.get("patch").map(str::to_string), call.flags.get("patch-file").map(str::to_string));
     let text = match (inline, file) {
         (Some(_), Some(_)) => return Err(own("cannot specify --patch and --patch-file together")),
         (Some(text), None) if !text.is_empty() => text,
@@ -34,11 +35,18 @@ fn run(call: &mut Call) -> Result<Next, Failure> {
         "strategic" => PatchKind::Strategic,
         "merge" => PatchKind::Merge,
         "json" => PatchKind::Json,
-        other => return Err(own(format!("--type must be one of [json merge strategic], not {}", crate::api::json::quote(other)))),
+        other => {
+            return Err(own(format!(
+                "--type must be one of [json merge strategic], not {}",
+                crate::api::json::quote(other)
+            )));
+        }
     };
     let patch = match yaml::read(&text, Span::new(0, text.len())) {
         Ok(reading) => reading.value,
-        Err(error) => return Err(own(format!("unable to parse {}: {}", crate::api::json::quote(&text), error.message))),
+        Err(error) => {
+            return Err(own(format!("unable to parse {}: {}", crate::api::json::quote(&text), error.message)));
+        }
     };
     let args = call.flags.args.clone();
     if args.is_empty() && !call.flags.has("filename") {
@@ -60,8 +68,12 @@ fn run(call: &mut Call) -> Result<Next, Failure> {
                 call.print_done(&target.resource, &after, operation)?;
             }
             Err(Failure::Server(status)) if status.reason == "UnsupportedMediaType" => {
-                let gvk = format!("{}/{}, Kind={}", target.resource.group(), target.resource.version(), target.resource.kind);
-                call.fail(own(format!("application/strategic-merge-patch+json is not supported by {gvk}: {}", status.message)));
+                let gvk =
+                    format!("{}/{}, Kind={}", target.resource.group(), target.resource.version(), target.resource.kind);
+                call.fail(own(format!(
+                    "application/strategic-merge-patch+json is not supported by {gvk}: {}",
+                    status.message
+                )));
             }
             Err(failure) => call.fail(failure),
         }

@@ -104,7 +104,10 @@ fn history(call: &mut Call) -> Result<Next, Failure> {
     let wanted = call.flags.number("revision").unwrap_or(0);
     for target in targets(call)? {
         if target.resource.stored != "Deployment" {
-            call.fail(own(format!("no history viewer has been implemented for {}", crate::api::json::quote(&target.resource.kind))));
+            call.fail(own(format!(
+                "no history viewer has been implemented for {}",
+                crate::api::json::quote(&target.resource.kind)
+            )));
             continue;
         }
         let all = revisions(call.cluster, &target.object);
@@ -136,13 +139,21 @@ fn pause(call: &mut Call, paused: bool) -> Result<Next, Failure> {
     let (word, done) = if paused { ("pausing", "paused") } else { ("resuming", "resumed") };
     for target in targets(call)? {
         if target.resource.stored != "Deployment" {
-            call.fail(own(format!("{} {} {word} is not supported", target.resource.plural_with_group(), crate::api::json::quote(target.name()))));
+            call.fail(own(format!(
+                "{} {} {word} is not supported",
+                target.resource.plural_with_group(),
+                crate::api::json::quote(target.name())
+            )));
             continue;
         }
         let now = target.object.value.at(&["spec", "paused"]).and_then(Value::as_bool) == Some(true);
         if now == paused {
             let state = if paused { "already paused" } else { "not paused" };
-            call.fail(own(format!("{} {} is {state}", target.resource.plural_with_group(), crate::api::json::quote(target.name()))));
+            call.fail(own(format!(
+                "{} {} is {state}",
+                target.resource.plural_with_group(),
+                crate::api::json::quote(target.name())
+            )));
             continue;
         }
         let mut patch = Value::map();
@@ -158,7 +169,11 @@ fn pause(call: &mut Call, paused: bool) -> Result<Next, Failure> {
 fn restart(call: &mut Call) -> Result<Next, Failure> {
     for target in targets(call)? {
         if !matches!(target.resource.stored.as_str(), "Deployment" | "StatefulSet" | "DaemonSet") {
-            call.fail(own(format!("{} {} restarting is not supported", target.resource.plural_with_group(), crate::api::json::quote(target.name()))));
+            call.fail(own(format!(
+                "{} {} restarting is not supported",
+                target.resource.plural_with_group(),
+                crate::api::json::quote(target.name())
+            )));
             continue;
         }
         if target.object.value.at(&["spec", "paused"]).and_then(Value::as_bool) == Some(true) {
@@ -180,7 +195,10 @@ fn undo(call: &mut Call) -> Result<Next, Failure> {
     let wanted = call.flags.number("to-revision").unwrap_or(0);
     for target in targets(call)? {
         if target.resource.stored != "Deployment" {
-            call.fail(own(format!("no rollbacker has been implemented for {}", crate::api::json::quote(&target.resource.kind))));
+            call.fail(own(format!(
+                "no rollbacker has been implemented for {}",
+                crate::api::json::quote(&target.resource.kind)
+            )));
             continue;
         }
         if target.object.value.at(&["spec", "paused"]).and_then(Value::as_bool) == Some(true) {
@@ -206,7 +224,11 @@ fn undo(call: &mut Call) -> Result<Next, Failure> {
         let mut template = set.value.at(&["spec", "template"]).cloned().unwrap_or_default();
         template.remove_at(&["metadata", "labels", "pod-template-hash"]);
         if Some(&template) == target.object.value.at(&["spec", "template"]) {
-            call.print_done(&target.resource, &target.object.value, "skipped rollback (current template already matches revision)")?;
+            call.print_done(
+                &target.resource,
+                &target.object.value,
+                "skipped rollback (current template already matches revision)",
+            )?;
             continue;
         }
         let patch = crate::value!([{ "op": "replace", "path": "/spec/template", "value": template }]);
@@ -291,12 +313,21 @@ fn progress(object: &Object) -> Result<(String, bool), String> {
     match object.key.kind.as_str() {
         "Deployment" if !observed => Ok(("Waiting for deployment spec update to be observed...\n".to_string(), false)),
         "Deployment" => {
-            let late = status.items("conditions").iter().any(|c| c.text("type") == "Progressing" && c.text("reason") == "ProgressDeadlineExceeded");
+            let late = status
+                .items("conditions")
+                .iter()
+                .any(|c| c.text("type") == "Progressing" && c.text("reason") == "ProgressDeadlineExceeded");
             if late {
                 return Err(format!("deployment {} exceeded its progress deadline", crate::api::json::quote(name)));
             }
-            let waiting = |text: String| Ok((format!("Waiting for deployment {} rollout to finish: {text}\n", crate::api::json::quote(name)), false));
-            let (updated, total, available) = (status.int("updatedReplicas"), status.int("replicas"), status.int("availableReplicas"));
+            let waiting = |text: String| {
+                Ok((
+                    format!("Waiting for deployment {} rollout to finish: {text}\n", crate::api::json::quote(name)),
+                    false,
+                ))
+            };
+            let (updated, total, available) =
+                (status.int("updatedReplicas"), status.int("replicas"), status.int("availableReplicas"));
             if updated < replicas {
                 return waiting(format!("{updated} out of {replicas} new replicas have been updated..."));
             }
@@ -310,9 +341,17 @@ fn progress(object: &Object) -> Result<(String, bool), String> {
         }
         "DaemonSet" if !observed => Ok(("Waiting for daemon set spec update to be observed...\n".to_string(), false)),
         "DaemonSet" => {
-            let (desired, updated, available) =
-                (status.int("desiredNumberScheduled"), status.int("updatedNumberScheduled"), status.int("numberAvailable"));
-            let waiting = |text: String| Ok((format!("Waiting for daemon set {} rollout to finish: {text}\n", crate::api::json::quote(name)), false));
+            let (desired, updated, available) = (
+                status.int("desiredNumberScheduled"),
+                status.int("updatedNumberScheduled"),
+                status.int("numberAvailable"),
+            );
+            let waiting = |text: String| {
+                Ok((
+                    format!("Waiting for daemon set {} rollout to finish: {text}\n", crate::api::json::quote(name)),
+                    false,
+                ))
+            };
             if updated < desired {
                 return waiting(format!("{updated} out of {desired} new pods have been updated..."));
             }
@@ -335,7 +374,12 @@ fn progress(object: &Object) -> Result<(String, bool), String> {
             let (current, update) = (status.text("currentRevision"), status.text("updateRevision"));
             if current != update {
                 let updated = status.int("updatedReplicas");
-                return Ok((format!("waiting for statefulset rolling update to complete {updated} pods at revision {update}...\n"), false));
+                return Ok((
+                    format!(
+                        "waiting for statefulset rolling update to complete {updated} pods at revision {update}...\n"
+                    ),
+                    false,
+                ));
             }
             let shown = status.int("currentReplicas");
             Ok((format!("statefulset rolling update complete {shown} pods at revision {current}...\n"), true))

@@ -16,9 +16,13 @@ pub const VERB: Verb = Verb {
     short: "Run a particular image on the cluster",
     usage: "NAME --image=image [--env=\"key=value\"] [--port=port] [--dry-run=server|client] [--overrides=inline-json] [--command] -- [COMMAND] [args...]",
     examples: "# A pod of nginx\nkubectl run web --image=nginx --port=80\n\n# A shell in a pod that goes when the shell ends\nkubectl run -it --rm client --image=busybox --restart=Never -- sh\n\n# A pod that only waits\nkubectl run client --image=curlimages/curl --command -- sleep infinity",
-    flags: &["image= env= port= labels,l= annotations= restart= image-pull-policy= stdin,i tty,t attach rm command expose quiet,q \
+    flags: &[
+        "image= env= port= labels,l= annotations= restart= image-pull-policy= stdin,i tty,t attach rm command expose quiet,q \
             privileged leave-stdin-open overrides= override-type= pod-running-timeout~ save-config cascade?background force \
-            grace-period# timeout~ wait detach-keys= filename,f= recursive,R kustomize,k=", PRINT, DRY],
+            grace-period# timeout~ wait detach-keys= filename,f= recursive,R kustomize,k=",
+        PRINT,
+        DRY,
+    ],
     act: Act::Run(run),
 };
 
@@ -50,7 +54,9 @@ fn run(call: &mut Call) -> Result<Next, Failure> {
     }
     let dry_run = call.dry_run()?;
     if attach && dry_run != DryRun::None {
-        return Err(own("--dry-run=[server|client] can't be used with attached containers options (--attach, --stdin, or --tty)"));
+        return Err(own(
+            "--dry-run=[server|client] can't be used with attached containers options (--attach, --stdin, or --tty)",
+        ));
     }
     let pod = pod(call, &name, &image, &args[1..])?;
     let pods = resource(call.cluster.store(), "pods")?;
@@ -69,8 +75,13 @@ fn run(call: &mut Call) -> Result<Next, Failure> {
     if !attach {
         return send_object(call, &pods, pod, "created");
     }
-    let command = pod.at(&["spec", "containers"]).and_then(Value::as_list).and_then(|c| c.first()).cloned().unwrap_or_default();
-    let words: Vec<String> = ["command", "args"].iter().flat_map(|f| command.items(f)).filter_map(|w| w.as_str().map(str::to_string)).collect();
+    let command =
+        pod.at(&["spec", "containers"]).and_then(Value::as_list).and_then(|c| c.first()).cloned().unwrap_or_default();
+    let words: Vec<String> = ["command", "args"]
+        .iter()
+        .flat_map(|f| command.items(f))
+        .filter_map(|w| w.as_str().map(str::to_string))
+        .collect();
     let before = call.streams.out.len();
     send_object(call, &pods, pod, "created")?;
     // An attached run says nothing about the pod that it makes.
@@ -170,7 +181,8 @@ impl Follow for UntilRunning {
             streams.err.push_str(&format!("error: pods {:?} not found\n", self.exec.pod.name.as_str()));
             return Step::Next(Next::Done(1));
         };
-        let running = pod.value.str_at(&["status", "phase"]) != "Pending" && !pod.value.str_at(&["status", "phase"]).is_empty();
+        let running =
+            pod.value.str_at(&["status", "phase"]) != "Pending" && !pod.value.str_at(&["status", "phase"]).is_empty();
         if running {
             return Step::Next(Next::Exec(std::mem::take(&mut self.exec)));
         }

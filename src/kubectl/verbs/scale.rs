@@ -52,7 +52,9 @@ fn run(call: &mut Call) -> Result<Next, Failure> {
         if dry_run != DryRun::Client {
             let mut patch = Value::map();
             patch.set_at(&["spec", "replicas"], replicas);
-            if let Err(failure) = call.patch(&target.resource, target.namespace(), target.name(), PatchKind::Merge, patch) {
+            if let Err(failure) =
+                call.patch(&target.resource, target.namespace(), target.name(), PatchKind::Merge, patch)
+            {
                 call.fail(failure);
                 continue;
             }

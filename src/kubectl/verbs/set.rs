@@ -24,7 +24,13 @@ pub const VERB: Verb = Verb {
             short: "Update environment variables on a pod template",
             usage: "RESOURCE/NAME KEY_1=VAL_1 ... KEY_N=VAL_N",
             examples: "# Set a variable\nkubectl set env deployment/web COLOR=blue\n\n# Take it away\nkubectl set env deployment/web COLOR-",
-            flags: &["env,e= list containers,c= from= keys= prefix= overwrite resolve local", SELECT, FILES, PRINT, DRY],
+            flags: &[
+                "env,e= list containers,c= from= keys= prefix= overwrite resolve local",
+                SELECT,
+                FILES,
+                PRINT,
+                DRY,
+            ],
             act: Act::Run(env),
         },
         Verb {
@@ -83,7 +89,11 @@ fn write(call: &mut Call, target: &Target, value: Value, operation: &str) -> Res
     match call.send(&target.resource, target.namespace(), target.name(), Write::Update(Body::Content(value))) {
         Ok(after) => call.print_done(&target.resource, &after, operation),
         Err(Failure::Server(mut status)) => {
-            status.message = format!("failed to patch {word} update to pod template: {}", status.message, word = operation.trim_end_matches(" updated"));
+            status.message = format!(
+                "failed to patch {word} update to pod template: {}",
+                status.message,
+                word = operation.trim_end_matches(" updated")
+            );
             call.fail(own(status.message));
             Ok(())
         }
@@ -98,7 +108,11 @@ fn image(call: &mut Call) -> Result<Next, Failure> {
     }
     for target in targets(call, &resources)? {
         let Some(path) = pod_spec(&target.resource.stored) else {
-            call.fail(own(format!("{} {}: the object is not a pod or does not have a pod template", target.resource.kind.to_ascii_lowercase(), target.name())));
+            call.fail(own(format!(
+                "{} {}: the object is not a pod or does not have a pod template",
+                target.resource.kind.to_ascii_lowercase(),
+                target.name()
+            )));
             continue;
         };
         let mut value = target.object.value.clone();
@@ -171,7 +185,9 @@ fn env(call: &mut Call) -> Result<Next, Failure> {
     pairs.extend(call.flags.all("env").map(str::to_string).collect::<Vec<_>>());
     let list = call.flags.is_on("list");
     if call.flags.has("from") {
-        return Err(own("--from is not simulated here; write envFrom into the manifest, or name the variables one by one"));
+        return Err(own(
+            "--from is not simulated here; write envFrom into the manifest, or name the variables one by one",
+        ));
     }
     if pairs.is_empty() && !list {
         return Err(own("at least one environment variable must be provided"));
@@ -186,7 +202,12 @@ fn env(call: &mut Call) -> Result<Next, Failure> {
         let mut spec = value.at(path).cloned().unwrap_or_default();
         if list {
             for container in spec.items("containers") {
-                call.say(format!("# {} {}, container {}", target.resource.plural, target.name(), container.text("name")));
+                call.say(format!(
+                    "# {} {}, container {}",
+                    target.resource.plural,
+                    target.name(),
+                    container.text("name")
+                ));
                 for variable in container.items("env") {
                     call.say(format!("{}={}", variable.text("name"), variable.text("value")));
                 }

@@ -45,7 +45,9 @@ fn condition(text: &str) -> Result<Condition, Failure> {
         let (path, value) = rest.split_at(close);
         let value = value.strip_prefix('=').map(|v| v.trim_matches(['"', '\'']).to_string());
         if value.as_deref() == Some("") {
-            return Err(own("jsonpath wait has to have a value after equal sign, like --for=jsonpath='{.status.readyReplicas}'=3"));
+            return Err(own(
+                "jsonpath wait has to have a value after equal sign, like --for=jsonpath='{.status.readyReplicas}'=3",
+            ));
         }
         let template = relaxed(path).and_then(|p| Template::parse(&p)).map_err(own)?;
         return Ok(Condition::Path { template, value });
@@ -126,7 +128,8 @@ impl Wait {
                 let generation = object.value.at(&["metadata", "generation"]).and_then(|g| g.as_i64()).unwrap_or(0);
                 found.is_some_and(|c| {
                     let observed = c.get("observedGeneration").and_then(|g| g.as_i64());
-                    let observed = observed.or(object.value.at(&["status", "observedGeneration"]).and_then(|g| g.as_i64()));
+                    let observed =
+                        observed.or(object.value.at(&["status", "observedGeneration"]).and_then(|g| g.as_i64()));
                     observed.is_none_or(|o| o >= generation) && c.text("status").eq_ignore_ascii_case(status)
                 })
             }
@@ -155,7 +158,11 @@ impl Follow for Wait {
                     }
                 });
             } else if cluster.now() >= self.until {
-                streams.err.push_str(&format!("error: timed out waiting for the condition on {}/{}\n", resource.plural_with_group(), key.name));
+                streams.err.push_str(&format!(
+                    "error: timed out waiting for the condition on {}/{}\n",
+                    resource.plural_with_group(),
+                    key.name
+                ));
                 self.failed = true;
             } else {
                 return Step::Wait(super::get::next_look(cluster).min(self.until));

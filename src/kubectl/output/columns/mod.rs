@@ -37,8 +37,7 @@ pub struct Header {
     pub wide: bool,
 }
 
-const TABLES: [&[Columns]; 5] =
-    [pod::COLUMNS, network::COLUMNS, workload::COLUMNS, cluster::COLUMNS, storage::COLUMNS];
+const TABLES: [&[Columns]; 5] = [pod::COLUMNS, network::COLUMNS, workload::COLUMNS, cluster::COLUMNS, storage::COLUMNS];
 
 /// How a kind is printed, if it has columns of its own.
 pub fn find(kind: &str) -> Option<&'static Columns> {
@@ -57,9 +56,7 @@ impl Columns {
 
 /// The headers and cells of custom resources (`additionalPrinterColumns` of their definition), or name and age.
 pub fn custom(definition: Option<&Value>, version: &str) -> (Vec<Header>, Vec<String>) {
-    let version = definition.and_then(|d| {
-        d.items_at(&["spec", "versions"]).iter().find(|v| v.text("name") == version)
-    });
+    let version = definition.and_then(|d| d.items_at(&["spec", "versions"]).iter().find(|v| v.text("name") == version));
     let columns = version.map(|v| v.items("additionalPrinterColumns")).unwrap_or(&[]);
     let mut headers = vec![Header { name: "Name".to_string(), wide: false }];
     let mut paths = vec![".metadata.name".to_string()];
@@ -101,8 +98,10 @@ pub fn format_labels(labels: Option<&Value>) -> String {
 /// A `metav1.LabelSelector` as `LabelSelectorAsSelector(…).String()` prints it.
 pub fn format_selector(selector: Option<&Value>) -> String {
     let Some(selector) = selector else { return String::new() };
-    let mut parts: Vec<(String, String)> =
-        selector.entries("matchLabels").map(|(k, v)| (k.to_string(), format!("{k}={}", v.as_str().unwrap_or("")))).collect();
+    let mut parts: Vec<(String, String)> = selector
+        .entries("matchLabels")
+        .map(|(k, v)| (k.to_string(), format!("{k}={}", v.as_str().unwrap_or(""))))
+        .collect();
     for expression in selector.items("matchExpressions") {
         let key = expression.text("key");
         let mut values: Vec<&str> = expression.items("values").iter().filter_map(Value::as_str).collect();

@@ -63,7 +63,11 @@ pub const COLUMNS: &[Columns] = &[
                 o.value.str_at(&["spec", "controller"]).to_string(),
                 parameters.map_or("<none>".to_string(), |p| {
                     let group = p.text("apiGroup");
-                    let kind = if group.is_empty() { p.text("kind").to_string() } else { format!("{}.{group}", p.text("kind")) };
+                    let kind = if group.is_empty() {
+                        p.text("kind").to_string()
+                    } else {
+                        format!("{}.{group}", p.text("kind"))
+                    };
                     format!("{kind}/{}", p.text("name"))
                 }),
                 aged(o, now),
@@ -84,7 +88,11 @@ pub const COLUMNS: &[Columns] = &[
         cells: |o, now| {
             let parent = o.value.at(&["spec", "parentRef"]).unwrap_or(&Value::Null);
             let group = parent.text("group");
-            let resource = if group.is_empty() { parent.text("resource").to_string() } else { format!("{}.{group}", parent.text("resource")) };
+            let resource = if group.is_empty() {
+                parent.text("resource").to_string()
+            } else {
+                format!("{}.{group}", parent.text("resource"))
+            };
             let text = match parent.text("namespace") {
                 "" => format!("{resource}/{}", parent.text("name")),
                 namespace => format!("{resource}/{namespace}/{}", parent.text("name")),

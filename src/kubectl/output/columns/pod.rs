@@ -6,11 +6,8 @@ use crate::api::time::{self, Time};
 use crate::api::value::Value;
 use crate::kubectl::output::age::human_duration;
 
-pub const COLUMNS: &[Columns] = &[Columns {
-    kind: "Pod",
-    headers: "Name,Ready,Status,Restarts,Age|IP,Node,Nominated Node,Readiness Gates",
-    cells,
-}];
+pub const COLUMNS: &[Columns] =
+    &[Columns { kind: "Pod", headers: "Name,Ready,Status,Restarts,Age|IP,Node,Nominated Node,Readiness Gates", cells }];
 
 /// What the STATUS column says, ready and all containers, restarts and when the last one was.
 pub struct Status {
@@ -91,10 +88,8 @@ pub fn status(pod: &Value) -> Status {
             }
         }
         if reason == "Completed" && running {
-            let is_ready = state
-                .items("conditions")
-                .iter()
-                .any(|c| c.text("type") == "Ready" && c.text("status") == "True");
+            let is_ready =
+                state.items("conditions").iter().any(|c| c.text("type") == "Ready" && c.text("status") == "True");
             reason = if is_ready { "Running" } else { "NotReady" }.to_string();
         }
     }

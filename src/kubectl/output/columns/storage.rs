@@ -10,7 +10,8 @@ pub const COLUMNS: &[Columns] = &[
         headers: "Name,Capacity,Access Modes,Reclaim Policy,Status,Claim,StorageClass,VolumeAttributesClass,Reason,Age|VolumeMode",
         cells: |o, now| {
             let spec = o.value.get("spec").unwrap_or(&Value::Null);
-            let claim = spec.get("claimRef").map_or(String::new(), |c| format!("{}/{}", c.text("namespace"), c.text("name")));
+            let claim =
+                spec.get("claimRef").map_or(String::new(), |c| format!("{}/{}", c.text("namespace"), c.text("name")));
             vec![
                 name(o),
                 spec.str_at(&["capacity", "storage"]).to_string(),
@@ -74,7 +75,11 @@ fn unset(text: &str) -> String {
 }
 
 fn phase(object: &Object) -> String {
-    if object.is_terminating() { "Terminating".to_string() } else { object.value.str_at(&["status", "phase"]).to_string() }
+    if object.is_terminating() {
+        "Terminating".to_string()
+    } else {
+        object.value.str_at(&["status", "phase"]).to_string()
+    }
 }
 
 /// Access modes in their short forms, in upstream's order.

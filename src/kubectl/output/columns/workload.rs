@@ -63,11 +63,7 @@ pub const COLUMNS: &[Columns] = &[
             )
         },
     },
-    Columns {
-        kind: "Job",
-        headers: "Name,Status,Completions,Duration,Age|Containers,Images,Selector",
-        cells: job,
-    },
+    Columns { kind: "Job", headers: "Name,Status,Completions,Duration,Age|Containers,Images,Selector", cells: job },
     Columns {
         kind: "CronJob",
         headers: "Name,Schedule,Timezone,Suspend,Active,Last Schedule,Age|Containers,Images,Selector",
@@ -231,7 +227,8 @@ fn metrics(autoscaler: &Value) -> String {
                         format!("{used}/{percent}%")
                     }
                     None => {
-                        let used = now.at(&["resource", "current", "averageValue"]).map_or("<unknown>".to_string(), plain);
+                        let used =
+                            now.at(&["resource", "current", "averageValue"]).map_or("<unknown>".to_string(), plain);
                         format!("{used}/{}", target.get("averageValue").map_or("<auto>".to_string(), plain))
                     }
                 };

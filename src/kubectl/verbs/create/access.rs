@@ -70,7 +70,9 @@ pub const TOKEN: Verb = Verb {
     examples: "",
     flags: &["audience= duration~ bound-object-kind= bound-object-name= bound-object-uid=", PRINT],
     act: Act::Run(|_| {
-        Err(own("tokens are not simulated here: every request is allowed; kubectl get serviceaccounts shows the accounts"))
+        Err(own(
+            "tokens are not simulated here: every request is allowed; kubectl get serviceaccounts shows the accounts",
+        ))
     }),
 };
 
@@ -118,7 +120,11 @@ fn binding(call: &mut Call, kind: &str, word: &str) -> Result<Next, Failure> {
     let name = name(call)?;
     let (role, cluster_role) = (call.flags.text("role").to_string(), call.flags.text("clusterrole").to_string());
     if role.is_empty() == cluster_role.is_empty() {
-        return Err(own(if kind == "RoleBinding" { "exactly one of clusterrole or role must be specified" } else { "clusterrole must be specified" }));
+        return Err(own(if kind == "RoleBinding" {
+            "exactly one of clusterrole or role must be specified"
+        } else {
+            "clusterrole must be specified"
+        }));
     }
     let mut object = named("rbac.authorization.k8s.io/v1", kind, &name);
     let (role_kind, role_name) = if role.is_empty() { ("ClusterRole", cluster_role) } else { ("Role", role) };

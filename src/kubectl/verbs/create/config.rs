@@ -2,10 +2,10 @@
 
 use super::{GENERATE, GROUP, made, name, named, required};
 use crate::api::value::Value;
+use crate::apiserver::validation::names;
 use crate::kubectl::call::{Call, Next, own};
 use crate::kubectl::failure::Failure;
 use crate::kubectl::verbs::{Act, DRY, PRINT, Verb};
-use crate::apiserver::validation::names;
 use data_encoding::BASE64;
 
 pub const NAMESPACE: Verb = Verb {
@@ -44,7 +44,12 @@ pub const SECRET: Verb = Verb {
             short: "Create a secret for use with a Docker registry",
             usage: "NAME --docker-username=user --docker-password=password --docker-email=email [--docker-server=string] [--from-file=[key=]source] [--dry-run=server|client|none]",
             examples: "# How to log in to a registry\nkubectl create secret docker-registry regcred --docker-server=registry.example.com --docker-username=me --docker-password=secret",
-            flags: &["docker-username= docker-password= docker-email= docker-server= append-hash from-file=", GENERATE, PRINT, DRY],
+            flags: &[
+                "docker-username= docker-password= docker-email= docker-server= append-hash from-file=",
+                GENERATE,
+                PRINT,
+                DRY,
+            ],
             act: Act::Run(registry_secret),
         },
         Verb {
@@ -107,17 +112,22 @@ fn sources(call: &Call, what: &str) -> Result<Vec<(String, String)>, Failure> {
     let mut add = |key: String, value: String| -> Result<(), Failure> {
         let problems = names::is_config_map_key(&key);
         if !problems.is_empty() {
-            return Err(own(format!("{} is not a valid key name for a {what}: {}", crate::api::json::quote(&key), problems.join(";"))));
+            return Err(own(format!(
+                "{} is not a valid key name for a {what}: {}",
+                crate::api::json::quote(&key),
+                problems.join(";")
+            )));
         }
         if found.iter().any(|(k, _)| *k == key) {
-            return Err(own(format!("cannot add key {}, another key by that name already exists in Data for {what}", crate::api::json::quote(&key))));
+            return Err(own(format!(
+                "cannot add key {}, another key by that name already exists in Data for {what}",
+                crate::api::json::quote(&key)
+            )));
         }
         found.push((key, value));
         Ok(())
     };
-    let read = |path: &str| {
-        call.files.read(path).ok_or_else(|| own(format!("open {path}: no such file or directory")))
-    };
+    let read = |path: &str| call.files.read(path).ok_or_else(|| own(format!("open {path}: no such file or directory")));
     for spec in call.flags.all("from-file") {
         let (key, path) = match spec.split_once('=') {
             Some((key, path)) if !key.is_empty() && !path.is_empty() => (key.to_string(), path),
@@ -133,7 +143,10 @@ fn sources(call: &Call, what: &str) -> Result<Vec<(String, String)>, Failure> {
                 }
             }
             None => {
-                let text = call.files.read(path).ok_or_else(|| own(format!("error reading {path}: no such file or directory")))?;
+                let text = call
+                    .files
+                    .read(path)
+                    .ok_or_else(|| own(format!("error reading {path}: no such file or directory")))?;
                 add(key, text)?;
             }
         }
@@ -198,7 +211,8 @@ fn tls_secret(call: &mut Call) -> Result<Next, Failure> {
         let text = call.files.read(&path).ok_or_else(|| own(format!("open {path}: no such file or directory")))?;
         data.push((key.to_string(), text));
     }
-    let looks = |text: &str, word: &str| text.contains(&format!("-----BEGIN {word}")) || text.contains(&format!("{word}-----"));
+    let looks =
+        |text: &str, word: &str| text.contains(&format!("-----BEGIN {word}")) || text.contains(&format!("{word}-----"));
     if !looks(&data[0].1, "CERTIFICATE") {
         return Err(own("tls: failed to find any PEM data in certificate input"));
     }
@@ -213,7 +227,9 @@ fn registry_secret(call: &mut Call) -> Result<Next, Failure> {
     let text = |flag: &str| call.flags.text(flag).to_string();
     let (user, password) = (text("docker-username"), text("docker-password"));
     if user.is_empty() || password.is_empty() {
-        return Err(own("either --from-file or the combination of --docker-username, --docker-password and --docker-server is required"));
+        return Err(own(
+            "either --from-file or the combination of --docker-username, --docker-password and --docker-server is required",
+        ));
     }
     let server = match text("docker-server") {
         given if given.is_empty() => "https://index.docker.io/v1/".to_string(),

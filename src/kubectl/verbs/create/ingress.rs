@@ -21,10 +21,14 @@ fn run(call: &mut Call) -> Result<Next, Failure> {
     let rules: Vec<String> = call.flags.all("rule").map(str::to_string).collect();
     let default = call.flags.text("default-backend").to_string();
     if default.is_empty() && rules.is_empty() {
-        return Err(own("not enough information provided: every ingress has to either specify a default-backend (which catches all traffic) or a list of rules (which catch specific paths)"));
+        return Err(own(
+            "not enough information provided: every ingress has to either specify a default-backend (which catches all traffic) or a list of rules (which catch specific paths)",
+        ));
     }
     if let Some(rule) = rules.iter().find(|r| !is_rule(r)) {
-        return Err(own(format!("rule {rule} is invalid and should be in format host/path=svcname:svcport[,tls[=secret]]")));
+        return Err(own(format!(
+            "rule {rule} is invalid and should be in format host/path=svcname:svcport[,tls[=secret]]"
+        )));
     }
     let annotations: Vec<String> = call.flags.all("annotation").map(str::to_string).collect();
     if let Some(odd) = annotations.iter().find(|a| !a.contains('=')) {

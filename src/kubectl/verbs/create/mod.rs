@@ -116,10 +116,13 @@ pub(super) fn send(
         return Ok(Next::Done(0));
     }
     object.remove_at(&["status"]);
-    let created = call.send(resource, &namespace, "", Write::Create(Body::Content(object))).map_err(|failure| match (failure, doing) {
-        (Failure::Server(status), Some(doing)) => own(format!("{doing}: {}", status.message)),
-        (failure, _) => failure,
-    })?;
+    let created =
+        call.send(resource, &namespace, "", Write::Create(Body::Content(object))).map_err(|failure| {
+            match (failure, doing) {
+                (Failure::Server(status), Some(doing)) => own(format!("{doing}: {}", status.message)),
+                (failure, _) => failure,
+            }
+        })?;
     call.print_done(resource, &created, operation)?;
     Ok(Next::Done(0))
 }
@@ -144,6 +147,11 @@ fn required(call: &Call, flags: &[&str]) -> Result<(), Failure> {
 }
 
 /// Sends an object that a verb beside the generators made.
-pub(super) fn send_object(call: &mut Call, resource: &Resource, object: Value, operation: &str) -> Result<Next, Failure> {
+pub(super) fn send_object(
+    call: &mut Call,
+    resource: &Resource,
+    object: Value,
+    operation: &str,
+) -> Result<Next, Failure> {
     send(call, resource, object, operation, None)
 }

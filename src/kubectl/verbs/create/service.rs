@@ -2,10 +2,10 @@
 
 use super::{GENERATE, GROUP, made, name, named};
 use crate::api::value::Value;
+use crate::apiserver::validation::names;
 use crate::kubectl::call::{Call, Next, own};
 use crate::kubectl::failure::Failure;
 use crate::kubectl::verbs::{Act, DRY, PRINT, Verb};
-use crate::apiserver::validation::names;
 
 pub const VERB: Verb = Verb {
     names: &["service", "svc"],
@@ -59,7 +59,8 @@ fn run(call: &mut Call, type_: &str) -> Result<Next, Failure> {
         super::required(call, &["external-name"])?;
     }
     let name = name(call)?;
-    let (cluster_ip, external) = (call.flags.text("clusterip").to_string(), call.flags.text("external-name").to_string());
+    let (cluster_ip, external) =
+        (call.flags.text("clusterip").to_string(), call.flags.text("external-name").to_string());
     let specs = call.flags.list("tcp");
     if cluster_ip != "None" && specs.is_empty() && type_ != "ExternalName" {
         return Err(own("at least one tcp port specifier must be provided"));
@@ -71,7 +72,8 @@ fn run(call: &mut Call, type_: &str) -> Result<Next, Failure> {
     let mut ports = Vec::new();
     for spec in &specs {
         let (port, target) = parse_ports(spec)?;
-        let mut entry = crate::value!({ "name": (spec.replace(':', "-")), "port": port, "protocol": "TCP", "targetPort": target });
+        let mut entry =
+            crate::value!({ "name": (spec.replace(':', "-")), "port": port, "protocol": "TCP", "targetPort": target });
         if node_port != 0 {
             entry.set_at(&["nodePort"], node_port);
         }
