@@ -88,6 +88,13 @@ impl Controller for Scheduler {
                 let message = format_smolstr!("Successfully assigned {}/{} to {node}", key.namespace, key.name);
                 context.recorder.say(&pod, "", false, "Scheduled", message, NAME, "", context.now);
                 let mut value = pod.value.clone();
+                // The admission plugin PodTopologyLabels acts on the binding.
+                let bound = context.store.get(&ObjectKey::new("Node", "", node.clone()));
+                for label in ["topology.kubernetes.io/zone", "topology.kubernetes.io/region"] {
+                    if let Some(zone) = bound.and_then(|n| n.label(label)) {
+                        value.set_at(&["metadata", "labels", label], zone);
+                    }
+                }
                 value.set_at(&["spec", "nodeName"], node);
                 conditions::set_pod(&mut value, "PodScheduled", "True", "", "", context.now);
                 result.update(&pod, value, key.field("spec.nodeName"));
