@@ -4,7 +4,7 @@
 use crate::api::object::{FieldRef, Object, ObjectKey};
 use crate::api::path::FieldPath;
 use crate::api::value::Value;
-use crate::api::view::{Pod, Service, TargetPort};
+use crate::api::view::{Pod, Service, ServiceType, TargetPort};
 use crate::apiserver::store::Store;
 use crate::diagnostic::Severity;
 use crate::locale::Message;
@@ -46,7 +46,11 @@ fn finding(object: &Object, path: impl Into<SmolStr>, severity: Severity, messag
 
 fn lint_service(store: &Store, object: &Object, service: &Service, findings: &mut Vec<Finding>) {
     let namespace = object.namespace();
-    if service.selector.is_empty() || service.type_ == crate::api::view::ServiceType::ExternalName {
+    if service.type_ == ServiceType::ExternalName {
+        lint_external_name(object, service, findings);
+        return;
+    }
+    if service.selector.is_empty() {
         return;
     }
     let pods: Vec<&Arc<Object>> = store.select("Pod", namespace, &service.selector).collect();
@@ -76,6 +80,18 @@ fn lint_service(store: &Store, object: &Object, service: &Service, findings: &mu
         let mut found = finding(object, format_smolstr!("spec.ports[{i}].targetPort"), Severity::Warning, message);
         found.instead = nearest(name, names.iter().map(SmolStr::as_str));
         findings.push(found);
+    }
+}
+
+/// A name for something outside has neither pods nor ports; the server takes both and nothing heeds them.
+fn lint_external_name(object: &Object, service: &Service, findings: &mut Vec<Finding>) {
+    if !service.selector.is_empty() {
+        let message = Message::new("lint-external-name-selector").with("selector", shown(&service.selector));
+        findings.push(finding(object, "spec.selector", Severity::Hint, message));
+    }
+    for (i, port) in service.ports.iter().enumerate().filter(|(_, port)| port.node_port != 0) {
+        let message = Message::new("lint-external-name-node-port").with("port", port.node_port);
+        findings.push(finding(object, format_smolstr!("spec.ports[{i}].nodePort"), Severity::Hint, message));
     }
 }
 
