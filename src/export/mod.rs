@@ -1,9 +1,16 @@
-//! What leaves the product: a trace as text and as JSON, for terminals, scripts and other programs.
+//! What leaves the product: a trace as text and JSON for terminals, scripts and other programs, as a Mermaid diagram and a
+//! drawing for documents, and as captures that Wireshark opens.
 
 mod json;
+mod mermaid;
+mod pcap;
+mod svg;
 mod text;
 
 pub use json::trace as trace_json;
+pub use mermaid::trace as trace_mermaid;
+pub use pcap::{Capture, captures as trace_captures};
+pub use svg::trace as trace_svg;
 pub use text::{place_name, trace as trace_text};
 
 use crate::api::object::FieldRef;
