@@ -27,6 +27,7 @@ pub mod why;
 pub use crate::network::dns::{DnsRecord, Rcode, RecordType};
 pub use outcome::{CauseOfFailure, Failure, Outcome, Response, Symptom};
 pub use request::{Client, Request, Scheme, Url};
+pub use resolve::{ask, resolv_conf};
 pub use run::World;
 pub use send::{send, send_quietly};
 pub use step::{Candidate, Direction, Exchange, Hop, Place, Step, StepKind};

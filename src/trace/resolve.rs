@@ -1,14 +1,16 @@
 //! The client's look-up of a name: hosts file, resolver configuration, one question after the other, each a packet that goes
 //! through the rules like any other.
 
-use super::run::{Opened, Run, Spot};
+use super::request::Client;
+use super::run::{Opened, Run, Spot, World};
 use super::serve::Server;
-use super::step::{Direction, Exchange, StepKind};
+use super::step::{Direction, Exchange, Hop, StepKind};
 use super::transit::Fate;
 use crate::api::object::{FieldRef, ObjectKey};
 use crate::api::time::{Duration, Time};
 use crate::api::value::Value;
 use crate::api::view::Protocol;
+use crate::network::dns::client::Unanswered;
 use crate::network::dns::{Answer, Lookup, Outside, Question, Rcode, RecordType, ResolvConf, Server as DnsServer};
 use crate::network::packet::{Packet, Segment};
 use smol_str::{SmolStr, format_smolstr};
@@ -33,6 +35,30 @@ pub(super) enum DnsTrouble {
     Refused(IpAddr),
     TimedOut(IpAddr),
     NoServer,
+}
+
+/// One question to one server, for the look-up tools: what came of it, and the way of its packets.
+pub fn ask(
+    world: &mut World<'_>,
+    client: &Client,
+    server: IpAddr,
+    question: &Question,
+) -> (Result<Answer, Unanswered>, Vec<Hop>) {
+    let mut run = Run::new(world, client, true);
+    run.log.exchange = Exchange::Dns(0);
+    run.log.about = run.about_dns();
+    let (conf, _) = run.resolv_conf();
+    let answer = run.query(SocketAddr::new(server, 53), question, conf.timeout);
+    let answer = answer.map_err(|trouble| match trouble {
+        DnsTrouble::TimedOut(_) => Unanswered::TimedOut,
+        DnsTrouble::Refused(_) | DnsTrouble::NoServer => Unanswered::Refused,
+    });
+    (answer, run.log.finish())
+}
+
+/// The resolver configuration that a client has.
+pub fn resolv_conf(world: &mut World<'_>, client: &Client) -> ResolvConf {
+    Run::new(world, client, false).resolv_conf().0
 }
 
 /// How long CoreDNS thinks, and its upstream.

@@ -11,6 +11,10 @@ pub enum Format {
     #[default]
     Text,
     Json,
+    Mermaid,
+    Svg,
+    /// Capture files, one a point.
+    Pcap,
 }
 
 /// Everything that a command may be given. Each command reads what concerns it.
@@ -25,6 +29,10 @@ pub struct Arguments {
     pub format: Format,
     pub mode: ProxyMode,
     pub lang: Option<String>,
+    /// The folder that capture files go to.
+    pub out: Option<String>,
+    /// Words behind the command.
+    pub words: Vec<String>,
 }
 
 /// A command line that cannot be carried out, in words for the person who typed it.
@@ -56,9 +64,14 @@ pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Option<(String, 
                 arguments.format = match text(&mut parser)?.as_str() {
                     "text" => Format::Text,
                     "json" => Format::Json,
-                    other => return Err(Usage(format!("--format is text or json, not {other:?}"))),
+                    "mermaid" => Format::Mermaid,
+                    "svg" => Format::Svg,
+                    "pcap" => Format::Pcap,
+                    other => return Err(Usage(format!("--format is text, json, mermaid, svg or pcap, not {other:?}"))),
                 }
             }
+            Long("out") => arguments.out = Some(text(&mut parser)?),
+            Value(word) if command.as_deref() == Some("dns") => arguments.words.push(word.string().map_err(usage)?),
             Value(word) if command.is_none() => command = Some(word.string().map_err(usage)?),
             other => return Err(usage(other.unexpected())),
         }

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod check;
+mod dns;
 mod files;
 mod rules;
 mod trace;
@@ -18,9 +19,11 @@ giljabi: see a Kubernetes Service work
 Usage:
   giljabi check -f FILE…                         what the API server says of the files (exit 1: it refuses something)
   giljabi trace -f FILE… --from pod/NAME --to URL  the way of a request, hop by hop (exit 1: it fails)
-                [--count N] [--seed S] [--mode iptables|ipvs|nftables] [--format text|json]
+                [--count N] [--seed S] [--mode iptables|ipvs|nftables] [--out FOLDER]
+                [--format text|json|mermaid|svg|pcap] (--from also node/NAME, computer, outside[/IP])
   giljabi rules -f FILE… --node NAME             the kube-proxy rules of a node, as iptables-restore reads them
                 [--mode iptables|ipvs|nftables]
+  giljabi dns -f FILE… --from pod/NAME NAME [TYPE]  every question of a look-up, and its answer
 
 Everywhere:
   -f FILE…      manifests, folders of them, or - for standard input
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
     let outcome = match command.as_str() {
         "check" => check::run(&arguments, lang),
         "trace" => trace::run(&arguments, lang),
+        "dns" => dns::run(&arguments),
         "rules" => rules::run(&arguments),
         other => Err(Usage(format!("there is no command {other:?}"))),
     };

@@ -7,7 +7,7 @@ use giljabi::api::json;
 use giljabi::api::object::FieldRef;
 use giljabi::api::value::Value;
 use giljabi::cluster::Settings;
-use giljabi::export::{trace_json, trace_text};
+use giljabi::export::{trace_captures, trace_json, trace_mermaid, trace_svg, trace_text};
 use giljabi::locale::{self, Lang};
 use giljabi::text::LineIndex;
 use giljabi::trace::{Client, Outcome, Request, Trace, Url, why};
@@ -37,13 +37,29 @@ pub fn run(arguments: &Arguments, lang: Lang) -> Result<bool, Usage> {
         Format::Json if traces.len() == 1 => {
             println!("{}", json::to_string_pretty(&trace_json(&traces[0], lang, &locate), 2));
         }
+        Format::Mermaid => traces.iter().for_each(|t| print!("{}", trace_mermaid(t, lang))),
+        Format::Svg => print!("{}", traces.first().map(|t| trace_svg(t, lang)).unwrap_or_default()),
+        Format::Pcap => save_captures(&traces[0], arguments.out.as_deref().unwrap_or("."))?,
         Format::Json => println!("{}", json::to_string_pretty(&many_json(&traces, lang, &locate), 2)),
     }
     Ok(answered == traces.len())
 }
 
+/// Writes one capture file a point, and says where.
+fn save_captures(trace: &Trace, folder: &str) -> Result<(), Usage> {
+    let failed = |path: &std::path::Path, e: std::io::Error| Usage(format!("{}: {e}", path.display()));
+    let folder = std::path::Path::new(folder);
+    std::fs::create_dir_all(folder).map_err(|e| failed(folder, e))?;
+    for capture in trace_captures(trace) {
+        let path = folder.join(format!("{}.pcap", capture.point));
+        std::fs::write(&path, &capture.bytes).map_err(|e| failed(&path, e))?;
+        println!("{}", path.display());
+    }
+    Ok(())
+}
+
 /// Reads `pod/client`, `pod/shop/client` (namespace first), `node/node-1`, `outside`, `outside/198.51.100.7`, `computer`.
-fn client(text: &str) -> Result<Client, Usage> {
+pub fn client(text: &str) -> Result<Client, Usage> {
     let (kind, rest) = text.split_once('/').unwrap_or((text, ""));
     match (kind, rest) {
         ("pod", rest) if !rest.is_empty() => {
