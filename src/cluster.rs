@@ -5,9 +5,11 @@
 //! in the browser. A cluster is cheap to clone, so a fork, a what-if and a moment of history are clones.
 
 mod bootstrap;
+pub mod history;
 mod queue;
 mod requests;
 mod traffic;
+pub mod why;
 
 pub use crate::controller::{Latencies, LoadBalancerProvider, NodeSettings, ProxyMode, Settings};
 pub use queue::{ControllerId, Due, Queue};

@@ -36,6 +36,7 @@ impl Lang {
 const TABLES: &[(&str, &str)] = &[
     ("core", include_str!("../assets/locale/core.tsv")),
     ("api", include_str!("../assets/locale/api.tsv")),
+    ("control", include_str!("../assets/locale/control.tsv")),
     ("trace", include_str!("../assets/locale/trace.tsv")),
     ("check", include_str!("../assets/locale/check.tsv")),
     ("export", include_str!("../assets/locale/export.tsv")),

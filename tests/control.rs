@@ -399,3 +399,66 @@ fn a_load_balancer_waits_until_somebody_gives_it_an_address() {
         get(&cluster, "Service", "lb").and_then(|s| s.view().service()?.cluster_ip()).map(|ip| ip.to_string())
     );
 }
+
+fn words(links: &[giljabi::cluster::why::Link]) -> Vec<String> {
+    links.iter().map(|l| format!("{} | {}", l.message.text(giljabi::locale::Lang::En), l.at)).collect()
+}
+
+#[test]
+fn every_pod_knows_why_it_exists_and_why_it_gets_no_traffic() {
+    let mut cluster = Cluster::new(Settings::default());
+    create(&mut cluster, WEB);
+    settle(&mut cluster);
+    let pod = pods(&cluster, "web")[0].key.clone();
+    let service = ObjectKey::new("Service", "default", "web");
+    let chain = words(&cluster.why_exists(&pod));
+    assert_eq!(chain.len(), 3, "{chain:#?}");
+    assert!(chain[0].contains("wants 3 pods; replicaset-controller made it") && chain[0].ends_with("spec.replicas"));
+    assert!(chain[1].ends_with("deployment/web spec.template"), "{chain:#?}");
+    assert!(chain[2].starts_with("deployment/web was written by you"), "{chain:#?}");
+    assert!(words(&cluster.why_not_endpoint(&pod, &service))[0].contains("is a ready endpoint"));
+    cluster.change_container(&pod, "", |c| c.behavior.crash = Some((Duration::ZERO, 1)));
+    cluster.run_for(Duration::secs(5));
+    let chain = words(&cluster.why_not_endpoint(&pod, &service));
+    assert!(chain[0].contains("is not ready") && chain[1].contains("CrashLoopBackOff"), "{chain:#?}");
+    change(&mut cluster, "Service", "web", |s| s.set_at(&["spec", "selector", "app"], "wbe"));
+    let chain = words(&cluster.why_not_endpoint(&pod, &service));
+    assert!(
+        chain[0].contains("has the label app=web") && chain[1].contains("selects only what bears app=wbe"),
+        "{chain:#?}"
+    );
+    create(
+        &mut cluster,
+        "{apiVersion: v1, kind: Pod, metadata: {name: far, labels: {app: wbe}}, spec: {nodeSelector: {disk: ssd}, containers: [{name: a, image: nginx}]}}",
+    );
+    settle(&mut cluster);
+    let chain = words(&cluster.why_not_endpoint(&ObjectKey::new("Pod", "default", "far"), &service));
+    assert!(chain[1].contains("3 node(s) didn't match Pod's node affinity/selector"), "{chain:#?}");
+}
+
+#[test]
+fn history_goes_back_branches_and_tells_what_differs() {
+    use giljabi::cluster::history::{History, compare};
+    let mut cluster = Cluster::new(Settings::default());
+    let mut history = History::default();
+    history.keep(&cluster, "new");
+    create(&mut cluster, WEB);
+    history.keep(&cluster, "web");
+    settle(&mut cluster);
+    let (full, middle) = (cluster.clone(), (cluster.store().revision() + history.moments()[1].revision) / 2);
+    change(&mut cluster, "Deployment", "web", |d| d.set_at(&["spec", "replicas"], 1));
+    history.keep(&cluster, "one");
+    settle(&mut cluster);
+    let mut back = history.at_revision(middle).expect("kept");
+    assert!(back.store().revision() >= middle && back.store().revision() < full.store().revision());
+    settle(&mut back);
+    let bytes = |c: &Cluster| c.store().iter().map(|o| giljabi::api::json::to_string(&o.value)).collect::<Vec<_>>();
+    assert_eq!(bytes(&back), bytes(&full), "played again, it comes out the same");
+    let (line, _) = history.branch(middle).expect("a branch");
+    assert_eq!(line.moments().len(), 2);
+    let told: Vec<String> =
+        compare(full.store(), cluster.store()).iter().map(|d| d.message.text(giljabi::locale::Lang::En)).collect();
+    assert!(told.iter().any(|t| t == "deployment/web spec.replicas: 3 → 1"), "{told:#?}");
+    assert_eq!(told.iter().filter(|t| t.starts_with("pod/web") && t.ends_with("is gone")).count(), 2, "{told:#?}");
+    assert!(told.iter().any(|t| t.contains("has 1 ready endpoints; it had 3")), "{told:#?}");
+}

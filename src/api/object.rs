@@ -64,6 +64,13 @@ pub struct Object {
     view: OnceLock<View>,
 }
 
+impl PartialEq for Object {
+    /// The same object at the same revision with the same content.
+    fn eq(&self, other: &Object) -> bool {
+        self.revision == other.revision && self.key == other.key && self.value == other.value
+    }
+}
+
 impl Object {
     /// Wraps content that the API server has checked. `kind` is the key's kind (see [`ObjectKey::kind`]).
     pub fn new(kind: impl Into<SmolStr>, value: Value) -> Arc<Object> {

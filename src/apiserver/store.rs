@@ -4,6 +4,7 @@
 
 use crate::api::object::{FieldRef, Object, ObjectKey};
 use crate::api::time::Time;
+use imbl::ordmap::DiffItem;
 use imbl::{OrdMap, OrdSet, Vector};
 use smol_str::SmolStr;
 use std::sync::Arc;
@@ -30,6 +31,14 @@ pub struct Event {
     pub old: Option<Arc<Object>>,
     /// `None`: it was deleted.
     pub new: Option<Arc<Object>>,
+}
+
+/// How an object differs between two states.
+#[derive(Clone, Copy, Debug)]
+pub enum Change<'a> {
+    Added(&'a Arc<Object>),
+    Removed(&'a Arc<Object>),
+    Changed(&'a Arc<Object>, &'a Arc<Object>),
 }
 
 /// A label of a kind in a namespace: kind, namespace, key, value.
@@ -67,6 +76,15 @@ impl Store {
 
     pub fn is_empty(&self) -> bool {
         self.objects.is_empty()
+    }
+
+    /// What is different in `later`, by kind, namespace and name. What both share is not looked at.
+    pub fn changes_to<'a>(&'a self, later: &'a Store) -> impl Iterator<Item = Change<'a>> {
+        self.objects.diff(&later.objects).map(|item| match item {
+            DiffItem::Add(_, new) => Change::Added(new),
+            DiffItem::Remove(_, old) => Change::Removed(old),
+            DiffItem::Update { old: (_, old), new: (_, new) } => Change::Changed(old, new),
+        })
     }
 
     /// The objects of a kind in all namespaces, ordered by namespace and name.
