@@ -49,10 +49,6 @@ impl Written {
     pub fn get(&self, key: &ObjectKey) -> Option<(&SmolStr, usize)> {
         self.by_key.get(key).map(|(file, i)| (file, *i))
     }
-
-    pub fn keys(&self) -> impl Iterator<Item = &ObjectKey> {
-        self.by_key.keys()
-    }
 }
 
 /// The key of the object that a manifest describes, as the store would have it (the namespace defaulted).

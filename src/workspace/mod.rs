@@ -72,6 +72,8 @@ pub struct Workspace {
     cluster: Cluster,
     /// What was accepted from the files, by object.
     accepted: BTreeMap<ObjectKey, Value>,
+    /// Which manifest describes which object.
+    written: Written,
     /// Refusals and warnings of the last application, by file.
     answers: Vec<Diagnostic>,
     diagnostics: Vec<Diagnostic>,
@@ -86,6 +88,7 @@ impl Workspace {
             files: Vec::new(),
             cluster: Cluster::new(settings),
             accepted: BTreeMap::new(),
+            written: Written::default(),
             answers: Vec::new(),
             diagnostics: Vec::new(),
             stale: false,
@@ -156,6 +159,7 @@ impl Workspace {
     pub fn apply(&mut self) -> &Applied {
         self.last = Applied::default();
         self.answers.clear();
+        self.written = Written::new(self.files.iter().map(|open| (&open.file.name, open.manifests.as_slice())));
         if self.files.iter().any(Open::is_broken) {
             self.stale = true;
             self.refresh();
@@ -254,9 +258,8 @@ impl Workspace {
 
     /// Where the files have the field, or the field that made it so.
     pub fn locate(&self, field: &FieldRef) -> Option<Location> {
-        let written = Written::new(self.files.iter().map(|open| (&open.file.name, open.manifests.as_slice())));
-        let origin = origin(&written, self.cluster.store(), field)?;
-        let (file, index) = written.get(&origin.object)?;
+        let origin = origin(&self.written, self.cluster.store(), field)?;
+        let (file, index) = self.written.get(&origin.object)?;
         let open = self.files.iter().find(|open| open.file.name == *file)?;
         let found = open.manifests.get(index)?.node.find(&origin.path);
         Some(Location {

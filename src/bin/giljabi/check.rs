@@ -5,16 +5,18 @@ use crate::files;
 use giljabi::cluster::Settings;
 use giljabi::diagnostic::{Diagnostic, Severity};
 use giljabi::locale::Lang;
-use giljabi::text::LineIndex;
-use giljabi::workspace::Workspace;
+use giljabi::text::{LineIndex, Span};
+use giljabi::workspace::{File, Workspace};
+use std::collections::BTreeMap;
 
 /// True when nothing is refused.
 pub fn run(arguments: &Arguments, lang: Lang) -> Result<bool, Usage> {
     let files = files::read(&arguments.files)?;
     let mut workspace = Workspace::new(Settings { seed: arguments.seed, ..Settings::default() });
     workspace.set_files(files);
+    let lines = Lines::new(&workspace);
     for diagnostic in workspace.diagnostics() {
-        print!("{}", line(&workspace, diagnostic, lang));
+        print!("{}", lines.tell(diagnostic, lang));
     }
     let refused = workspace.diagnostics().iter().filter(|d| d.is_error()).count();
     let warned = workspace.diagnostics().iter().filter(|d| d.severity == Severity::Warning).count();
@@ -23,16 +25,38 @@ pub fn run(arguments: &Arguments, lang: Lang) -> Result<bool, Usage> {
     Ok(refused == 0)
 }
 
-/// `file:line:column: error: Service/kimho: words`, the explanation indented below.
-pub fn line(workspace: &Workspace, diagnostic: &Diagnostic, lang: Lang) -> String {
-    let text = workspace.file(&diagnostic.file).map_or("", |f| f.text.as_str());
-    let place = LineIndex::new(text).line_column(diagnostic.span.start as usize, text);
+/// The lines of every file, counted once.
+pub struct Lines<'w> {
+    files: BTreeMap<&'w str, (&'w str, LineIndex)>,
+}
+
+impl<'w> Lines<'w> {
+    pub fn new(workspace: &'w Workspace) -> Lines<'w> {
+        let index = |f: &'w File| (f.name.as_str(), (f.text.as_str(), LineIndex::new(&f.text)));
+        Lines { files: workspace.files().map(index).collect() }
+    }
+
+    /// `file:line:column` of a place in a file.
+    pub fn place(&self, file: &str, span: Span) -> String {
+        let at = self.files.get(file).map(|(text, lines)| lines.line_column(span.start as usize, text));
+        let at = at.unwrap_or_default();
+        format!("{file}:{}:{}", at.line, at.column)
+    }
+
+    /// `file:line:column: error: Service/kimho: words`, the explanation indented below.
+    pub fn tell(&self, diagnostic: &Diagnostic, lang: Lang) -> String {
+        let place = self.place(&diagnostic.file, diagnostic.span);
+        line(&place, diagnostic, lang)
+    }
+}
+
+fn line(place: &str, diagnostic: &Diagnostic, lang: Lang) -> String {
     let severity = match diagnostic.severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
         Severity::Hint => "hint",
     };
-    let mut out = format!("{}:{}:{}: {severity}: ", diagnostic.file, place.line, place.column);
+    let mut out = format!("{place}: {severity}: ");
     if !diagnostic.object.is_empty() {
         out.push_str(&format!("{}: ", diagnostic.object));
     }

@@ -1,7 +1,7 @@
 //! `giljabi trace`: one request hop by hop, or many counted.
 
 use crate::arguments::{Arguments, Format, Usage};
-use crate::check;
+use crate::check::Lines;
 use crate::files;
 use giljabi::api::json;
 use giljabi::api::object::FieldRef;
@@ -9,7 +9,6 @@ use giljabi::api::value::Value;
 use giljabi::cluster::Settings;
 use giljabi::export::{trace_captures, trace_json, trace_mermaid, trace_svg, trace_text};
 use giljabi::locale::{self, Lang};
-use giljabi::text::LineIndex;
 use giljabi::trace::{Client, Outcome, Request, Trace, Url, why};
 use giljabi::value;
 use giljabi::workspace::Workspace;
@@ -24,13 +23,15 @@ pub fn run(arguments: &Arguments, lang: Lang) -> Result<bool, Usage> {
         Workspace::new(Settings { seed: arguments.seed, proxy_mode: arguments.mode, ..Settings::default() });
     workspace.set_files(files::read(&arguments.files)?);
     // A refused object is worth knowing before its absence is traced.
+    let lines = Lines::new(&workspace);
     for diagnostic in workspace.diagnostics().iter().filter(|d| d.is_error()) {
-        eprint!("{}", check::line(&workspace, diagnostic, lang));
+        eprint!("{}", lines.tell(diagnostic, lang));
     }
     let request = Request::get(from, to);
     let traces: Vec<Trace> = (0..arguments.count.max(1)).map(|_| workspace.send(&request)).collect();
     let answered = traces.iter().filter(|t| t.outcome.is_success()).count();
-    let locate = |field: &FieldRef| place(&workspace, field);
+    let lines = Lines::new(&workspace);
+    let locate = |field: &FieldRef| workspace.locate(field).map(|l| lines.place(&l.file, l.span));
     match arguments.format {
         Format::Text if traces.len() == 1 => print!("{}", trace_text(&traces[0], lang, &locate)),
         Format::Text => print!("{}", summary(&traces, lang, &locate)),
@@ -77,14 +78,6 @@ pub fn client(text: &str) -> Result<Client, Usage> {
             "--from takes pod/NAME, pod/NAMESPACE/NAME, node/NAME, computer or outside[/IP], not {text:?}"
         ))),
     }
-}
-
-/// The `file:line:column` of a field in the files.
-fn place(workspace: &Workspace, field: &FieldRef) -> Option<String> {
-    let location = workspace.locate(field)?;
-    let text = &workspace.file(&location.file)?.text;
-    let at = LineIndex::new(text).line_column(location.span.start as usize, text);
-    Some(format!("{}:{}:{}", location.file, at.line, at.column))
 }
 
 /// How many requests each pod answered, most first.
