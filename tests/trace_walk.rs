@@ -3,7 +3,12 @@
 #[path = "trace_world/mod.rs"]
 mod world;
 
-use giljabi::trace::{CauseOfFailure, Client, Outcome, Request, Symptom, Url};
+use giljabi::export::trace_captures;
+use giljabi::locale::Lang;
+use giljabi::network::kube_proxy::Mode;
+use giljabi::trace::compare::{compare, words};
+use giljabi::trace::many::{Many, chi_square, predict};
+use giljabi::trace::{CauseOfFailure, Client, Outcome, Request, StepKind, Symptom, Url};
 use std::collections::BTreeSet;
 use world::{Small, from_pod};
 
@@ -70,5 +75,163 @@ fn the_quiet_interpreter_ends_as_the_telling_one_does() {
             ["http://kimho", "http://kimho:406", "http://10.96.14.7", "http://nope", "http://10.244.1.2:81"][i % 5];
         let request = from_pod("client", url);
         assert_eq!(loud.send(&request).outcome, quiet.send_quietly(&request), "{url}");
+    }
+}
+
+#[test]
+fn many_requests_follow_the_shares_that_the_rules_promise() {
+    for url in ["http://kimho", "http://192.168.49.2:30080"] {
+        let mut small = Small::new(KIMHO);
+        let request = from_pod("client", url);
+        let shares = predict(&small.world(), &request).expect("shares");
+        assert_eq!(shares.len(), 3);
+        assert!((shares.values().sum::<f64>() - 1.0).abs() < 1e-9);
+        let mut many = Many::new(&request, &[], 3_000);
+        while !many.is_done() {
+            many.run(&mut small.world(), 500);
+        }
+        assert_eq!(many.tally.answered, 3_000, "{:?}", many.tally.failures);
+        let chi = chi_square(&many.tally, &shares).expect("a verdict");
+        assert!(chi.probability > 0.001, "{chi:?}");
+        assert_ne!(chi.words().text(Lang::Ko), chi.words().text(Lang::En));
+    }
+}
+
+#[test]
+fn affinity_does_not_follow_the_shares_and_says_so() {
+    let mut small = Small::new(KIMHO);
+    small.apply(&kimho_service().replace("spec:\n", "spec:\n  sessionAffinity: ClientIP\n"));
+    let request = from_pod("client", "http://kimho");
+    let shares = predict(&small.world(), &request).expect("shares");
+    let mut many = Many::new(&request, &[], 300);
+    many.run(&mut small.world(), 300);
+    assert_eq!(many.tally.by_answerer.len(), 1);
+    let chi = chi_square(&many.tally, &shares).expect("a verdict");
+    assert_eq!(chi.words().id, "many.differs");
+}
+
+/// The document of the Service in the world's text.
+fn kimho_service() -> String {
+    let found = KIMHO.split("---\n").find(|d| d.contains("kind: Service\n") && d.contains("name: kimho}"));
+    found.expect("the Service").to_string()
+}
+
+#[test]
+fn a_balancer_that_keeps_to_local_pods_is_uneven_as_predicted() {
+    let mut small = Small::new(KIMHO);
+    // Two pods on node-1, one on node-2, none on node-3.
+    small
+        .apply(&KIMHO.split("---\n").find(|d| d.contains("name: kimho-c")).expect("a pod").replace("node-3", "node-1"));
+    let service = kimho_service().replace("type: NodePort", "type: LoadBalancer\n  externalTrafficPolicy: Local");
+    small.apply(&(service + "status:\n  loadBalancer:\n    ingress: [{ip: 198.18.0.1, ipMode: VIP}]\n"));
+    let slice = KIMHO.split("---\n").find(|d| d.contains("name: kimho-1,")).expect("a slice");
+    small.apply(&slice.replace("nodeName: node-3", "nodeName: node-1"));
+    let outside = Client::Outside { ip: "198.51.100.7".parse().unwrap() };
+    let request = Request::get(outside, Url::parse("http://198.18.0.1").unwrap());
+    let shares = predict(&small.world(), &request).expect("shares");
+    let mut values: Vec<f64> = shares.values().copied().collect();
+    values.sort_by(f64::total_cmp);
+    assert_eq!(values, [0.25, 0.25, 0.5]);
+}
+
+#[test]
+fn replies_come_from_what_was_dialled_and_targets_are_endpoints() {
+    for mode in [Mode::Iptables, Mode::Ipvs, Mode::Nftables] {
+        let mut small = Small::with_mode(KIMHO, mode);
+        let endpoints: BTreeSet<String> = ["10.244.0.4", "10.244.1.2", "10.244.2.2"]
+            .iter()
+            .flat_map(|ip| [format!("{ip}:8080"), format!("{ip}:8443")])
+            .collect();
+        for from in ["client", "kimho-a", "kimho-b", "kimho-c"] {
+            for url in
+                ["http://10.96.14.7", "https://10.96.14.7", "http://192.168.49.2:30080", "http://192.168.49.4:30080"]
+            {
+                for _ in 0..8 {
+                    let trace = small.send(&from_pod(from, url));
+                    assert!(trace.outcome.is_success(), "{mode:?} {from} {url}: {trace:#?}");
+                    let steps = || trace.hops.iter().flat_map(|h| &h.steps);
+                    let dialled = steps().find_map(|s| match &s.kind {
+                        StepKind::Connect { packet } => Some(*packet),
+                        _ => None,
+                    });
+                    let received = steps().filter_map(|s| match &s.kind {
+                        StepKind::Received { packet } => Some(*packet),
+                        _ => None,
+                    });
+                    let (dialled, received) = (dialled.expect("a SYN"), received.last().expect("an answer"));
+                    assert_eq!((received.src, received.dst), (dialled.dst, dialled.src), "{mode:?} {from} {url}");
+                    for step in steps() {
+                        if let StepKind::Dnat { after, .. } = &step.kind {
+                            assert!(endpoints.contains(&after.dst.to_string()), "{mode:?}: {after}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_trace() {
+    let run = || {
+        let mut small = Small::new(KIMHO);
+        (0..20).map(|_| small.send(&from_pod("client", "http://kimho"))).collect::<Vec<_>>()
+    };
+    assert_eq!(run(), run());
+}
+
+#[test]
+fn two_traces_part_at_the_field_that_differs() {
+    let (mut left, mut right) = (Small::new(KIMHO), Small::new(KIMHO));
+    let request = from_pod("client", "http://kimho:406");
+    right.apply(&kimho_service().replace("targetPort: kimhotarget", "targetPort: http"));
+    let slice = KIMHO.split("---\n").find(|d| d.contains("name: kimho-1,")).expect("a slice");
+    right.apply(&slice.replace("ports: [", "ports: [{name: kimho-port, port: 8080, protocol: TCP}, "));
+    let (a, b) = (left.send(&request), right.send(&request));
+    assert!(!a.outcome.is_success() && b.outcome.is_success());
+    let parting = compare(&a, &b).expect("a difference");
+    assert!(!parting.by_chance);
+    assert!(parting.because.iter().any(|f| f.object.name == "kimho"), "{parting:?}");
+    assert!(words(&a, &b, Some(&parting), Lang::En).contains("node-1"), "{}", words(&a, &b, Some(&parting), Lang::En));
+    let again = Small::new(KIMHO).send(&request);
+    assert_eq!(compare(&a, &again), None);
+    let mut chance = Small::new(KIMHO);
+    let first = chance.send(&from_pod("client", "http://10.96.14.7"));
+    let parted = (0..20).find_map(|_| compare(&first, &chance.send(&from_pod("client", "http://10.96.14.7"))));
+    assert!(parted.expect("another pod sooner or later").by_chance);
+}
+
+#[test]
+fn captures_hold_valid_packets_at_every_point() {
+    let mut small = Small::new(KIMHO);
+    for url in [
+        "http://kimho",
+        "https://kimho",
+        "http://kimho:406",
+        "udp://kimho:81",
+        "ping://10.244.1.2",
+        "http://10.244.1.2:81",
+    ] {
+        let trace = small.send(&from_pod("client", url));
+        let captures = trace_captures(&trace);
+        assert!(captures.iter().any(|c| c.point == "pod-default-client"), "{url}");
+        for capture in captures {
+            assert_eq!(capture.bytes[..4], [0xd4, 0xc3, 0xb2, 0xa1], "{url}");
+            let mut at = 24;
+            let mut last = 0_u64;
+            while at < capture.bytes.len() {
+                let word = |i: usize| u32::from_le_bytes(capture.bytes[at + i..at + i + 4].try_into().unwrap());
+                let time = u64::from(word(0)) * 1_000_000 + u64::from(word(4));
+                assert!(time >= last, "{url}: out of order");
+                last = time;
+                let length = word(8) as usize;
+                let packet = &capture.bytes[at + 16..at + 16 + length];
+                assert_eq!(packet[0], 0x45, "{url}");
+                assert_eq!(usize::from(u16::from_be_bytes([packet[2], packet[3]])), length, "{url}");
+                let sum: u32 = packet[..20].chunks(2).map(|p| u32::from(u16::from_be_bytes([p[0], p[1]]))).sum();
+                assert_eq!((sum & 0xffff) + (sum >> 16), 0xffff, "{url}: header checksum");
+                at += 16 + length;
+            }
+        }
     }
 }

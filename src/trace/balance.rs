@@ -75,7 +75,9 @@ impl Run<'_, '_> {
         } else {
             flow_hash(packet.src, packet.dst)
         };
-        let chosen = candidates[((draw * candidates.len() as f64) as usize).min(candidates.len() - 1)];
+        let forced = self.through.as_ref().and_then(|name| candidates.iter().find(|n| n.name == *name));
+        let drawn = candidates[((draw * candidates.len() as f64) as usize).min(candidates.len() - 1)];
+        let chosen = forced.copied().unwrap_or(drawn);
         let node = chosen.name.clone();
         self.log.step(|| {
             let kind = StepKind::LoadBalancerChose {

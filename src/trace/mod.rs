@@ -7,10 +7,12 @@
 //! and the reply's way back. The [`Outcome`] tells apart what the client sees ([`Symptom`]) from what is wrong ([`CauseOfFailure`]).
 
 mod balance;
+pub mod compare;
 mod converse;
 pub mod curl;
 mod diagnose;
 mod kernel;
+pub mod many;
 mod outcome;
 mod proxy;
 mod record;

@@ -60,6 +60,8 @@ pub(super) struct Run<'r, 'w> {
     pub flows: Vec<(SmolStr, Tuple)>,
     /// The ICMP answer of the rule that refused last.
     pub last_reject: Option<Packet>,
+    /// The node that a load balancer is to choose.
+    pub through: Option<SmolStr>,
 }
 
 /// How opening a connection (or sending a datagram) ends.
@@ -91,6 +93,7 @@ impl<'r, 'w> Run<'r, 'w> {
             home_ip,
             flows: Vec::new(),
             last_reject: None,
+            through: None,
         }
     }
 

@@ -25,18 +25,25 @@ const ANSWER_PATIENCE: Duration = Duration::secs(60);
 /// Sends a request and tells everything that happens.
 pub fn send(world: &mut World<'_>, request: &Request) -> Trace {
     let started = world.now;
-    let (outcome, clock, run) = interpret(world, request, true);
+    let (outcome, clock, run) = interpret(world, request, true, None);
     Trace { request: request.clone(), started, ended: started + clock, hops: run, outcome }
 }
 
 /// The same without the telling: only how it ends, and when. What the network remembers afterwards is the same.
 pub fn send_quietly(world: &mut World<'_>, request: &Request) -> (Outcome, Duration) {
-    let (outcome, clock, _) = interpret(world, request, false);
+    let (outcome, clock, _) = interpret(world, request, false, None);
     (outcome, clock)
 }
 
-fn interpret(world: &mut World<'_>, request: &Request, record: bool) -> (Outcome, Duration, Vec<super::Hop>) {
+/// `through`: the node that a load balancer is to choose, whatever it would have chosen.
+pub(super) fn interpret(
+    world: &mut World<'_>,
+    request: &Request,
+    record: bool,
+    through: Option<SmolStr>,
+) -> (Outcome, Duration, Vec<super::Hop>) {
     let mut run = Run::new(world, &request.from, record);
+    run.through = through;
     let outcome = run.perform(request);
     let clock = run.log.clock;
     (outcome, clock, run.log.finish())

@@ -1,11 +1,12 @@
 //! A small world made by hand: objects with their status as the manifests have it, nothing that controllers would add. It lets
 //! the interpreter be tested without them.
 
-use giljabi::api::object::{Object, ObjectKey};
+use giljabi::api::object::Object;
 use giljabi::api::parse::parse;
 use giljabi::api::time::{Duration, Time};
 use giljabi::apiserver::store::{Cause, Store};
 use giljabi::apiserver::write::Random;
+use giljabi::network::kube_proxy::{self, Mode};
 use giljabi::network::{Config, Network};
 use giljabi::runtime::Runtime;
 use giljabi::trace::{Client, Outcome, Request, Trace, Url, World, send, send_quietly};
@@ -21,9 +22,14 @@ pub struct Small {
 impl Small {
     /// A world of the documents of `text`.
     pub fn new(text: &str) -> Small {
+        Small::with_mode(text, Mode::Iptables)
+    }
+
+    pub fn with_mode(text: &str, mode: Mode) -> Small {
+        let proxy = kube_proxy::Settings { mode, ..kube_proxy::Settings::default() };
         let mut small = Small {
             store: Store::default(),
-            network: Network::new(Config::default()),
+            network: Network::new(Config { proxy, ..Config::default() }),
             runtime: Runtime::default(),
             random: Random::new(7),
             now: Time(0),
@@ -47,12 +53,6 @@ impl Small {
                 self.runtime.adopt(&object, "cluster.local", self.now);
             }
         }
-        self.network.sync(&self.store);
-    }
-
-    pub fn delete(&mut self, key: &ObjectKey) {
-        self.store.remove(key, Cause::User, self.now);
-        self.runtime.remove(key);
         self.network.sync(&self.store);
     }
 
