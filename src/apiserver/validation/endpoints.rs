@@ -198,14 +198,15 @@ fn validate_domain(errors: &mut Errors, text: &str, path: &Path) {
     let name = text.strip_suffix('.').unwrap_or(text);
     let reasons = names::is_dns1123_subdomain(name);
     if !reasons.is_empty() {
-        return errors.invalid_each(path, &name.into(), reasons);
+        return errors.invalid(path, &name.into(), &reasons.join(","));
     }
     if !name.contains('.') {
         return errors.invalid(path, &name.into(), "should be a domain with at least two segments separated by dots");
     }
-    for label in name.split('.').filter(|l| l.len() > names::LABEL_MAX) {
-        let reason = format!("label {label:?} should be no more than {} characters", names::LABEL_MAX);
-        errors.invalid(path, &name.into(), &reason);
+    // Told of the first label alone.
+    let bad = name.split('.').map(|label| (label, names::is_dns1123_label(label))).find(|(_, r)| !r.is_empty());
+    if let Some((label, reasons)) = bad {
+        errors.invalid(path, &label.into(), &reasons.join(","));
     }
 }
 

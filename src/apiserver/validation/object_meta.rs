@@ -4,9 +4,10 @@
 use super::annotations::validate_annotations;
 use super::names::{self, NameCheck};
 use super::{Errors, label_selector};
+use crate::api::json;
 use crate::api::path::Path;
 use crate::api::value::Value;
-use crate::value;
+use crate::apiserver::status::CauseReason;
 
 /// Metadata of a new object.
 pub fn validate_object_meta(errors: &mut Errors, meta: &Value, namespaced: bool, check: NameCheck, path: &Path) {
@@ -97,7 +98,7 @@ fn validate_owners(errors: &mut Errors, meta: &Value, path: &Path) {
         }
         if (group, version, owner.text("kind")) == ("", "v1", "Event") {
             let reason = format!("{group}/{version}, Kind={} is disallowed from being an owner", owner.text("kind"));
-            errors.invalid(path, &shown_owner(owner), &reason);
+            errors.push(CauseReason::Invalid, path, format!("Invalid value: {}: {reason}", shown_owner(owner)));
         }
         if owner.flag("controller") {
             let name = format!("{}/{}", owner.text("kind"), owner.text("name"));
@@ -106,7 +107,9 @@ fn validate_owners(errors: &mut Errors, meta: &Value, path: &Path) {
                     let reason = format!(
                         "Only one reference can have Controller set to true. Found \"true\" in references for {first} and {name}"
                     );
-                    errors.invalid(path, &Value::list(owners.iter().map(shown_owner).collect()), &reason);
+                    let all: Vec<String> = owners.iter().map(shown_owner).collect();
+                    let message = format!("Invalid value: [{}]: {reason}", all.join(","));
+                    errors.push(CauseReason::Invalid, path, message);
                 }
                 None => controller = Some(name),
             }
@@ -114,18 +117,14 @@ fn validate_owners(errors: &mut Errors, meta: &Value, path: &Path) {
     }
 }
 
-/// An owner reference with the keys that Go always prints.
-fn shown_owner(owner: &Value) -> Value {
-    let mut shown = value!({
-        "apiVersion": (owner.text("apiVersion")),
-        "kind": (owner.text("kind")),
-        "name": (owner.text("name")),
-        "uid": (owner.text("uid"))
-    });
+/// An owner reference as Go prints it, in the order of the struct.
+fn shown_owner(owner: &Value) -> String {
+    let fields = ["apiVersion", "kind", "name", "uid"].map(|key| format!("{key:?}:{}", json::quote(owner.text(key))));
+    let mut shown = fields.join(",");
     for key in ["controller", "blockOwnerDeletion"] {
         if let Some(flag) = owner.field(key) {
-            shown.map_mut().insert(key, flag.clone());
+            shown.push_str(&format!(",{key:?}:{}", json::to_string(flag)));
         }
     }
-    shown
+    format!("{{{shown}}}")
 }
