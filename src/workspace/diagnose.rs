@@ -7,6 +7,7 @@ use crate::apiserver::status::{CauseReason, Status};
 use crate::diagnostic::{Diagnostic, Fix, Severity};
 use crate::locale::Message;
 use crate::text::Span;
+use crate::workspace::explain;
 use crate::workspace::lint::nearest;
 use smol_str::SmolStr;
 
@@ -18,8 +19,14 @@ pub fn refusal(manifest: &Manifest, text: &str, status: &Status) -> Vec<Diagnost
         .iter()
         .map(|cause| {
             let verbatim = format!("{}: {}", cause.field, cause.message);
-            let mut diagnostic = at(manifest, text, &cause.field, verbatim, &about);
-            diagnostic.explanation = Some(explain_cause(cause.reason, &cause.field));
+            let path = as_written(&cause.field);
+            let mut diagnostic = at(manifest, text, &path, verbatim, &about);
+            let general = || explain_cause(cause.reason, &cause.field);
+            diagnostic.explanation = Some(explain::cause(cause).unwrap_or_else(general));
+            let found = manifest.node.find(&path);
+            if found.exact {
+                diagnostic.fixes.extend(explain::mend(cause, text, found.value));
+            }
             diagnostic
         })
         .collect();
@@ -48,7 +55,13 @@ pub fn warning(manifest: &Manifest, text: &str, words: &str) -> Diagnostic {
     let path = if head.starts_with("spec") || head.starts_with("metadata") { head } else { "kind" };
     let mut diagnostic = at(manifest, text, &FieldPath::from(path), words.to_string(), &about(manifest));
     diagnostic.severity = Severity::Warning;
+    diagnostic.explanation = explain::warning(words);
     diagnostic
+}
+
+/// The server spells one path of its own: source ranges begin with a capital letter in its errors.
+fn as_written(path: &FieldPath) -> FieldPath {
+    FieldPath::new(path.as_str().replace(".LoadBalancerSourceRanges", ".loadBalancerSourceRanges"))
 }
 
 /// `Service/kimho`: what a diagnostic is about.
@@ -138,8 +151,18 @@ fn complaint_diagnostic(manifest: &Manifest, text: &str, complaint: &Complaint, 
             let path = FieldPath(path.clone());
             let expected = expected_type(manifest, &path);
             let (_, name) = parent_and_name(&path);
-            let message = Message::new("check-wrong-type").with("field", name).with("expected", expected);
-            at(manifest, text, &path, words.to_string(), about).explain(message)
+            let flat =
+                about.starts_with("Service/") && path.as_str() == "spec.selector" && words.contains("unmarshal object");
+            let message = match flat {
+                true => Message::new("explain-flat-selector"),
+                false => Message::new("check-wrong-type").with("field", name).with("expected", expected),
+            };
+            let mut diagnostic = at(manifest, text, &path, words.to_string(), about).explain(message);
+            if let Some((span, fix)) = explain::wrong_type(&manifest.node, &path, text, words) {
+                diagnostic.span = span;
+                diagnostic.fixes.extend(fix);
+            }
+            diagnostic
         }
     }
 }

@@ -11,6 +11,9 @@ use crate::locale::Message;
 use smol_str::{SmolStr, format_smolstr};
 use std::sync::Arc;
 
+/// What Kubernetes before 1.11 read instead of `publishNotReadyAddresses`.
+const OLD_UNREADY: &str = "service.alpha.kubernetes.io/tolerate-unready-endpoints";
+
 /// One finding: at which field, how grave, in which words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
@@ -46,11 +49,22 @@ fn finding(object: &Object, path: impl Into<SmolStr>, severity: Severity, messag
 
 fn lint_service(store: &Store, object: &Object, service: &Service, findings: &mut Vec<Finding>) {
     let namespace = object.namespace();
+    let hint = |path: String, id: &'static str| finding(object, path, Severity::Hint, Message::new(id));
+    if object.annotation(OLD_UNREADY).is_some() {
+        findings.push(hint(format!("metadata.annotations[{OLD_UNREADY}]"), "lint-unready-annotation"));
+    }
     if service.type_ == ServiceType::ExternalName {
         lint_external_name(object, service, findings);
         return;
     }
     if service.selector.is_empty() {
+        let by_hand = store.get(&ObjectKey::new("Endpoints", namespace.clone(), object.name().clone())).is_some()
+            || store
+                .list_in("EndpointSlice", namespace)
+                .any(|s| s.label("kubernetes.io/service-name") == Some(object.name().as_str()));
+        if !by_hand {
+            findings.push(hint("spec".into(), "lint-no-selector"));
+        }
         return;
     }
     let pods: Vec<&Arc<Object>> = store.select("Pod", namespace, &service.selector).collect();
@@ -61,6 +75,7 @@ fn lint_service(store: &Store, object: &Object, service: &Service, findings: &mu
     let views: Vec<&Pod> = pods.iter().filter_map(|p| p.view().pod()).collect();
     for (i, port) in service.ports.iter().enumerate() {
         let TargetPort::Name(name) = &port.target_port else {
+            findings.extend(undeclared_port(object, &views, i, &port.target_port));
             continue;
         };
         if views.iter().any(|pod| pod.named_port(name, port.protocol).is_some()) {
@@ -93,6 +108,23 @@ fn lint_external_name(object: &Object, service: &Service, findings: &mut Vec<Fin
         let message = Message::new("lint-external-name-node-port").with("port", port.node_port);
         findings.push(finding(object, format_smolstr!("spec.ports[{i}].nodePort"), Severity::Hint, message));
     }
+}
+
+/// A port number that no selected pod declares, though each declares some: nobody checks it, and yet it is rarely meant.
+fn undeclared_port(object: &Object, pods: &[&Pod], index: usize, target: &TargetPort) -> Option<Finding> {
+    let TargetPort::Number(number) = target else { return None };
+    let declared = |pod: &&Pod| pod.containers.iter().flat_map(|c| &c.ports).map(|p| p.number).collect::<Vec<_>>();
+    let all: Vec<Vec<u16>> = pods.iter().map(declared).collect();
+    if all.iter().any(|ports| ports.is_empty() || ports.contains(number)) {
+        return None;
+    }
+    let mut ports: Vec<u16> = all.into_iter().flatten().collect();
+    ports.sort_unstable();
+    ports.dedup();
+    let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+    let message = Message::new("lint-target-port-number").with("port", number).with("ports", ports.join(", "));
+    let written = object.value.at(&["spec", "ports"]).and_then(Value::as_list).and_then(|l| l.get(index)).is_some();
+    written.then(|| finding(object, format_smolstr!("spec.ports[{index}].targetPort"), Severity::Hint, message))
 }
 
 fn unmatched_selector(store: &Store, object: &Object, service: &Service) -> Finding {

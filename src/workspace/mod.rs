@@ -6,6 +6,7 @@
 
 mod apply;
 mod diagnose;
+mod explain;
 mod lint;
 mod locate;
 
