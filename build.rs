@@ -1,11 +1,13 @@
 //! Splits the field reference (`assets/fields.tsv`) in two: what decoding needs, which is always compiled in, and the
-//! sentences for the reader, which the browser fetches when somebody first asks for one.
+//! sentences for the reader, which the browser fetches when somebody first asks for one. Packs the folder `lessons/` into
+//! three texts: the lessons, and the words of each language (`assets/hooks/lessons.mjs` packs the same for the browser).
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 const TABLE: &str = "assets/fields.tsv";
+const LESSONS: &str = "lessons";
 
 fn main() {
     println!("cargo:rerun-if-changed={TABLE}");
@@ -15,6 +17,36 @@ fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     fs::write(out.join("fields.schema.tsv"), schema).expect("writing the schema part");
     fs::write(out.join("fields.help.tsv"), help).expect("writing the sentence part");
+
+    println!("cargo:rerun-if-changed={LESSONS}");
+    let mut packs = [String::new(), String::new(), String::new()];
+    pack(Path::new(LESSONS), "", &mut packs);
+    for (pack, name) in packs.iter().zip(["course", "ko", "en"]) {
+        fs::write(out.join(format!("lessons.{name}.txt")), pack).expect("writing the lessons");
+    }
+}
+
+/// Puts every file of a folder behind a line `=== path` into the pack that it belongs to.
+fn pack(folder: &Path, prefix: &str, packs: &mut [String; 3]) {
+    let entries = fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    let mut paths: Vec<PathBuf> = entries.map(|e| e.expect("reading a folder").path()).collect();
+    paths.sort();
+    for path in paths {
+        let name = path.file_name().and_then(|n| n.to_str()).expect("a file name in UTF-8");
+        if path.is_dir() {
+            pack(&path, &format!("{prefix}{name}/"), packs);
+            continue;
+        }
+        let to = match name {
+            "README.md" => continue,
+            "ko.md" => 1,
+            "en.md" => 2,
+            _ => 0,
+        };
+        let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let end = if text.ends_with('\n') { "" } else { "\n" };
+        write!(packs[to], "=== {prefix}{name}\n{text}{end}").expect("writing to a string");
+    }
 }
 
 /// The schema part names a type once (`>ServiceSpec`) and drops empty columns at the end of a row; the sentence part

@@ -11,6 +11,7 @@ pub mod controller;
 pub mod diagnostic;
 pub mod export;
 pub mod kubectl;
+pub mod lesson;
 pub mod locale;
 pub mod map;
 pub mod network;

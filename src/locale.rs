@@ -41,6 +41,7 @@ const TABLES: &[(&str, &str)] = &[
     ("check", include_str!("../assets/locale/check.tsv")),
     ("export", include_str!("../assets/locale/export.tsv")),
     ("app", include_str!("../assets/locale/app.tsv")),
+    ("lesson", include_str!("../assets/locale/lesson.tsv")),
 ];
 
 type Table = HashMap<&'static str, (&'static str, &'static str)>;

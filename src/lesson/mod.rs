@@ -1,0 +1,29 @@
+//! Lessons: data that teaches. Lesson files become typed lessons, their checks are judged against the learner's cluster, and
+//! the grade is the same in the browser and natively.
+//!
+//! A lesson is a folder of data (`lessons/README.md` is the guide for authors): [`course`] reads folders, [`grade`] looks at
+//! a learner's desk ([`scene::Scene`]), [`gates`] are what every lesson must pass. Lesson files may come from strangers:
+//! nothing in them runs, sizes are bounded, and every complaint names file and line.
+
+pub mod check;
+pub mod course;
+pub mod draw;
+pub mod gates;
+pub mod glob;
+pub mod grade;
+pub mod markdown;
+pub mod model;
+pub mod progress;
+pub mod read;
+pub mod scene;
+pub mod text;
+pub mod walk;
+pub mod words;
+
+#[cfg(not(target_arch = "wasm32"))]
+pub use course::catalog;
+pub use course::{Course, Folder};
+pub use grade::{Report, Scope, StepReport, StepState, TurnHint, grade};
+pub use model::{File, Lesson};
+pub use progress::Progress;
+pub use scene::Scene;
