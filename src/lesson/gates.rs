@@ -31,9 +31,7 @@ fn shut(part: impl Into<SmolStr>, why: Message) -> Shut {
 
 /// Runs all gates. `desk` sets a lesson's desk up with the given files.
 pub fn check<S: Scene>(lesson: &Lesson, ko: &Words, en: &Words, desk: &dyn Fn(&Lesson, &[File]) -> S) -> Vec<Shut> {
-    let mut found = words(lesson, ko, "ko.md");
-    found.extend(words(lesson, en, "en.md"));
-    found.extend(same_parts(ko, en));
+    let mut found = check_words(lesson, ko, en);
     let start = desk(lesson, &draw::start_files(lesson, lesson.cluster.seed));
     found.extend(start_fails(lesson, &start));
     found.extend(questions(lesson, &start));
@@ -58,6 +56,14 @@ pub fn check<S: Scene>(lesson: &Lesson, ko: &Words, en: &Words, desk: &dyn Fn(&L
     }
     found.extend(wrong_answers(lesson, &start));
     found.extend(draws(lesson, desk));
+    found
+}
+
+/// The gates of a lesson's words alone.
+pub fn check_words(lesson: &Lesson, ko: &Words, en: &Words) -> Vec<Shut> {
+    let mut found = words(lesson, ko, "ko.md");
+    found.extend(words(lesson, en, "en.md"));
+    found.extend(same_parts(ko, en));
     found
 }
 
@@ -197,7 +203,8 @@ fn words(lesson: &Lesson, words: &Words, file: &str) -> Vec<Shut> {
     }
     for step in &lesson.steps {
         let Some(at) = words.step(&step.id) else { continue };
-        if at.task.is_empty() || at.title.is_empty() {
+        // A question says what to do by itself.
+        if at.title.is_empty() || (at.task.is_empty() && step.question.is_none()) {
             missing(format!("{}: task", step.id));
         }
         if at.hints.is_empty() {
