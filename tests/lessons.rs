@@ -1,7 +1,7 @@
 //! The gates of the course: every lesson can be read, says the same in both languages, fails at its start, is solved by its
 //! solutions, and gives the hint that fits to every wrong answer that its author foresaw.
 
-use giljabi::lesson::{Course, gates};
+use giljabi::lesson::{Course, Desk, Lesson, gates};
 use giljabi::locale::Lang;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -71,4 +71,30 @@ fn the_course_covers_the_notes_and_their_errors() {
     let shut: Vec<String> =
         gates::check_course(&course).iter().map(|s| format!("{}: {}", s.part, s.why.text(Lang::En))).collect();
     assert!(shut.is_empty(), "{}", shut.join("\n"));
+}
+
+/// Runs the gates of all lessons (or of those that `GILJABI_LESSON` names, while one writes), on two threads.
+#[test]
+fn every_gate_is_open() {
+    let (course, _) = course();
+    let only = std::env::var("GILJABI_LESSON").unwrap_or_default();
+    let lessons: Vec<&Lesson> =
+        course.lessons.iter().filter(|l| only.is_empty() || only.split(',').any(|o| o == l.id)).collect();
+    let half = lessons.len().div_ceil(2).max(1);
+    let shut: Vec<String> = std::thread::scope(|scope| {
+        let work: Vec<_> = lessons
+            .chunks(half)
+            .map(|chunk| scope.spawn(|| chunk.iter().flat_map(|lesson| gates_of(&course, lesson)).collect::<Vec<_>>()))
+            .collect();
+        work.into_iter().flat_map(|w| w.join().unwrap()).collect()
+    });
+    assert!(shut.is_empty(), "{}", shut.join("\n"));
+}
+
+fn gates_of(course: &Course, lesson: &Lesson) -> Vec<String> {
+    let (Some(ko), Some(en)) = (course.words(Lang::Ko, &lesson.id), course.words(Lang::En, &lesson.id)) else {
+        return vec![format!("{}: a language is missing", lesson.id)];
+    };
+    let found = gates::check(lesson, ko, en, &|lesson, files| Desk::set_up(lesson, files));
+    found.iter().map(|s| format!("{} · {}: {}", lesson.id, s.part, s.why.text(Lang::En))).collect()
 }

@@ -9,7 +9,7 @@ use crate::api::time::Duration;
 use crate::api::value::Value;
 use crate::apiserver::store::Store;
 use crate::locale::Message;
-use crate::trace::{Client, DnsRecord, Outcome, Place, Rcode, StepKind, Trace};
+use crate::trace::{Client, Direction, DnsRecord, Exchange, Outcome, Place, Rcode, StepKind, Trace, why};
 use smol_str::{SmolStr, ToSmolStr};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -22,8 +22,9 @@ pub struct Found {
     pub seen: Message,
 }
 
-/// The causes for which failing requests of a step failed, gathered while its checks are judged.
-pub type Causes = BTreeSet<&'static str>;
+/// The causes for which requests of a step's checks failed, gathered while they are judged: the cause's word, and what mends
+/// it, in the order in which they were met.
+pub type Causes = Vec<(SmolStr, Message)>;
 
 fn found(holds: bool, seen: Message) -> Found {
     Found { holds, seen }
@@ -69,7 +70,7 @@ pub fn judge<S: Scene>(check: &Check, scene: &S, causes: &mut Causes) -> Found {
             Ok(trace) => {
                 let holds = meets(expect, &trace);
                 if let (false, Some(failure)) = (holds, trace.outcome.failure()) {
-                    causes.insert(words::cause(&failure.cause));
+                    causes.push((words::cause(&failure.cause), why::cause_messages(&failure.cause).1));
                 }
                 found(holds, outcome_seen(&trace))
             }
@@ -106,7 +107,7 @@ pub fn judge<S: Scene>(check: &Check, scene: &S, causes: &mut Causes) -> Found {
             let seen = hit.or(errors.first()).map_or(Message::new("seen-no-errors"), |e| value_seen(e));
             found(hit.is_some(), seen)
         }
-        Check::Cause(cause) => found(causes.contains(cause.as_str()), Message::new("seen-nothing")),
+        Check::Cause(cause) => found(causes.iter().any(|(word, _)| word == cause), Message::new("seen-nothing")),
         Check::FileHas { file, contains } => {
             let files = scene.files();
             let mut texts = files.iter().filter(|f| glob::matches(file, &f.name));
@@ -280,15 +281,10 @@ pub fn meets(expect: &Expect, trace: &Trace) -> bool {
         wanted.as_ref().is_none_or(|w| actual.is_some_and(|a| glob::matches(w, a)))
     };
     let within = |bound: &Option<Bound>, count: usize| bound.is_none_or(|b| b.holds(count as u64));
-    // An HTTP error is an answer whose status says all that the client sees.
-    let symptom = match outcome {
-        Outcome::Failed(failure) => Some(words::symptom(&failure.symptom)),
-        Outcome::Answered { response, .. } => (response.status >= 400).then_some("http-error"),
-    };
     expect.ok.is_none_or(|ok| outcome.is_success() == ok)
         && expect.status.is_none_or(|s| response.is_some_and(|r| r.status == s))
-        && is(&expect.symptom, symptom)
-        && is(&expect.cause, outcome.failure().map(|f| words::cause(&f.cause)))
+        && is(&expect.symptom, Some(&words::symptom(outcome)))
+        && is(&expect.cause, outcome.failure().map(|f| words::cause(&f.cause)).as_deref())
         && is(&expect.pod, response.and_then(|r| r.pod.as_ref()).map(|p| p.name.as_str()))
         && expect.body.as_ref().is_none_or(|b| response.is_some_and(|r| r.body.contains(b.as_str())))
         && expect.source.as_ref().is_none_or(|wanted| source_is(wanted, trace))
@@ -308,8 +304,8 @@ fn steps(trace: &Trace) -> impl Iterator<Item = &StepKind> {
 
 /// The nodes whose kernels the request passes on its way there.
 fn kernels(trace: &Trace) -> usize {
-    let there = trace.hops.iter().filter(|h| h.direction == crate::trace::Direction::Request);
-    let not_dns = there.filter(|h| !matches!(h.exchange, crate::trace::Exchange::Dns(_)));
+    let there = trace.hops.iter().filter(|h| h.direction == Direction::Request);
+    let not_dns = there.filter(|h| !matches!(h.exchange, Exchange::Dns(_)));
     let nodes: BTreeSet<&SmolStr> = not_dns
         .filter_map(|h| match &h.at {
             Place::Kernel { node } | Place::Node { node } | Place::Pod { node, .. } => Some(node),
@@ -383,18 +379,7 @@ fn outcome_seen(trace: &Trace) -> Message {
                 None => Message::new("seen-answer").with("status", response.status).with("pod", pod),
             }
         }
-        Outcome::Failed(failure) => Message::new(match words::symptom(&failure.symptom) {
-            "unresolved" => "seen-unresolved",
-            "resolve-timeout" => "seen-resolve-timeout",
-            "refused" => "seen-refused",
-            "timeout" => "seen-timeout",
-            "no-route" => "seen-no-route",
-            "no-answer" => "seen-no-answer",
-            "empty-reply" => "seen-empty-reply",
-            "tls" => "seen-tls",
-            "no-echo" => "seen-no-echo",
-            _ => "seen-http-error",
-        }),
+        Outcome::Failed(_) => why::symptom_message(&trace.outcome),
     }
 }
 

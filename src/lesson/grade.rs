@@ -172,15 +172,17 @@ fn turn<S: Scene>(step: &Step, scene: &S, given: Option<&Given>, causes: &mut Ca
     if let Some(given) = given.filter(|g| !g.is_right()) {
         return Some(TurnHint::Own(given.last().clone()));
     }
-    for turn in &step.turns {
+    // While a file is refused the cluster is what it was before; only the refusal tells what the learner just did.
+    let errors = scene.errors();
+    for turn in step.turns.iter().filter(|t| errors.is_empty() || t.when.is_about_refusals()) {
         if check::judge(&turn.when, scene, causes).holds {
             return Some(TurnHint::Own(turn.id.clone()));
         }
     }
-    if let Some(words) = scene.errors().first() {
+    if let Some(words) = errors.first() {
         return Some(TurnHint::General(refusal(words)));
     }
-    causes.first().map(|cause| TurnHint::General(Message::new(general(cause))))
+    causes.first().map(|(_, mend)| TurnHint::General(mend.clone()))
 }
 
 /// What to say to a refusal, by its words.
@@ -198,40 +200,3 @@ fn refusal(words: &str) -> Message {
     };
     Message::new(id).with("words", words)
 }
-
-/// The row of the message table for a cause.
-fn general(cause: &str) -> &'static str {
-    GENERAL.iter().find(|id| id.strip_prefix("turn-") == Some(cause)).copied().unwrap_or("turn-other")
-}
-
-/// The causes that have words of their own.
-pub const GENERAL: [&str; 28] = [
-    "turn-no-such-name",
-    "turn-service-in-other-namespace",
-    "turn-headless-without-endpoints",
-    "turn-dns-down",
-    "turn-service-lacks-port",
-    "turn-selector-matches-nothing",
-    "turn-no-ready-pod",
-    "turn-no-pod-has-port",
-    "turn-no-manual-endpoints",
-    "turn-endpoint-port-name-mismatch",
-    "turn-no-local-endpoint",
-    "turn-nothing-listens",
-    "turn-listens-on-localhost-only",
-    "turn-dialled-target-port",
-    "turn-no-such-vip",
-    "turn-vip-from-outside",
-    "turn-pod-from-outside",
-    "turn-ping-to-vip",
-    "turn-nobody-has-address",
-    "turn-load-balancer-pending",
-    "turn-source-not-allowed",
-    "turn-no-ingress-controller",
-    "turn-no-route-matches",
-    "turn-backend-missing",
-    "turn-backend-port-missing",
-    "turn-backend-without-endpoints",
-    "turn-tls-secret-missing",
-    "turn-application-error",
-];

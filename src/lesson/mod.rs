@@ -7,6 +7,7 @@
 
 pub mod check;
 pub mod course;
+pub mod desk;
 pub mod draw;
 pub mod gates;
 pub mod glob;
@@ -23,6 +24,7 @@ pub mod words;
 #[cfg(not(target_arch = "wasm32"))]
 pub use course::catalog;
 pub use course::{Course, Folder};
+pub use desk::Desk;
 pub use grade::{Report, Scope, StepReport, StepState, TurnHint, grade};
 pub use model::{File, Lesson};
 pub use progress::Progress;

@@ -5,12 +5,7 @@ use crate::api::time::Duration;
 use crate::api::value::Value;
 use smol_str::SmolStr;
 
-/// A file of a lesson: the learner's tab, or a manifest of the cluster's background.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct File {
-    pub name: SmolStr,
-    pub text: String,
-}
+pub use crate::workspace::File;
 
 /// A lesson without its words (those are in [`super::text::Words`], one a language).
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -48,7 +43,6 @@ pub struct ClusterSpec {
     pub nodes: usize,
     pub proxy: SmolStr,
     pub load_balancer: SmolStr,
-    pub add_ons: Vec<SmolStr>,
     pub seed: u64,
     /// Real latencies, or as fast as order allows.
     pub real_time: bool,
@@ -56,14 +50,7 @@ pub struct ClusterSpec {
 
 impl Default for ClusterSpec {
     fn default() -> ClusterSpec {
-        ClusterSpec {
-            nodes: 3,
-            proxy: "iptables".into(),
-            load_balancer: "none".into(),
-            add_ons: Vec::new(),
-            seed: 1,
-            real_time: true,
-        }
+        ClusterSpec { nodes: 3, proxy: "iptables".into(), load_balancer: "none".into(), seed: 1, real_time: true }
     }
 }
 
@@ -207,6 +194,18 @@ pub enum Check {
         file: SmolStr,
         contains: SmolStr,
     },
+}
+
+impl Check {
+    /// Whether it looks at what the API server refused.
+    pub fn is_about_refusals(&self) -> bool {
+        match self {
+            Check::Refused { .. } => true,
+            Check::All(checks) | Check::Any(checks) => checks.iter().any(Check::is_about_refusals),
+            Check::Not(check) | Check::Stays { check, .. } => check.is_about_refusals(),
+            _ => false,
+        }
+    }
 }
 
 /// How many.

@@ -202,6 +202,14 @@ impl<'a> Reader<'a> {
         text
     }
 
+    fn word(&mut self, at: At, is_known: impl Fn(&str) -> bool) -> SmolStr {
+        let text = self.text(at);
+        if !is_known(&text) {
+            self.problem(at.node.span.start, Message::new("lesson-unknown-word").with("word", &text));
+        }
+        text
+    }
+
     fn lesson(&mut self, id: &str, at: At<'a>) -> (Lesson, Vec<SmolStr>) {
         self.keys(
             at,
@@ -261,7 +269,7 @@ impl<'a> Reader<'a> {
     }
 
     fn cluster(&mut self, at: At<'a>) -> ClusterSpec {
-        self.keys(at, &["nodes", "proxy", "load-balancer", "add-ons", "seed", "latencies"]);
+        self.keys(at, &["nodes", "proxy", "load-balancer", "seed", "latencies"]);
         let mut cluster = ClusterSpec::default();
         if let Some(nodes) = at.get("nodes") {
             cluster.nodes = self.number(nodes, 1, 20) as usize;
@@ -277,10 +285,6 @@ impl<'a> Reader<'a> {
         }
         if let Some(latencies) = at.get("latencies") {
             cluster.real_time = self.one_of(latencies, &["real", "none"]) == "real";
-        }
-        if let Some(add_ons) = at.get("add-ons") {
-            let known = &["ingress-nginx", "gateway", "metallb"];
-            cluster.add_ons = self.list(add_ons, 5).into_iter().map(|a| self.one_of(a, known)).collect();
         }
         cluster
     }
@@ -451,7 +455,8 @@ impl<'a> Reader<'a> {
             }
             if high {
                 bound.at_most = n;
-                if !low {
+                // "At most three" may be none, unless it is also said how many at least.
+                if !low && at.get("at-least").is_none() {
                     bound.at_least = 0;
                 }
             }
@@ -497,8 +502,8 @@ impl<'a> Reader<'a> {
         };
         expect.ok = at.get("ok").map(|ok| self.bool(ok));
         expect.status = at.get("status").map(|s| self.number(s, 100, 599) as u16);
-        expect.symptom = at.get("symptom").map(|s| self.one_of(s, &words::SYMPTOMS));
-        expect.cause = at.get("cause").map(|s| self.one_of(s, &words::CAUSES));
+        expect.symptom = at.get("symptom").map(|s| self.word(s, words::is_symptom));
+        expect.cause = at.get("cause").map(|s| self.word(s, words::is_cause));
         expect.kernels = at.get("kernels").map(|b| self.bound_of(b));
         expect.queries = at.get("queries").map(|b| self.bound_of(b));
         expect.addresses = at.get("addresses").map(|b| self.bound_of(b));
@@ -608,7 +613,7 @@ impl<'a> Reader<'a> {
             }
             "clean" => Check::Clean,
             "refused" => Check::Refused { words: self.text(inner) },
-            "cause" => Check::Cause(self.one_of(inner, &words::CAUSES)),
+            "cause" => Check::Cause(self.word(inner, words::is_cause)),
             _ => {
                 self.keys(at, &["file", "contains"]);
                 Check::FileHas { file: self.text(inner), contains: self.text_at(at, "contains") }

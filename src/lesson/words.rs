@@ -1,121 +1,44 @@
-//! The words by which lesson files name symptoms and causes of failure. The compiler lists every variant that has none.
+//! The words by which lesson files name symptoms and causes of failure: those of the message tables of `trace::why`
+//! (`cause.selector_matches_nothing` is `selector-matches-nothing`), so that a new cause needs no line here.
 
-use crate::trace::{CauseOfFailure, Symptom};
+use crate::locale;
+use crate::trace::{CauseOfFailure, Outcome, why};
+use smol_str::SmolStr;
 
-/// Every word for a symptom.
-pub const SYMPTOMS: [&str; 10] = [
-    "unresolved",
-    "resolve-timeout",
-    "refused",
-    "timeout",
-    "no-route",
-    "no-answer",
-    "empty-reply",
-    "tls",
-    "http-error",
-    "no-echo",
-];
+/// Whether a cause has this word.
+pub fn is_cause(word: &str) -> bool {
+    has_row("cause.", word)
+}
 
-/// Every word for a cause.
-pub const CAUSES: [&str; 39] = [
-    "no-such-name",
-    "service-in-other-namespace",
-    "headless-without-endpoints",
-    "dns-down",
-    "service-lacks-port",
-    "selector-matches-nothing",
-    "no-ready-pod",
-    "no-pod-has-port",
-    "no-manual-endpoints",
-    "endpoint-port-name-mismatch",
-    "no-local-endpoint",
-    "nothing-listens",
-    "listens-on-localhost-only",
-    "dialled-target-port",
-    "no-such-vip",
-    "vip-from-outside",
-    "pod-from-outside",
-    "ping-to-vip",
-    "nobody-has-address",
-    "stale-endpoint",
-    "node-down",
-    "load-balancer-pending",
-    "source-not-allowed",
-    "no-healthy-node",
-    "no-ingress-controller",
-    "no-route-matches",
-    "backend-missing",
-    "backend-port-missing",
-    "backend-without-endpoints",
-    "tls-secret-missing",
-    "certificate-not-trusted",
-    "wrong-scheme",
-    "application-error",
-    "application-hangs",
-    "external-name-unresolved",
-    "external-host-mismatch",
-    "client-not-running",
-    "wrong-protocol",
-    "no-address-of-family",
-];
-
-/// The word for a symptom.
-pub fn symptom(symptom: &Symptom) -> &'static str {
-    match symptom {
-        Symptom::CouldNotResolve { .. } => "unresolved",
-        Symptom::ResolveTimedOut { .. } => "resolve-timeout",
-        Symptom::ConnectionRefused { .. } => "refused",
-        Symptom::ConnectTimedOut { .. } => "timeout",
-        Symptom::NoRoute { .. } => "no-route",
-        Symptom::NoAnswer { .. } => "no-answer",
-        Symptom::EmptyReply => "empty-reply",
-        Symptom::Tls { .. } => "tls",
-        Symptom::HttpError { .. } => "http-error",
-        Symptom::NoEcho => "no-echo",
-    }
+/// Whether a symptom has this word.
+pub fn is_symptom(word: &str) -> bool {
+    has_row("symptom.", word)
 }
 
 /// The word for a cause.
-pub fn cause(cause: &CauseOfFailure) -> &'static str {
-    match cause {
-        CauseOfFailure::NoSuchName { .. } => "no-such-name",
-        CauseOfFailure::ServiceInOtherNamespace { .. } => "service-in-other-namespace",
-        CauseOfFailure::HeadlessWithoutEndpoints { .. } => "headless-without-endpoints",
-        CauseOfFailure::DnsDown => "dns-down",
-        CauseOfFailure::ServiceLacksPort { .. } => "service-lacks-port",
-        CauseOfFailure::SelectorMatchesNothing { .. } => "selector-matches-nothing",
-        CauseOfFailure::NoReadyPod { .. } => "no-ready-pod",
-        CauseOfFailure::NoPodHasPort { .. } => "no-pod-has-port",
-        CauseOfFailure::NoManualEndpoints { .. } => "no-manual-endpoints",
-        CauseOfFailure::EndpointPortNameMismatch { .. } => "endpoint-port-name-mismatch",
-        CauseOfFailure::NoLocalEndpoint { .. } => "no-local-endpoint",
-        CauseOfFailure::NothingListens { .. } => "nothing-listens",
-        CauseOfFailure::ListensOnLocalhostOnly { .. } => "listens-on-localhost-only",
-        CauseOfFailure::DialledTargetPort { .. } => "dialled-target-port",
-        CauseOfFailure::NoSuchVip { .. } => "no-such-vip",
-        CauseOfFailure::VipFromOutside { .. } => "vip-from-outside",
-        CauseOfFailure::PodFromOutside { .. } => "pod-from-outside",
-        CauseOfFailure::PingToVip { .. } => "ping-to-vip",
-        CauseOfFailure::NobodyHasAddress { .. } => "nobody-has-address",
-        CauseOfFailure::StaleEndpoint { .. } => "stale-endpoint",
-        CauseOfFailure::NodeDown { .. } => "node-down",
-        CauseOfFailure::LoadBalancerPending { .. } => "load-balancer-pending",
-        CauseOfFailure::SourceNotAllowed { .. } => "source-not-allowed",
-        CauseOfFailure::NoHealthyNode { .. } => "no-healthy-node",
-        CauseOfFailure::NoIngressController { .. } => "no-ingress-controller",
-        CauseOfFailure::NoRouteMatches { .. } => "no-route-matches",
-        CauseOfFailure::BackendMissing { .. } => "backend-missing",
-        CauseOfFailure::BackendPortMissing { .. } => "backend-port-missing",
-        CauseOfFailure::BackendWithoutEndpoints { .. } => "backend-without-endpoints",
-        CauseOfFailure::TlsSecretMissing { .. } => "tls-secret-missing",
-        CauseOfFailure::CertificateNotTrusted { .. } => "certificate-not-trusted",
-        CauseOfFailure::WrongScheme { .. } => "wrong-scheme",
-        CauseOfFailure::ApplicationError { .. } => "application-error",
-        CauseOfFailure::ApplicationHangs { .. } => "application-hangs",
-        CauseOfFailure::ExternalNameUnresolved { .. } => "external-name-unresolved",
-        CauseOfFailure::ExternalHostMismatch { .. } => "external-host-mismatch",
-        CauseOfFailure::ClientNotRunning { .. } => "client-not-running",
-        CauseOfFailure::WrongProtocol { .. } => "wrong-protocol",
-        CauseOfFailure::NoAddressOfFamily { .. } => "no-address-of-family",
+pub fn cause(cause: &CauseOfFailure) -> SmolStr {
+    why::cause_name(cause).replace('_', "-").into()
+}
+
+/// The word for what the client sees: `refused`, `could-not-resolve`; `ok` for an answer that is no error.
+pub fn symptom(outcome: &Outcome) -> SmolStr {
+    let id = why::symptom_message(outcome).id;
+    id.strip_prefix("symptom.").unwrap_or(id).replace('_', "-").into()
+}
+
+fn has_row(area: &str, word: &str) -> bool {
+    // Rows are written with low lines; a word with one would have two spellings.
+    let row = word.replace('-', "_");
+    !word.contains('_') && locale::rows().any(|(_, id, _, _)| id.strip_prefix(area) == Some(row.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_those_of_the_tables() {
+        assert!(is_cause("selector-matches-nothing") && is_symptom("could-not-resolve"));
+        assert!(!is_cause("selector_matches_nothing") && !is_symptom("wobbly"));
     }
 }

@@ -27,7 +27,7 @@ use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One file: an editor tab, or a path on a command line.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct File {
     pub name: SmolStr,
     pub text: String,
@@ -138,6 +138,16 @@ impl Workspace {
     pub fn set_files(&mut self, files: Vec<File>) -> &Applied {
         self.files = files.into_iter().map(Open::new).collect();
         self.apply()
+    }
+
+    /// Applies files that are to be the cluster's background: their objects stay, but no file describes them afterwards, so no
+    /// later edit takes them away.
+    pub fn furnish(&mut self, files: &[File]) {
+        self.set_files(files.to_vec());
+        self.files.clear();
+        self.accepted.clear();
+        self.answers.clear();
+        self.refresh();
     }
 
     /// Sets one file's text (a new file when there is none of that name) and applies.

@@ -99,11 +99,16 @@ impl Worker<'_, '_> {
         }
     }
 
-    /// Whether a Service has the name that a pod of this namespace asks for.
+    /// Whether a Service has the name that a pod of this namespace asks for: `web`, `web.shop`, `web.shop.svc`, or in full.
     fn resolves(&self, name: &str) -> bool {
-        let mut parts = name.split('.');
+        let mut parts = name.trim_end_matches('.').splitn(3, '.');
         let service = parts.next().unwrap_or("");
         let namespace = parts.next().unwrap_or(&self.pod.key.namespace);
+        let rest = parts.next().unwrap_or("svc");
+        let domain = rest.strip_prefix("svc").and_then(|d| if d.is_empty() { Some(d) } else { d.strip_prefix('.') });
+        if !domain.is_some_and(|d| d.is_empty() || d == self.context.settings.cluster_domain) {
+            return false;
+        }
         self.context.store.get(&ObjectKey::new("Service", namespace, service)).is_some()
     }
 
