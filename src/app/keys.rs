@@ -60,7 +60,13 @@ pub fn listen(s: Session) {
             .target()
             .and_then(|t| t.dyn_into::<web_sys::Element>().ok())
             .is_some_and(|e| e.closest("button, a, summary, [role=tab], [role=separator]").ok().flatten().is_some());
+        // Arrows scroll a map that has the focus and is larger than its frame.
+        let scrolls = event
+            .target()
+            .and_then(|t| t.dyn_into::<web_sys::Element>().ok())
+            .is_some_and(|e| e.class_list().contains("map-frame") && e.scroll_width() > e.client_width());
         match event.key().as_str() {
+            "ArrowRight" | "ArrowLeft" if scrolls => return,
             " " if !on_button => s.player.toggle(),
             "ArrowRight" | "." => s.player.step(),
             "ArrowLeft" | "," => s.player.back(),

@@ -75,11 +75,11 @@ fn Header() -> impl IntoView {
     let theme_words = move || s.tx("theme.label", &[("theme", &s.tx(theme_id(), &[]))]);
     view! {
         <header class="top">
-            <p class="brand">
+            <h1 class="brand">
                 <b lang="ko">"길잡이"</b>
                 " "
                 <span lang="en">"Giljabi"</span>
-            </p>
+            </h1>
             <p class="crumb">{s.t("kimho.crumb")}</p>
             <span class="push"></span>
             <button type="button" class="btn" title=s.t("keys.palette") on:click=move |_| s.palette.set(true)>

@@ -26,7 +26,7 @@ pub fn ScenarioPanel() -> impl IntoView {
     let s = session();
     view! {
         <section class="task" aria-labelledby="task-title">
-            <h1 id="task-title">{s.t("kimho.title")}</h1>
+            <h2 id="task-title">{s.t("kimho.title")}</h2>
             <p>{s.t("kimho.text")}</p>
             <div class="tries">
                 {["http://kimho", "http://kimho:443", "http://kimho:406"].map(|url| try_button(s, url)).collect_view()}

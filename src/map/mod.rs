@@ -11,6 +11,8 @@ mod places;
 mod scene;
 mod tone;
 mod way;
+#[cfg(test)]
+mod tests;
 
 pub use floor::{Group, NodeBox, OutsideBox, OutsideKind, PodBox, PodRole, PodState};
 pub use geometry::{Point, Rect, Way};

@@ -39,7 +39,11 @@ async function send(page, url) {
 async function write(page, text) {
   await page.locator(".cm-content").click();
   await page.keyboard.press("Control+a");
-  await page.keyboard.insertText(text);
+  await page.locator(".cm-content").evaluate((content, text) => {
+    const clipboardData = new DataTransfer();
+    clipboardData.setData("text/plain", text);
+    content.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+  }, text);
 }
 
 const shown = (page) => page.locator(".cm-content").evaluate((e) => e.cmTile?.view?.state.doc.toString() ?? e.innerText);

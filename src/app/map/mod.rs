@@ -32,8 +32,8 @@ pub fn MapPane() -> impl IntoView {
         zoom.set((w / scene.width).min(h / scene.height).clamp(0.3, 1.0));
     };
     view! {
-        <section class="map" id="map" aria-label=s.t("map.label")>
-            <div class="map-frame" node_ref=frame on:mousemove=move |event| tip.set(tip_at(&event)) on:mouseleave=move |_| tip.set(None)>
+        <div class="map" id="map">
+            <div class="map-frame" tabindex="0" role="group" aria-label=s.t("map.label") node_ref=frame on:mousemove=move |event| tip.set(tip_at(&event)) on:mouseleave=move |_| tip.set(None)>
                 <svg
                     class="map-svg"
                     aria-hidden="true"
@@ -79,7 +79,7 @@ pub fn MapPane() -> impl IntoView {
                 <p class="map-notice">{s.t("map.before_edit")}</p>
             </Show>
             <places::PlaceList/>
-        </section>
+        </div>
     }
 }
 

@@ -1,0 +1,90 @@
+//! Properties of the layout over clusters of many sizes: nothing lies on anything, everything has a place, and what an edit
+//! did not change stays where it was.
+
+use super::{Places, Rect, Scene, Setting};
+use crate::api::object::{Object, ObjectKey};
+use crate::api::time::Time;
+use crate::apiserver::store::{Cause, Store};
+use crate::value;
+use std::collections::BTreeSet;
+
+fn put(store: &mut Store, kind: &str, value: crate::api::value::Value) {
+    store.put(Object::new(kind, value), Cause::User, Time(0));
+}
+
+fn pod(store: &mut Store, name: &str, node: &str) {
+    let owner = value!([{ "kind": "ReplicaSet", "name": "web", "uid": "1", "controller": true }]);
+    put(
+        store,
+        "Pod",
+        value!({
+            "metadata": { "name": name, "namespace": "default", "ownerReferences": owner },
+            "spec": { "nodeName": node },
+            "status": { "phase": "Running", "podIP": "10.244.0.9" }
+        }),
+    );
+}
+
+fn cluster(nodes: usize, pods: usize) -> Store {
+    let mut store = Store::default();
+    for n in 0..nodes {
+        put(&mut store, "Node", value!({ "metadata": { "name": (format!("node-{n:03}")) } }));
+    }
+    for p in 0..pods {
+        pod(&mut store, &format!("web-{p:04}"), &format!("node-{:03}", p % nodes.max(1)));
+    }
+    store
+}
+
+fn draw(store: &Store, places: &Places, width: f64) -> Scene {
+    Scene::draw(&Setting {
+        store,
+        places,
+        width,
+        height: 516.0,
+        service: None,
+        client: None,
+        trace: None,
+        unfolded: &BTreeSet::new(),
+    })
+}
+
+#[test]
+fn every_pod_has_a_place_and_nothing_overlaps() {
+    for (nodes, pods) in [(1, 0), (3, 8), (3, 100), (10, 100), (10, 1000), (100, 1000)] {
+        let store = cluster(nodes, pods);
+        let mut places = Places::default();
+        places.update(&store);
+        for width in [340.0, 992.0, 1900.0] {
+            let scene = draw(&store, &places, width);
+            let size = format!("{nodes} nodes, {pods} pods, {width} wide");
+            assert!(store.list("Pod").all(|p| scene.pod_rect(&p.key).is_some()), "a pod is missing: {size}");
+            let apart = |boxes: &[Rect]| {
+                for (i, a) in boxes.iter().enumerate() {
+                    assert!(!boxes[i + 1..].iter().any(|b| a.overlaps(*b)), "{size}: {a:?}");
+                    assert!(a.x >= 0.0 && a.right() <= scene.width + 0.1 && a.bottom() <= scene.height, "{size}: {a:?}");
+                }
+            };
+            apart(&scene.nodes.iter().map(|n| n.rect).chain(scene.outside.iter().map(|o| o.rect)).collect::<Vec<_>>());
+            for node in &scene.nodes {
+                let inside = node.pods.iter().map(|p| p.rect).chain(node.groups.iter().map(|g| g.rect));
+                apart(&inside.chain([node.kernel]).collect::<Vec<_>>());
+            }
+        }
+    }
+}
+
+#[test]
+fn an_edit_moves_nothing_that_it_did_not_change() {
+    let mut store = cluster(3, 12);
+    let mut places = Places::default();
+    places.update(&store);
+    let before = draw(&store, &places, 992.0);
+    store.remove(&ObjectKey::new("Pod", "default", "web-0003"), Cause::User, Time(0));
+    pod(&mut store, "another", "node-001");
+    places.update(&store);
+    let after = draw(&store, &places, 992.0);
+    for pod in before.pods().filter(|p| p.key.name != "web-0003") {
+        assert_eq!(after.pod_rect(&pod.key), Some(pod.rect), "{}", pod.key);
+    }
+}
