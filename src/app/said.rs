@@ -3,7 +3,7 @@
 use giljabi::locale::{self, Lang};
 use giljabi::map::{Tone, of_step};
 use giljabi::network::packet::Packet;
-use giljabi::trace::{Hop, Place, StepKind};
+use giljabi::trace::{Hop, Place, Step, StepKind};
 use std::net::SocketAddr;
 
 /// Where: `client`, `kernel · node-1`, `my computer`.
@@ -95,11 +95,18 @@ pub fn change(hop: &Hop) -> Option<(Packet, Packet)> {
     Some((*before, *after))
 }
 
-/// The step that a hop is about: the failure if there is one, else the first that changes something.
-pub fn headline(hop: &Hop) -> Option<&giljabi::trace::Step> {
-    let telling = |wanted: Tone| hop.steps.iter().find(move |s| of_step(s) == wanted);
-    let changes = || hop.steps.iter().find(|s| s.kind.change().is_some());
-    telling(Tone::Bad).or_else(changes).or_else(|| hop.steps.first())
+/// The step that a hop is about: the failure if there is one, else what changes the packet, else what tells most.
+pub fn headline(hop: &Hop) -> Option<&Step> {
+    hop.steps.iter().min_by_key(|step| match &step.kind {
+        _ if of_step(step) == Tone::Bad => 0,
+        kind if kind.change().is_some() => 1,
+        StepKind::DnsAnswer { .. } | StepKind::DnsCached { .. } | StepKind::HttpRouted { .. } => 2,
+        StepKind::HttpResponse { .. } | StepKind::Delivered { .. } => 3,
+        StepKind::ConntrackHit { .. } | StepKind::LoadBalancerChose { .. } => 4,
+        StepKind::RuleMatched { .. } | StepKind::Marked { .. } => 9,
+        StepKind::Routed { .. } => 8,
+        _ => 5,
+    })
 }
 
 /// What the label of a packet says: flags, or the question or request that it carries.

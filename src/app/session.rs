@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use giljabi::api::object::{FieldRef, ObjectKey};
-use giljabi::api::time::Time;
+use giljabi::api::time::{Duration, Time};
 use giljabi::apiserver::store::Store;
 use giljabi::cluster::{Cluster, Settings};
 use giljabi::diagnostic::Diagnostic;
@@ -365,6 +365,16 @@ impl Session {
         if good {
             keep::write("good", &json);
         }
+    }
+
+    /// Lets the cluster's time go by.
+    pub fn advance(self, secs: u64) {
+        let began = player::now();
+        self.workspace.update_value(|w| {
+            w.cluster_mut().run_for(Duration::secs(secs));
+            w.refresh();
+        });
+        self.state.set(Arc::new(self.workspace.with_value(|w| state_of(w, player::now() - began))));
     }
 
     /// The files, name and text.

@@ -20,7 +20,7 @@ pub fn clients(store: &giljabi::apiserver::store::Store) -> Vec<Client> {
 }
 
 /// Minutes and seconds of the cluster's clock.
-fn clock(now: giljabi::api::time::Time) -> String {
+pub fn clock(now: giljabi::api::time::Time) -> String {
     let secs = now.0 / 1_000_000;
     format!("{:02}:{:02}", secs / 60, secs % 60)
 }
@@ -109,7 +109,6 @@ pub fn TimeBar() -> impl IntoView {
                 </button>
             </div>
             <Scrubber/>
-            <span class="clock" title=s.t("time.clock_title")>{move || s.tx("time.clock", &[("time", &clock(s.state.read().now))])}</span>
             <button type="button" class="btn speed" aria-label=move || s.tx("time.speed", &[("speed", &speed_words())]) title=s.t("time.speed_title") on:click=faster>
                 {speed_words}
             </button>

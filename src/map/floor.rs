@@ -123,10 +123,18 @@ pub struct OutsideBox {
     pub rect: Rect,
 }
 
+/// Pods that no node has taken yet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Waiting {
+    pub rect: Rect,
+    pub pods: Vec<PodBox>,
+    pub groups: Vec<Group>,
+}
+
 /// What [`draw`] gives.
 pub(super) struct Floor {
     pub nodes: Vec<NodeBox>,
-    pub waiting: Option<(Rect, Vec<PodBox>)>,
+    pub waiting: Option<Waiting>,
     pub outside: Vec<OutsideBox>,
     pub outside_top: f64,
     pub bottom: f64,
@@ -181,8 +189,8 @@ pub(super) fn draw(setting: &Setting, width: f64, top: f64) -> Floor {
         nodes.extend(boxes);
     }
     let waiting = waiting(setting, &roles, width, y);
-    if let Some((rect, _)) = &waiting {
-        y = rect.bottom() + 16.0;
+    if let Some(waiting) = &waiting {
+        y = waiting.rect.bottom() + 16.0;
     }
     let outside = outside(setting, width, y);
     let bottom = outside.last().map_or(y, |o| o.rect.bottom()) + 12.0;
@@ -203,13 +211,41 @@ fn kernels_of(setting: &Setting) -> BTreeSet<SmolStr> {
 fn node(setting: &Setting, roles: &Roles, name: &SmolStr, frame: Rect, open: bool) -> NodeBox {
     let object = setting.store.get(&ObjectKey::new("Node", "", name.clone()));
     let view = object.and_then(|o| o.view().node());
+    let filled = fill(setting, roles, name, frame.x + 20.0, frame.y + NODE_HEAD, frame.w - 40.0);
+    let Filled { pods, groups, bottom: y } = filled;
+    let fall = if setting.places.nodes().len() > 6 { 30.0 } else { FALL };
+    // Room for an open kernel, so that a request does not make the nodes grow.
+    let height = y - POD_GAP - frame.y + fall + OPEN_KERNEL + 14.0;
+    NodeBox {
+        name: name.clone(),
+        rect: Rect::new(frame.x, frame.y, frame.w, height.max(NODE_HEAD + POD.1 + fall + OPEN_KERNEL + 14.0)),
+        address: view.and_then(|n| n.ip()).map(|ip| ip.to_smolstr()).unwrap_or_default(),
+        zone: view.map(|n| n.zone.clone()).unwrap_or_default(),
+        ready: view.is_some_and(|n| n.is_ready()),
+        cordoned: view.is_some_and(|n| n.unschedulable),
+        pods,
+        groups,
+        kernel: Rect::default(),
+        open,
+        bus: 0.0,
+    }
+}
+
+/// Pods and groups in a box.
+struct Filled {
+    pods: Vec<PodBox>,
+    groups: Vec<Group>,
+    bottom: f64,
+}
+
+/// Fills the width `room` from (`x0`, `y`) down with the pods of a node ("" for the waiting ones): boxes while they are few,
+/// dots by workload when they are many.
+fn fill(setting: &Setting, roles: &Roles, name: &SmolStr, x0: f64, top: f64, room: f64) -> Filled {
     let slots = setting.places.slots(name);
-    let room = frame.w - 40.0;
     let columns = (((room + POD_GAP) / (POD.0 + POD_GAP)).floor() as usize).max(1);
     // Boxes grow a little to fill the row; dots do not.
     let pod_width = ((room - POD_GAP * (columns - 1) as f64) / columns as f64).min(150.0);
-    let x0 = frame.x + 20.0;
-    let mut y = frame.y + NODE_HEAD;
+    let mut y = top;
     let (mut pods, mut groups) = (Vec::new(), Vec::new());
     let mut boxes = |keys: &[Option<ObjectKey>], y: f64| -> f64 {
         for (i, key) in keys.iter().enumerate() {
@@ -255,22 +291,7 @@ fn node(setting: &Setting, roles: &Roles, name: &SmolStr, frame: Rect, open: boo
             y += height + POD_GAP;
         }
     }
-    let fall = if setting.places.nodes().len() > 6 { 30.0 } else { FALL };
-    // Room for an open kernel, so that a request does not make the nodes grow.
-    let height = y - POD_GAP - frame.y + fall + OPEN_KERNEL + 14.0;
-    NodeBox {
-        name: name.clone(),
-        rect: Rect::new(frame.x, frame.y, frame.w, height.max(NODE_HEAD + POD.1 + fall + OPEN_KERNEL + 14.0)),
-        address: view.and_then(|n| n.ip()).map(|ip| ip.to_smolstr()).unwrap_or_default(),
-        zone: view.map(|n| n.zone.clone()).unwrap_or_default(),
-        ready: view.is_some_and(|n| n.is_ready()),
-        cordoned: view.is_some_and(|n| n.unschedulable),
-        pods,
-        groups,
-        kernel: Rect::default(),
-        open,
-        bus: 0.0,
-    }
+    Filled { pods, groups, bottom: y }
 }
 
 /// The pods of the story.
@@ -334,21 +355,14 @@ fn pod_box(object: &Object, rect: Rect, roles: &Roles) -> PodBox {
     }
 }
 
-fn waiting(setting: &Setting, roles: &Roles, width: f64, y: f64) -> Option<(Rect, Vec<PodBox>)> {
-    let slots = setting.places.slots("");
-    if slots.is_empty() {
+fn waiting(setting: &Setting, roles: &Roles, width: f64, y: f64) -> Option<Waiting> {
+    if setting.places.slots("").is_empty() {
         return None;
     }
-    let columns = (((width - 2.0 * MARGIN - 26.0) / (POD.0 + POD_GAP)).floor() as usize).max(1);
-    let pods = slots.iter().enumerate().filter_map(|(i, key)| {
-        let object = setting.store.get(key.as_ref()?)?;
-        let x = MARGIN + 20.0 + (i % columns) as f64 * (POD.0 + POD_GAP);
-        let rect = Rect::new(x, y + 30.0 + (i / columns) as f64 * (POD.1 + POD_GAP), POD.0, POD.1);
-        Some(pod_box(object, rect, roles))
-    });
-    let rows = slots.len().div_ceil(columns) as f64;
-    let rect = Rect::new(MARGIN, y, width - 2.0 * MARGIN, 30.0 + rows * (POD.1 + POD_GAP) + 4.0);
-    Some((rect, pods.collect()))
+    let inner = width - 2.0 * MARGIN;
+    let Filled { pods, groups, bottom } =
+        fill(setting, roles, &SmolStr::default(), MARGIN + 20.0, y + 30.0, inner - 40.0);
+    Some(Waiting { rect: Rect::new(MARGIN, y, inner, bottom - y + 4.0), pods, groups })
 }
 
 fn outside(setting: &Setting, width: f64, top: f64) -> Vec<OutsideBox> {

@@ -381,10 +381,32 @@ fn route_to(setting: &Setting, service: &ObjectKey) -> Option<RouteCard> {
     card
 }
 
+/// With more endpoints than this, one thread goes to each node instead of one to each pod.
+const SPELLED_THREADS: usize = 12;
+
+fn bundles(card: &SliceCard, nodes: &[NodeBox]) -> Vec<Thread> {
+    let backends = |node: &NodeBox| {
+        card.marks.iter().find(|m| m.pod.as_ref().is_some_and(|p| node.pod_rect(p).is_some())).cloned()
+    };
+    let reached: Vec<_> = nodes.iter().filter_map(|n| backends(n).map(|mark| (n, mark))).collect();
+    let pitch = card.rect.w / (reached.len() + 1) as f64;
+    let thread = |(i, (node, mark)): (usize, &(&NodeBox, EndpointMark))| {
+        let (x, y) = (card.rect.x + pitch * (i + 1) as f64, card.rect.bottom());
+        let (tx, ty) = (node.rect.center().x, node.rect.y);
+        let middle = (y + ty) / 2.0;
+        let path = format!("M{x:.1} {y:.1}C{x:.1} {middle:.1} {tx:.1} {middle:.1} {tx:.1} {ty:.1}");
+        Thread { pod: mark.pod.clone().unwrap_or_default(), path, state: mark.state }
+    };
+    reached.iter().enumerate().map(thread).collect()
+}
+
 /// Threads from the endpoints to their pods.
 pub(super) fn threads(lane: &Lane, nodes: &[NodeBox]) -> Vec<Thread> {
     let Some(card) = &lane.slices else { return Vec::new() };
     let mut threads = Vec::new();
+    if card.total > SPELLED_THREADS {
+        return bundles(card, nodes);
+    }
     for mark in &card.marks {
         let Some(pod) = &mark.pod else { continue };
         let target = nodes.iter().find_map(|n| n.pod_rect(pod));

@@ -9,12 +9,12 @@ pub mod geometry;
 mod lane;
 mod places;
 mod scene;
-mod tone;
-mod way;
 #[cfg(test)]
 mod tests;
+mod tone;
+mod way;
 
-pub use floor::{Group, NodeBox, OutsideBox, OutsideKind, PodBox, PodRole, PodState};
+pub use floor::{Group, NodeBox, OutsideBox, OutsideKind, PodBox, PodRole, PodState, Waiting};
 pub use geometry::{Point, Rect, Way};
 pub use lane::{EndpointMark, Lane, PortChip, RouteCard, ServiceChip, SliceCard, Thread, VipCard, VipKind};
 pub use places::{Places, workload};

@@ -2,7 +2,7 @@
 
 use crate::api::object::ObjectKey;
 use crate::apiserver::store::Store;
-use crate::map::floor::{self, NodeBox, OutsideBox, OutsideKind, PodBox};
+use crate::map::floor::{self, Group, NodeBox, OutsideBox, OutsideKind, PodBox, Waiting};
 use crate::map::geometry::{Point, Rect};
 use crate::map::lane::{self, Lane, ServiceChip};
 use crate::map::places::Places;
@@ -42,7 +42,7 @@ pub struct Scene {
     pub lane: Option<Lane>,
     pub nodes: Vec<NodeBox>,
     /// Pods that no node has taken yet.
-    pub waiting: Option<(Rect, Vec<PodBox>)>,
+    pub waiting: Option<Waiting>,
     pub outside: Vec<OutsideBox>,
     /// Where the text "outside the cluster" stands.
     pub outside_top: f64,
@@ -80,7 +80,12 @@ impl Scene {
 
     /// Every pod that has a box of its own.
     pub fn pods(&self) -> impl Iterator<Item = &PodBox> {
-        self.nodes.iter().flat_map(|n| &n.pods).chain(self.waiting.iter().flat_map(|(_, pods)| pods))
+        self.nodes.iter().flat_map(|n| &n.pods).chain(self.waiting.iter().flat_map(|w| &w.pods))
+    }
+
+    /// Every group of pods.
+    pub fn groups(&self) -> impl Iterator<Item = &Group> {
+        self.nodes.iter().flat_map(|n| &n.groups).chain(self.waiting.iter().flat_map(|w| &w.groups))
     }
 
     /// Where a label of height `h` that belongs to `p` covers least: between the pods and the kernel of a node while the
@@ -102,7 +107,7 @@ impl Scene {
         if let Some(pod) = self.pods().find(|p| p.key == *key) {
             return Some(pod.rect);
         }
-        self.nodes.iter().flat_map(|n| &n.groups).find_map(|g| g.dot_of(key))
+        self.groups().find_map(|g| g.dot_of(key))
     }
 
     /// Where a place of a trace is drawn.

@@ -62,7 +62,10 @@ fn every_pod_has_a_place_and_nothing_overlaps() {
             let apart = |boxes: &[Rect]| {
                 for (i, a) in boxes.iter().enumerate() {
                     assert!(!boxes[i + 1..].iter().any(|b| a.overlaps(*b)), "{size}: {a:?}");
-                    assert!(a.x >= 0.0 && a.right() <= scene.width + 0.1 && a.bottom() <= scene.height, "{size}: {a:?}");
+                    assert!(
+                        a.x >= 0.0 && a.right() <= scene.width + 0.1 && a.bottom() <= scene.height,
+                        "{size}: {a:?}"
+                    );
                 }
             };
             apart(&scene.nodes.iter().map(|n| n.rect).chain(scene.outside.iter().map(|o| o.rect)).collect::<Vec<_>>());

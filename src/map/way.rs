@@ -119,6 +119,15 @@ fn fall(scene: &Scene, pod: Rect, kernel: Rect, shift: f64) -> Vec<Point> {
     let half = (pod.w / 2.0 - 8.0).max(0.0);
     let x = inside(pod.center().x + shift.clamp(-half, half));
     let straight = Rect::new(x - 2.0, pod.bottom() + 1.0, 4.0, (kernel.y - pod.bottom() - 2.0).max(0.0));
+    let groups = || scene.nodes.iter().flat_map(|n| &n.groups).map(|g| g.rect);
+    if groups().any(|g| g != pod && g.overlaps(straight)) {
+        // A group is as wide as its node: the way runs down beside it and enters the kernel from the side.
+        let side = kernel.x - 6.0 + shift.clamp(-13.0, 13.0) / 5.0;
+        let turn = pod.bottom() + 6.0 + shift.clamp(-26.0, 26.0) / 8.0;
+        let entry = kernel.y + 22.0 + shift / 2.0;
+        let corners = [(x, pod.bottom()), (x, turn), (side, turn), (side, entry), (kernel.x, entry)];
+        return corners.map(|(x, y)| Point::new(x, y)).to_vec();
+    }
     if !scene.pods().any(|p| p.rect != pod && p.rect.overlaps(straight)) {
         return vec![Point::new(x, pod.bottom()), Point::new(x, kernel.y)];
     }

@@ -1,7 +1,7 @@
 //! The lower layer: nodes with their pods and kernels, and the world outside.
 
 use giljabi::map::geometry::fit;
-use giljabi::map::{Group, NodeBox, OutsideBox, OutsideKind, PodBox, PodRole, PodState, Rect};
+use giljabi::map::{Group, NodeBox, OutsideBox, OutsideKind, PodBox, PodRole, PodState, Rect, Waiting};
 use giljabi::trace::Place;
 use leptos::prelude::*;
 use std::fmt::Write;
@@ -19,7 +19,7 @@ pub fn FloorLayer() -> impl IntoView {
     let outside_top = move || scene.read().outside_top + 24.0;
     view! {
         {move || scene.read().nodes.iter().map(|n| node(s, n)).collect_view()}
-        {move || scene.read().waiting.as_ref().map(|(rect, pods)| waiting(s, *rect, pods))}
+        {move || scene.read().waiting.as_ref().map(|w| waiting(s, w))}
         <text class="t12 t-soft" x="24" y=outside_top>{s.t("map.outside")}</text>
         {move || scene.read().outside.iter().map(|o| outside(s, o)).collect_view()}
     }
@@ -215,13 +215,14 @@ fn kernel(s: Session, node: &NodeBox) -> impl IntoView + use<> {
     }
 }
 
-fn waiting(s: Session, rect: Rect, pods: &[PodBox]) -> impl IntoView + use<> {
-    let Rect { x, y, w, h } = rect;
+fn waiting(s: Session, waiting: &Waiting) -> impl IntoView + use<> {
+    let Rect { x, y, w, h } = waiting.rect;
     view! {
         <g class="node node-waiting">
             <rect class="node-box" x=x y=y width=w height=h rx="14"></rect>
             <text class="t12 t-soft" x=x + 16.0 y=y + 20.0>{s.t("map.unscheduled")}</text>
-            {pods.iter().map(|p| pod(s, p)).collect_view()}
+            {waiting.pods.iter().map(|p| pod(s, p)).collect_view()}
+            {waiting.groups.iter().map(|g| group(s, g)).collect_view()}
         </g>
     }
 }

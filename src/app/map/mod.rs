@@ -13,6 +13,7 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
 
 use super::session::session;
+use super::timebar::clock;
 
 /// The map with its zoom buttons.
 #[component]
@@ -65,6 +66,20 @@ pub fn MapPane() -> impl IntoView {
                 </svg>
             </div>
             <div class="map-tools">
+                <span class="clock" title=s.t("time.clock_title")>
+                    {move || s.tx("time.clock", &[("time", &clock(s.state.read().now))])}
+                </span>
+                {[(1, "+1 s"), (10, "+10 s")]
+                    .map(|(secs, words)| {
+                        let label = move || s.tx("time.advance", &[("secs", &secs.to_string())]);
+                        view! {
+                            <button type="button" class="btn btn-icon" title=label aria-label=move || format!("{words} — {}", label()) on:click=move |_| s.advance(secs)>
+                                {words}
+                            </button>
+                        }
+                    })
+                    .collect_view()}
+                <span class="gap"></span>
                 <button class="btn btn-icon" title=s.t("map.zoom_in") aria-label=s.t("map.zoom_in") on:click=move |_| scale(1.2)>"+"</button>
                 <button class="btn btn-icon" title=s.t("map.zoom_out") aria-label=s.t("map.zoom_out") on:click=move |_| scale(1.0 / 1.2)>"−"</button>
                 <button class="btn btn-icon" title=s.t("map.fit") aria-label=s.t("map.fit") on:click=move |_| fit()>"⤢"</button>
