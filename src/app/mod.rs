@@ -8,6 +8,7 @@ mod focus;
 mod help;
 mod keep;
 mod keys;
+mod leave;
 mod map;
 mod page;
 mod palette;

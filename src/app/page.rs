@@ -14,13 +14,14 @@ use super::scenario::ScenarioPanel;
 use super::session::{Pane, Session, Theme, session};
 use super::splitter::Splitter;
 use super::timebar::TimeBar;
-use super::{keep, keys, said};
+use super::{keep, keys, leave, said};
 
 #[component]
 pub fn Page() -> impl IntoView {
     let s = Session::open();
     provide_context(s);
     keys::listen(s);
+    leave::take_in(s);
     let size = |name: &'static str, default: f64| {
         let size = RwSignal::new(keep::read(name).and_then(|v| v.parse().ok()).unwrap_or(default));
         Effect::new(move || {
@@ -87,6 +88,7 @@ fn Header() -> impl IntoView {
                 " "
                 <kbd aria-hidden="true">"Ctrl K"</kbd>
             </button>
+            <leave::Leave/>
             <button
                 type="button"
                 class="btn"

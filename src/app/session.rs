@@ -367,6 +367,40 @@ impl Session {
         }
     }
 
+    /// What a link carries: the files, and under names that no file has, the request and the view.
+    pub fn to_share(self) -> String {
+        let mut pairs = self.pairs();
+        pairs.push(("?url".to_string(), self.url.get_untracked()));
+        pairs.push(("?client".to_string(), self.client.get_untracked().to_string()));
+        pairs.push(("?file".to_string(), self.file.get_untracked()));
+        keep::pairs_to_json(&pairs)
+    }
+
+    /// Takes in what a link carried. Undo brings back what was there before.
+    pub fn take_shared(self, pairs: Vec<(String, String)>) {
+        let (settings, files): (Vec<_>, Vec<_>) = pairs.into_iter().partition(|(name, _)| name.starts_with('?'));
+        if files.is_empty() {
+            return;
+        }
+        self.change(|w| {
+            w.set_files(files_of(files));
+        });
+        let setting = |name: &str| settings.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone());
+        if let Some(url) = setting("?url") {
+            self.url.set(url);
+        }
+        if let Some(wanted) = setting("?client") {
+            let clients = super::timebar::clients(&self.state.read_untracked().store);
+            if let Some(client) = clients.into_iter().find(|c| c.to_string() == wanted) {
+                self.client.set(client);
+            }
+        }
+        let names = self.files.get_untracked();
+        let shown = setting("?file").filter(|f| names.contains(f)).or(names.first().cloned());
+        self.file.set(shown.unwrap_or_default());
+        self.texts.update(|n| *n += 1);
+    }
+
     /// Lets the cluster's time go by.
     pub fn advance(self, secs: u64) {
         let began = player::now();

@@ -333,13 +333,12 @@ fn slice_card(setting: &Setting, key: &ObjectKey, service: &Service, rect: Rect)
     let ready = found.values().filter(|(_, s)| *s == PodState::Ready).count();
     let widest = found.keys().map(|a| text_width(a, 12.0, true)).fold(0.0, f64::max) + 28.0;
     let spelled = total as f64 * widest <= rect.w - 20.0;
-    let pitch = if spelled { widest } else { ((rect.w - 40.0) / total.max(1) as f64).clamp(3.0, 12.0) };
+    let pitch = if spelled { widest } else { ((rect.w - 36.0) / total.max(1) as f64).min(12.0) };
     let place = |i: usize| Point::new(rect.x + 18.0 + i as f64 * pitch, rect.y + 39.0);
     let marks = found
         .into_iter()
         .enumerate()
         .map(|(i, (address, (pod, state)))| EndpointMark { at: place(i), address, pod, state })
-        .filter(|m| m.at.x < rect.right() - 8.0)
         .collect();
     SliceCard { rect, slices, marks, spelled, ready, total, ports, missing }
 }

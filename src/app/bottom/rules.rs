@@ -136,11 +136,11 @@ fn walked(s: Session, hop: &Hop, text: &str) -> impl IntoView + use<> {
             let more = total.saturating_sub(LISTED).to_string();
             view! {
                 <section>
-                    <h3>
+                    <h2>
                         <code>{chain}</code>
                         " "
                         <small>{table}</small>
-                    </h3>
+                    </h2>
                     <ol>{shown}</ol>
                     {(total > LISTED).then(|| view! { <p class="t-soft">{move || s.tx("journey.more", &[("n", &more)])}</p> })}
                 </section>

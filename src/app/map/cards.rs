@@ -190,6 +190,9 @@ fn name_of(s: Session) -> String {
     s.scene.read().lane.as_ref().map(|l| l.service.name.to_string()).unwrap_or_default()
 }
 
+/// More endpoints than this are drawn as one bar: how much of it is ready.
+const DOTS: usize = 120;
+
 fn slice_card(s: Session, lane: &Lane, card: &SliceCard) -> impl IntoView + use<> {
     let Rect { x, y, w, h } = card.rect;
     let key = card.slices.first().cloned().unwrap_or_else(|| lane.service.clone());
@@ -206,7 +209,16 @@ fn slice_card(s: Session, lane: &Lane, card: &SliceCard) -> impl IntoView + use<
         <g class="card pick" class:lit=lit(s, &key) on:mouseenter=enter on:mouseleave=leave on:click=look>
             <rect class="card-pod" x=x y=y width=w height=h rx="10"></rect>
             <text class="t12 tone-pod" x=x + 14.0 y=y + 22.0>{move || fit(&title(), w - 26.0, 12.0, false)}</text>
-            {card.marks.iter().map(|m| mark(s, m, spelled)).collect_view()}
+            {(card.total <= DOTS).then(|| card.marks.iter().map(|m| mark(s, m, spelled)).collect_view())}
+            {(card.total > DOTS)
+                .then(|| {
+                    let all = w - 36.0;
+                    let part = all * card.ready as f64 / card.total as f64;
+                    view! {
+                        <rect class="density-all" x=x + 14.0 y=y + 33.0 width=all height="10" rx="5"></rect>
+                        <rect class="density-ready" x=x + 14.0 y=y + 33.0 width=part height="10" rx="5"></rect>
+                    }
+                })}
             {empty.then(|| view! { <text class="t12 tone-bad" x=x + 14.0 y=y + 43.0>{s.t("map.no_endpoints")}</text> })}
             <text class="t12 t-soft" x=x + 14.0 y=y + 66.0>{fit(&ports, w - 26.0, 12.0, false)}</text>
             {(!missing.is_empty() && !empty)

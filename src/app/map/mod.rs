@@ -12,7 +12,7 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
 
-use super::session::session;
+use super::session::{Session, session};
 use super::timebar::clock;
 
 /// The map with its zoom buttons.
@@ -20,18 +20,24 @@ use super::timebar::clock;
 pub fn MapPane() -> impl IntoView {
     let s = session();
     let frame = NodeRef::<Div>::new();
-    let zoom = RwSignal::new(1.0_f64);
+    // What the person chose; otherwise the drawing shrinks a little to fit, as long as it can be read.
+    let chosen = RwSignal::new(None::<f64>);
     let tip = RwSignal::new(None::<(String, i32, i32)>);
     watch_size(frame, s.room);
     let scene = s.scene;
     let width = move || scene.read().width;
     let height = move || scene.read().height;
-    let scale = move |by: f64| zoom.update(|z| *z = (*z * by).clamp(0.3, 3.0));
+    let zoom = Memo::new(move |_| {
+        let fitting = (s.room.get().1 / height()).clamp(0.66, 1.0);
+        chosen.get().unwrap_or(if width() < 640.0 { 1.0 } else { fitting })
+    });
+    let scale = move |by: f64| chosen.set(Some((zoom.get_untracked() * by).clamp(0.2, 4.0)));
     let fit = move || {
         let (w, h) = s.room.get_untracked();
         let scene = scene.get_untracked();
-        zoom.set((w / scene.width).min(h / scene.height).clamp(0.3, 1.0));
+        chosen.set(Some((w / scene.width).min(h / scene.height).clamp(0.2, 1.0)));
     };
+    follow(s, frame, zoom);
     view! {
         <div class="map" id="map">
             <div class="map-frame" tabindex="0" role="group" aria-label=s.t("map.label") node_ref=frame on:mousemove=move |event| tip.set(tip_at(&event)) on:mouseleave=move |_| tip.set(None)>
@@ -96,6 +102,30 @@ pub fn MapPane() -> impl IntoView {
             <places::PlaceList/>
         </div>
     }
+}
+
+/// Keeps the place of the current hop in sight.
+fn follow(s: Session, frame: NodeRef<Div>, zoom: Memo<f64>) {
+    Effect::new(move || {
+        let (Some(hop), Some(frame)) = (s.player.hop.get(), frame.get()) else { return };
+        let Some(point) = s.legs.read_untracked().get(hop).map(|l| l.way.at(1.0)) else { return };
+        let zoom = zoom.get_untracked();
+        let toward = |at: f64, seen_from: i32, seen: i32| {
+            let (at, from, seen) = (at * zoom, f64::from(seen_from), f64::from(seen));
+            // A margin around it, for the label and the place itself.
+            let inside = at > from + 70.0 && at < from + seen - 90.0;
+            if inside || seen < 1.0 { from } else { (at - seen / 2.0).max(0.0) }
+        };
+        let left = toward(point.x, frame.scroll_left(), frame.client_width());
+        let top = toward(point.y, frame.scroll_top(), frame.client_height());
+        let to = web_sys::ScrollToOptions::new();
+        to.set_left(left);
+        to.set_top(top);
+        if !s.player.still.get_untracked() {
+            to.set_behavior(web_sys::ScrollBehavior::Smooth);
+        }
+        frame.scroll_to_with_scroll_to_options(&to);
+    });
 }
 
 /// What is under the pointer: its full name, which the drawing may have cut, and where to say it.

@@ -1,0 +1,115 @@
+//! What leaves the page: the journey as text, Mermaid and pcap, the map as SVG and PNG, and a link that carries everything.
+//! The link's fragment stays in the browser: nothing is sent anywhere.
+
+use giljabi::export::{trace_mermaid, trace_pcap, trace_text};
+use leptos::prelude::*;
+use wasm_bindgen::prelude::*;
+
+use super::keep;
+use super::session::{Session, session};
+
+#[wasm_bindgen(module = "/src/app/leave.js")]
+extern "C" {
+    fn save(name: &str, kind: &str, data: &JsValue);
+    #[wasm_bindgen(catch)]
+    async fn copy(text: &str) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_name = mapSvg)]
+    fn map_svg() -> String;
+    #[wasm_bindgen(catch, js_name = saveMapPng)]
+    async fn save_map_png(name: &str) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(catch)]
+    async fn pack(text: &str) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(catch)]
+    async fn unpack(packed: &str) -> Result<JsValue, JsValue>;
+}
+
+/// How the fragment of a link begins.
+const LINK: &str = "#w=";
+
+/// The menu of what can be taken along.
+#[component]
+pub fn Leave() -> impl IntoView {
+    let s = session();
+    let said = RwSignal::new(None::<&'static str>);
+    let tell = move |id: &'static str| {
+        said.set(Some(id));
+        set_timeout(move || said.set(None), std::time::Duration::from_secs(4));
+    };
+    let copied = move |text: String| {
+        leptos::task::spawn_local(async move {
+            let done = copy(&text).await.is_ok();
+            tell(if done { "leave.copied" } else { "leave.not_copied" });
+        });
+    };
+    let text = move || {
+        let sent = s.sent.get_untracked()?;
+        let locate = |field: &_| s.line_of(field).map(|l| format!("{}:{}", l.file, l.line));
+        Some(trace_text(&sent.trace, s.lang.get_untracked(), &locate))
+    };
+    let mermaid = move || s.sent.get_untracked().map(|sent| trace_mermaid(&sent.trace, s.lang.get_untracked()));
+    let link = move |_| {
+        leptos::task::spawn_local(async move {
+            if let Ok(packed) = pack(&s.to_share()).await {
+                let base = window().location().href().unwrap_or_default();
+                let base = base.split('#').next().unwrap_or_default().to_string();
+                copied(format!("{base}{LINK}{}", packed.as_string().unwrap_or_default()));
+            }
+        });
+    };
+    let nothing = move || s.sent.read().is_none();
+    view! {
+        <details class="menu">
+            <summary class="btn">{s.t("leave.label")}</summary>
+            <div class="menu-list">
+                <button type="button" on:click=link>{s.t("leave.link")}</button>
+                <button type="button" disabled=nothing on:click=move |_| if let Some(text) = text() { copied(text) }>{s.t("leave.text")}</button>
+                <button type="button" disabled=nothing on:click=move |_| if let Some(text) = mermaid() { copied(text) }>{s.t("leave.mermaid")}</button>
+                <button
+                    type="button"
+                    disabled=nothing
+                    on:click=move |_| {
+                        if let Some(sent) = s.sent.get_untracked() {
+                            let bytes = js_sys::Uint8Array::from(trace_pcap(&sent.trace).as_slice());
+                            save("giljabi.pcap", "application/vnd.tcpdump.pcap", &bytes);
+                        }
+                    }
+                >
+                    {s.t("leave.pcap")}
+                </button>
+                <button type="button" on:click=move |_| save("giljabi.svg", "image/svg+xml", &map_svg().into())>{s.t("leave.svg")}</button>
+                <button
+                    type="button"
+                    on:click=move |_| {
+                        leptos::task::spawn_local(async move {
+                            if save_map_png("giljabi.png").await.is_err() {
+                                tell("leave.no_picture");
+                            }
+                        })
+                    }
+                >
+                    {s.t("leave.png")}
+                </button>
+            </div>
+        </details>
+        <span class="toast" role="status" class:gone=move || said.get().is_none()>{move || said.get().map(|id| s.tx(id, &[]))}</span>
+    }
+}
+
+/// Takes in what a link carries, if the page was opened with one.
+pub fn take_in(s: Session) {
+    let hash = window().location().hash().unwrap_or_default();
+    let Some(packed) = hash.strip_prefix(LINK).map(str::to_string) else { return };
+    leptos::task::spawn_local(async move {
+        let text = unpack(&packed).await.ok().and_then(|t| t.as_string());
+        // A link that was cut on its way carries nothing; what is there stays.
+        if let Some(pairs) = text.as_deref().and_then(keep::pairs_from_json) {
+            s.take_shared(pairs);
+        }
+        // The link has done its work: a reload is to bring back what was done since.
+        let path = window().location().pathname().unwrap_or_default();
+        if let Ok(history) = window().history() {
+            // Without this the fragment stays in the address bar, and that is all.
+            let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&path));
+        }
+    });
+}
