@@ -1,7 +1,7 @@
 //! What leaves the page: the journey as text, Mermaid and pcap, the map as SVG and PNG, and a link that carries everything.
 //! The link's fragment stays in the browser: nothing is sent anywhere.
 
-use giljabi::export::{trace_mermaid, trace_pcap, trace_text};
+use giljabi::export::{trace_captures, trace_mermaid, trace_svg, trace_text};
 use leptos::prelude::*;
 use wasm_bindgen::prelude::*;
 
@@ -69,12 +69,26 @@ pub fn Leave() -> impl IntoView {
                     disabled=nothing
                     on:click=move |_| {
                         if let Some(sent) = s.sent.get_untracked() {
-                            let bytes = js_sys::Uint8Array::from(trace_pcap(&sent.trace).as_slice());
-                            save("giljabi.pcap", "application/vnd.tcpdump.pcap", &bytes);
+                            for capture in trace_captures(&sent.trace) {
+                                let bytes = js_sys::Uint8Array::from(capture.bytes.as_slice());
+                                save(&format!("{}.pcap", capture.point), "application/vnd.tcpdump.pcap", &bytes);
+                            }
                         }
                     }
                 >
                     {s.t("leave.pcap")}
+                </button>
+                <button
+                    type="button"
+                    disabled=nothing
+                    on:click=move |_| {
+                        if let Some(sent) = s.sent.get_untracked() {
+                            let drawing = trace_svg(&sent.trace, s.lang.get_untracked());
+                            save("journey.svg", "image/svg+xml", &drawing.into());
+                        }
+                    }
+                >
+                    {s.t("leave.journey_svg")}
                 </button>
                 <button type="button" on:click=move |_| save("giljabi.svg", "image/svg+xml", &map_svg().into())>{s.t("leave.svg")}</button>
                 <button
