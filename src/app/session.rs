@@ -458,7 +458,12 @@ impl Session {
                 lines
             })
             .collect();
-        let to_mend = trace.outcome.failure().map(|f| f.because.iter().filter_map(line).collect()).unwrap_or_default();
+        let mut seen = BTreeSet::new();
+        let to_mend = trace
+            .outcome
+            .failure()
+            .map(|f| f.because.iter().filter_map(line).filter(|l| seen.insert((l.file.clone(), l.line))).collect())
+            .unwrap_or_default();
         let number = self.history.read_untracked().len() + 1;
         let beats = beats(&trace);
         let sent = Arc::new(Sent { trace, lines, to_mend, edit: self.edits.get_untracked(), number });

@@ -197,7 +197,10 @@ fn ending_of(s: Session, sent: Arc<Sent>) -> impl IntoView {
     };
     let lines = sent.to_mend.clone();
     let caused = sent.clone();
-    let cause = move || caused.trace.outcome.failure().map(|f| why::cause(f, s.lang.get()));
+    let cause = move || {
+        let lang = s.lang.get();
+        caused.trace.outcome.failure().map(|f| (why::cause(f, lang), why::mend(f, lang)))
+    };
     view! {
         <Show when=move || s.player.ended.get()>
             <div class=if good { "ending good" } else { "ending bad" }>
@@ -208,11 +211,13 @@ fn ending_of(s: Session, sent: Arc<Sent>) -> impl IntoView {
                 </p>
                 {cause
                     .clone()()
-                    .map(|cause| {
+                    .map(|(cause, mend)| {
                         view! {
                             <p>
                                 <b>{s.t("journey.what_is_wrong")}" "</b>
                                 {cause}
+                                " "
+                                {mend}
                                 " "
                                 {lines.clone().into_iter().map(|line| line_button(s, line)).collect_view()}
                             </p>
