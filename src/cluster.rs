@@ -204,9 +204,7 @@ impl Cluster {
         let Cluster { store, index, queue, settings, now, told, work, .. } = self;
         work.writes += store.revision() - *told;
         for event in store.events_since(*told) {
-            index.observe(event);
-        }
-        for event in store.events_since(*told) {
+            index.observe(event, store);
             if traffic::concerns_network(event) {
                 queue.add(traffic::PROXY, traffic::proxy_key(), *now + settings.latencies.proxy_sync, false);
             }

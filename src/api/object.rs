@@ -62,6 +62,7 @@ pub struct Object {
     /// `metadata.resourceVersion` as a number.
     pub revision: u64,
     view: OnceLock<View>,
+    owner: OnceLock<Option<(ObjectKey, SmolStr)>>,
 }
 
 impl PartialEq for Object {
@@ -77,7 +78,7 @@ impl Object {
         let text = |field: &str| value.at(&["metadata", field]).and_then(Value::as_smol).unwrap_or_default();
         let key = ObjectKey { kind: kind.into(), namespace: text("namespace"), name: text("name") };
         let revision = value.str_at(&["metadata", "resourceVersion"]).parse().unwrap_or(0);
-        Arc::new(Object { key, value, revision, view: OnceLock::new() })
+        Arc::new(Object { key, value, revision, view: OnceLock::new(), owner: OnceLock::new() })
     }
 
     /// The typed reading of the content, decoded at the first call.
@@ -113,6 +114,15 @@ impl Object {
 
     /// The owner that manages this object (`ownerReferences` with `controller: true`), as key and uid.
     pub fn controller(&self) -> Option<(ObjectKey, SmolStr)> {
+        self.controller_ref().cloned()
+    }
+
+    /// The same, lent; read once an object.
+    pub fn controller_ref(&self) -> Option<&(ObjectKey, SmolStr)> {
+        self.owner.get_or_init(|| self.read_controller()).as_ref()
+    }
+
+    fn read_controller(&self) -> Option<(ObjectKey, SmolStr)> {
         let owner = self
             .value
             .items_at(&["metadata", "ownerReferences"])

@@ -26,7 +26,7 @@ impl Controller for DaemonSetController {
         NAME
     }
 
-    fn watch(&self, event: &Event, store: &Store, _: &Index, settings: &Settings, enqueue: Enqueue) {
+    fn watch(&self, event: &Event, store: &Store, index: &Index, settings: &Settings, enqueue: Enqueue) {
         let after = settings.latencies.controller;
         match event.key.kind.as_str() {
             KIND => enqueue(event.key.clone(), after),
@@ -35,7 +35,7 @@ impl Controller for DaemonSetController {
                     enqueue(set.key.clone(), after);
                 }
             }
-            _ => pods::tell_owner(event, KIND, store, after, enqueue),
+            _ => pods::tell_owner(event, KIND, store, index, after, enqueue),
         }
     }
 

@@ -31,7 +31,7 @@ impl Controller for EndpointsController {
         NAME
     }
 
-    fn watch(&self, event: &Event, store: &Store, index: &Index, settings: &Settings, enqueue: Enqueue) {
+    fn watch(&self, event: &Event, _: &Store, index: &Index, settings: &Settings, enqueue: Enqueue) {
         let after = settings.latencies.endpoints;
         match event.key.kind.as_str() {
             "Service" => enqueue(event.key.clone(), after),
@@ -39,8 +39,8 @@ impl Controller for EndpointsController {
                 enqueue(ObjectKey::new("Service", event.key.namespace.clone(), event.key.name.clone()), after);
             }
             "Pod" => {
-                for key in membership::services_to_update(event, store, index) {
-                    enqueue(key, after);
+                for key in &index.change().services {
+                    enqueue(key.clone(), after);
                 }
             }
             _ => {}
@@ -269,7 +269,10 @@ pub(super) struct EndpointsCache {
     /// The Service's revision, and the store's at the last look.
     service: u64,
     seen: u64,
-    ports: Vec<Port>,
+    /// Pods that the selector matched at the last whole look.
+    looked: usize,
+    /// None before the first address.
+    ports: Option<Vec<Port>>,
     places: OrdMap<Place, (bool, Value)>,
     by_pod: OrdMap<SmolStr, Place>,
 }
@@ -303,25 +306,20 @@ impl EndpointsCache {
         let mut cache = EndpointsCache {
             service: service.revision,
             seen: store.revision(),
-            ports: Vec::new(),
+            looked: pods.len(),
+            ports: None,
             places: OrdMap::new(),
             by_pod: OrdMap::new(),
         };
         for object in pods {
             let Some((place, ready, address, ports)) = offer(object, service, view) else { continue };
-            if cache.places.is_empty() {
-                cache.ports = ports;
-            } else if cache.ports != ports {
+            if *cache.ports.get_or_insert_with(|| ports.clone()) != ports {
                 return None;
             }
             cache.places.insert(place.clone(), (ready, address));
             cache.by_pod.insert(object.name().clone(), place);
         }
-        (!cache.places.is_empty()).then(|| {
-            cache.ports.sort_by_cached_key(port_hash);
-            cache.ports.dedup();
-            cache
-        })
+        Some(cache)
     }
 
     /// The cache after the changes since the last look, and the pods that changed. `None`: look at everything.
@@ -334,7 +332,8 @@ impl EndpointsCache {
         if self.service != service.revision {
             return None;
         }
-        let names = membership::changed_pods(store, service.namespace(), self.seen, self.places.len())?;
+        let names =
+            membership::changed_pods(store, service.namespace(), self.seen, self.places.len().max(self.looked))?;
         let mut changed = Vec::new();
         for name in names {
             if let Some(place) = self.by_pod.remove(&name) {
@@ -347,17 +346,15 @@ impl EndpointsCache {
                 continue;
             }
             changed.push(object);
-            let Some((place, ready, address, mut ports)) = offer(object, service, view) else { continue };
-            ports.sort_by_cached_key(port_hash);
-            ports.dedup();
-            if ports != self.ports {
+            let Some((place, ready, address, ports)) = offer(object, service, view) else { continue };
+            if *self.ports.get_or_insert_with(|| ports.clone()) != ports {
                 return None;
             }
             self.places.insert(place.clone(), (ready, address));
             self.by_pod.insert(name, place);
         }
         self.seen = store.revision();
-        (!self.places.is_empty()).then_some((self, changed))
+        Some((self, changed))
     }
 
     /// The one subset, cut to what an object holds, and whether it was cut.
@@ -371,7 +368,11 @@ impl EndpointsCache {
         if truncated && ready.len() == CAPACITY {
             not_ready.clear();
         }
-        (Some(Subset { ready, not_ready, ports: self.ports.clone() }), truncated)
+        let mut ports = self.ports.clone().unwrap_or_default();
+        ports.sort_by_cached_key(port_hash);
+        ports.dedup();
+        let subset = (!self.places.is_empty()).then_some(Subset { ready, not_ready, ports });
+        (subset, truncated)
     }
 }
 

@@ -38,8 +38,8 @@ impl Controller for EndpointSliceController {
         match event.key.kind.as_str() {
             "Service" => enqueue(event.key.clone(), after),
             "Pod" => {
-                for key in membership::services_to_update(event, store, index) {
-                    enqueue(key, after);
+                for key in &index.change().services {
+                    enqueue(key.clone(), after);
                 }
             }
             "EndpointSlice" => {

@@ -1,12 +1,14 @@
 //! What controllers must find without looking at everything: informers' caches and their indexers. It follows the store event
 //! by event.
 
+use super::membership;
 use crate::api::object::{Object, ObjectKey};
 use crate::api::value::Value;
 use crate::api::view::PodPhase;
-use crate::apiserver::store::Event;
+use crate::apiserver::store::{Event, Store};
 use imbl::{OrdMap, OrdSet};
 use smol_str::SmolStr;
+use std::sync::Arc;
 
 /// How many pods of an owner are in which state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,6 +20,17 @@ pub struct PodCounts {
     pub terminating: u32,
     pub succeeded: u32,
     pub failed: u32,
+}
+
+/// What the pod event that was observed last means to others, worked out once for all controllers.
+#[derive(Clone, Debug, Default)]
+pub struct PodChange {
+    /// The owners before and after, if the pod changed in something that they count; else none.
+    pub owners: [Option<ObjectKey>; 2],
+    /// Nobody manages it, and somebody might.
+    pub orphan: bool,
+    /// The Services whose endpoints it changes.
+    pub services: Vec<ObjectKey>,
 }
 
 /// The caches. Cheap to clone.
@@ -39,6 +52,7 @@ pub struct Index {
     spread: OrdMap<(SmolStr, SmolStr), u32>,
     /// Services by one pair of their selector: namespace, key, value.
     selectors: OrdMap<(SmolStr, SmolStr, SmolStr), OrdSet<SmolStr>>,
+    change: PodChange,
     /// The newest revision at which a Service changed: what freezes containers' environments together.
     services_revision: u64,
 }
@@ -56,7 +70,7 @@ struct Share {
 impl Share {
     fn of(pod: &Object) -> Option<Share> {
         let view = pod.view().pod()?;
-        let owner = pod.controller().map(|(_, uid)| uid);
+        let owner = pod.controller_ref().map(|(_, uid)| uid.clone());
         let mut counts = PodCounts::default();
         let finished = matches!(view.phase, PodPhase::Succeeded | PodPhase::Failed);
         match view.phase {
@@ -81,9 +95,12 @@ impl Share {
 
 impl Index {
     /// Takes a write in.
-    pub fn observe(&mut self, event: &Event) {
+    pub fn observe(&mut self, event: &Event, store: &Store) {
         match event.key.kind.as_str() {
-            "Pod" => self.observe_pod(event),
+            "Pod" => {
+                self.observe_pod(event);
+                self.change = self.pod_change(event, store);
+            }
             "Service" => {
                 self.services_revision = event.revision;
                 for (object, there) in [(&event.old, false), (&event.new, true)] {
@@ -150,13 +167,38 @@ impl Index {
             }
         }
         if let (Some(before), Some(after)) = (&event.old, &event.new) {
-            let labels = |o: &Object| o.value.at(&["metadata", "labels"]).cloned();
-            if labels(before) != labels(after) {
-                if let Some((_, owner)) = after.controller() {
-                    self.relabelled.entry(owner).or_default().insert(key.clone());
+            if before.value.at(&["metadata", "labels"]) != after.value.at(&["metadata", "labels"]) {
+                if let Some((_, owner)) = after.controller_ref() {
+                    self.relabelled.entry(owner.clone()).or_default().insert(key.clone());
                 }
             }
         }
+    }
+
+    fn pod_change(&self, event: &Event, store: &Store) -> PodChange {
+        let mut change =
+            PodChange { services: membership::services_to_update(event, store, self), ..PodChange::default() };
+        let facts = |object: &Option<Arc<Object>>| {
+            let object = object.as_ref()?;
+            let pod = object.view().pod()?;
+            Some((pod.phase, pod.terminating, pod.is_ready()))
+        };
+        let owner = |object: &Option<Arc<Object>>| object.as_ref().and_then(|o| o.controller_ref()).cloned();
+        let (old, new) = (owner(&event.old), owner(&event.new));
+        let relabelled = match (&event.old, &event.new) {
+            (Some(a), Some(b)) => a.value.at(&["metadata", "labels"]) != b.value.at(&["metadata", "labels"]),
+            _ => false,
+        };
+        if old != new || relabelled || facts(&event.old) != facts(&event.new) {
+            change.orphan = event.new.as_ref().is_some_and(|o| new.is_none() && !o.is_terminating());
+            change.owners = [old.map(|(key, _)| key), new.map(|(key, _)| key)];
+        }
+        change
+    }
+
+    /// What the pod event that was observed last means to others.
+    pub fn change(&self) -> &PodChange {
+        &self.change
     }
 
     pub fn counts(&self, owner: &str) -> PodCounts {
@@ -182,8 +224,9 @@ impl Index {
         self.unscheduled.iter()
     }
 
-    pub fn has_unscheduled(&self) -> bool {
-        !self.unscheduled.is_empty()
+    /// Pods that wait for a node, from this one on.
+    pub fn unscheduled_from(&self, key: &ObjectKey) -> impl Iterator<Item = &ObjectKey> {
+        self.unscheduled.range(key.clone()..)
     }
 
     /// Pods bound to a node and not finished.

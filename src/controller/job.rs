@@ -22,12 +22,12 @@ impl Controller for JobController {
         NAME
     }
 
-    fn watch(&self, event: &Event, store: &Store, _: &Index, settings: &Settings, enqueue: Enqueue) {
+    fn watch(&self, event: &Event, store: &Store, index: &Index, settings: &Settings, enqueue: Enqueue) {
         let after = settings.latencies.controller;
         if event.key.kind == "Job" {
             enqueue(event.key.clone(), after);
         } else {
-            pods::tell_owner(event, "Job", store, after, enqueue);
+            pods::tell_owner(event, "Job", store, index, after, enqueue);
         }
     }
 

@@ -81,7 +81,7 @@ pub fn services_to_update(event: &Event, store: &Store, index: &Index) -> Vec<Ob
 /// at every pod is no more work.
 pub fn changed_pods(store: &Store, namespace: &str, revision: u64, members: usize) -> Option<BTreeSet<SmolStr>> {
     let writes = store.revision().saturating_sub(revision) as usize;
-    if writes > 64 + 8 * members {
+    if writes > 64 + 20 * members {
         return None;
     }
     let of_namespace = |e: &&Event| e.key.kind == "Pod" && e.key.namespace == namespace;

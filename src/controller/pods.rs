@@ -93,32 +93,20 @@ pub fn owned<'a>(store: &'a Store, owner: &Object) -> Vec<&'a Arc<Object>> {
     let uid = owner.uid();
     store
         .owned_by(uid)
-        .filter(|o| o.key.kind == "Pod" && o.controller().is_some_and(|(_, found)| found == uid))
+        .filter(|o| o.key.kind == "Pod" && o.controller_ref().is_some_and(|(_, found)| found == uid))
         .collect()
 }
 
 /// Tells the pod's owner of `kind` about a change that it counts, and the sets that could adopt it when nobody manages it.
-pub fn tell_owner(event: &Event, kind: &'static str, store: &Store, after: Duration, enqueue: Enqueue) {
+pub fn tell_owner(event: &Event, kind: &'static str, store: &Store, index: &Index, after: Duration, enqueue: Enqueue) {
     if event.key.kind != "Pod" {
         return;
     }
-    let facts = |object: &Option<Arc<Object>>| {
-        let object = object.as_ref()?;
-        let pod = object.view().pod()?;
-        let labels = object.value.at(&["metadata", "labels"]).cloned();
-        Some((object.controller(), pod.phase, pod.terminating, pod.is_ready(), labels))
-    };
-    let (old, new) = (facts(&event.old), facts(&event.new));
-    if old == new {
-        return;
+    let change = index.change();
+    for owner in change.owners.iter().flatten().filter(|owner| owner.kind == kind) {
+        enqueue(owner.clone(), after);
     }
-    for facts in [&old, &new].into_iter().flatten() {
-        if let Some((owner, _)) = facts.0.as_ref().filter(|(owner, _)| owner.kind == kind) {
-            enqueue(owner.clone(), after);
-        }
-    }
-    let orphan = event.new.as_ref().filter(|_| new.as_ref().is_some_and(|n| n.0.is_none() && !n.2));
-    if let Some(orphan) = orphan {
+    if let Some(orphan) = event.new.as_ref().filter(|_| change.orphan) {
         for set in store.list_in(kind, &event.key.namespace) {
             if Selector::of(set).matches(orphan) {
                 enqueue(set.key.clone(), after);

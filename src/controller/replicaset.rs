@@ -25,12 +25,12 @@ impl Controller for ReplicaSetController {
         self.name
     }
 
-    fn watch(&self, event: &Event, store: &Store, _: &Index, settings: &Settings, enqueue: Enqueue) {
+    fn watch(&self, event: &Event, store: &Store, index: &Index, settings: &Settings, enqueue: Enqueue) {
         let after = settings.latencies.controller;
         if event.key.kind == self.kind {
             enqueue(event.key.clone(), after);
         } else {
-            pods::tell_owner(event, self.kind, store, after, enqueue);
+            pods::tell_owner(event, self.kind, store, index, after, enqueue);
         }
     }
 

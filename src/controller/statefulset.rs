@@ -26,12 +26,12 @@ impl Controller for StatefulSetController {
         NAME
     }
 
-    fn watch(&self, event: &Event, store: &Store, _: &Index, settings: &Settings, enqueue: Enqueue) {
+    fn watch(&self, event: &Event, store: &Store, index: &Index, settings: &Settings, enqueue: Enqueue) {
         let after = settings.latencies.controller;
         if event.key.kind == KIND {
             enqueue(event.key.clone(), after);
         } else {
-            pods::tell_owner(event, KIND, store, after, enqueue);
+            pods::tell_owner(event, KIND, store, index, after, enqueue);
         }
     }
 

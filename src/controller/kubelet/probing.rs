@@ -49,8 +49,12 @@ fn is_restless(container: &RunningContainer) -> bool {
     image::base_name(&container.image).ends_with("unhealthy")
 }
 
-/// Whether the probe has its turn: the startup probe until it has passed, the others after that.
+/// Whether the probe has its turn: the startup probe until it has passed, the others after that. Only readiness is still asked
+/// of a container that has been told to end.
 fn has_turn(which: Which, container: &RunningContainer) -> bool {
+    if container.stop_at.is_some() && which != Which::Readiness {
+        return false;
+    }
     let started = container.probes.startup.as_ref().is_none_or(|p| p.passed);
     if which == Which::Startup { !started } else { started }
 }
@@ -95,7 +99,7 @@ impl Worker<'_, '_> {
     fn probe_one(&mut self, init: bool, i: usize, which: Which) {
         let now = self.now;
         let container = if init { &mut self.sandbox.init_containers[i] } else { &mut self.sandbox.containers[i] };
-        if !container.is_running() || !has_turn(which, container) || container.stop_at.is_some() {
+        if !container.is_running() || !has_turn(which, container) {
             return;
         }
         let due = which.of(container).is_some_and(|p| p.next <= now);
