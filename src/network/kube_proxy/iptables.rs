@@ -62,7 +62,7 @@ fn comment(text: &'static str) -> Match {
 fn jump(states: Option<CtStates>, text: &'static str, to: u8) -> Part {
     let state = states.map(|states| Match::Ct { states, not: false });
     let text = (!text.is_empty()).then(|| comment(text));
-    let matches = state.into_iter().chain(text).collect();
+    let matches = state.into_iter().chain(text);
     Part::Rule(Rule::new(matches, Target::Jump(ChainRef::Fixed(to)), Because::setting("mode")))
 }
 
@@ -165,7 +165,7 @@ fn kubelet_firewall(place: &Place) -> Vec<Part> {
 pub(super) fn forward_rules(place: &Place) -> Vec<Part> {
     let mask = place.settings.mark();
     let because = Because::setting("mode");
-    let rule = |matches, target| Part::Rule(Rule::new(matches, target, because.clone()));
+    let rule = |matches: Vec<Match>, target| Part::Rule(Rule::new(matches, target, because.clone()));
     vec![
         rule(vec![Match::Ct { states: CtStates::INVALID, not: false }], Target::Drop),
         rule(vec![comment("kubernetes forwarding rules"), Match::Mark { mask, not: false }], Target::Accept),
@@ -181,13 +181,13 @@ pub(super) fn forward_rules(place: &Place) -> Vec<Part> {
 
 pub(super) fn mark_rule(place: &Place) -> Part {
     let because = Because::setting("iptables.masqueradeBit");
-    Part::Rule(Rule::new(vec![], Target::OrMark(place.settings.mark()), because))
+    Part::Rule(Rule::new([], Target::OrMark(place.settings.mark()), because))
 }
 
 pub(super) fn postrouting_rules(place: &Place) -> Vec<Part> {
     let mask = place.settings.mark();
     let because = Because::setting("iptables.masqueradeBit");
-    let rule = |matches, target| Part::Rule(Rule::new(matches, target, because.clone()));
+    let rule = |matches: Vec<Match>, target| Part::Rule(Rule::new(matches, target, because.clone()));
     vec![
         rule(vec![Match::Mark { mask, not: true }], Target::Return),
         // Cleared, lest the packet be masqueraded again when it passes the network stack once more.
@@ -354,7 +354,7 @@ impl Build<'_> {
             (Because::setting("clusterCIDR"), Some(Match::Source { peer, not: true }))
         };
         let matches = destination(format_smolstr!("{} cluster IP", port.label), port, port.cluster_ip);
-        Some(Rule::new(matches.into_iter().chain(not_local).collect(), Target::Jump(MARK), because))
+        Some(Rule::new(matches.into_iter().chain(not_local), Target::Jump(MARK), because))
     }
 
     fn entries(&mut self, plan: &Plan<'_>, own_chains: &Own) {
@@ -367,7 +367,7 @@ impl Build<'_> {
         };
         // No endpoint at all: the selector, or readiness; no local one: the policy.
         let because_none = |policy: &'static str| port.field(if plan.has_any { policy } else { "spec.selector" });
-        let mut add = |space, matches, target, because| {
+        let mut add = |space, matches: Vec<Match>, target, because| {
             self.entries.push(Entry { space, content: Content::Rule(Rule::new(matches, target, because)) });
         };
 
@@ -465,7 +465,7 @@ fn external_rules(input: &ChunkInput, plan: &Plan<'_>, chains: &Own) -> Vec<Rule
     }
     if plan.has_external {
         let chain = if port.external_local { chains.local } else { chains.cluster };
-        rules.push(Rule::new(vec![], own(chain), policy()));
+        rules.push(Rule::new([], own(chain), policy()));
     }
     rules
 }
@@ -490,19 +490,25 @@ fn firewall_rules(input: &ChunkInput, chains: &Own) -> Vec<Rule> {
 
 /// First the endpoints that remember the client, then one by lot: with n left, the next is taken with a chance of 1/n.
 fn balance_rules(port: &ServicePort, endpoints: &[(&Endpoint, u16, SmolStr)]) -> Vec<Rule> {
-    let text = |e: &Endpoint| Match::EndpointComment(format_smolstr!("{} -> {}", port.label, e.text));
-    let mut rules = Vec::with_capacity(endpoints.len() * 2);
-    if let Some(seconds) = port.affinity_seconds {
+    let mut scratch = String::with_capacity(64);
+    let mut text = |e: &Endpoint| {
+        scratch.clear();
+        [&port.label, " -> ", &e.text].into_iter().for_each(|part| scratch.push_str(part));
+        Match::EndpointComment(SmolStr::new(&scratch))
+    };
+    let affinity = port.affinity_seconds;
+    let mut rules = Vec::with_capacity(endpoints.len() * (1 + usize::from(affinity.is_some())));
+    if let Some(seconds) = affinity {
         for (endpoint, chain, list) in endpoints {
             let remembered = Match::Remembered { list: list.clone(), seconds };
             let because = port.field("spec.sessionAffinity");
-            rules.push(Rule::new(vec![text(endpoint), remembered], own(Some(*chain)), because));
+            rules.push(Rule::new([text(endpoint), remembered], own(Some(*chain)), because));
         }
     }
     for (i, (endpoint, chain, _)) in endpoints.iter().enumerate() {
         let left = endpoints.len() - i;
         let lot = (left > 1).then_some(Match::Random(Probability::one_of(left as u32)));
-        let matches = [text(endpoint)].into_iter().chain(lot).collect();
+        let matches = [text(endpoint)].into_iter().chain(lot);
         rules.push(Rule::new(matches, own(Some(*chain)), endpoint.because()));
     }
     rules
@@ -511,13 +517,11 @@ fn balance_rules(port: &ServicePort, endpoints: &[(&Endpoint, u16, SmolStr)]) ->
 fn endpoint_rules(port: &ServicePort, endpoint: &Endpoint, list: &SmolStr) -> Vec<Rule> {
     let text = Match::EndpointComment(port.label.clone());
     let hairpin = Match::Source { peer: Peer::Ip(endpoint.ip), not: false };
-    let mut matches = vec![text.clone()];
-    if let Some(seconds) = port.affinity_seconds {
-        matches.push(Match::Remember { list: list.clone(), seconds });
-    }
-    matches.push(Match::Protocol(port.name.protocol));
+    let remember = port.affinity_seconds.map(|seconds| Match::Remember { list: list.clone(), seconds });
+    let to = [text.clone()].into_iter().chain(remember).chain([Match::Protocol(port.name.protocol)]);
+    let dnat = Target::Dnat { ip: endpoint.ip, port: endpoint.port };
     vec![
-        Rule::new(vec![text, hairpin], Target::Jump(MARK), endpoint.because()),
-        Rule::new(matches, Target::Dnat { ip: endpoint.ip, port: endpoint.port }, port.port_field("targetPort")),
+        Rule::new([text, hairpin], Target::Jump(MARK), endpoint.because()),
+        Rule::new(to, dnat, port.port_field("targetPort")),
     ]
 }

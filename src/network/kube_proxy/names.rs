@@ -8,28 +8,28 @@ use super::service_port::ServicePort;
 use crate::network::netfilter::PortName;
 use data_encoding::BASE32;
 use sha2::{Digest, Sha256};
-use smol_str::{SmolStr, SmolStrBuilder};
+use smol_str::SmolStr;
 use std::fmt::Write;
 
-/// The first `LENGTH` characters of the base32 of the SHA-256 of `parts` in a row.
-fn hash<const LENGTH: usize>(parts: &[&str]) -> [u8; LENGTH] {
+/// The first sixteen characters of the base32 of the SHA-256 of `parts` in a row.
+fn hash(parts: &[&str]) -> [u8; 16] {
     let mut hasher = Sha256::new();
     for part in parts {
         hasher.update(part);
     }
-    let mut text = [0; 56];
-    BASE32.encode_mut(&hasher.finalize(), &mut text);
-    let mut short = [0; LENGTH];
-    short.copy_from_slice(&text[..LENGTH]);
-    short
+    let mut text = [0; 16];
+    // Ten bytes make sixteen characters.
+    BASE32.encode_mut(&hasher.finalize()[..10], &mut text);
+    text
 }
 
-fn joined(parts: &[&str]) -> SmolStr {
-    let mut name = SmolStrBuilder::new();
-    for part in parts {
-        name.push_str(part);
-    }
-    name.finish()
+/// A chain's name: a prefix and a hash. Put together without a detour through the heap, for there are many.
+fn joined(prefix: &str, hash: &[u8; 16]) -> SmolStr {
+    let mut name = [0; 32];
+    let length = prefix.len() + hash.len();
+    name[..prefix.len()].copy_from_slice(prefix.as_bytes());
+    name[prefix.len()..length].copy_from_slice(hash);
+    SmolStr::new(ascii(&name[..length]))
 }
 
 fn ascii(bytes: &[u8]) -> &str {
@@ -47,7 +47,7 @@ impl PortChains {
     }
 
     fn named(&self, prefix: &str) -> SmolStr {
-        joined(&[prefix, ascii(&self.hash)])
+        joined(prefix, &self.hash)
     }
 
     /// The endpoints of the policy `Cluster`.
@@ -73,17 +73,17 @@ impl PortChains {
 
 /// The chain of an endpoint in iptables mode.
 pub fn endpoint_chain(port: &ServicePort, endpoint: &Endpoint) -> SmolStr {
-    let hash: [u8; 16] = hash(&[&port.label, port.name.protocol.lower(), &endpoint.text]);
-    joined(&["KUBE-SEP-", ascii(&hash)])
+    let hash = hash(&[&port.label, port.name.protocol.lower(), &endpoint.text]);
+    joined("KUBE-SEP-", &hash)
 }
 
 /// nft allows names of 256 characters; the longest prefix takes 16.
 const NFT_NAME: usize = 240;
 
 fn hashed(mut name: String) -> String {
-    let hash: [u8; 8] = hash(&[&name]);
+    let hash = hash(&[&name]);
     name.insert(0, '-');
-    name.insert_str(0, ascii(&hash));
+    name.insert_str(0, ascii(&hash[..8]));
     if name.len() > NFT_NAME {
         name.truncate(NFT_NAME - 3);
         name.push_str("...");

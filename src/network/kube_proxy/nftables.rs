@@ -385,11 +385,11 @@ fn external_rules(input: &ChunkInput, plan: &Plan<'_>, own: &Own) -> Vec<Rule> {
         rules.push(Rule::new(matches, MASQUERADE, policy()));
         rules.push(Rule::new(vec![local, comment("short-circuit local traffic")], goto(own.cluster), policy()));
     } else {
-        rules.push(Rule::new(vec![], MASQUERADE, policy()));
+        rules.push(Rule::new([], MASQUERADE, policy()));
     }
     if plan.has_external {
         let chain = if port.external_local { own.local } else { own.cluster };
-        rules.push(Rule::new(vec![], goto(chain), policy()));
+        rules.push(Rule::new([], goto(chain), policy()));
     }
     rules
 }
@@ -420,7 +420,7 @@ fn balance_rules(input: &ChunkInput, own: &Own, names: &[String], wanted: &[u16]
         Some(first) => input.endpoint(*first).because().whole_list(),
         None => port.field("spec.selector"),
     };
-    rules.push(Rule::new(vec![], Target::OneOf(places.iter().map(chain).collect()), because));
+    rules.push(Rule::new([], Target::OneOf(places.iter().map(chain).collect()), because));
     rules
 }
 

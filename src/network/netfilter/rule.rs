@@ -4,6 +4,7 @@ use crate::api::object::{FieldRef, ObjectKey};
 use crate::api::path::FieldPath;
 use crate::api::view::Protocol;
 use ipnet::IpNet;
+use smallvec::SmallVec;
 use smol_str::{SmolStr, format_smolstr};
 use std::fmt;
 use std::net::IpAddr;
@@ -289,17 +290,20 @@ pub enum Target {
     OneOf(Vec<ChainRef>),
 }
 
+/// The conditions of a rule. Most rules are those of endpoints, and have two: these take no memory of their own.
+pub type Matches = SmallVec<[Match; 2]>;
+
 /// One rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
-    pub matches: Vec<Match>,
+    pub matches: Matches,
     pub target: Target,
     pub because: Because,
 }
 
 impl Rule {
-    pub fn new(matches: Vec<Match>, target: Target, because: Because) -> Rule {
-        Rule { matches, target, because }
+    pub fn new(matches: impl IntoIterator<Item = Match>, target: Target, because: Because) -> Rule {
+        Rule { matches: matches.into_iter().collect(), target, because }
     }
 
     pub fn comment(&self) -> Option<&SmolStr> {
