@@ -6,7 +6,7 @@
 use crate::api::time::{Duration, Time};
 use crate::api::view::Protocol;
 use crate::network::packet::{Packet, Segment};
-use imbl::OrdMap;
+use imbl::{OrdMap, Vector};
 use std::net::SocketAddr;
 
 /// One direction of a flow.
@@ -102,6 +102,8 @@ pub struct Conntrack {
     /// By the tuple of either direction: the flow's original tuple, and which way that is.
     by_tuple: OrdMap<Tuple, (Tuple, Way)>,
     flows: OrdMap<Tuple, Flow>,
+    /// Flows in the order in which they began, some of them forgotten since.
+    begun: Vector<Tuple>,
 }
 
 /// Flows that a node keeps at most (a small `nf_conntrack_max`): when it is full, what expires first makes room.
@@ -131,6 +133,7 @@ impl Conntrack {
         }
         let flow = Flow { original, reply, state, expires: now + state.timeout() };
         self.flows.insert(original, flow);
+        self.begun.push_back(original);
         self.by_tuple.insert(original, (original, Way::Original));
         self.by_tuple.insert(reply, (original, Way::Reply));
         Some(flow)
@@ -160,6 +163,7 @@ impl Conntrack {
         for original in &doomed {
             self.forget(original);
         }
+        self.begun.retain(|t| self.flows.contains_key(t));
         doomed.len()
     }
 
@@ -170,12 +174,16 @@ impl Conntrack {
         }
     }
 
+    /// Forgets the oldest flow that is over; when many are open, the oldest of all.
     fn make_room(&mut self, now: Time) {
-        if self.forget_where(|f| f.expires < now) > 0 {
-            return;
-        }
-        if let Some(first) = self.flows.values().min_by_key(|f| f.expires).map(|f| f.original) {
-            self.forget(&first);
+        for turn in 0..64 {
+            let Some(oldest) = self.begun.pop_front() else { return };
+            let Some(flow) = self.flows.get(&oldest) else { continue };
+            if flow.state.is_over() || flow.expires < now || turn == 63 {
+                self.forget(&oldest);
+                return;
+            }
+            self.begun.push_back(oldest);
         }
     }
 

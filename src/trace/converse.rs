@@ -280,9 +280,8 @@ impl Run<'_, '_> {
         self.log.spend(Duration::millis(4));
         let spot = Spot::Pod(forward.pod.clone());
         let packet = Packet::tcp_syn(SocketAddr::new(to.ip(), 45_678), to);
-        let place = self.place(&spot);
         let exchange = std::mem::replace(&mut self.log.exchange, Exchange::Backend(0));
-        self.log.enter(|| place, Some(packet));
+        self.enter(&spot, Some(packet));
         let said = match self.open(&spot, packet) {
             Opened::At { spot, packet, socket } => self.converse(&spot, &packet, &socket, line),
             Opened::Refused { .. } | Opened::Ended(_) => Said::Nothing(Stop::ForwardRefused(forward.clone())),

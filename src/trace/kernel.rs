@@ -248,12 +248,12 @@ impl<'p> Walk<'p, '_> {
                 Some(Target::Drop | Target::Reject) => verdict != Verdict::Accept,
                 Some(Target::OrMark(_)) => {
                     let asked = trail[..i].iter().rev().find(|h| h.matched && h.owner.is_some());
-                    self.marked = asked.map(|h| h.because().field());
+                    self.marked = asked.filter(|_| self.log.on).map(|h| h.because().field());
                     false
                 }
                 _ => false,
             };
-            if decides {
+            if decides && (self.log.on || verdict != Verdict::Accept) {
                 self.because = Some(hit.because().field());
             }
             if hit.owner.is_some() && hit.table == crate::network::netfilter::Table::Nat || decides {

@@ -189,8 +189,7 @@ impl Run<'_, '_> {
         self.log.exchange = outer;
         (self.log.about, self.log.translated) = about;
         self.log.direction = Direction::Request;
-        let place = self.place(spot);
-        self.log.stay(|| place, Some(*packet));
+        self.stay(spot, Some(*packet));
         match said {
             Said::Answer { response: answer, stop } => {
                 let mut headers = answer.headers;
@@ -343,8 +342,7 @@ impl Run<'_, '_> {
         let Some(src) = self.source(from, to.ip()) else { return Said::Nothing(Stop::ReplyLost) };
         let packet = Packet::tcp_syn(src, to);
         self.log.direction = Direction::Request;
-        let place = self.place(from);
-        self.log.enter(|| place, Some(packet));
+        self.enter(from, Some(packet));
         self.log.step(|| (StepKind::Connect { packet }, Vec::new()));
         match self.open(from, packet) {
             Opened::At { spot, packet, socket } => self.converse(&spot, &packet, &socket, line),

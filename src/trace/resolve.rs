@@ -122,10 +122,9 @@ impl Run<'_, '_> {
     /// Looks up the IPv4 addresses of a name, as a program that calls `getaddrinfo` does; its IPv6 addresses when there are
     /// no others.
     pub(super) fn resolve(&mut self, name: &str) -> Resolved {
-        let place = self.place(&self.home.clone());
         self.log.exchange = Exchange::Dns(0);
         self.log.about = self.about_dns();
-        self.log.stay(|| place, None);
+        self.stay(&self.home.clone(), None);
         if let Some((address, because)) = self.hosts_file(name) {
             self.log.step(|| (StepKind::HostsFile { name: name.into(), address }, because));
             return Resolved::Addresses(vec![address]);
@@ -224,9 +223,8 @@ impl Run<'_, '_> {
         let refused = DnsTrouble::Refused(server.ip());
         let Some(src) = self.source(&home, server.ip()) else { return Err(refused) };
         let packet = Packet { src, dst: server, protocol: Protocol::Udp, segment: Segment::Datagram, mark: 0, ttl: 64 };
-        let place = self.place(&home);
         self.log.direction = Direction::Request;
-        self.log.enter(|| place, Some(packet));
+        self.enter(&home, Some(packet));
         self.log.step(|| {
             let because = self.world.store.get(&ObjectKey::new("Service", "kube-system", "kube-dns"));
             let because = because.map(|o| o.key.field("spec.clusterIP")).into_iter().collect();
@@ -268,9 +266,8 @@ impl Run<'_, '_> {
 
     /// A resolver that lies outside what is modelled: it answers without packets.
     fn ask_outside(&mut self, home: &Spot, server: SocketAddr, question: &Question) -> Answer {
-        let place = self.place(home);
         self.log.direction = Direction::Request;
-        self.log.stay(|| place, None);
+        self.stay(home, None);
         let (name, kind) = (question.name.clone(), question.kind);
         self.log.step(|| (StepKind::DnsQuery { name: name.clone(), kind, server }, Vec::new()));
         self.log.spend(UPSTREAM);

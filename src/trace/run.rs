@@ -152,6 +152,22 @@ impl<'r, 'w> Run<'r, 'w> {
         }
     }
 
+    /// Begins a stay at a machine.
+    pub fn enter(&mut self, spot: &Spot, packet: Option<Packet>) {
+        if self.log.on {
+            let place = self.place(spot);
+            self.log.enter(|| place, packet);
+        }
+    }
+
+    /// Goes on at a machine, or begins a stay there.
+    pub fn stay(&mut self, spot: &Spot, packet: Option<Packet>) {
+        if self.log.on {
+            let place = self.place(spot);
+            self.log.stay(|| place, packet);
+        }
+    }
+
     /// The address that a machine sends from when it talks to `to`.
     pub fn source_address(&self, spot: &Spot, to: IpAddr) -> Option<IpAddr> {
         if to.is_loopback() {
@@ -196,8 +212,7 @@ impl<'r, 'w> Run<'r, 'w> {
     pub fn open(&mut self, from: &Spot, packet: Packet) -> Opened {
         match self.transit(from, packet) {
             Fate::Arrived { spot, packet } => {
-                let place = self.place(&spot);
-                self.log.stay(|| place, Some(packet));
+                self.stay(&spot, Some(packet));
                 match self.socket(&spot, &packet) {
                     Some(socket) => {
                         self.log.step(|| {
@@ -232,13 +247,11 @@ impl<'r, 'w> Run<'r, 'w> {
         let outward = self.log.direction;
         self.log.direction = Direction::Reply;
         let reply = arrived.reply(segment);
-        let place = self.place(from);
-        self.log.enter(|| place, Some(reply));
+        self.enter(from, Some(reply));
         let fate = self.transit(from, reply);
         let received = match fate {
             Fate::Arrived { spot, packet } => {
-                let place = self.place(&spot);
-                self.log.stay(|| place, Some(packet));
+                self.stay(&spot, Some(packet));
                 self.log.step(|| (StepKind::Received { packet }, Vec::new()));
                 Some(packet)
             }
@@ -252,8 +265,7 @@ impl<'r, 'w> Run<'r, 'w> {
     pub fn told_by_icmp(&mut self, to: &Spot, with: Packet) {
         let outward = self.log.direction;
         self.log.direction = Direction::Reply;
-        let place = self.place(to);
-        self.log.enter(|| place, Some(with));
+        self.enter(to, Some(with));
         self.log.step(|| (StepKind::Received { packet: with }, Vec::new()));
         self.log.direction = outward;
     }
@@ -263,8 +275,7 @@ impl<'r, 'w> Run<'r, 'w> {
         self.log.spend(after);
         let outward = self.log.direction;
         self.log.direction = Direction::Reply;
-        let place = self.place(at);
-        self.log.enter(|| place, None);
+        self.enter(at, None);
         self.log.step(|| (StepKind::TimedOut { after }, because));
         self.log.direction = outward;
     }

@@ -55,8 +55,7 @@ impl Run<'_, '_> {
             return Outcome::Failed(failure);
         }
         let url = &request.to;
-        let place = self.place(&self.home.clone());
-        self.log.enter(|| place, None);
+        self.enter(&self.home.clone(), None);
         let line = Line::of(request);
         let keeps = request.keep_alive || url.scheme == Scheme::Grpc;
         let key = format_smolstr!("{}://{}:{}", url.scheme.name(), url.host, url.port);
@@ -142,10 +141,9 @@ impl Run<'_, '_> {
         };
         let src = if url.scheme == Scheme::Ping { SocketAddr::new(src.ip(), 0) } else { src };
         let packet = Packet { src, dst: to, protocol, segment, mark: 0, ttl: 64 };
-        let place = self.place(&home);
         self.about(&dialled);
         self.log.direction = Direction::Request;
-        self.log.enter(|| place, Some(packet));
+        self.enter(&home, Some(packet));
         self.log.step(|| (StepKind::Connect { packet }, Vec::new()));
         if url.scheme == Scheme::Ping {
             return self.ping(request, &dialled, packet);
@@ -228,8 +226,7 @@ impl Run<'_, '_> {
         let dialled =
             Dialled { to: open.dialled, host: request.to.host.clone(), from: home.clone(), scheme: request.to.scheme };
         self.about(&dialled);
-        let place = self.place(&home);
-        self.log.enter(|| place, Some(packet));
+        self.enter(&home, Some(packet));
         self.log.step(|| (StepKind::ConnectionReused { packet }, Vec::new()));
         match self.open(&home, packet) {
             Opened::At { spot, packet: arrived, socket } => {
@@ -256,8 +253,7 @@ impl Run<'_, '_> {
         let home = self.home.clone();
         match self.transit(&home, packet) {
             Fate::Arrived { spot, packet: arrived } => {
-                let place = self.place(&spot);
-                self.log.stay(|| place, Some(arrived));
+                self.stay(&spot, Some(arrived));
                 let pod = if let Spot::Pod(pod) = &spot { Some(pod.clone()) } else { None };
                 self.log.step(|| (StepKind::Answered { text: "echo reply".into() }, Vec::new()));
                 let response = Response { pod, seen_source: Some(arrived.src), ..Response::default() };
