@@ -5,7 +5,9 @@
 //! a learner's desk ([`scene::Scene`]), [`gates`] are what every lesson must pass. Lesson files may come from strangers:
 //! nothing in them runs, sizes are bounded, and every complaint names file and line.
 
+pub mod assignment;
 pub mod check;
+pub mod class;
 pub mod course;
 pub mod desk;
 pub mod draw;
@@ -14,9 +16,12 @@ pub mod glob;
 pub mod grade;
 pub mod markdown;
 pub mod model;
+pub mod package;
 pub mod progress;
 pub mod read;
+pub mod result;
 pub mod scene;
+pub mod sheet;
 pub mod text;
 pub mod walk;
 pub mod words;

@@ -154,7 +154,7 @@ pub enum Check {
     },
     Request {
         request: RequestSpec,
-        expect: Expect,
+        expect: Box<Expect>,
     },
     Distribution {
         request: RequestSpec,

@@ -574,7 +574,7 @@ impl<'a> Reader<'a> {
                 if expect == Expect::default() {
                     self.bad(at, "ok, status, symptom, …");
                 }
-                Check::Request { request, expect }
+                Check::Request { request, expect: Box::new(expect) }
             }
             "distribution" => {
                 self.keys(at, &["distribution", "requests", "pods", "shares", "tolerance"]);

@@ -1,0 +1,193 @@
+//! A teacher's table over the results of a class: a row a pupil, figures a check, and where they get stuck. A file that is
+//! spoilt has its row, which says so, and never spoils the rest.
+
+use super::result::{ResultFile, Spoilt};
+use crate::locale::{Lang, Message};
+use smol_str::SmolStr;
+use std::collections::BTreeMap;
+
+/// One file that was handed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The file's name.
+    pub file: String,
+    pub result: Result<ResultFile, Spoilt>,
+}
+
+/// The results of a class, in the order in which they were added.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Class {
+    pub rows: Vec<Row>,
+}
+
+/// The figures of one check (or, with an empty name, of a whole step).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Figure {
+    pub lesson: SmolStr,
+    pub step: SmolStr,
+    pub check: SmolStr,
+    /// How many have it right.
+    pub right: u32,
+    /// How many handed it in.
+    pub of: u32,
+    /// For a step: how many stand at it, having passed all before and not it.
+    pub stuck: u32,
+}
+
+impl Class {
+    pub fn add(&mut self, file: &str, text: &str) {
+        self.rows.push(Row { file: file.to_string(), result: ResultFile::read(text) });
+    }
+
+    /// The lessons that occur, in order of appearance.
+    pub fn lessons(&self) -> Vec<SmolStr> {
+        let mut lessons: Vec<SmolStr> = Vec::new();
+        for lesson in self.good().flat_map(|r| &r.lessons) {
+            if !lessons.contains(&lesson.lesson) {
+                lessons.push(lesson.lesson.clone());
+            }
+        }
+        lessons
+    }
+
+    fn good(&self) -> impl Iterator<Item = &ResultFile> {
+        self.rows.iter().filter_map(|r| r.result.as_ref().ok())
+    }
+
+    /// The figures of every step and check, in the lessons' order.
+    pub fn figures(&self) -> Vec<Figure> {
+        let mut places: BTreeMap<(SmolStr, SmolStr, SmolStr), usize> = BTreeMap::new();
+        let mut figures: Vec<Figure> = Vec::new();
+        let mut count = |lesson: &SmolStr, step: &SmolStr, check: &str, right: bool, stuck: bool| {
+            let key = (lesson.clone(), step.clone(), SmolStr::from(check));
+            let at = *places.entry(key).or_insert_with(|| {
+                figures.push(Figure {
+                    lesson: lesson.clone(),
+                    step: step.clone(),
+                    check: check.into(),
+                    ..Figure::default()
+                });
+                figures.len() - 1
+            });
+            figures[at].of += 1;
+            figures[at].right += u32::from(right);
+            figures[at].stuck += u32::from(stuck);
+        };
+        for lesson in self.good().flat_map(|r| &r.lessons) {
+            let stands = lesson.stands_at().map(|s| s.step.clone());
+            for step in &lesson.steps {
+                count(&lesson.lesson, &step.step, "", step.passed, stands.as_ref() == Some(&step.step));
+                for (check, holds) in &step.checks {
+                    count(&lesson.lesson, &step.step, check, *holds, false);
+                }
+            }
+        }
+        figures
+    }
+
+    /// The steps at which most are stuck, the worst first.
+    pub fn stuck_at(&self) -> Vec<Figure> {
+        let mut steps: Vec<Figure> = self.figures().into_iter().filter(|f| f.check.is_empty() && f.stuck > 0).collect();
+        steps.sort_by_key(|f| std::cmp::Reverse(f.stuck));
+        steps
+    }
+
+    /// The table as CSV (RFC 4180, with a byte order mark, which spreadsheets want for Korean).
+    pub fn csv(&self, lang: Lang) -> String {
+        let lessons = self.lessons();
+        let mut out = String::from("\u{feff}");
+        let mut head: Vec<String> =
+            ["class-file", "class-name", "class-state", "class-points", "class-of", "class-hints", "class-edits"]
+                .iter()
+                .map(|id| Message::new(id).text(lang))
+                .collect();
+        head.extend(lessons.iter().map(SmolStr::to_string));
+        push_row(&mut out, &head);
+        for row in &self.rows {
+            let mut cells = vec![row.file.clone()];
+            match &row.result {
+                Err(spoilt) => {
+                    cells.push(String::new());
+                    cells.push(Message::new(spoilt.message()).text(lang));
+                }
+                Ok(result) => {
+                    let (got, of) = result.points();
+                    let sum = |f: fn(&super::result::LessonResult) -> u32| result.lessons.iter().map(f).sum::<u32>();
+                    cells.push(result.name.clone());
+                    cells.push(Message::new("class-good").text(lang));
+                    cells.extend([got, of, sum(|l| l.hints), sum(|l| l.edits)].map(|n| n.to_string()));
+                    for lesson in &lessons {
+                        let found = result.lessons.iter().find(|l| l.lesson == *lesson);
+                        cells.push(found.map_or(String::new(), |l| l.points.to_string()));
+                    }
+                }
+            }
+            cells.resize(head.len(), String::new());
+            push_row(&mut out, &cells);
+        }
+        out
+    }
+}
+
+fn push_row(out: &mut String, cells: &[String]) {
+    for (i, cell) in cells.iter().enumerate() {
+        if i > 0 {
+            out.push(',');
+        }
+        out.push_str(&field(cell));
+    }
+    out.push_str("\r\n");
+}
+
+/// A cell. What a spreadsheet would run as a formula is made text.
+fn field(text: &str) -> String {
+    let guarded =
+        if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_string() };
+    if guarded.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", guarded.replace('"', "\"\"")) } else { guarded }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::result::{LessonResult, StepResult};
+    use super::*;
+
+    #[test]
+    fn two_hundred_files_make_a_table_and_spoilt_ones_do_no_harm() {
+        let mut class = Class::default();
+        for pupil in 0..200_u32 {
+            let step = |id: &str, passed: bool| StepResult {
+                step: id.into(),
+                passed,
+                points: if passed { 10 } else { 4 },
+                of: 10,
+                tries: 0,
+                checks: vec![("ok".into(), passed)],
+            };
+            let second = pupil % 4 == 0;
+            let lesson = LessonResult {
+                lesson: "first-service".into(),
+                points: if second { 20 } else { 14 },
+                of: 20,
+                solved: second,
+                steps: vec![step("guess", true), step("build", second)],
+                ..LessonResult::default()
+            };
+            let name = if pupil == 7 { "=HYPERLINK(\"x\")".to_string() } else { format!("{pupil}번, 반") };
+            let text = ResultFile { name, assignment: String::new(), lessons: vec![lesson] }.write();
+            let text = match pupil {
+                10 => text.replace(" 20 ", " 99 "),
+                11 => text[..60].to_string(),
+                12 => "hello".to_string(),
+                _ => text,
+            };
+            class.add(&format!("{pupil}.txt"), &text);
+        }
+        let figures = class.figures();
+        let build = figures.iter().find(|f| f.step == "build" && f.check.is_empty()).unwrap();
+        assert_eq!((build.of, build.right, build.stuck), (197, 49, 148));
+        assert_eq!(class.stuck_at()[0].step, "build");
+        let csv = class.csv(Lang::Ko);
+        assert_eq!(csv.matches("\r\n").count(), 201);
+        assert!(csv.contains("\"'=HYPERLINK(\"\"x\"\")\"") && csv.contains("\"8번, 반\""), "{csv}");
+    }
+}
