@@ -1,8 +1,10 @@
 //! The gates of the course: every lesson can be read, says the same in both languages, fails at its start, is solved by its
 //! solutions, and gives the hint that fits to every wrong answer that its author foresaw.
 
+use giljabi::lesson::assignment::{self, Assignment, BadCode};
 use giljabi::lesson::model::Action;
-use giljabi::lesson::{Course, Desk, Lesson, gates};
+use giljabi::lesson::package::{self, Standard};
+use giljabi::lesson::{Course, Desk, File, Folder, Lesson, course, gates};
 use giljabi::locale::Lang;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -107,4 +109,71 @@ fn gates_of(course: &Course, lesson: &Lesson) -> Vec<String> {
 fn needs_terminal(lesson: &Lesson) -> bool {
     let walks = lesson.solutions.iter().chain(&lesson.wrong).flat_map(|w| &w.actions);
     walks.chain(&lesson.before).any(|action| matches!(action, Action::Run { .. }))
+}
+
+#[test]
+fn assignments_are_short_and_survive_bad_codes() {
+    let (course, _) = course();
+    let all: Vec<_> = course.lessons.iter().map(|l| l.id.clone()).collect();
+    let mut marks: Vec<_> = all.iter().map(|l| assignment::mark(l)).collect();
+    marks.sort();
+    marks.dedup();
+    assert_eq!(marks.len(), all.len(), "two lessons have one mark: rename one");
+    let whole = Assignment { lessons: all.clone(), lang: Some(Lang::Ko), hints: true, seed: 20_261_120 };
+    let code = whole.code();
+    assert!(code.len() <= 200, "{} characters", code.len());
+    assert_eq!(Assignment::read(&code, &course), Ok(whole));
+    let few = Assignment { lessons: all[..3].to_vec(), lang: None, hints: false, seed: 0 };
+    assert_eq!(few.code().len(), 14);
+    assert_eq!(Assignment::read(&few.code(), &course), Ok(few.clone()));
+    for bad in ["", "AQ", "!!!!", &code[..code.len() - 3], &"A".repeat(500)] {
+        assert_eq!(Assignment::read(bad, &course), Err(BadCode::Broken), "{bad}");
+    }
+    assert_eq!(Assignment::read(&few.code(), &Course::default()), Err(BadCode::UnknownLessons(3)));
+}
+
+/// Lesson files of strangers: each mistake is told with its line, and none does harm.
+#[test]
+fn bad_lesson_files_are_told_with_their_lines() {
+    let problems = |yaml: &str| {
+        let file = |name: &str, text: &str| File { name: name.into(), text: text.into() };
+        let folder = Folder { id: "x".into(), files: vec![file("lesson.yaml", yaml), file("start/a.yaml", "a: 1\n")] };
+        course::read_folder(&folder, &[]).err().unwrap_or_default()
+    };
+    let head = "track: first\n";
+    for (yaml, line, words) in [
+        (format!("{head}\tsteps: []\n"), 2, "tab"),
+        (format!("{head}stepz: []\n"), 2, "unknown key stepz"),
+        (format!("{head}steps:\n- id: a\n  kind: cook\n"), 3, "mend, build"),
+        (format!("{head}steps:\n- id: a\n  kind: mend\n  checks:\n    b: {{wobble: 1}}\n"), 6, "expected"),
+        (format!("{head}steps:\n- id: a\n  kind: mend\n  checks:\n    b: {{cause: nonsense}}\n"), 6, "no such word"),
+        (format!("{head}cluster: {{nodes: 5000}}\nsteps: []\n"), 2, "1–20"),
+        (format!("{head}world: [../../etc/passwd]\nsteps: []\n"), 0, "passwd"),
+    ] {
+        let found = problems(&yaml);
+        let hit = found.iter().find(|p| p.message.text(Lang::En).contains(words));
+        assert_eq!(hit.map(|p| p.line), Some(line), "{yaml}\n{found:?}");
+    }
+    let nested = format!("{}{{clean: }}{}", "{not: ".repeat(9), "}".repeat(9));
+    let deep = format!("{head}steps:\n- id: a\n  kind: mend\n  checks:\n    b: {nested}\n");
+    assert!(problems(&deep).iter().any(|p| p.message.id == "lesson-too-deep"), "{:?}", problems(&deep));
+    assert_eq!(problems(&"x".repeat(300 << 10))[0].message.id, "lesson-too-big");
+    let many = format!("{head}steps:\n{}", "- {id: a, kind: mend, checks: {c: {clean: }}}\n".repeat(5_000));
+    assert!(problems(&many).iter().any(|p| p.message.id == "lesson-too-many"));
+}
+
+/// A package has its manifest first, and every file of the site is named in it.
+#[test]
+fn packages_hold_the_site_and_its_manifest() {
+    let (course, _) = course();
+    let site = vec![("index.html".to_string(), b"<html><head></head></html>".to_vec())];
+    for standard in Standard::ALL {
+        let content = package::content(&course, Some("first"), Lang::Ko).unwrap();
+        assert!(content.lessons.len() > 5);
+        let zip = package::build(standard, &content, Lang::Ko, &site);
+        let text = String::from_utf8_lossy(&zip);
+        assert!(zip.starts_with(b"PK") && text.contains("첫 서비스") && text.contains("bridge.js\"></script></head>"));
+        assert_eq!(standard != Standard::Xapi, text.contains("<file href=\"index.html\"/>"));
+    }
+    assert!(package::content(&course, Some("nothing"), Lang::En).is_none());
 }

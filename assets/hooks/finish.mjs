@@ -1,11 +1,12 @@
 // Runs after trunk has built the page (post_build hook). It puts the editor's bundle beside the app under a name that changes
 // with its bytes, tells the page that name, and in a release gives boot.js such a name too and writes the
-// Content-Security-Policy into the page. In development trunk injects an inline script for live reload, so there is no policy.
+// Content-Security-Policy into the page. The lessons go beside the app in the same way. In development trunk injects an inline script for live reload, so there is no policy.
 import { createHash } from "node:crypto";
 import { copyFile, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CSP } from "./csp.mjs";
 import { EDITOR_BUNDLE } from "../editor/bundle-path.mjs";
+import { packLessons } from "./lessons.mjs";
 
 const staging = process.env.TRUNK_STAGING_DIR;
 if (!staging) throw new Error("this is trunk's post_build hook: TRUNK_STAGING_DIR is not set");
@@ -25,6 +26,13 @@ let html = await readFile(page, "utf8");
 const editor = `editor-${hashOf(await readFile(EDITOR_BUNDLE))}.js`;
 await copyFile(EDITOR_BUNDLE, join(staging, editor));
 let head = `<meta name="giljabi-editor" content="./${editor}">`;
+
+// The lessons: one text for all of them, one a language, fetched when somebody first opens a lesson.
+for (const [name, text] of Object.entries(await packLessons())) {
+  const file = `lessons-${name}-${hashOf(text)}.txt`;
+  await writeFile(join(staging, file), text);
+  head += `<meta name="giljabi-lessons-${name}" content="./${file}">`;
+}
 
 if (release) {
   const boot = `boot-${hashOf(await readFile(join(staging, "boot.js")))}.js`;

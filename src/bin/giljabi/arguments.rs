@@ -71,7 +71,9 @@ pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Option<(String, 
                 }
             }
             Long("out") => arguments.out = Some(text(&mut parser)?),
-            Value(word) if command.as_deref() == Some("dns") => arguments.words.push(word.string().map_err(usage)?),
+            Value(word) if matches!(command.as_deref(), Some("dns" | "lesson" | "grade")) => {
+                arguments.words.push(word.string().map_err(usage)?)
+            }
             Value(word) if command.is_none() => command = Some(word.string().map_err(usage)?),
             other => return Err(usage(other.unexpected())),
         }

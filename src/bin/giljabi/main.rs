@@ -6,6 +6,8 @@ mod arguments;
 mod check;
 mod dns;
 mod files;
+mod grade;
+mod lesson;
 mod rules;
 mod trace;
 
@@ -24,7 +26,9 @@ Usage:
   giljabi rules -f FILE… --node NAME             the kube-proxy rules of a node, as iptables-restore reads them
                 [--mode iptables|ipvs|nftables]
   giljabi dns -f FILE… --from pod/NAME NAME [TYPE]  every question of a look-up, and its answer
+";
 
+const EVERYWHERE: &str = "
 Everywhere:
   -f FILE…      manifests, folders of them, or - for standard input
   --lang ko|en  the language of explanations (default: the environment's)
@@ -35,7 +39,7 @@ fn main() -> ExitCode {
     let (command, arguments) = match arguments::read(std::env::args_os().skip(1)) {
         Ok(Some(read)) => read,
         Ok(None) => {
-            print!("{HELP}");
+            print!("{HELP}{}{}{EVERYWHERE}", lesson::HELP, grade::HELP);
             return ExitCode::SUCCESS;
         }
         Err(problem) => return refuse(&problem),
@@ -46,6 +50,8 @@ fn main() -> ExitCode {
         "trace" => trace::run(&arguments, lang),
         "dns" => dns::run(&arguments),
         "rules" => rules::run(&arguments),
+        "lesson" => lesson::run(&arguments, lang),
+        "grade" => grade::run(&arguments, lang),
         other => Err(Usage(format!("there is no command {other:?}"))),
     };
     match outcome {
