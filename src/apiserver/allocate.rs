@@ -500,8 +500,8 @@ impl Operation<'_> {
         for port in ports.iter().filter(|p| p.int("nodePort") != 0) {
             asked.entry(port.int("port")).or_insert_with(|| port.int("nodePort"));
         }
-        for i in 0..ports.len() {
-            let (number, wanted) = (ports[i].int("port"), ports[i].int("nodePort"));
+        for (i, port) in ports.iter_mut().enumerate() {
+            let (number, wanted) = (port.int("port"), port.int("nodePort"));
             if wanted == 0 && !automatic {
                 continue;
             }
@@ -511,10 +511,10 @@ impl Operation<'_> {
                     Some(asked) => self.take_port(service, i, *asked)?,
                     None => self.next_port()?,
                 };
-                ports[i].map_mut().insert("nodePort", node_port);
+                port.map_mut().insert("nodePort", node_port);
                 by_port.insert(number, node_port);
             } else if wanted == 0 {
-                ports[i].map_mut().insert("nodePort", held);
+                port.map_mut().insert("nodePort", held);
             } else if wanted != held {
                 self.take_port(service, i, wanted)?;
             }

@@ -6,7 +6,6 @@ pub mod client;
 pub mod decode;
 pub mod defaulting;
 pub mod patch;
-pub mod pod_admission;
 pub mod prepare;
 pub mod request;
 pub mod resource;

@@ -8,7 +8,7 @@ use crate::api::object::{Object, ObjectKey};
 use crate::api::time::{self, Duration, Time};
 use crate::api::value::{Map, Value};
 use crate::api::view::{Pod, PodPhase};
-use crate::apiserver::pod_admission;
+use crate::apiserver::admission;
 use crate::apiserver::prepare::quality_of_service;
 use crate::apiserver::store::{Event, Store};
 use crate::apiserver::write::controller_reference;
@@ -28,7 +28,7 @@ pub struct PodMaker {
 impl PodMaker {
     pub fn new(owner: &Arc<Object>, template: &Value, context: &mut Context) -> PodMaker {
         let mut spec = template.get("spec").cloned().unwrap_or_default();
-        pod_admission::admit(&mut spec, &context.random.suffix(5));
+        admission::pod::admit(&mut spec, &context.random.suffix(5));
         let mut status = Map::new();
         status.insert("phase", "Pending");
         status.insert("qosClass", quality_of_service(&spec));

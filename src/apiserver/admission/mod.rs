@@ -2,17 +2,14 @@
 //! by default: NamespaceLifecycle, ServiceAccount, DefaultTolerationSeconds, Priority, PodTopologyLabels, DefaultIngressClass. Left out:
 //! quotas, limit ranges, webhooks, pod security.
 
+pub mod pod;
+
 use crate::api::value::Value;
 use crate::apiserver::resource::Resource;
 use crate::apiserver::server::Context;
 use crate::apiserver::status::{Cause, CauseReason, Status};
-use crate::value;
-use smol_str::{SmolStr, ToSmolStr, format_smolstr};
+use smol_str::{SmolStr, ToSmolStr};
 
-/// Where a pod finds the token of its service account.
-const TOKEN_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
-/// Seconds for which a pod stays on a node that is gone, unless it says otherwise.
-const EVICTION_SECONDS: i64 = 300;
 const DEFAULT_CLASS: &str = "ingressclass.kubernetes.io/is-default-class";
 
 /// Lets a request pass, with what the plugins fill in, or refuses it. `old` is what an update replaces.
@@ -29,7 +26,7 @@ pub fn admit(
         ("Pod", None) => {
             service_account(context, resource, object)?;
             priority(context, resource, object)?;
-            eviction_tolerations(object);
+            pod::tolerate(object.map_mut().entry("spec").map_mut());
             topology_labels(context, object);
         }
         ("Pod", Some(old)) => {
@@ -39,7 +36,7 @@ pub fn admit(
                     object.set_at(&["spec", key], kept.clone());
                 }
             }
-            eviction_tolerations(object);
+            pod::tolerate(object.map_mut().entry("spec").map_mut());
         }
         ("Ingress", None) => default_ingress_class(context, object),
         _ => {}
@@ -107,42 +104,8 @@ fn service_account(context: &mut Context, resource: &Resource, pod: &mut Value) 
     if wanted.and_then(Value::as_bool) == Some(false) {
         return Ok(());
     }
-    mount_token(spec, context);
+    pod::mount_token(spec.map_mut(), &context.random.suffix(5));
     Ok(())
-}
-
-fn mount_token(spec: &mut Value, context: &mut Context) {
-    let mounted = |c: &Value| c.items("volumeMounts").iter().any(|m| m.text("mountPath") == TOKEN_PATH);
-    let lists = ["initContainers", "containers"];
-    if lists.iter().all(|list| spec.items(list).iter().all(mounted)) {
-        return;
-    }
-    let name: SmolStr = format_smolstr!("kube-api-access-{}", context.random.suffix(5));
-    for list in lists {
-        if spec.items(list).is_empty() {
-            continue;
-        }
-        for container in spec.map_mut().entry(list).list_mut() {
-            if !mounted(container) {
-                let mount = value!({ "name": (name.clone()), "readOnly": true, "mountPath": TOKEN_PATH });
-                container.map_mut().entry("volumeMounts").list_mut().push(mount);
-            }
-        }
-    }
-    let volume = value!({
-        "name": name,
-        "projected": {
-            "defaultMode": 420,
-            "sources": [
-                { "serviceAccountToken": { "expirationSeconds": 3607, "path": "token" } },
-                { "configMap": { "name": "kube-root-ca.crt", "items": [{ "key": "ca.crt", "path": "ca.crt" }] } },
-                { "downwardAPI": { "items": [
-                    { "path": "namespace", "fieldRef": { "apiVersion": "v1", "fieldPath": "metadata.namespace" } }
-                ] } }
-            ]
-        }
-    });
-    spec.map_mut().entry("volumes").list_mut().push(volume);
 }
 
 /// A pod's priority comes from its class, or from the default one.
@@ -189,20 +152,6 @@ fn priority(context: &Context, resource: &Resource, pod: &mut Value) -> Result<(
         spec.map_mut().insert("priorityClassName", name);
     }
     Ok(())
-}
-
-/// A pod stays for five minutes on a node that is not ready or cannot be reached.
-fn eviction_tolerations(pod: &mut Value) {
-    let spec = pod.map_mut().entry("spec");
-    for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
-        let covers = |t: &Value| {
-            (t.text("key") == key || t.text("key").is_empty()) && matches!(t.text("effect"), "NoExecute" | "")
-        };
-        if !spec.items("tolerations").iter().any(covers) {
-            let toleration = value!({ "key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": EVICTION_SECONDS });
-            spec.map_mut().entry("tolerations").list_mut().push(toleration);
-        }
-    }
 }
 
 /// An Ingress without a class gets the default one: of several the newest, then the first by name.

@@ -1,7 +1,6 @@
-//! What admission adds to every pod, whoever makes it.
+//! What admission adds to every pod, whoever makes it (the plugins ServiceAccount, DefaultTolerationSeconds and Priority).
 //!
-//! Upstream: the plugins ServiceAccount, DefaultTolerationSeconds and Priority. Left out: priority classes of one's own (the
-//! two system ones are known), and refusing a pod whose service account does not exist.
+//! [`admit`] is for pods that controllers make: it refuses nothing, and of the priority classes knows the system's own.
 
 use crate::api::value::{Map, Value};
 use crate::value;
@@ -35,7 +34,7 @@ pub fn admit(spec: &mut Value, suffix: &str) {
 }
 
 /// Five minutes' patience with a node that is not ready or cannot be reached.
-fn tolerate(spec: &mut Map) {
+pub(super) fn tolerate(spec: &mut Map) {
     let mut tolerations = spec.get("tolerations").and_then(Value::as_list).unwrap_or(&[]).to_vec();
     for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
         let tolerated = tolerations.iter().any(|t| {
@@ -54,7 +53,8 @@ fn tolerate(spec: &mut Map) {
 
 const TOKEN_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
-fn mount_token(spec: &mut Map, suffix: &str) {
+/// The token of the service account, in a volume that every container finds at the same path.
+pub(super) fn mount_token(spec: &mut Map, suffix: &str) {
     let name: SmolStr = format_smolstr!("kube-api-access-{suffix}");
     let mut mounted = false;
     for list in ["initContainers", "containers"] {
