@@ -4,6 +4,7 @@
 //! controller look at one key, and writes what it wants. The same settings, seed and actions give the same bytes, natively and
 //! in the browser. A cluster is cheap to clone, so a fork, a what-if and a moment of history are clones.
 
+pub mod addons;
 mod bootstrap;
 pub mod history;
 mod queue;
@@ -270,6 +271,23 @@ impl Cluster {
             self.step();
         }
         self.now = end;
+    }
+
+    /// Lets time go by until the next probe of a pod (of `namespace`, unless it is empty) has run; gives back whose it was.
+    /// `None`: nothing there has probes.
+    pub fn run_until_next_probe(&mut self, namespace: &str) -> Option<ObjectKey> {
+        let now = self.now;
+        let of_namespace = |key: &ObjectKey| namespace.is_empty() || key.namespace == namespace;
+        let next = self.runtime.iter().filter(|(key, s)| of_namespace(key) && self.runtime.is_up(&s.node));
+        let (at, pod) = next
+            .filter_map(|(key, sandbox)| {
+                let running = sandbox.all().filter(|c| c.is_running());
+                let ticks = running.flat_map(|c| c.probes.all().map(|p| p.tick_after(now)).collect::<Vec<_>>());
+                Some((ticks.min()?, key.clone()))
+            })
+            .min()?;
+        self.run_for(at.since(now));
+        Some(pod)
     }
 
     /// Runs until nothing more happens but timers that wait for nothing in particular, or until it is clear that it never

@@ -462,3 +462,37 @@ fn history_goes_back_branches_and_tells_what_differs() {
     assert_eq!(told.iter().filter(|t| t.starts_with("pod/web") && t.ends_with("is gone")).count(), 2, "{told:#?}");
     assert!(told.iter().any(|t| t.contains("has 1 ready endpoints; it had 3")), "{told:#?}");
 }
+
+#[test]
+fn add_ons_install_and_run() {
+    use giljabi::cluster::addons::Addon;
+    let mut cluster = Cluster::new(Settings::default());
+    for addon in Addon::ALL {
+        cluster.install(addon).unwrap_or_else(|status| panic!("{}: {status:?}", addon.name()));
+    }
+    settle(&mut cluster);
+    let unready: Vec<_> = cluster
+        .store()
+        .list("Pod")
+        .filter(|p| !p.view().pod().is_some_and(|p| p.is_ready()))
+        .map(|p| words(&cluster.why_not_endpoints(&p.key).into_iter().flat_map(|(_, chain)| chain).collect::<Vec<_>>()))
+        .collect();
+    assert!(unready.is_empty(), "{unready:#?}");
+    let service = cluster.store().get(&ObjectKey::new("Service", "ingress-nginx", "ingress-nginx-controller"));
+    let service = service.and_then(|s| s.view().service()).expect("the controller's Service");
+    assert!(service.load_balancer.first().and_then(|p| p.ip).is_some(), "MetalLB gives it an address");
+    assert_eq!(
+        Addon::of_address("https://raw.example/kubernetes/ingress-nginx/deploy.yaml"),
+        Some(Addon::IngressNginx)
+    );
+}
+
+#[test]
+fn time_can_stop_at_the_next_probe() {
+    let mut cluster = Cluster::new(Settings::default());
+    let before = cluster.now();
+    let pod = cluster.run_until_next_probe("").expect("CoreDNS has probes");
+    assert_eq!(pod.namespace, "kube-system");
+    assert!(cluster.now() > before && cluster.now().since(before) <= Duration::secs(10));
+    assert_eq!(cluster.run_until_next_probe("default"), None);
+}

@@ -66,6 +66,10 @@ impl Probes {
         }
     }
 
+    pub fn all(&self) -> impl Iterator<Item = &Probe> {
+        [&self.startup, &self.readiness, &self.liveness].into_iter().flatten()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.startup.is_none() && self.readiness.is_none() && self.liveness.is_none()
     }
