@@ -5,11 +5,13 @@
 //! object that is refused never spoils what stands: the last good state stays, and the diagnostics say what is wrong where.
 
 mod apply;
+mod assist;
 mod diagnose;
 mod explain;
 mod lint;
 mod locate;
 
+pub use assist::{Card, Suggestion, Suggestions, complete, hover, sentences_ready};
 pub use lint::{Finding, lint, nearest};
 pub use locate::{Location, key_of, origin};
 
