@@ -17,7 +17,7 @@ import {
   lineNumbers,
 } from "@codemirror/view";
 import { highlights, hopGutter, setHighlights, setHops } from "./marks.mjs";
-import { hoverCard } from "./hover.mjs";
+import { cardAtCursor, hoverCard } from "./hover.mjs";
 import { look } from "./look.mjs";
 
 /** Marks a change that the program made, so that `onChange` tells of the person's changes alone. */
@@ -63,6 +63,7 @@ class Editor {
         search({ top: true }),
         autocompletion({ override: [(context) => this.completionsAt(context)], icons: false }),
         hoverTooltip((view, pos) => this.hoverAt(view, pos)),
+        cardAtCursor((view, pos) => this.hoverAt(view, pos)),
         look,
         // Tab indents; a person on the keyboard leaves the editor with Escape, then Tab (CodeMirror's own convention).
         keymap.of([

@@ -8,7 +8,7 @@ use wasm_bindgen::JsCast;
 use super::session::{Pane, Session};
 
 /// The shortcuts that the help lists: keys, message.
-pub const SHORTCUTS: [(&str, &str); 14] = [
+pub const SHORTCUTS: [(&str, &str); 17] = [
     ("Ctrl/⌘ Enter", "keys.send"),
     ("Ctrl/⌘ K", "keys.palette"),
     ("Space", "keys.play"),
@@ -17,6 +17,9 @@ pub const SHORTCUTS: [(&str, &str); 14] = [
     ("Home", "keys.rewind"),
     ("End", "keys.finish"),
     ("E", "keys.editor"),
+    ("Ctrl Space", "keys.complete"),
+    ("Ctrl/⌘ I", "keys.card"),
+    ("Ctrl/⌘ ⇧ M", "keys.problems"),
     ("M", "keys.map"),
     ("J", "keys.journey"),
     ("L", "keys.lang"),

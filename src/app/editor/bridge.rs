@@ -13,6 +13,8 @@ use super::exchange::{
 extern "C" {
     #[wasm_bindgen(catch, js_name = loadEditor)]
     async fn load_editor() -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_name = loadSentences)]
+    async fn load_sentences() -> JsValue;
 }
 
 #[wasm_bindgen]
@@ -61,6 +63,15 @@ extern "C" {
     fn redo(this: &Handle) -> bool;
     #[wasm_bindgen(method)]
     fn destroy(this: &Handle);
+}
+
+/// Fetches the sentences of the field reference, once; without them, cards and lists say what a field is but not what for.
+pub async fn fetch_sentences() {
+    if !giljabi::workspace::sentences_ready()
+        && let Some(text) = load_sentences().await.as_string().filter(|t| !t.is_empty())
+    {
+        giljabi::api::schema::install_help(text);
+    }
 }
 
 /// An editor on the page. It leaves the page when it is dropped.

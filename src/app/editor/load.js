@@ -13,3 +13,13 @@ export function loadEditor() {
   });
   return loading;
 }
+
+/** The sentences of the field reference, a file beside the page; empty when it cannot be had. */
+export async function loadSentences() {
+  try {
+    const answer = await fetch(new URL("fields.tsv", document.baseURI));
+    return answer.ok ? await answer.text() : "";
+  } catch {
+    return "";
+  }
+}

@@ -8,7 +8,8 @@ use leptos::html::Div;
 use leptos::prelude::*;
 use std::collections::BTreeMap;
 
-use super::bridge::Editor;
+use super::assist;
+use super::bridge::{self, Editor};
 use super::exchange::{Action, GutterLine, Highlight, HighlightPlace, Lint, Mark, Options, Severity};
 use super::phrases::KOREAN;
 use crate::app::focus::Target;
@@ -90,8 +91,12 @@ async fn open(
     };
     match Editor::open(&place, options).await {
         Ok(opened) => {
+            opened
+                .set_completion(move |text, position, _| assist::completions(&text, position, s.lang.get_untracked()));
+            opened.set_hover(move |text, position| assist::card(&text, position, s.lang.get_untracked()));
             editor.set_value(Some(opened));
             ready.set(true);
+            bridge::fetch_sentences().await;
         }
         Err(why) => failure.set(Some(why)),
     }
