@@ -469,7 +469,7 @@ fn plain(endpoints: usize, affinity: bool) -> Store {
     (1..=NODES).for_each(|node| random.put_node(node, "zone-a"));
     let endpoint = |i: usize| {
         value!({
-            "addresses": [(format!("10.244.{}.{}", i % NODES + 1, i / NODES + 10))],
+            "addresses": [(format!("10.{}.{}.{}", 244 + i / 600, i % NODES + 1, i % 600 / NODES + 10))],
             "conditions": { "ready": true },
             "nodeName": (format!("node-{}", i % NODES + 1)),
         })
@@ -586,6 +586,18 @@ fn one_endpoint_flipping_renews_one_chunk_and_nodes_share_it() {
     assert_eq!((before.len(), renewed), (201, 1));
     let shared = after.iter().zip(chunks(&proxies, 2)).filter(|(a, b)| Arc::ptr_eq(a, b)).count();
     assert_eq!(shared, 201, "without anything local, nodes have the same rules");
+}
+
+#[test]
+fn a_large_cluster_leaves_comments_of_endpoints_out() {
+    let count = |endpoints: usize, part: &str| {
+        let proxies = synced(&plain(endpoints, false), settings(Mode::Iptables, 0));
+        let text = tables(&proxies, 1, Family::V4).full_input().nat;
+        text.lines().filter(|line| line.contains(part)).count()
+    };
+    assert_eq!((count(1000, " -> "), count(1001, " -> ")), (1000, 0));
+    assert_eq!((count(1000, "--comment default/web:http"), count(1001, "--comment default/web:http")), (2000, 0));
+    assert_eq!((count(1001, "cluster IP"), count(1001, "-j DNAT")), (2, 1001), "the others stay");
 }
 
 #[test]
