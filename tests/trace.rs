@@ -12,6 +12,7 @@ use giljabi::apiserver::store::Cause;
 use giljabi::cluster::{LoadBalancerProvider, ProxyMode, Settings};
 use giljabi::locale::Lang;
 use giljabi::network::client::PortForward;
+use giljabi::trace::many::Many;
 use giljabi::trace::why::{cause, cause_name, mend, step, symptom};
 use giljabi::trace::{Client, Direction, Outcome, Place, Request, StepKind, Trace, Url, curl};
 use giljabi::workspace::Workspace;
@@ -293,4 +294,33 @@ fn every_case_ends_as_it_is_written() {
     if only.is_empty() {
         assert!(causes.len() >= 30, "only {} causes are reached: {causes:?}", causes.len());
     }
+}
+
+#[test]
+fn a_load_sees_the_moment_between_a_pods_death_and_the_rules() {
+    let mut workspace = Workspace::new(Settings::default());
+    workspace.set_file("client.yaml", include_str!("golden/trace/client.yaml"));
+    for (name, text) in [
+        ("pods.yaml", include_str!("../assets/scenarios/kimho/pods.yaml")),
+        ("service.yaml", include_str!("../assets/scenarios/kimho/service.yaml")),
+    ] {
+        workspace.set_file(name, &text.replace("name: client", "name: another"));
+    }
+    let cluster = workspace.cluster_mut();
+    let pod = cluster.store().list("Pod").find(|o| o.name().starts_with("kimho")).expect("a pod").key.clone();
+    let mut many = Many::new(&request("pod/client http://kimho"), &[], 400);
+    cluster.load(&mut many, Duration::millis(20), Duration::secs(1));
+    assert_eq!(many.tally.answered, many.tally.sent, "{:?}", many.tally.failures);
+    // Its containers are killed at once; nobody has told the rules.
+    let died = cluster.now();
+    cluster.write(Cause::User, |w| {
+        w.purge(&pod);
+    });
+    cluster.runtime_mut().remove(&pod);
+    cluster.load(&mut many, Duration::millis(20), Duration::secs(5));
+    let stale = many.tally.failures.get("stale_endpoint").expect("requests to the dead pod");
+    assert!(stale.last.since(died) < Duration::secs(3), "{stale:?}");
+    assert!(many.tally.answered > many.tally.sent / 2);
+    let failed: u64 = many.tally.failures.values().map(|f| f.count).sum();
+    assert_eq!(many.tally.answered + failed, many.tally.sent);
 }

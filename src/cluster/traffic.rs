@@ -9,6 +9,7 @@ use crate::api::time::Duration;
 use crate::apiserver::store::Event;
 use crate::network::kube_proxy::{self, DetectLocal};
 use crate::network::{Config, Network};
+use crate::trace::many::Many;
 use crate::trace::{self, Outcome, Request, Trace, World};
 
 /// kube-proxy's place in the queue, behind all controllers.
@@ -102,6 +103,16 @@ impl Cluster {
     /// The same without the telling, for many requests.
     pub fn send_quietly(&mut self, request: &Request) -> (Outcome, Duration) {
         trace::send_quietly(&mut self.world(), request)
+    }
+
+    /// Sends requests at a steady pace while the cluster's time goes on: one, then `every` later the next, for `time` or until
+    /// all are sent. What failed, and when, is in the tally.
+    pub fn load(&mut self, many: &mut Many, every: Duration, time: Duration) {
+        let end = self.now + time;
+        while self.now < end && !many.is_done() {
+            many.run(&mut self.world(), 1);
+            self.run_for(every.max(Duration::micros(1)));
+        }
     }
 
     /// What requests meet at this moment.

@@ -86,7 +86,7 @@ fn sights<'h>(hops: impl Iterator<Item = &'h &'h Hop>) -> Vec<Sight> {
     for hop in hops {
         let Some(packet) = hop.packet else { continue };
         let at = hop.steps.first().map_or(Duration::ZERO, |s| s.at);
-        let changed = hop.steps.iter().filter_map(|s| s.kind.change()).last().map(|(_, after)| *after);
+        let changed = hop.steps.iter().filter_map(|s| s.kind.change()).next_back().map(|(_, after)| *after);
         match &hop.at {
             Place::Kernel { node } => {
                 found.push(Sight { point: format!("{node}-before-nat"), packet, at });

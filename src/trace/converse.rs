@@ -131,7 +131,7 @@ impl Run<'_, '_> {
             && let Err(stop) = self.handshake(packet, socket, line)
         {
             self.back(spot, packet, Segment::Data);
-            return Said::Nothing(stop);
+            return Said::Nothing(*stop);
         }
         self.log.step(|| {
             let kind = StepKind::HttpRequest {
@@ -193,7 +193,7 @@ impl Run<'_, '_> {
     }
 
     /// TLS: the server shows a certificate, the client looks whether it trusts it.
-    fn handshake(&mut self, packet: &Packet, socket: &Socket, line: &Line) -> Result<(), Stop> {
+    fn handshake(&mut self, packet: &Packet, socket: &Socket, line: &Line) -> Result<(), Box<Stop>> {
         self.log.spend(HANDSHAKE);
         let host = if line.server_name.is_empty() { line.host.as_str() } else { line.server_name.as_str() };
         let (certificate, because, missing) = self.certificate(packet, socket, &line.server_name);
@@ -207,7 +207,7 @@ impl Run<'_, '_> {
             (kind, because)
         });
         match distrust {
-            Some(distrust) => Err(Stop::Distrusted { certificate, distrust, missing }),
+            Some(distrust) => Err(Box::new(Stop::Distrusted { certificate, distrust, missing })),
             None => Ok(()),
         }
     }

@@ -57,18 +57,20 @@ pub(super) struct Passed {
 /// How long a kernel takes over a packet.
 const KERNEL: Duration = Duration::micros(9);
 
+/// What surrounds a kernel while a packet passes.
+pub(super) struct Surroundings<'a> {
+    pub store: &'a Store,
+    pub network: &'a mut Network,
+    pub runtime: &'a Runtime,
+    pub log: &'a mut Recorder,
+    pub rng: &'a mut Rng,
+    /// When the request began.
+    pub started: Time,
+}
+
 /// Passes `packet` through the kernel of `node`. `None`: there is no such node.
-pub(super) fn pass(
-    store: &Store,
-    network: &mut Network,
-    runtime: &Runtime,
-    log: &mut Recorder,
-    rng: &mut Rng,
-    started: Time,
-    node: &str,
-    packet: Packet,
-    source: Source,
-) -> Option<Passed> {
+pub(super) fn pass(around: Surroundings<'_>, node: &str, packet: Packet, source: Source) -> Option<Passed> {
+    let Surroundings { store, network, runtime, log, rng, started } = around;
     let now = started + log.clock;
     let OnNode { routes, here, program, kernel } = network.on_node(node, packet.src.is_ipv4())?;
     log.spend(KERNEL);

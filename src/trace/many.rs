@@ -142,7 +142,7 @@ pub fn predict(world: &World<'_>, request: &Request) -> Option<BTreeMap<ObjectKe
             .filter(|h| !matches!(h.exchange, Exchange::Dns(_)))
             .flat_map(|h| &h.steps)
             .filter_map(|s| if let StepKind::Balanced { candidates, .. } = &s.kind { Some(candidates) } else { None })
-            .last();
+            .next_back();
         for candidate in chosen.into_iter().flatten() {
             if let Some(pod) = &candidate.pod {
                 *shares.entry(pod.clone()).or_default() += weight * candidate.probability;

@@ -85,17 +85,15 @@ impl Run<'_, '_> {
         }
         self.log.enter(|| Place::Kernel { node: node.clone() }, Some(*packet));
         let world = &mut *self.world;
-        let passed = kernel::pass(
-            world.store,
-            world.network,
-            world.runtime,
-            &mut self.log,
-            world.random.generator(),
-            world.now,
-            &node,
-            *packet,
-            source,
-        );
+        let around = kernel::Surroundings {
+            store: world.store,
+            network: world.network,
+            runtime: world.runtime,
+            log: &mut self.log,
+            rng: world.random.generator(),
+            started: world.now,
+        };
+        let passed = kernel::pass(around, &node, *packet, source);
         let Some(passed) = passed else { return Next::Ended(Fate::Lost(Lost::NoRoute(*packet))) };
         *packet = passed.packet;
         if let Some(tuple) = passed.began.filter(|_| packet.protocol == Protocol::Tcp) {

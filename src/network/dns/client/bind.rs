@@ -38,7 +38,7 @@ pub fn nslookup(conf: &ResolvConf, args: &[&str], ask: Ask<'_>) -> Printed {
     let empty = answer.answer.is_empty();
     if both {
         let last = answer.answer.iter().filter(|r| r.kind == RecordType::Cname).fold(name, |_, r| r.data.clone());
-        match walk(&mut out, server, &[last.clone()], RecordType::Aaaa, ask) {
+        match walk(&mut out, server, std::slice::from_ref(&last), RecordType::Aaaa, ask) {
             Some((_, more)) if more.rcode == Rcode::NoError => {
                 section(&mut out, &more.answer);
                 if empty && more.answer.is_empty() {
