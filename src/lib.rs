@@ -16,6 +16,7 @@ pub mod locale;
 pub mod map;
 pub mod network;
 pub mod runtime;
+pub mod shell;
 pub mod text;
 pub mod trace;
 pub mod workspace;

@@ -91,6 +91,8 @@ pub struct Exec {
     pub tty: bool,
     /// Deleted when the program has ended (`kubectl run --rm`).
     pub remove_after: bool,
+    /// The program is the container's own first process (`kubectl run -i`).
+    pub attached: bool,
     /// Said before the program's own output, when a person is there.
     pub greeting: String,
 }

@@ -22,6 +22,16 @@ pub fn program(image_name: &str, container: &Value) -> Program {
     let words = words(container);
     let server = image.map_or(&[][..], |i| i.server);
     let starts_server = |text: &str| server.iter().any(|s| text.contains(s));
+    // A shell with its input held open waits for what is typed.
+    let shell = |w: &SmolStr| matches!(w.rsplit('/').next(), Some("sh" | "bash" | "ash" | "dash"));
+    let waits = match &words[..] {
+        [] => matches!(image.map(|i| i.entry), Some(Entry::Exit(0))),
+        [only] => shell(only),
+        _ => false,
+    };
+    if container.flag("stdin") && waits {
+        return Program::Sleep(None);
+    }
     if !has_command {
         // Arguments alone go to the image's own entry point.
         let joined = words.join(" ");

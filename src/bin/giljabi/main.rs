@@ -9,6 +9,7 @@ mod files;
 mod grade;
 mod lesson;
 mod rules;
+mod sh;
 mod trace;
 
 use arguments::{Arguments, Usage};
@@ -26,6 +27,8 @@ Usage:
   giljabi rules -f FILE… --node NAME             the kube-proxy rules of a node, as iptables-restore reads them
                 [--mode iptables|ipvs|nftables]
   giljabi dns -f FILE… --from pod/NAME NAME [TYPE]  every question of a look-up, and its answer
+  giljabi sh -f FILE…                            runs the lines of standard input in the terminal and prints the transcript
+                [--mode iptables|ipvs|nftables] [--seed S]; a line ^C interrupts, `2$ LINE` goes to a second terminal
 ";
 
 const EVERYWHERE: &str = "
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         "rules" => rules::run(&arguments),
         "lesson" => lesson::run(&arguments, lang),
         "grade" => grade::run(&arguments, lang),
+        "sh" => sh::run(&arguments),
         other => Err(Usage(format!("there is no command {other:?}"))),
     };
     match outcome {

@@ -157,6 +157,7 @@ fn exec(call: &mut Call) -> Result<Next, Failure> {
         stdin,
         tty,
         remove_after: false,
+        attached: false,
         greeting: String::new(),
     }))
 }

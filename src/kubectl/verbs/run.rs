@@ -93,6 +93,7 @@ fn run(call: &mut Call) -> Result<Next, Failure> {
         stdin,
         tty,
         remove_after: remove,
+        attached: true,
         greeting: if tty && !call.flags.is_on("quiet") {
             "All commands and output from this session will be recorded in container logs, including credentials and sensitive information passed through the command prompt.\nIf you don't see a command prompt, try pressing enter.\n".to_string()
         } else {

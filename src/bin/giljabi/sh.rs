@@ -1,0 +1,21 @@
+//! `giljabi sh`: lines from standard input, typed into the terminal beside a cluster of the files; the transcript comes out.
+
+use crate::arguments::{Arguments, Usage};
+use crate::files;
+use giljabi::cluster::Settings;
+use giljabi::shell::script;
+use giljabi::workspace::Workspace;
+use std::io::Read;
+
+pub fn run(arguments: &Arguments) -> Result<bool, Usage> {
+    let settings = Settings { seed: arguments.seed, proxy_mode: arguments.mode, ..Settings::default() };
+    let mut workspace = Workspace::new(settings);
+    let files = if arguments.files.is_empty() { Vec::new() } else { files::read(&arguments.files)? };
+    let tabs: Vec<(String, String)> = files.iter().map(|f| (f.name.to_string(), f.text.clone())).collect();
+    workspace.set_files(files);
+    let mut script = String::new();
+    std::io::stdin().read_to_string(&mut script).map_err(|e| Usage(format!("standard input: {e}")))?;
+    let ended = script::run(workspace.cluster_mut(), &tabs, &script);
+    print!("{}", ended.transcript);
+    Ok(ended.status == 0)
+}

@@ -1,0 +1,18 @@
+//! The terminal: a shell on four places (the learner's computer, a container, a node, a script), and its programs.
+//!
+//! What runs is stepped by the host as simulated time goes by ([`terminal::Terminal::step`]), so a loop without end, a watch
+//! or a ping never holds the page, and Ctrl-C always works. A request made here is the same [`crate::trace::Trace`] as one
+//! from the map; it comes out beside the text. Left out: job control, functions, `case`, real processes.
+
+mod env;
+mod expand;
+mod machine;
+mod parse;
+mod pattern;
+mod programs;
+pub mod script;
+pub mod terminal;
+mod world;
+
+pub use env::Place;
+pub use world::{Computer, Event};

@@ -1,0 +1,279 @@
+//! What is on the learner's computer beside kubectl: minikube, openssl for a self-signed certificate, ssh; helm and docker
+//! are refused.
+
+use super::{Ctx, Inner, Said};
+use crate::api::object::ObjectKey;
+use crate::api::time::Duration;
+use crate::api::value::Value;
+use crate::cluster::LoadBalancerProvider;
+use crate::shell::env::{Env, Place};
+use crate::shell::machine::{Io, Machine, Poll, Process};
+use crate::shell::parse;
+use crate::shell::world::World;
+use data_encoding::BASE64;
+
+fn said(out: impl Into<String>) -> Box<dyn Process> {
+    Box::new(Lines { out: out.into(), err: String::new(), code: 0 })
+}
+
+fn failed(err: impl Into<String>) -> Box<dyn Process> {
+    Box::new(Said { err: err.into(), code: 1 })
+}
+
+struct Lines {
+    out: String,
+    err: String,
+    code: i32,
+}
+
+impl Process for Lines {
+    fn step(&mut self, _: &mut World, io: &mut Io) -> Poll {
+        io.out.push_str(&std::mem::take(&mut self.out));
+        io.err.push_str(&std::mem::take(&mut self.err));
+        Poll::Done(self.code)
+    }
+}
+
+pub fn minikube(world: &mut World, env: Env, words: Vec<String>) -> Box<dyn Process> {
+    let operands: Vec<&str> = words[1..].iter().map(String::as_str).filter(|w| !w.starts_with('-')).collect();
+    let ip = world.cluster.settings().nodes.first().map_or(String::new(), |n| n.ip.to_string());
+    match operands.first().copied().unwrap_or("") {
+        "ip" => said(format!("{ip}\n")),
+        "status" => said(
+            "minikube\ntype: Control Plane\nhost: Running\nkubelet: Running\napiserver: Running\nkubeconfig: Configured\n\n",
+        ),
+        "service" => service(world, &words, &ip),
+        "tunnel" => Box::new(Tunnel { before: None }),
+        "ssh" => {
+            let node = words.iter().position(|w| w == "-n" || w == "--node").and_then(|i| words.get(i + 1)).cloned();
+            let node =
+                node.or_else(|| world.cluster.settings().nodes.first().map(|n| n.name.to_string())).unwrap_or_default();
+            enter_node(world, &node, &[])
+        }
+        "addons" => match operands.get(1).copied() {
+            Some("list") => said(
+                "|-----------------------------|----------|--------------|\n|         ADDON NAME          | PROFILE  |    STATUS    |\n|-----------------------------|----------|--------------|\n| default-storageclass        | minikube | enabled ✅   |\n| ingress                     | minikube | disabled     |\n| metrics-server              | minikube | disabled     |\n|-----------------------------|----------|--------------|\n",
+            ),
+            _ => failed(
+                "minikube addons only lists here; an ingress controller comes with its manifest: kubectl apply -f FILE\n",
+            ),
+        },
+        "version" => said("minikube version: v1.37.0\n"),
+        "kubectl" => {
+            let rest: Vec<String> = words.iter().skip_while(|w| *w != "--").skip(1).cloned().collect();
+            let mut all = vec!["kubectl".to_string()];
+            all.extend(rest);
+            super::start(world, env, all)
+        }
+        "start" | "stop" | "delete" | "dashboard" | "image" | "pause" | "node" => failed(format!(
+            "minikube {} is not simulated here: the cluster runs already, and its nodes are set on the page\n",
+            operands[0]
+        )),
+        _ => said(
+            "minikube provisions and manages local Kubernetes clusters optimized for development workflows.\n\nHere: minikube ip | service NAME [--url] [-n NAMESPACE] | tunnel | ssh | addons list | status\n",
+        ),
+    }
+}
+
+fn service(world: &mut World, words: &[String], ip: &str) -> Box<dyn Process> {
+    let value =
+        |flag: &[&str]| words.iter().position(|w| flag.contains(&w.as_str())).and_then(|i| words.get(i + 1)).cloned();
+    let namespace = value(&["-n", "--namespace"]).unwrap_or_else(|| "default".to_string());
+    let mut skip = false;
+    let name = words[2..].iter().find(|w| {
+        let taken = skip;
+        skip = matches!(w.as_str(), "-n" | "--namespace" | "--format");
+        !taken && !w.starts_with('-')
+    });
+    let Some(name) = name.cloned() else {
+        return failed("\u{274c}  Exiting due to MK_USAGE: You must specify a service name\n");
+    };
+    let Some(service) =
+        world.cluster.store().get(&ObjectKey::new("Service", namespace.as_str(), name.as_str())).cloned()
+    else {
+        return failed(format!(
+            "\n\u{274c}  Exiting due to SVC_NOT_FOUND: Service '{name}' was not found in '{namespace}' namespace.\nYou may select another namespace by using 'minikube service {name} -n <namespace>'. Or list out all the services using 'minikube service list'\n\n"
+        ));
+    };
+    let ports: Vec<(String, i64, i64)> = service
+        .value
+        .items_at(&["spec", "ports"])
+        .iter()
+        .map(|p| (p.text("name").to_string(), p.int("port"), p.get("nodePort").and_then(Value::as_i64).unwrap_or(0)))
+        .collect();
+    let urls: Vec<String> =
+        ports.iter().filter(|(_, _, n)| *n != 0).map(|(_, _, n)| format!("http://{ip}:{n}")).collect();
+    if urls.is_empty() {
+        return failed(format!(
+            "\u{1f63f}  service {namespace}/{name} has no node port\n\u{2757}  Services [{namespace}/{name}] have type \"{}\" not meant to be exposed, however for local development minikube allows you to access this !\n",
+            service.value.str_at(&["spec", "type"])
+        ));
+    }
+    if words.iter().any(|w| w == "--url") {
+        return said(urls.iter().map(|u| format!("{u}\n")).collect::<String>());
+    }
+    let mut text = "|-----------|------|-------------|---------------------------|\n| NAMESPACE | NAME | TARGET PORT |            URL            |\n|-----------|------|-------------|---------------------------|\n".to_string();
+    for ((port_name, port, _), url) in ports.iter().filter(|(_, _, n)| *n != 0).zip(&urls) {
+        let shown = if port_name.is_empty() { port.to_string() } else { format!("{port_name}/{port}") };
+        text.push_str(&format!("| {namespace} | {name} | {shown} | {url} |\n"));
+    }
+    text.push_str("|-----------|------|-------------|---------------------------|\n\u{1f389}  Opening service in default browser...\n");
+    said(text)
+}
+
+/// `minikube tunnel`: as long as it runs, LoadBalancer Services have an address and their network is reached.
+struct Tunnel {
+    before: Option<LoadBalancerProvider>,
+}
+
+impl Process for Tunnel {
+    fn step(&mut self, world: &mut World, io: &mut Io) -> Poll {
+        if self.before.is_none() {
+            self.before = Some(world.cluster.settings().load_balancer);
+            world.cluster.set_load_balancer(LoadBalancerProvider::Tunnel);
+            io.out.push_str("\u{2705}  Tunnel successfully started\n\n\u{1f4cc}  NOTE: Please do not close this terminal as this process must stay alive for the tunnel to be accessible ...\n\n");
+        }
+        Poll::Wait(world.cluster.now() + Duration::secs(1))
+    }
+
+    fn interrupt(&mut self, world: &mut World, io: &mut Io) {
+        if let Some(before) = self.before {
+            world.cluster.set_load_balancer(before);
+        }
+        io.out.push_str("\u{270b}  Stopped tunnel.\n");
+    }
+}
+
+pub fn ssh(world: &mut World, _: Env, words: Vec<String>) -> Box<dyn Process> {
+    let mut target = None;
+    let mut rest = Vec::new();
+    let mut skip = false;
+    for word in &words[1..] {
+        if skip {
+            skip = false;
+        } else if target.is_some() {
+            rest.push(word.clone());
+        } else if word.starts_with('-') {
+            skip = matches!(word.as_str(), "-i" | "-p" | "-l" | "-o" | "-F");
+        } else {
+            target = Some(word.clone());
+        }
+    }
+    let Some(target) = target else {
+        return failed("usage: ssh [-i identity_file] [-l login_name] [-p port] destination [command]\n");
+    };
+    let host = target.rsplit('@').next().unwrap_or(&target).to_string();
+    enter_node(world, &host, &rest)
+}
+
+fn enter_node(world: &mut World, host: &str, command: &[String]) -> Box<dyn Process> {
+    // `node1` means node-1, too, as people write it.
+    let plain = |n: &str| n.replace('-', "");
+    let nodes = world.cluster.settings().nodes.clone();
+    let found = nodes.iter().find(|n| n.name == host || n.ip.to_string() == host || plain(&n.name) == plain(host));
+    let Some(node) = found else {
+        return Box::new(Said {
+            err: format!("ssh: Could not resolve hostname {host}: Name or service not known\n"),
+            code: 255,
+        });
+    };
+    if !world.cluster.runtime().is_up(&node.name) {
+        return Box::new(Said { err: format!("ssh: connect to host {host} port 22: No route to host\n"), code: 255 });
+    }
+    let env = Env::new(Place::Node { name: node.name.clone() });
+    if command.is_empty() {
+        return Box::new(Inner { env: Some(env), greeting: String::new() });
+    }
+    match parse::parse(&command.join(" ")) {
+        Ok(list) => Box::new(Machine::new(env, &list, 1)),
+        Err(parse::Problem::Syntax(words) | parse::Problem::Unfinished(words)) => {
+            Box::new(Said { err: format!("bash: -c: line 1: {words}\n"), code: 2 })
+        }
+    }
+}
+
+/// Text that looks like what PEM holds: drawn from the cluster's seed, no real key.
+fn pem(ctx: &mut Ctx, label: &str, bytes: usize) -> String {
+    let random = ctx.world.cluster.random();
+    let data: Vec<u8> = (0..bytes).map(|_| random.below(256) as u8).collect();
+    let text = BASE64.encode(&data);
+    let lines: Vec<&str> = text.as_bytes().chunks(64).map(|c| std::str::from_utf8(c).unwrap_or("")).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+}
+
+/// `openssl genrsa` and `openssl req -new -x509`: files with the shape of a key and a certificate. They seal nothing.
+pub fn openssl(ctx: &mut Ctx) -> i32 {
+    let words = ctx.args().to_vec();
+    let value = |flag: &str| words.iter().position(|w| w == flag).and_then(|i| words.get(i + 1)).cloned();
+    match words.first().map(String::as_str) {
+        Some("genrsa") => {
+            let bits =
+                words.iter().filter_map(|w| w.parse::<usize>().ok()).next_back().unwrap_or(2_048).clamp(512, 8_192);
+            let text = pem(ctx, "PRIVATE KEY", bits * 9 / 16);
+            match value("-out") {
+                Some(path) => {
+                    if let Err(why) = ctx.world.write(ctx.env, &path, &text) {
+                        ctx.complain(format!("genrsa: Can't open \"{path}\" for writing, {why}"));
+                        return 1;
+                    }
+                }
+                None => ctx.out.push_str(&text),
+            }
+            0
+        }
+        Some("req") if words.iter().any(|w| w == "-x509") => {
+            let fresh = words.iter().any(|w| w == "-newkey");
+            let key = if fresh { value("-keyout") } else { value("-key") };
+            if let Some(path) = &key {
+                if fresh {
+                    let text = pem(ctx, "PRIVATE KEY", 1_190);
+                    if let Err(why) = ctx.world.write(ctx.env, path, &text) {
+                        ctx.complain(format!("req: Can't open \"{path}\" for writing, {why}"));
+                        return 1;
+                    }
+                } else if !ctx.world.is_file(ctx.env, path) {
+                    ctx.complain(format!(
+                        "Could not open file or uri for loading private key from {path}: No such file or directory"
+                    ));
+                    return 1;
+                }
+            }
+            let subject = value("-subj").unwrap_or_else(|| "/CN=localhost".to_string());
+            let days = value("-days").unwrap_or_else(|| "30".to_string());
+            let body = pem(ctx, "CERTIFICATE", 760);
+            let text = format!("# subject={subject} days={days}\n{body}");
+            match value("-out") {
+                Some(path) => {
+                    if let Err(why) = ctx.world.write(ctx.env, &path, &text) {
+                        ctx.complain(format!("req: Can't open \"{path}\" for writing, {why}"));
+                        return 1;
+                    }
+                }
+                None => ctx.out.push_str(&text),
+            }
+            0
+        }
+        Some("version") => {
+            ctx.say("OpenSSL 3.5.4 30 Sep 2025 (Library: OpenSSL 3.5.4 30 Sep 2025)");
+            0
+        }
+        _ => {
+            ctx.complain(
+                "openssl is simulated here only as genrsa and req -new -x509, which make the files of a TLS secret",
+            );
+            1
+        }
+    }
+}
+
+pub fn helm(ctx: &mut Ctx) -> i32 {
+    ctx.complain(
+        "helm is not simulated here; apply the manifests that helm template would print, with kubectl apply -f",
+    );
+    1
+}
+
+pub fn docker(ctx: &mut Ctx) -> i32 {
+    ctx.complain("docker is not simulated here; kubectl run NAME --image=IMAGE starts a container in the cluster");
+    1
+}

@@ -1,0 +1,282 @@
+//! Files and the system: ls, touch, rm, mkdir, cp, mv, pwd, date, whoami, id, uname, which, test, printenv, clear.
+
+use super::Ctx;
+use crate::kubectl::output::age::rfc1123;
+use crate::shell::world::Event;
+
+pub fn printenv(ctx: &mut Ctx) -> i32 {
+    let wanted: Vec<String> = ctx.args().to_vec();
+    let pairs: Vec<(String, String)> = ctx.env.exported().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+    if wanted.is_empty() {
+        pairs.iter().for_each(|(k, v)| ctx.say(format!("{k}={v}")));
+        return 0;
+    }
+    let mut code = 0;
+    for name in wanted {
+        match pairs.iter().find(|(k, _)| *k == name) {
+            Some((_, value)) => ctx.say(value),
+            None => code = 1,
+        }
+    }
+    code
+}
+
+fn operands(ctx: &Ctx) -> Vec<String> {
+    ctx.args().iter().filter(|a| !a.starts_with('-') || a.len() == 1).cloned().collect()
+}
+
+pub fn ls(ctx: &mut Ctx) -> i32 {
+    let flags: String = ctx.args().iter().filter(|a| a.starts_with('-')).cloned().collect();
+    let mut paths = operands(ctx);
+    if paths.is_empty() {
+        paths.push(".".to_string());
+    }
+    let many = paths.len() > 1;
+    let mut code = 0;
+    for path in &paths {
+        if ctx.world.is_file(ctx.env, path) {
+            ctx.say(path);
+            continue;
+        }
+        let Some(names) = ctx.world.list(ctx.env, path) else {
+            let words = if ctx.env.place.is_busybox() {
+                format!("ls: {path}: No such file or directory")
+            } else {
+                format!("ls: cannot access '{path}': No such file or directory")
+            };
+            ctx.complain(words);
+            code = if ctx.env.place.is_busybox() { 1 } else { 2 };
+            continue;
+        };
+        if many {
+            ctx.say(format!("{path}:"));
+        }
+        for name in names.iter().filter(|n| !n.starts_with('.') || flags.contains(['a', 'A'])) {
+            if flags.contains('l') {
+                let inner = format!("{}/{name}", path.trim_end_matches('/'));
+                let user = ctx.env.place.user();
+                let text = ctx.world.read(ctx.env, &inner);
+                let kind = if text.is_some() { "-rw-r--r--" } else { "drwxr-xr-x" };
+                let size = text.map_or(4_096, |t| t.len());
+                ctx.say(format!("{kind} 1 {user} {user} {size:>6} Jan  1 00:00 {name}"));
+            } else {
+                ctx.say(name);
+            }
+        }
+    }
+    code
+}
+
+pub fn touch(ctx: &mut Ctx) -> i32 {
+    let paths = operands(ctx);
+    if paths.is_empty() {
+        ctx.complain("touch: missing file operand");
+        return 1;
+    }
+    let mut code = 0;
+    for path in paths {
+        if !ctx.world.is_file(ctx.env, &path)
+            && let Err(why) = ctx.world.write(ctx.env, &path, "")
+            && why != "Is a directory"
+        {
+            ctx.complain(format!("touch: {path}: {why}"));
+            code = 1;
+        }
+    }
+    code
+}
+
+pub fn rm(ctx: &mut Ctx) -> i32 {
+    let flags: String = ctx.args().iter().filter(|a| a.starts_with('-')).cloned().collect();
+    let mut code = 0;
+    for path in operands(ctx) {
+        if ctx.world.is_file(ctx.env, &path) {
+            ctx.world.remove(ctx.env, &path);
+        } else if ctx.world.is_folder(ctx.env, &path) {
+            if !flags.contains(['r', 'R']) {
+                ctx.complain(format!("rm: cannot remove '{path}': Is a directory"));
+                code = 1;
+                continue;
+            }
+            for name in ctx.world.list(ctx.env, &path).unwrap_or_default() {
+                let inner = format!("{}/{name}", path.trim_end_matches('/'));
+                if ctx.world.is_file(ctx.env, &inner) {
+                    ctx.world.remove(ctx.env, &inner);
+                }
+            }
+        } else if !flags.contains('f') {
+            let busybox = ctx.env.place.is_busybox();
+            ctx.complain(if busybox {
+                format!("rm: can't remove '{path}': No such file or directory")
+            } else {
+                format!("rm: cannot remove '{path}': No such file or directory")
+            });
+            code = 1;
+        }
+    }
+    code
+}
+
+pub fn mkdir(ctx: &mut Ctx) -> i32 {
+    // A folder is there as soon as something is in it.
+    for path in operands(ctx) {
+        let keep = format!("{}/.keep", path.trim_end_matches('/'));
+        if let Err(why) = ctx.world.write(ctx.env, &keep, "") {
+            ctx.complain(format!("mkdir: cannot create directory '{path}': {why}"));
+            return 1;
+        }
+    }
+    0
+}
+
+fn copy(ctx: &mut Ctx, remove: bool) -> i32 {
+    let paths = operands(ctx);
+    let name = ctx.name().to_string();
+    let [from, to] = &paths[..] else {
+        ctx.complain(format!("{name}: missing destination file operand"));
+        return 1;
+    };
+    let Some(text) = ctx.world.read(ctx.env, from) else {
+        ctx.complain(format!("{name}: cannot stat '{from}': No such file or directory"));
+        return 1;
+    };
+    let target = if ctx.world.is_folder(ctx.env, to) {
+        format!("{}/{}", to.trim_end_matches('/'), from.rsplit('/').next().unwrap_or(from))
+    } else {
+        to.clone()
+    };
+    if let Err(why) = ctx.world.write(ctx.env, &target, &text) {
+        ctx.complain(format!("{name}: cannot create regular file '{target}': {why}"));
+        return 1;
+    }
+    if remove {
+        ctx.world.remove(ctx.env, from);
+    }
+    0
+}
+
+pub fn cp(ctx: &mut Ctx) -> i32 {
+    copy(ctx, false)
+}
+
+pub fn mv(ctx: &mut Ctx) -> i32 {
+    copy(ctx, true)
+}
+
+pub fn pwd(ctx: &mut Ctx) -> i32 {
+    let folder = ctx.env.folder.clone();
+    ctx.say(folder);
+    0
+}
+
+pub fn date(ctx: &mut Ctx) -> i32 {
+    let now = ctx.world.cluster.now().to_string();
+    if let Some(format) = ctx.args().iter().find_map(|a| a.strip_prefix('+').map(str::to_string)) {
+        let seconds = crate::api::time::EPOCH_SECS + ctx.world.cluster.now().0 / 1_000_000;
+        let mut text = format.replace("%s", &seconds.to_string()).replace("%F", "%Y-%m-%d").replace("%T", "%H:%M:%S");
+        for (mark, range) in [("%Y", 0..4), ("%m", 5..7), ("%d", 8..10), ("%H", 11..13), ("%M", 14..16), ("%S", 17..19)]
+        {
+            text = text.replace(mark, now.get(range).unwrap_or(""));
+        }
+        ctx.say(text);
+        return 0;
+    }
+    // `Thu, 01 Jan 2026 00:00:05 +0000` → `Thu Jan  1 00:00:05 UTC 2026`.
+    let text = rfc1123(&now);
+    let words: Vec<&str> = text.split([' ', ',']).filter(|w| !w.is_empty()).collect();
+    if let [day, number, month, year, time, _] = words[..] {
+        let number = number.trim_start_matches('0');
+        ctx.say(format!("{day} {month} {number:>2} {time} UTC {year}"));
+    }
+    0
+}
+
+pub fn whoami(ctx: &mut Ctx) -> i32 {
+    let user = ctx.env.place.user();
+    ctx.say(user);
+    0
+}
+
+pub fn id(ctx: &mut Ctx) -> i32 {
+    let root = ctx.env.place.user() == "root";
+    ctx.say(if root {
+        "uid=0(root) gid=0(root) groups=0(root)"
+    } else {
+        "uid=1000(learner) gid=1000(learner) groups=1000(learner)"
+    });
+    0
+}
+
+pub fn uname(ctx: &mut Ctx) -> i32 {
+    let all = ctx.args().iter().any(|a| a == "-a");
+    let text = if all {
+        format!("Linux {} 6.12.0 #1 SMP PREEMPT_DYNAMIC x86_64 GNU/Linux", ctx.env.place.hostname())
+    } else if ctx.args().iter().any(|a| a == "-r") {
+        "6.12.0".to_string()
+    } else {
+        "Linux".to_string()
+    };
+    ctx.say(text);
+    0
+}
+
+pub fn which(ctx: &mut Ctx) -> i32 {
+    let mut code = 0;
+    for name in operands(ctx) {
+        let known = super::names(ctx.world, ctx.env).contains(&name.as_str());
+        if known { ctx.say(format!("/usr/bin/{name}")) } else { code = 1 }
+    }
+    code
+}
+
+pub fn test(ctx: &mut Ctx) -> i32 {
+    let mut words: Vec<String> = ctx.args().to_vec();
+    if ctx.name() == "[" && words.pop().as_deref() != Some("]") {
+        ctx.complain("bash: [: missing `]'");
+        return 2;
+    }
+    let mut not = false;
+    while words.first().is_some_and(|w| w == "!") {
+        not = !not;
+        words.remove(0);
+    }
+    let texts: Vec<&str> = words.iter().map(String::as_str).collect();
+    let number = |t: &str| t.parse::<i64>();
+    let truth = match texts[..] {
+        [] => false,
+        [a] => !a.is_empty(),
+        ["-z", a] => a.is_empty(),
+        ["-n", a] => !a.is_empty(),
+        ["-f" | "-r" | "-x", path] => ctx.world.is_file(ctx.env, path),
+        ["-s", path] => ctx.world.read(ctx.env, path).is_some_and(|t| !t.is_empty()),
+        ["-e", path] => ctx.world.is_file(ctx.env, path) || ctx.world.is_folder(ctx.env, path),
+        ["-d", path] => ctx.world.is_folder(ctx.env, path),
+        [a, "=" | "==", b] => a == b,
+        [a, "!=", b] => a != b,
+        [a, op @ ("-eq" | "-ne" | "-lt" | "-le" | "-gt" | "-ge"), b] => {
+            let (Ok(x), Ok(y)) = (number(a), number(b)) else {
+                let odd = if number(a).is_err() { a } else { b }.to_string();
+                ctx.complain(format!("bash: [: {odd}: integer expression expected"));
+                return 2;
+            };
+            match op {
+                "-eq" => x == y,
+                "-ne" => x != y,
+                "-lt" => x < y,
+                "-le" => x <= y,
+                "-gt" => x > y,
+                _ => x >= y,
+            }
+        }
+        _ => {
+            ctx.complain("bash: [: too many arguments");
+            return 2;
+        }
+    };
+    i32::from(truth == not)
+}
+
+pub fn clear(ctx: &mut Ctx) -> i32 {
+    ctx.world.events.push(Event::Clear);
+    0
+}

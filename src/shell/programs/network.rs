@@ -1,0 +1,371 @@
+//! nc, telnet, ip, ifconfig, ss, netstat, hostname, ps.
+
+use super::Ctx;
+use crate::api::object::ObjectKey;
+use crate::api::value::Value;
+use crate::runtime::{Bind, Program};
+use crate::shell::env::Place;
+use crate::shell::world::Event;
+use crate::trace::{Outcome, Request, Scheme, StepKind, Symptom, Trace, Url};
+
+fn dial(ctx: &mut Ctx, host: &str, port: u16, udp: bool, timeout: Option<u32>) -> Trace {
+    let scheme = if udp { Scheme::Udp } else { Scheme::Tcp };
+    let url = Url { scheme, host: host.into(), port, path: "/".into() };
+    let mut request = Request::get(ctx.env.place.client(), url);
+    request.connect_timeout_secs = timeout;
+    let trace = ctx.world.cluster.send(&request);
+    ctx.took = ctx.took + trace.ended.since(trace.started);
+    ctx.world.events.push(Event::Trace(Box::new(trace.clone())));
+    trace
+}
+
+fn address(trace: &Trace) -> String {
+    let found = trace.hops.iter().flat_map(|h| &h.steps).find_map(|s| match &s.kind {
+        StepKind::Connect { packet } => Some(packet.dst.ip().to_string()),
+        _ => None,
+    });
+    found.unwrap_or_else(|| trace.request.to.host.to_string())
+}
+
+/// Why nothing came back, as the C library says it.
+fn why(symptom: &Symptom) -> &'static str {
+    match symptom {
+        Symptom::ConnectionRefused { .. } => "Connection refused",
+        Symptom::NoRoute { .. } => "No route to host",
+        _ => "Operation timed out",
+    }
+}
+
+pub fn nc(ctx: &mut Ctx) -> i32 {
+    let args = ctx.args().to_vec();
+    let mut flags = String::new();
+    let (mut operands, mut timeout) = (Vec::new(), None);
+    let mut rest = args.iter();
+    while let Some(arg) = rest.next() {
+        match arg.strip_prefix('-') {
+            Some("w") => timeout = rest.next().and_then(|w| w.parse().ok()),
+            Some(letters) => match letters.split_once('w') {
+                Some((before, digits)) => {
+                    flags.push_str(before);
+                    timeout = digits.parse().ok().or_else(|| rest.next().and_then(|w| w.parse().ok()));
+                }
+                None => flags.push_str(letters),
+            },
+            None => operands.push(arg.clone()),
+        }
+    }
+    if flags.contains('l') {
+        ctx.complain("nc: listening is not simulated here; a pod with an image such as nginx listens");
+        return 1;
+    }
+    let (Some(host), Some(port)) = (operands.first(), operands.get(1).and_then(|p| p.parse::<u16>().ok())) else {
+        ctx.complain("usage: nc [-uvz] [-w timeout] destination port");
+        return 1;
+    };
+    let busybox = ctx.env.place.is_busybox();
+    let udp = flags.contains('u');
+    let trace = dial(ctx, host, port, udp, timeout);
+    let ip = address(&trace);
+    match &trace.outcome {
+        Outcome::Answered { response, .. } => {
+            if flags.contains('v') {
+                let protocol = if udp { "udp" } else { "tcp" };
+                ctx.complain(if busybox {
+                    format!("{host} ({ip}:{port}) open")
+                } else {
+                    format!("Connection to {host} ({ip}) {port} port [{protocol}/*] succeeded!")
+                });
+            }
+            if !flags.contains('z') {
+                let body = response.body.to_string();
+                ctx.out.push_str(&body);
+            }
+            0
+        }
+        Outcome::Failed(failure) => {
+            let words = match &failure.symptom {
+                Symptom::CouldNotResolve { .. } | Symptom::ResolveTimedOut { .. } if busybox => {
+                    format!("nc: bad address '{host}'")
+                }
+                Symptom::CouldNotResolve { .. } | Symptom::ResolveTimedOut { .. } => {
+                    format!("nc: getaddrinfo for host \"{host}\" port {port}: Name or service not known")
+                }
+                symptom if busybox => format!("nc: {host} ({ip}:{port}): {}", why(symptom)),
+                symptom => format!("nc: connect to {host} ({ip}) port {port} (tcp) failed: {}", why(symptom)),
+            };
+            if flags.contains('v') || busybox {
+                ctx.complain(words);
+            }
+            1
+        }
+    }
+}
+
+pub fn telnet(ctx: &mut Ctx) -> i32 {
+    let args: Vec<String> = ctx.args().iter().filter(|a| !a.starts_with('-')).cloned().collect();
+    let Some(host) = args.first().cloned() else {
+        ctx.complain("telnet: a host is needed: telnet HOST PORT");
+        return 1;
+    };
+    let port = args.get(1).and_then(|p| p.parse().ok()).unwrap_or(23);
+    let trace = dial(ctx, &host, port, false, None);
+    let ip = address(&trace);
+    match &trace.outcome {
+        Outcome::Answered { response, .. } => {
+            let body = response.body.to_string();
+            ctx.say(format!("Trying {ip}...\nConnected to {host}.\nEscape character is '^]'."));
+            ctx.out.push_str(&body);
+            ctx.say("Connection closed by foreign host.");
+            1
+        }
+        Outcome::Failed(failure) => {
+            match &failure.symptom {
+                Symptom::CouldNotResolve { .. } | Symptom::ResolveTimedOut { .. } => {
+                    ctx.complain(format!("telnet: could not resolve {host}/{port}: Name or service not known"))
+                }
+                symptom => {
+                    ctx.say(format!("Trying {ip}..."));
+                    ctx.complain(format!("telnet: Unable to connect to remote host: {}", why(symptom)));
+                }
+            }
+            1
+        }
+    }
+}
+
+/// The addresses of the place: interface, address with prefix.
+fn interfaces(ctx: &Ctx) -> Vec<(String, String)> {
+    let mut list = vec![("lo".to_string(), "127.0.0.1/8".to_string())];
+    match &ctx.env.place {
+        Place::Computer => list.push(("eth0".to_string(), "192.168.49.1/24".to_string())),
+        Place::Node { name } => {
+            if let Some(node) = ctx.world.cluster.settings().nodes.iter().find(|n| n.name == *name) {
+                list.push(("eth0".to_string(), format!("{}/24", node.ip)));
+                for cidr in node.pod_cidrs.iter().filter_map(|c| c.parse::<ipnet::Ipv4Net>().ok()) {
+                    let gateway = std::net::Ipv4Addr::from(u32::from(cidr.network()) + 1);
+                    list.push(("cni0".to_string(), format!("{gateway}/{}", cidr.prefix_len())));
+                }
+            }
+        }
+        Place::Container { pod, .. } => {
+            if let Some(sandbox) = ctx.world.cluster.runtime().get(pod) {
+                list.extend(
+                    sandbox
+                        .ips
+                        .iter()
+                        .map(|ip| ("eth0".to_string(), format!("{ip}/{}", if ip.is_ipv4() { 24 } else { 64 }))),
+                );
+            }
+        }
+    }
+    list
+}
+
+pub fn ip(ctx: &mut Ctx) -> i32 {
+    let words: Vec<String> = ctx.args().iter().filter(|a| !a.starts_with('-')).cloned().collect();
+    let object = words.first().map_or("", String::as_str);
+    let list = interfaces(ctx);
+    if !object.is_empty() && ("address".starts_with(object) || "addr" == object) {
+        for (i, (name, address)) in list.iter().enumerate() {
+            let flags = if name == "lo" {
+                "<LOOPBACK,UP,LOWER_UP> mtu 65536"
+            } else {
+                "<BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500"
+            };
+            let family = if address.contains(':') { "inet6" } else { "inet" };
+            let scope = if name == "lo" { "host" } else { "global" };
+            ctx.say(format!("{}: {name}: {flags} qdisc noqueue state UP group default\n    {family} {address} scope {scope} {name}\n       valid_lft forever preferred_lft forever", i + 1));
+        }
+        return 0;
+    }
+    if !object.is_empty() && "route".starts_with(object) {
+        let gateway = match &ctx.env.place {
+            Place::Container { pod, .. } => {
+                let ip = ctx.world.cluster.runtime().get(pod).and_then(|s| s.ip());
+                match ip {
+                    Some(std::net::IpAddr::V4(ip)) => {
+                        let o = ip.octets();
+                        format!("{}.{}.{}.1", o[0], o[1], o[2])
+                    }
+                    _ => "10.244.0.1".to_string(),
+                }
+            }
+            _ => "192.168.49.1".to_string(),
+        };
+        ctx.say(format!("default via {gateway} dev eth0"));
+        if let Place::Node { name } = &ctx.env.place {
+            let nodes = ctx.world.cluster.settings().nodes.clone();
+            for node in &nodes {
+                for cidr in &node.pod_cidrs {
+                    if node.name == *name {
+                        ctx.say(format!("{cidr} dev cni0 proto kernel scope link"))
+                    } else {
+                        ctx.say(format!("{cidr} via {} dev eth0", node.ip))
+                    }
+                }
+            }
+        }
+        return 0;
+    }
+    ctx.complain("Usage: ip [ OPTIONS ] OBJECT { COMMAND | help }\nwhere  OBJECT := { address | route }");
+    255
+}
+
+pub fn ifconfig(ctx: &mut Ctx) -> i32 {
+    for (name, address) in interfaces(ctx) {
+        let bare = address.split('/').next().unwrap_or("").to_string();
+        ctx.say(format!(
+            "{name}      Link encap:Ethernet\n          inet addr:{bare}\n          UP RUNNING  MTU:1500  Metric:1\n"
+        ));
+    }
+    0
+}
+
+/// Listening sockets: protocol, address, port, process.
+fn listening(ctx: &Ctx) -> Vec<(String, String, u16, String)> {
+    let now = ctx.world.cluster.now();
+    match &ctx.env.place {
+        Place::Computer => ctx
+            .world
+            .cluster
+            .network()
+            .computer
+            .forwards
+            .iter()
+            .map(|f| ("tcp".to_string(), "127.0.0.1".to_string(), f.local_port, "5021/kubectl".to_string()))
+            .collect(),
+        Place::Container { pod, .. } => {
+            let listeners = ctx.world.cluster.runtime().listeners(pod, now);
+            listeners
+                .into_iter()
+                .map(|l| {
+                    let address = if l.bind == Bind::Any { "0.0.0.0" } else { "127.0.0.1" };
+                    (
+                        l.protocol.to_string().to_ascii_lowercase(),
+                        address.to_string(),
+                        l.port,
+                        format!("1/{}", l.process),
+                    )
+                })
+                .collect()
+        }
+        Place::Node { name } => {
+            let mut list = vec![
+                ("tcp".to_string(), "0.0.0.0".to_string(), 22, "612/sshd".to_string()),
+                ("tcp".to_string(), "0.0.0.0".to_string(), 10_250, "701/kubelet".to_string()),
+                ("tcp".to_string(), "127.0.0.1".to_string(), 10_249, "933/kube-proxy".to_string()),
+                ("tcp".to_string(), "0.0.0.0".to_string(), 10_256, "933/kube-proxy".to_string()),
+            ];
+            if ctx.world.cluster.settings().nodes.first().is_some_and(|n| n.name == *name) {
+                list.push(("tcp".to_string(), "0.0.0.0".to_string(), 8_443, "655/kube-apiserver".to_string()));
+            }
+            // kube-proxy no longer opens node ports: only what its health checks need has a socket. Host-network pods have theirs.
+            for service in ctx.world.cluster.store().list("Service") {
+                let check = service.value.at(&["spec", "healthCheckNodePort"]).and_then(Value::as_i64).unwrap_or(0);
+                if let Ok(port) = u16::try_from(check)
+                    && port != 0
+                {
+                    list.push(("tcp".to_string(), "0.0.0.0".to_string(), port, "933/kube-proxy".to_string()));
+                }
+            }
+            let pods: Vec<ObjectKey> = ctx.world.cluster.index().on_node(name).cloned().collect();
+            for pod in pods {
+                let host = ctx.world.cluster.runtime().get(&pod).is_some_and(|s| s.host_network);
+                if host {
+                    for l in ctx.world.cluster.runtime().listeners(&pod, now) {
+                        list.push((
+                            l.protocol.to_string().to_ascii_lowercase(),
+                            "0.0.0.0".to_string(),
+                            l.port,
+                            format!("2001/{}", l.process),
+                        ));
+                    }
+                }
+            }
+            list.sort_by_key(|(_, _, port, _)| *port);
+            list
+        }
+    }
+}
+
+pub fn sockets(ctx: &mut Ctx) -> i32 {
+    let flags: String = ctx.args().iter().filter_map(|a| a.strip_prefix('-')).collect();
+    let processes = flags.contains('p');
+    let list = listening(ctx);
+    if ctx.name() == "ss" {
+        ctx.say("Netid State  Recv-Q Send-Q Local Address:Port Peer Address:Port Process");
+        for (protocol, address, port, process) in list {
+            let state = if protocol == "udp" { "UNCONN" } else { "LISTEN" };
+            let shown = if processes {
+                format!(
+                    " users:((\"{}\",pid={}))",
+                    process.split('/').nth(1).unwrap_or(""),
+                    process.split('/').next().unwrap_or("")
+                )
+            } else {
+                String::new()
+            };
+            ctx.say(format!(
+                "{protocol:<5} {state} 0      4096   {:>18} 0.0.0.0:*{shown}",
+                format!("{address}:{port}")
+            ));
+        }
+        return 0;
+    }
+    ctx.say("Active Internet connections (servers and established)");
+    ctx.say(format!(
+        "Proto Recv-Q Send-Q Local Address           Foreign Address         State{}",
+        if processes { "       PID/Program name" } else { "" }
+    ));
+    for (protocol, address, port, process) in list {
+        let state = if protocol == "udp" { "" } else { "LISTEN" };
+        let shown = if processes { format!("      {process}") } else { String::new() };
+        ctx.say(format!(
+            "{protocol:<5}      0      0 {:<23} 0.0.0.0:*               {state}{shown}",
+            format!("{address}:{port}")
+        ));
+    }
+    0
+}
+
+pub fn hostname(ctx: &mut Ctx) -> i32 {
+    if ctx.args().iter().any(|a| a == "-i" || a == "-I") {
+        let list = interfaces(ctx);
+        let found = list
+            .iter()
+            .find(|(n, _)| n == "eth0")
+            .map_or("127.0.0.1".to_string(), |(_, a)| a.split('/').next().unwrap_or("").to_string());
+        ctx.say(found);
+        return 0;
+    }
+    let name = ctx.env.place.hostname().to_string();
+    ctx.say(name);
+    0
+}
+
+pub fn ps(ctx: &mut Ctx) -> i32 {
+    ctx.say("PID   USER     TIME  COMMAND");
+    match &ctx.env.place {
+        Place::Container { pod, container, .. } => {
+            let found = ctx.world.cluster.runtime().get(pod).and_then(|s| s.container(container).cloned());
+            if let Some(running) = found {
+                let words = crate::runtime::command::words(&running.spec);
+                let text = match (&running.program, words.is_empty()) {
+                    (Program::Server, true) => crate::runtime::image::base_name(&running.image)
+                        .rsplit('/')
+                        .next()
+                        .unwrap_or("server")
+                        .to_string(),
+                    _ => words.join(" "),
+                };
+                ctx.say(format!("    1 root      0:00 {text}"));
+            }
+        }
+        Place::Node { .. } => {
+            ctx.say("    1 root      0:02 /sbin/init\n  655 root      0:41 kube-apiserver\n  701 root      0:30 kubelet\n  720 root      0:12 containerd\n  933 root      0:05 kube-proxy");
+        }
+        Place::Computer => ctx.say(" 4242 learner   0:00 bash"),
+    }
+    ctx.say("   42 root      0:00 ps");
+    0
+}
