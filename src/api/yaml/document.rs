@@ -36,6 +36,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_text_may_end_within_its_last_line() {
+        let text = "a: |\n  b";
+        let reading = crate::api::yaml::read(text, crate::text::Span::new(0, text.len()));
+        assert_eq!(reading.map(|r| r.value.text("a").to_string()), Ok("b\n".to_string()));
+    }
+
+    #[test]
     fn only_lines_of_three_dashes_separate() {
         let text = "---\na: 1\n--- \r\nb: |\n  ---x\n---\n";
         let parts: Vec<_> = split(text).iter().map(|p| (p.span.of(text), p.first_line)).collect();

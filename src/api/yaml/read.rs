@@ -10,6 +10,7 @@ use crate::text::Span;
 use libyaml_safer::{ErrorKind, EventData, Mark, Parser, ScalarStyle};
 use smol_str::{SmolStr, ToSmolStr};
 use std::collections::HashMap;
+use std::io::Read;
 
 /// How deep lists and maps may nest. The real reader stops at 10,000; no manifest comes near either.
 pub const MAX_DEPTH: usize = 500;
@@ -47,7 +48,9 @@ pub struct Error {
 pub fn read(text: &str, part: Span) -> Result<Reading, Error> {
     let source = part.of(text);
     let offsets = Offsets::new(source, part.start as usize);
-    let mut input = source.as_bytes();
+    // kubectl takes a text apart by lines and ends each of them, so the last one ends too.
+    let end: &[u8] = if source.ends_with('\n') { b"" } else { b"\n" };
+    let mut input = source.as_bytes().chain(end);
     let mut parser = Parser::new();
     parser.set_input(&mut input);
     let mut builder = Builder::new(&offsets);
