@@ -84,7 +84,7 @@ pub fn Leave() -> impl IntoView {
                     on:click=move |_| {
                         if let Some(sent) = s.sent.get_untracked() {
                             let drawing = trace_svg(&sent.trace, s.lang.get_untracked());
-                            save("journey.svg", "image/svg+xml", &drawing.into());
+                            save("giljabi-journey.svg", "image/svg+xml", &drawing.into());
                         }
                     }
                 >

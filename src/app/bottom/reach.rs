@@ -103,6 +103,20 @@ pub fn Reach() -> impl IntoView {
     }
 }
 
+/// The address that a client can use: cluster names mean something to pods alone, others are given the ClusterIP.
+fn address_for(s: Session, client: &Client, url: &Url) -> Url {
+    if matches!(client, Client::Pod { .. }) {
+        return url.clone();
+    }
+    let (name, namespace) = url.host.split_once('.').unwrap_or((&url.host, "default"));
+    let key = giljabi::api::object::ObjectKey::new("Service", namespace, name);
+    let ip = s.state.read_untracked().store.get(&key).and_then(|o| o.view().service()?.cluster_ip());
+    match ip {
+        Some(ip) => Url { host: ip.to_string().into(), ..url.clone() },
+        None => url.clone(),
+    }
+}
+
 /// Sends some of the requests, then lets the page breathe.
 fn go_on(
     s: Session,
@@ -123,7 +137,7 @@ fn go_on(
             let mut outcomes = Vec::new();
             for (client, url) in now.into_iter().rev() {
                 let cell = (client.to_string(), url.to_string());
-                let mut request = Request::get(client, url);
+                let mut request = Request::get(client.clone(), address_for(s, &client, &url));
                 request.insecure = true;
                 outcomes.push((cell, Arc::new(s.probe(&request))));
             }
@@ -148,15 +162,18 @@ fn cell(s: Session, table: &Table, before: &BTreeMap<Cell, bool>, client: &Clien
         Some(false) => "cell bad",
         None => "cell",
     };
+    let told = outcome.clone();
+    let full = move || told.as_ref().map(|o| why::symptom(o, s.lang.get()));
     let words = move || outcome.as_ref().map(|o| why::symptom(o, s.lang.get())).unwrap_or_else(|| "…".to_string());
     view! {
         <td class:changed=changed>
             <button
                 type="button"
                 class=class
+                title=full
                 on:click=move |_| {
                     s.client.set(client.clone());
-                    s.url.set(url.to_string());
+                    s.url.set(address_for(s, &client, &url).to_string());
                     s.send();
                 }
             >
