@@ -1,7 +1,8 @@
 //! Judging one check: whether it holds, and what is seen now.
 
 use super::model::*;
-use super::scene::{self, Scene};
+use super::desk::INTERRUPTED;
+use super::scene::{self, Ran, Scene};
 use super::{glob, words};
 use crate::api::object::Object;
 use crate::api::path::{FieldPath, Segment};
@@ -86,7 +87,9 @@ pub fn judge<S: Scene>(check: &Check, scene: &S, causes: &mut Causes) -> Found {
             found(holds, Message::new("seen-rules").with("count", seen))
         }
         Check::Command { line, bound } => {
-            let ran = scene.commands().iter().filter(|ran| ran.code == 0 && glob::matches(line, &normal(&ran.line)));
+            // What goes on until Ctrl-C (a port-forward, a watch) ends well that way.
+            let well = |ran: &&Ran| ran.code == 0 || ran.code == INTERRUPTED;
+            let ran = scene.commands().iter().filter(well).filter(|ran| glob::matches(line, &normal(&ran.line)));
             let count = ran.count() as u64;
             found(bound.holds(count), Message::new("seen-commands").with("count", count))
         }

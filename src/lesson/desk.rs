@@ -1,4 +1,5 @@
-//! The learner's desk as it really is: a workspace (files and the cluster that they make) and what was run in the terminal.
+//! The learner's desk as it really is: a workspace (files and the cluster that they make), the learner's computer, and what
+//! was run in the terminal.
 
 use super::draw;
 use super::model::{Action, ClusterSpec, File, Lesson};
@@ -7,15 +8,27 @@ use crate::api::time::Duration;
 use crate::apiserver::store::Store;
 use crate::cluster::{Latencies, LoadBalancerProvider, NodeSettings, ProxyMode, Settings};
 use crate::network::kube_proxy::Family;
+use crate::shell::terminal::{State, Terminal};
+use crate::shell::{Computer, Event};
 use crate::trace::{Request, Trace};
 use crate::workspace::Workspace;
 
-/// A workspace and its terminal. Cheap to clone.
+/// A workspace, the learner's computer, and what was run. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Desk {
     workspace: Workspace,
+    computer: Computer,
     ran: Vec<Ran>,
 }
+
+/// How long a line may run before Ctrl-C is pressed, in simulated time.
+const PATIENCE: Duration = Duration::secs(300);
+/// How long a line that goes on beside the next one (`2$ …`) is watched.
+const GLANCE: Duration = Duration::secs(3);
+/// How many steps a line may take.
+const MOST_STEPS: usize = 200_000;
+/// The exit code of what Ctrl-C ended.
+pub const INTERRUPTED: i32 = 130;
 
 /// The cluster settings that a lesson asks for.
 pub fn settings(spec: &ClusterSpec) -> Settings {
@@ -40,8 +53,8 @@ pub fn settings(spec: &ClusterSpec) -> Settings {
 
 impl Desk {
     /// A desk around a workspace that is already there.
-    pub fn new(workspace: Workspace, ran: Vec<Ran>) -> Desk {
-        Desk { workspace, ran }
+    pub fn new(workspace: Workspace, computer: Computer, ran: Vec<Ran>) -> Desk {
+        Desk { workspace, computer, ran }
     }
 
     /// A desk as a lesson sets it up, with the given files in place of its start files. The background is applied first and
@@ -49,7 +62,7 @@ impl Desk {
     pub fn set_up(lesson: &Lesson, files: &[File]) -> Desk {
         let mut workspace = Workspace::new(settings(&lesson.cluster));
         workspace.furnish(&lesson.world);
-        let mut desk = Desk { workspace, ran: Vec::new() };
+        let mut desk = Desk { workspace, computer: Computer::default(), ran: Vec::new() };
         desk.workspace.set_files(files.to_vec());
         for action in &lesson.before {
             match action {
@@ -128,9 +141,54 @@ impl Scene for Desk {
         self.workspace.cluster_mut().run_until_settled();
     }
 
-    fn run(&mut self, line: &str) -> String {
-        self.ran.push(Ran { line: line.to_string(), code: 127 });
-        String::new()
+    fn run(&mut self, text: &str) -> String {
+        let tabs: Vec<(String, String)> =
+            self.workspace.files().map(|f| (f.name.to_string(), f.text.clone())).collect();
+        let cluster = self.workspace.cluster_mut();
+        let lines: Vec<(usize, &str)> = text.lines().map(place_of).collect();
+        let mut terminals: Vec<(Terminal, &str)> = Vec::new();
+        let mut printed = String::new();
+        for (i, (at, line)) in lines.iter().enumerate() {
+            while terminals.len() <= *at {
+                terminals.push((Terminal::new(), ""));
+            }
+            let beside = lines.get(i + 1).is_some_and(|(next, _)| next != at);
+            let patience = if beside { GLANCE } else { PATIENCE };
+            let (terminal, typed) = &mut terminals[*at];
+            *typed = line;
+            show(&mut printed, terminal.enter(line));
+            let began = cluster.now();
+            let mut steps = 0;
+            while terminals[*at].0.is_running() {
+                let (state, events) = terminals[*at].0.step(cluster, &mut self.computer, &tabs);
+                show(&mut printed, events);
+                steps += 1;
+                if cluster.now().since(began) >= patience || steps > MOST_STEPS {
+                    break;
+                }
+                if let State::Waiting(until) = state {
+                    for (other, _) in terminals.iter_mut().enumerate().filter(|(o, _)| o != at).map(|(_, t)| t) {
+                        show(&mut printed, other.step(cluster, &mut self.computer, &tabs).1);
+                    }
+                    let time = until.since(cluster.now());
+                    cluster.run_for(time.max(Duration::micros(1)));
+                }
+            }
+            let (terminal, _) = &mut terminals[*at];
+            if terminal.is_running() && !beside {
+                show(&mut printed, terminal.interrupt(cluster, &mut self.computer, &tabs));
+                self.ran.push(Ran { line: line.to_string(), code: INTERRUPTED });
+            } else if !terminal.is_running() {
+                self.ran.push(Ran { line: line.to_string(), code: terminal.status() });
+            }
+        }
+        for (terminal, line) in &mut terminals {
+            if terminal.is_running() {
+                show(&mut printed, terminal.interrupt(cluster, &mut self.computer, &tabs));
+                self.ran.push(Ran { line: line.to_string(), code: INTERRUPTED });
+            }
+        }
+        printed
     }
 
     fn write(&mut self, name: &str, text: &str) {
@@ -139,5 +197,18 @@ impl Scene for Desk {
 
     fn remove(&mut self, name: &str) {
         self.workspace.remove_file(name);
+    }
+}
+
+/// Which terminal a line is for: `2$ LINE` is typed into a second one.
+fn place_of(line: &str) -> (usize, &str) {
+    line.strip_prefix("2$ ").map_or((0, line), |rest| (1, rest))
+}
+
+fn show(printed: &mut String, events: Vec<Event>) {
+    for event in events {
+        if let Event::Out(text) | Event::Err(text) = event {
+            printed.push_str(&text);
+        }
     }
 }
