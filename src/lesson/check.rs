@@ -1,7 +1,7 @@
 //! Judging one check: whether it holds, and what is seen now.
 
-use super::model::*;
 use super::desk::INTERRUPTED;
+use super::model::*;
 use super::scene::{self, Ran, Scene};
 use super::{glob, words};
 use crate::api::object::Object;
