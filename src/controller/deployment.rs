@@ -44,10 +44,10 @@ impl Controller for DeploymentController {
             // Recreate waits for the last old pod to go.
             "Pod" if event.new.is_none() => {
                 let Some((set, _)) = event.old.as_ref().and_then(|p| p.controller()) else { return };
-                if set.kind == "ReplicaSet" {
-                    if let Some((name, _)) = set.name.rsplit_once('-') {
-                        enqueue(ObjectKey::new("Deployment", event.key.namespace.clone(), name), after);
-                    }
+                if set.kind == "ReplicaSet"
+                    && let Some((name, _)) = set.name.rsplit_once('-')
+                {
+                    enqueue(ObjectKey::new("Deployment", event.key.namespace.clone(), name), after);
                 }
             }
             _ => {}
@@ -254,13 +254,13 @@ impl Rollout {
             }
             return;
         }
-        if let Some(new) = &self.new {
-            if is_saturated(new, self.wanted) {
-                for set in self.old.iter().filter(|s| replicas(s) > 0) {
-                    self.set_replicas(set, 0, context, result);
-                }
-                return;
+        if let Some(new) = &self.new
+            && is_saturated(new, self.wanted)
+        {
+            for set in self.old.iter().filter(|s| replicas(s) > 0) {
+                self.set_replicas(set, 0, context, result);
             }
+            return;
         }
         if !self.is_rolling() {
             return;

@@ -54,17 +54,15 @@ impl Controller for EndpointSliceController {
                     }
                 }
             }
-            "Node" => {
-                if hints::concerns(event) {
-                    for pod in index.on_node(&event.key.name) {
-                        let Some(pod) = store.get(pod) else { continue };
-                        for key in membership::services_of(pod, store, index) {
-                            enqueue(key, after);
-                        }
+            "Node" if hints::concerns(event) => {
+                for pod in index.on_node(&event.key.name) {
+                    let Some(pod) = store.get(pod) else { continue };
+                    for key in membership::services_of(pod, store, index) {
+                        enqueue(key, after);
                     }
-                    for service in store.list("Service").filter(|s| hints::wants_topology(s)) {
-                        enqueue(service.key.clone(), after);
-                    }
+                }
+                for service in store.list("Service").filter(|s| hints::wants_topology(s)) {
+                    enqueue(service.key.clone(), after);
                 }
             }
             _ => {}
@@ -84,13 +82,13 @@ impl Controller for EndpointSliceController {
         if view.type_ == ServiceType::ExternalName || view.selector.is_empty() {
             return result;
         }
-        if let Some(cache) = context.memory.slices.get(key).cloned() {
-            if let Some(changes) = cache.changes(service, view, context) {
-                let since = membership::trigger_time(NAME, service, &changes.pods, context);
-                context.memory.slices.insert(key.clone(), changes.cache);
-                write(changes.plan, since, &saw(service, &changes.pods), service, &mut result);
-                return result;
-            }
+        if let Some(cache) = context.memory.slices.get(key).cloned()
+            && let Some(changes) = cache.changes(service, view, context)
+        {
+            let since = membership::trigger_time(NAME, service, &changes.pods, context);
+            context.memory.slices.insert(key.clone(), changes.cache);
+            write(changes.plan, since, &saw(service, &changes.pods), service, &mut result);
+            return result;
         }
         let pods: Vec<&Arc<Object>> = store.select("Pod", &key.namespace, &view.selector).collect();
         let ours = [(SERVICE_NAME.into(), key.name.clone()), (MANAGED_BY.into(), MANAGER.into())];

@@ -32,16 +32,18 @@ impl Controller for GarbageCollector {
                     }
                 }
             }
-            (None, Some(new)) if !new.value.items_at(&["metadata", "ownerReferences"]).is_empty() => {
+            (None, Some(new))
+                if !new.value.items_at(&["metadata", "ownerReferences"]).is_empty()
                 // Made for an owner that has gone meanwhile?
-                if owners_gone(new, store) {
-                    enqueue(new.key.clone(), after);
-                }
+                && owners_gone(new, store) =>
+            {
+                enqueue(new.key.clone(), after);
             }
-            (Some(_), Some(new)) if new.is_terminating() => {
-                if has_finalizer(new, "orphan") || has_finalizer(new, "foregroundDeletion") {
-                    enqueue(new.key.clone(), after);
-                }
+            (Some(_), Some(new))
+                if new.is_terminating()
+                    && (has_finalizer(new, "orphan") || has_finalizer(new, "foregroundDeletion")) =>
+            {
+                enqueue(new.key.clone(), after);
             }
             _ => {}
         }

@@ -161,17 +161,17 @@ impl Index {
                 }
             }
         }
-        if let Some(owner) = old.as_ref().and_then(|o| o.owner.as_ref()) {
-            if new.as_ref().and_then(|n| n.owner.as_ref()) != Some(owner) && self.relabelled.contains_key(owner) {
-                toggle(&mut self.relabelled, owner.clone(), key, false);
-            }
+        if let Some(owner) = old.as_ref().and_then(|o| o.owner.as_ref())
+            && new.as_ref().and_then(|n| n.owner.as_ref()) != Some(owner)
+            && self.relabelled.contains_key(owner)
+        {
+            toggle(&mut self.relabelled, owner.clone(), key, false);
         }
-        if let (Some(before), Some(after)) = (&event.old, &event.new) {
-            if before.value.at(&["metadata", "labels"]) != after.value.at(&["metadata", "labels"]) {
-                if let Some((_, owner)) = after.controller_ref() {
-                    self.relabelled.entry(owner.clone()).or_default().insert(key.clone());
-                }
-            }
+        if let (Some(before), Some(after)) = (&event.old, &event.new)
+            && before.value.at(&["metadata", "labels"]) != after.value.at(&["metadata", "labels"])
+            && let Some((_, owner)) = after.controller_ref()
+        {
+            self.relabelled.entry(owner.clone()).or_default().insert(key.clone());
         }
     }
 

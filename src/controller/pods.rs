@@ -183,7 +183,7 @@ pub fn available(owner: &Object, ready: u32, min_ready_seconds: i64, context: &C
 pub fn sort_for_deletion(pods: &mut [&Arc<Object>], owner: &Object, index: &Index) {
     let uid = SmolStr::from(owner.uid());
     pods.sort_by_cached_key(|object| {
-        let Some(pod) = object.view().pod() else { return None };
+        let pod = object.view().pod()?;
         let cost: i64 =
             object.annotation("controller.kubernetes.io/pod-deletion-cost").and_then(|c| c.parse().ok()).unwrap_or(0);
         let restarts: u32 = pod.statuses.iter().map(|s| s.restarts).sum();

@@ -169,7 +169,7 @@ impl SliceCache {
             .filter(|(name, d)| !d.endpoints.is_empty() && self.slices.get(*name).is_some_and(|s| s.0 == *ids))
             .map(|(name, d)| (d.endpoints.len(), name.clone()))
             .collect();
-        open.sort_by(|a, b| b.0.cmp(&a.0));
+        open.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
         for (_, name) in open {
             let Some(draft) = touched.get_mut(&name) else { continue };
             while draft.endpoints.len() < CAPACITY {

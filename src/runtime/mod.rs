@@ -29,6 +29,9 @@ use smol_str::SmolStr;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+/// Variables that containers share.
+type Variables = Arc<Vec<(SmolStr, SmolStr)>>;
+
 /// Everything that runs. Cheap to clone: its maps share structure.
 #[derive(Clone, Debug, Default)]
 pub struct Runtime {
@@ -42,7 +45,7 @@ pub struct Runtime {
     /// Images by node that have been pulled.
     images: OrdSet<(SmolStr, SmolStr)>,
     /// The Services' variables by namespace and `enableServiceLinks`, with the revision of the Services that they are of.
-    service_variables: OrdMap<(SmolStr, bool), (u64, Arc<Vec<(SmolStr, SmolStr)>>)>,
+    service_variables: OrdMap<(SmolStr, bool), (u64, Variables)>,
     /// Requests served by a pod so far: some programs count.
     served: OrdMap<ObjectKey, u64>,
 }
@@ -155,12 +158,12 @@ impl Runtime {
         namespace: &SmolStr,
         links: bool,
         revision: u64,
-    ) -> Arc<Vec<(SmolStr, SmolStr)>> {
+    ) -> Variables {
         let key = (namespace.clone(), links);
-        if let Some((at, pairs)) = self.service_variables.get(&key) {
-            if *at == revision {
-                return pairs.clone();
-            }
+        if let Some((at, pairs)) = self.service_variables.get(&key)
+            && *at == revision
+        {
+            return pairs.clone();
         }
         let pairs = Arc::new(env::service_variables(store, namespace, links));
         self.service_variables.insert(key, (revision, pairs.clone()));
