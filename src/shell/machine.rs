@@ -727,6 +727,10 @@ impl Process for Machine {
 
 /// Moves what a machine wrote into events.
 pub fn emit(io: &mut Io, events: &mut Vec<Event>) {
+    // kubectl tells the server's warnings before it prints what came with them.
+    if io.err.starts_with("Warning: ") {
+        events.push(Event::Err(std::mem::take(&mut io.err)));
+    }
     if !io.out.is_empty() {
         events.push(Event::Out(std::mem::take(&mut io.out)));
     }
