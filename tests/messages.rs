@@ -18,7 +18,8 @@ fn sources(folder: &Path, out: &mut String) {
 /// The literals of the source that are shaped like a message's id: `area.name`.
 fn asked_for(source: &str) -> BTreeSet<&str> {
     let shaped = |s: &&str| {
-        let word = |w: &str| !w.is_empty() && w.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        let word =
+            |w: &str| !w.is_empty() && w.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
         s.split_once('.').is_some_and(|(area, name)| word(area) && word(name))
     };
     source.split('"').filter(shaped).collect()
