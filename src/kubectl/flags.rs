@@ -91,8 +91,7 @@ impl Flags {
                 };
                 flags.set(flag, value, &format!("--{name}"))?;
             } else if word.len() > 1 && word.starts_with('-') {
-                let mut letters = word[1..].char_indices().peekable();
-                while let Some((at, letter)) = letters.next() {
+                for (at, letter) in word[1..].char_indices() {
                     let Some(flag) = known.iter().find(|f| f.short == Some(letter)) else {
                         return Err(format!("unknown shorthand flag: '{letter}' in {word}"));
                     };

@@ -702,7 +702,7 @@ impl Process for Machine {
                 Op::Status(code) => self.env.status = *code,
             }
             // A loop without commands that take time still lets the clock go on, so that it can be watched and stopped.
-            if self.steps % 256 == 0 {
+            if self.steps.is_multiple_of(256) {
                 return Poll::Wait(world.cluster.now() + crate::api::time::Duration::millis(10));
             }
         }

@@ -52,6 +52,12 @@ impl Pattern {
     }
 }
 
+fn push(all: &mut [Vec<Node>], node: Node) {
+    if let Some(branch) = all.last_mut() {
+        branch.push(node);
+    }
+}
+
 fn branches(chars: &[char], at: &mut usize, extended: bool, depth: usize) -> Vec<Vec<Node>> {
     let mut all = vec![Vec::new()];
     while *at < chars.len() {
@@ -71,7 +77,7 @@ fn branches(chars: &[char], at: &mut usize, extended: bool, depth: usize) -> Vec
                 *at += width;
                 let inner = branches(chars, at, extended, depth + 1);
                 *at += if chars.get(*at) == Some(&'\\') { 2 } else { 1 };
-                all.last_mut().map(|b| b.push(Node::Group(inner)));
+                push(&mut all, Node::Group(inner));
                 continue;
             }
             '*' | '+' | '?' if operator && current > 0 => {
@@ -105,7 +111,7 @@ fn branches(chars: &[char], at: &mut usize, extended: bool, depth: usize) -> Vec
                 '$' if *at + 1 == chars.len() || matches!(chars.get(*at + 1), Some('|' | ')')) && extended => Node::End,
                 '[' => match set(chars, at) {
                     Some(node) => {
-                        all.last_mut().map(|b| b.push(node));
+                        push(&mut all, node);
                         continue;
                     }
                     None => Node::Char('['),
@@ -114,7 +120,7 @@ fn branches(chars: &[char], at: &mut usize, extended: bool, depth: usize) -> Vec
             }
         };
         *at += width;
-        all.last_mut().map(|b| b.push(node));
+        push(&mut all, node);
     }
     all
 }

@@ -52,7 +52,7 @@ impl Template {
         let (nodes, end) = parser.nodes(0)?;
         match end {
             End::Text => Ok(Template { nodes }),
-            End::End => Err("unexpected {{end}}".to_string()),
+            End::Closed => Err("unexpected {{end}}".to_string()),
             End::Else(_) => Err("unexpected {{else}}".to_string()),
         }
     }
@@ -118,7 +118,7 @@ fn closing(text: &str) -> Option<usize> {
 
 enum End {
     Text,
-    End,
+    Closed,
     /// What stands behind `else`: `if …`, `with …` or nothing.
     Else(String),
 }
@@ -149,7 +149,7 @@ impl Parser {
                 None => (action.as_str(), ""),
             };
             match word {
-                "end" => return Ok((nodes, End::End)),
+                "end" => return Ok((nodes, End::Closed)),
                 "else" => return Ok((nodes, End::Else(tail.to_string()))),
                 "break" => nodes.push(Node::Break),
                 "continue" => nodes.push(Node::Continue),
@@ -170,9 +170,9 @@ impl Parser {
         let (body, end) = self.nodes(depth + 1)?;
         let otherwise = match end {
             End::Text => return Err("unexpected EOF".to_string()),
-            End::End => Vec::new(),
+            End::Closed => Vec::new(),
             End::Else(next) if next.is_empty() => match self.nodes(depth + 1)? {
-                (nodes, End::End) => nodes,
+                (nodes, End::Closed) => nodes,
                 (_, End::Else(_)) => return Err("expected end; found {{else}}".to_string()),
                 (_, End::Text) => return Err("unexpected EOF".to_string()),
             },

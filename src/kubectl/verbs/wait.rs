@@ -24,7 +24,7 @@ pub const VERB: Verb = Verb {
 enum Condition {
     Create,
     Delete,
-    Condition { type_: String, status: String },
+    Holds { type_: String, status: String },
     Path { template: Template, value: Option<String> },
 }
 
@@ -38,7 +38,7 @@ fn condition(text: &str) -> Result<Condition, Failure> {
     }
     if let Some(rest) = text.strip_prefix("condition=") {
         let (type_, status) = rest.split_once('=').unwrap_or((rest, "true"));
-        return Ok(Condition::Condition { type_: type_.to_string(), status: status.to_string() });
+        return Ok(Condition::Holds { type_: type_.to_string(), status: status.to_string() });
     }
     if let Some(rest) = text.strip_prefix("jsonpath=") {
         let close = rest.rfind('}').map_or(rest.len(), |at| at + 1);
@@ -121,7 +121,7 @@ impl Wait {
             (Condition::Delete, object) => object.is_none(),
             (Condition::Create, object) => object.is_some(),
             (_, None) => false,
-            (Condition::Condition { type_, status }, Some(object)) => {
+            (Condition::Holds { type_, status }, Some(object)) => {
                 let conditions = object.value.items_at(&["status", "conditions"]);
                 let found = conditions.iter().find(|c| c.text("type").eq_ignore_ascii_case(type_));
                 // A condition from before the last change of the spec does not count.

@@ -46,7 +46,7 @@ struct Ping {
 
 impl Ping {
     fn statistics(&self, world: &World) -> String {
-        let loss = if self.sent == 0 { 0 } else { 100 - self.received * 100 / self.sent };
+        let loss = (self.received * 100).checked_div(self.sent).map_or(0, |arrived| 100 - arrived);
         if self.env.place.is_busybox() {
             return format!(
                 "\n--- {} ping statistics ---\n{} packets transmitted, {} packets received, {loss}% packet loss\n",

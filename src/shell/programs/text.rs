@@ -162,7 +162,7 @@ fn count(args: &[String]) -> (i64, Vec<String>, bool) {
 }
 
 pub fn tail(ctx: &mut Ctx) -> i32 {
-    let (number, files, plus) = count(&ctx.args().to_vec());
+    let (number, files, plus) = count(ctx.args());
     let (texts, good) = ctx.inputs(&files);
     for (_, text) in texts {
         let lines: Vec<&str> = text.split_inclusive('\n').collect();
