@@ -3,7 +3,8 @@
 
 use giljabi::lesson::assignment::{self, Assignment, BadCode};
 use giljabi::lesson::package::{self, Standard};
-use giljabi::lesson::{Course, Desk, File, Folder, Lesson, course, gates};
+use giljabi::lesson::result::{LessonResult, ResultFile};
+use giljabi::lesson::{Course, Desk, File, Folder, Lesson, Progress, Scene, Scope, course, gates, grade};
 use giljabi::locale::Lang;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -166,4 +167,43 @@ fn packages_hold_the_site_and_its_manifest() {
         assert_eq!(standard != Standard::Xapi, text.contains("<file href=\"index.html\"/>"));
     }
     assert!(package::content(&course, Some("nothing"), Lang::En).is_none());
+}
+
+/// Partial work counts, what is passed stays passed, a second try counts half, hints cost a star, and looking changes nothing.
+#[test]
+fn grades_are_fair_and_repeatable() {
+    let (course, _) = course();
+    let lesson = course.lesson("third-port").unwrap();
+    let mut desk = Desk::start(lesson, 1);
+    let mut progress = Progress::default();
+    let first = grade(lesson, &desk, &mut progress, Scope::All);
+    assert_eq!(first, grade(lesson, &desk, &mut progress, Scope::All), "looking changed something");
+    // One of the two checks of `mend` holds from the start.
+    assert_eq!((first.points, first.of, first.stars, first.solved), (5, 20, 0, false));
+    progress.answer(lesson, &desk, "guess", "silence");
+    let report = grade(lesson, &desk, &mut progress, Scope::Open);
+    assert_eq!(report.steps[0].turn.as_ref().map(|t| t.id()), Some("silence"));
+    progress.answer(lesson, &desk, "guess", "refused");
+    progress.answer(lesson, &desk, "guess", "answer");
+    assert_eq!(
+        grade(lesson, &desk, &mut progress, Scope::Open).steps[0].points,
+        5,
+        "a second try counts half, and stays"
+    );
+    progress.take_hint("mend", 2);
+    let text = desk.files().iter().find(|f| f.name == "service.yaml").unwrap().text.replace("kimhotarget", "http");
+    desk.write("service.yaml", &text);
+    progress.edits += 1;
+    let solved = grade(lesson, &desk, &mut progress, Scope::Open);
+    assert_eq!((solved.points, solved.solved, solved.stars), (15, true, 2));
+    let result = ResultFile {
+        name: "길동".into(),
+        assignment: String::new(),
+        lessons: vec![LessonResult::new(&lesson.id, &solved, &progress)],
+    };
+    assert_eq!(ResultFile::read(&result.write()), Ok(result));
+    assert_eq!(Progress::load(&progress.save()), progress);
+    // What is passed stays passed when the files break again.
+    desk.write("service.yaml", "kind: [");
+    assert!(grade(lesson, &desk, &mut progress, Scope::Open).solved);
 }

@@ -82,6 +82,11 @@ impl Desk {
         Desk::set_up(lesson, &draw::start_files(lesson, seed))
     }
 
+    /// The parts, for a host that keeps them itself: the app's session.
+    pub fn into_parts(self) -> (Workspace, Computer) {
+        (self.workspace, self.computer)
+    }
+
     pub fn workspace(&self) -> &Workspace {
         &self.workspace
     }
