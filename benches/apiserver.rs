@@ -44,7 +44,7 @@ fn services(count: usize) -> String {
     let one = |i: usize| {
         format!(
             "apiVersion: v1\nkind: Service\nmetadata:\n  name: web-{i}\n  labels:\n    app: web\nspec:\n  type: {}\n  selector:\n    app: web-{i}\n  ports:\n  - name: http\n    port: 80\n    targetPort: http\n  - name: metrics\n    port: 9090\n---\n",
-            if i % 20 == 0 { "NodePort" } else { "ClusterIP" }
+            if i.is_multiple_of(20) { "NodePort" } else { "ClusterIP" }
         )
     };
     (0..count).map(one).collect()

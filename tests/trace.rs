@@ -87,9 +87,9 @@ impl Case {
         // As with kubectl, what a namespace or a definition holds comes after it.
         let first = |doc: &&str| doc.contains("kind: Namespace") || doc.contains("kind: CustomResourceDefinition");
         let documents: Vec<&str> = self.manifests.split("---\n").collect();
-        let before: Vec<&str> = documents.iter().copied().filter(|d| first(&d)).collect();
+        let before: Vec<&str> = documents.iter().copied().filter(|d| first(d)).collect();
         workspace.set_file("before.yaml", &before.join("---\n"));
-        let rest: Vec<&str> = documents.iter().copied().filter(|d| !first(&d)).collect();
+        let rest: Vec<&str> = documents.iter().copied().filter(|d| !first(d)).collect();
         workspace.set_file("case.yaml", &rest.join("---\n"));
         let refused: Vec<_> = workspace.diagnostics().iter().filter(|d| d.is_error()).collect();
         if let Some(first) = refused.first() {

@@ -154,11 +154,11 @@ fn replies_come_from_what_was_dialled_and_targets_are_endpoints() {
                         StepKind::Connect { packet } => Some(*packet),
                         _ => None,
                     });
-                    let received = steps().filter_map(|s| match &s.kind {
+                    let mut received = steps().filter_map(|s| match &s.kind {
                         StepKind::Received { packet } => Some(*packet),
                         _ => None,
                     });
-                    let (dialled, received) = (dialled.expect("a SYN"), received.last().expect("an answer"));
+                    let (dialled, received) = (dialled.expect("a SYN"), received.next_back().expect("an answer"));
                     assert_eq!((received.src, received.dst), (dialled.dst, dialled.src), "{mode:?} {from} {url}");
                     for step in steps() {
                         if let StepKind::Dnat { after, .. } = &step.kind {

@@ -380,7 +380,7 @@ impl Run<'_, '_> {
                 }
                 shown
             }
-            Server::ApiServer | Server::Kubelet => {
+            Server::ControlPlane | Server::Kubelet => {
                 let names = [
                     "kubernetes",
                     "kubernetes.default",

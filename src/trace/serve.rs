@@ -28,7 +28,7 @@ pub(super) struct Socket {
 pub(super) enum Server {
     Program(Listener),
     /// kube-apiserver on its node.
-    ApiServer,
+    ControlPlane,
     /// kubelet's own API.
     Kubelet,
     /// kube-proxy's answer to load balancers (`healthCheckNodePort`).
@@ -173,7 +173,11 @@ impl Run<'_, '_> {
             s.ports.iter().any(|p| p.port == Some(port))
                 && s.ready.iter().flat_map(|e| &e.addresses).any(|a| a.parse() == Ok(packet.dst.ip()))
         });
-        if serves { daemon("kube-apiserver", Wire::Https, Server::ApiServer, vec![api.field("subsets")]) } else { None }
+        if serves {
+            daemon("kube-apiserver", Wire::Https, Server::ControlPlane, vec![api.field("subsets")])
+        } else {
+            None
+        }
     }
 
     /// The Service whose `healthCheckNodePort` this is, and how many endpoints it has on the node.
@@ -208,7 +212,7 @@ impl Run<'_, '_> {
                 Some(pod) => self.world.runtime.serve(pod, listener, request),
                 None => AppReply { ending: Ending::Close, ..AppReply::default() },
             },
-            Server::ApiServer => page(
+            Server::ControlPlane => page(
                 403,
                 "application/json",
                 format_smolstr!(

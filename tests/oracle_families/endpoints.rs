@@ -336,10 +336,8 @@ fn recorded(state: &Json, subsets_vary: bool) -> Json {
             continue;
         };
         for item in items.iter_mut() {
-            if subsets_vary {
-                if let Some(subsets) = item.get_mut("subsets").and_then(Json::as_array_mut) {
-                    subsets.sort_by_key(ToString::to_string);
-                }
+            if subsets_vary && let Some(subsets) = item.get_mut("subsets").and_then(Json::as_array_mut) {
+                subsets.sort_by_key(ToString::to_string);
             }
         }
         items.sort_by_key(ToString::to_string);

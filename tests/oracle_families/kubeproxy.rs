@@ -16,7 +16,7 @@ const COLLECTING: [&str; 4] = ["KUBE-SERVICES", "KUBE-NODEPORTS", "KUBE-EXTERNAL
 
 fn chain_of(line: &str) -> &str {
     let word = line.split(' ').nth(1).unwrap_or("");
-    if line.starts_with(':') { line[1..].split(' ').next().unwrap_or("") } else { word }
+    line.strip_prefix(':').map_or(word, |rest| rest.split(' ').next().unwrap_or(""))
 }
 
 /// Lines by chain, those of collecting chains sorted. The jump to the NodePorts must stay last in nat KUBE-SERVICES.

@@ -60,7 +60,7 @@ fn badge(s: Session, leg: &Leg) -> impl IntoView + use<> {
     let (hop, own, Point { x, y }) = (leg.hop, leg.exchange, leg.badge);
     let hidden = move || {
         let reached = s.player.hop.get().is_some_and(|now| now >= hop);
-        !(reached && exchange(s) == Some(own)) && !s.lit.read().hops.contains(&hop)
+        !(s.lit.read().hops.contains(&hop) || reached && exchange(s) == Some(own))
     };
     let current = move || s.player.hop.get() == Some(hop);
     let lit = move || s.lit.read().hops.contains(&hop);
