@@ -45,8 +45,8 @@ export async function open(t, browser, { failing, ...options } = {}) {
   return { page, url: server.url, complaints };
 }
 
-/** Waits until the app and its editor are there. */
+/** Waits until the app and its editor are there (on a narrow screen the editor is behind its tab). */
 export async function ready(page) {
   await page.locator("#starting").waitFor({ state: "detached" });
-  await page.locator(".cm-content").first().waitFor();
+  await page.locator(".cm-content").first().waitFor({ state: "attached" });
 }
