@@ -53,7 +53,7 @@ fn about(flag: &str) -> &'static str {
         "recursive" => "Everything below, too.",
         "replicas" => "How many pods.",
         "restart" => "The pod's restart policy: Always, OnFailure, Never.",
-        "rm" => "Delete the pod when the session ends.",
+        "rm" => "Delete the pod when the command in it is done.",
         "rule" => "host/path=service:port[,tls=secret]",
         "selector" => "Only objects with these labels: app=web, app!=web, app in (a,b), app, !app.",
         "show-labels" => "The labels as the last column.",

@@ -102,7 +102,7 @@ impl Kubectl {
     }
 }
 
-/// A pod is deleted when its session ends (`kubectl run --rm`).
+/// A pod is deleted when the command in it is done (`kubectl run --rm`).
 fn remove(world: &mut World, pod: &ObjectKey, io: &mut Io) {
     if world.cluster.delete(pod, None).is_ok() {
         io.out.push_str(&format!("pod \"{}\" deleted from {} namespace\n", pod.name, pod.namespace));
