@@ -8,10 +8,13 @@ use giljabi::api::time::{Duration, Time};
 use giljabi::apiserver::store::Store;
 use giljabi::cluster::{Cluster, Settings};
 use giljabi::diagnostic::Diagnostic;
+use giljabi::lesson::Desk;
+use giljabi::lesson::scene::Ran;
 use giljabi::locale::{self, Lang};
 use giljabi::map::{GroupKey, Leg, Phase, Places, Scene, Setting, of_hop, phase};
 use giljabi::network::kube_proxy::Family;
 use giljabi::network::netfilter::nft_text;
+use giljabi::shell::Computer;
 use giljabi::text::{LineIndex, Span};
 use giljabi::trace::{Client, Outcome, Request, Trace, Url};
 use giljabi::workspace::{File, Workspace};
@@ -108,8 +111,15 @@ impl Theme {
 const EDITS_KEPT: usize = 100;
 
 #[derive(Clone, Copy)]
+#[allow(dead_code)] // The terminal and the lesson screens read what is new here.
 pub struct Session {
     workspace: StoredValue<Workspace, LocalStorage>,
+    /// The learner's computer, which all terminals share.
+    pub computer: StoredValue<Computer, LocalStorage>,
+    /// Every line that a terminal ran to its end, in order: what checks over commands read.
+    pub ran: RwSignal<Vec<Ran>>,
+    /// Whose files are kept: "" in free play, else a lesson's id.
+    desk: StoredValue<String>,
     /// The files before each edit, and those that undo took back.
     past: StoredValue<Vec<Vec<(String, String)>>>,
     future: StoredValue<Vec<Vec<(String, String)>>>,
@@ -159,17 +169,15 @@ pub fn session() -> Session {
     expect_context()
 }
 
+#[allow(dead_code)] // The terminal and the lesson screens call what is new here.
 impl Session {
     /// Opens what the browser kept, or the first scenario.
     pub fn open() -> Session {
         let began = player::now();
         let mut workspace = Workspace::new(Settings::default());
-        let kept = keep::read("files").as_deref().and_then(keep::pairs_from_json).filter(|files| !files.is_empty());
-        // Text that was broken when the page was left has no cluster of its own: the last good text makes it first.
-        if let Some(good) = kept.as_ref().and(keep::read("good")).as_deref().and_then(keep::pairs_from_json) {
-            workspace.set_files(files_of(good));
+        if !take_kept(&mut workspace, "") {
+            workspace.set_files(files_of(scenario()));
         }
-        workspace.set_files(files_of(kept.unwrap_or_else(scenario)));
         let files: Vec<String> = workspace.files().map(|f| f.name.to_string()).collect();
         let state = RwSignal::new(Arc::new(state_of(&workspace, player::now() - began)));
         let first = files.first().cloned().unwrap_or_default();
@@ -211,6 +219,9 @@ impl Session {
         });
         let session = Session {
             workspace: StoredValue::new_local(workspace),
+            computer: StoredValue::new_local(Computer::default()),
+            ran: RwSignal::new(Vec::new()),
+            desk: StoredValue::new(String::new()),
             past: StoredValue::new(Vec::new()),
             future: StoredValue::new(Vec::new()),
             texts: RwSignal::new(0),
@@ -361,10 +372,57 @@ impl Session {
         }
         self.edits.update(|n| *n += 1);
         let json = keep::pairs_to_json(&pairs);
-        self.kept.set(keep::write("files", &json));
+        let [files, last_good] = self.desk.with_value(|desk| kept_names(desk));
+        self.kept.set(keep::write(&files, &json));
         if good {
-            keep::write("good", &json);
+            keep::write(&last_good, &json);
         }
+    }
+
+    /// The desk as it is now: files, cluster, computer and what was run. A copy, cheap to make, to grade or to try things on.
+    pub fn desk(self) -> Desk {
+        let computer = self.computer.with_value(Computer::clone);
+        Desk::new(self.workspace.with_value(Workspace::clone), computer, self.ran.get_untracked())
+    }
+
+    /// Whose desk this is: "" in free play, else a lesson's id.
+    pub fn desk_of(self) -> String {
+        self.desk.get_value()
+    }
+
+    /// Sits down at another desk, whose files are kept under `whose` from now on. What was sent at the last one is put away.
+    pub fn sit_down(self, desk: Desk, ran: Vec<Ran>, whose: &str) {
+        let (workspace, computer) = desk.into_parts();
+        let began = player::now();
+        self.workspace.set_value(workspace);
+        self.computer.set_value(computer);
+        self.desk.set_value(whose.to_string());
+        self.past.update_value(Vec::clear);
+        self.future.update_value(Vec::clear);
+        self.focus.release();
+        self.player.load(Vec::new());
+        self.sent.set(None);
+        self.beside.set(None);
+        self.history.set(Vec::new());
+        self.chosen.set(None);
+        self.ran.set(ran);
+        self.applied(began);
+        self.file.set(self.files.get_untracked().first().cloned().unwrap_or_default());
+        self.texts.update(|n| *n += 1);
+    }
+
+    /// Back to free play, with the files that were there.
+    pub fn play_freely(self) {
+        let mut workspace = Workspace::new(Settings::default());
+        if !take_kept(&mut workspace, "") {
+            workspace.set_files(files_of(scenario()));
+        }
+        self.sit_down(Desk::new(workspace, Computer::default(), Vec::new()), Vec::new(), "");
+    }
+
+    /// Notes that a terminal ran a line to its end.
+    pub fn note_ran(self, line: &str, code: i32) {
+        self.ran.update(|ran| ran.push(Ran { line: line.to_string(), code }));
     }
 
     /// What a link carries: the files, and under names that no file has, the request and the view.
@@ -412,7 +470,7 @@ impl Session {
     }
 
     /// The files, name and text.
-    fn pairs(self) -> Vec<(String, String)> {
+    pub fn pairs(self) -> Vec<(String, String)> {
         self.workspace.with_value(|w| w.files().map(|f| (f.name.to_string(), f.text.clone())).collect())
     }
 
@@ -443,10 +501,20 @@ impl Session {
             return false;
         };
         self.bad_url.set(false);
-        let request = Request::get(self.client.get_untracked(), to);
+        self.carry_out(&Request::get(self.client.get_untracked(), to));
+        true
+    }
+
+    /// Sends a request that the time bar cannot say (another address for the host, no verification) and plays its journey.
+    pub fn send_this(self, request: &Request) {
+        self.carry_out(request);
+        self.player.play();
+    }
+
+    fn carry_out(self, request: &Request) {
         let mut trace = None;
-        self.workspace.update_value(|w| trace = Some(w.send(&request)));
-        let Some(trace) = trace else { return false };
+        self.workspace.update_value(|w| trace = Some(w.send(request)));
+        let Some(trace) = trace else { return };
         let line = |field: &FieldRef| self.line_of(field);
         let lines = trace
             .hops
@@ -472,7 +540,6 @@ impl Session {
         self.show(sent);
         self.player.load(beats);
         self.pane.set(Pane::Map);
-        true
     }
 
     /// Shows an earlier request again, at its end.
@@ -548,8 +615,11 @@ impl Session {
             }
         });
         Effect::new(move || {
-            keep::write("url", &self.url.read());
-            keep::write("file", &self.file.read());
+            let (url, file) = (self.url.get(), self.file.get());
+            if self.desk.with_value(String::is_empty) {
+                keep::write("url", &url);
+                keep::write("file", &file);
+            }
         });
     }
 }
@@ -562,6 +632,27 @@ fn state_of(workspace: &Workspace, took: f64) -> State {
         now: workspace.cluster().now(),
         took,
     }
+}
+
+/// Where the files of a desk are kept, and the last ones that had no error.
+pub fn kept_names(desk: &str) -> [String; 2] {
+    if desk.is_empty() {
+        return ["files".to_string(), "good".to_string()];
+    }
+    [format!("desk.{desk}.files"), format!("desk.{desk}.good")]
+}
+
+/// Puts the files of a desk into its workspace, if the browser kept any.
+pub fn take_kept(workspace: &mut Workspace, desk: &str) -> bool {
+    let read = |name: &str| keep::read(name).as_deref().and_then(keep::pairs_from_json);
+    let [files, last_good] = kept_names(desk);
+    let Some(kept) = read(&files).filter(|files| !files.is_empty()) else { return false };
+    // Text that was broken when the page was left has no cluster of its own: the last good text makes it first.
+    if let Some(good) = read(&last_good) {
+        workspace.set_files(files_of(good));
+    }
+    workspace.set_files(files_of(kept));
+    true
 }
 
 fn files_of(pairs: Vec<(String, String)>) -> Vec<File> {
