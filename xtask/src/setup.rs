@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
 
 use crate::process::{Outcome, command, find, output, root, run, say, tools_bin};
 
@@ -177,9 +179,21 @@ fn install_browser() -> Outcome {
     };
     for step in [before, install].into_iter().filter(|step| !step.is_empty()) {
         let words: Vec<&str> = as_root.iter().copied().chain([manager]).chain(step.iter().copied()).collect();
-        run(command(words[0], &words[1..]).env("DEBIAN_FRONTEND", "noninteractive"))?;
+        patiently(|| run(command(words[0], &words[1..]).env("DEBIAN_FRONTEND", "noninteractive")))?;
     }
     Ok(())
+}
+
+/// Does a package manager's step again when it fails: a fresh machine often updates itself at that moment, and only one may.
+fn patiently(step: impl Fn() -> Outcome) -> Outcome {
+    const TRIES: u32 = 6;
+    let pause = Duration::from_secs(20);
+    for _ in 1..TRIES {
+        let Err(why) = step() else { return Ok(()) };
+        say(&format!("{why}; another program may be installing something: trying again in {} s", pause.as_secs()));
+        sleep(pause);
+    }
+    step()
 }
 
 fn read(path: &Path) -> Result<String, String> {
