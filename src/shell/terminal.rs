@@ -272,7 +272,10 @@ impl Terminal {
         let env = &level.env;
         let before = line.get(..cursor).unwrap_or(line);
         let command_start = before.rfind(['|', ';', '&', '(']).map_or(0, |i| i + 1);
-        let start = before.rfind(|c: char| c.is_whitespace() || "|;&(,=".contains(c)).map_or(0, |i| i + 1);
+        let start = before
+            .char_indices()
+            .rfind(|(_, c)| c.is_whitespace() || "|;&(,=".contains(*c))
+            .map_or(0, |(i, c)| i + c.len_utf8());
         let part = &before[start..];
         let mut events = Vec::new();
         let world = World { cluster, computer, tabs, events: &mut events, ended_session: None };

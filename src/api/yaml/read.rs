@@ -7,7 +7,7 @@ use super::scalar::resolve_plain;
 use crate::api::parse::{Content, Entry, Node};
 use crate::api::value::{Map, Value};
 use crate::text::Span;
-use libyaml_safer::{ErrorKind, EventData, Mark, Parser, ScalarStyle};
+use libyaml_safer::{Encoding, ErrorKind, EventData, Mark, Parser, ScalarStyle};
 use smol_str::{SmolStr, ToSmolStr};
 use std::collections::HashMap;
 use std::io::Read;
@@ -50,8 +50,10 @@ pub fn read(text: &str, part: Span) -> Result<Reading, Error> {
     let offsets = Offsets::new(source, part.start as usize);
     // kubectl takes a text apart by lines and ends each of them, so the last one ends too.
     let end: &[u8] = if source.ends_with('\n') { b"" } else { b"\n" };
-    let mut input = source.as_bytes().chain(end);
+    let mut input = source.strip_prefix('\u{feff}').unwrap_or(source).as_bytes().chain(end);
     let mut parser = Parser::new();
+    // Left to find it out, it takes the first byte of many a character (a fullwidth digit, say) for a broken byte order mark.
+    parser.set_encoding(Encoding::Utf8);
     parser.set_input(&mut input);
     let mut builder = Builder::new(&offsets);
     loop {
@@ -144,7 +146,7 @@ struct Offsets {
 
 impl Offsets {
     fn new(source: &str, base: usize) -> Offsets {
-        // The reader drops a byte order mark before it counts.
+        // A byte order mark is dropped before anything is counted.
         let mark = if source.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
         Offsets { base: base + mark, length: source.len() - mark }
     }

@@ -1,0 +1,45 @@
+//! What is attacked.
+
+mod cluster;
+mod lesson;
+mod manifest;
+mod shell;
+
+/// A way in.
+pub struct Target {
+    pub name: &'static str,
+    /// Does with the text what the product does with it.
+    pub run: fn(&str),
+    pub seeds: fn() -> Vec<Vec<u8>>,
+    /// Words that mean something there.
+    pub pieces: &'static [&'static str],
+    /// How many inputs the short run has.
+    pub short: u64,
+}
+
+pub const TARGETS: &[Target] = &[
+    Target {
+        name: "parse",
+        run: manifest::parse_alone,
+        seeds: manifest::seeds,
+        pieces: manifest::PIECES,
+        short: 40_000,
+    },
+    Target {
+        name: "apply",
+        run: manifest::parse_then_apply,
+        seeds: manifest::seeds,
+        pieces: manifest::PIECES,
+        short: 6_000,
+    },
+    Target { name: "cluster", run: cluster::files, seeds: cluster::seeds, pieces: manifest::PIECES, short: 250 },
+    Target {
+        name: "request",
+        run: cluster::request,
+        seeds: cluster::request_seeds,
+        pieces: cluster::PIECES,
+        short: 6_000,
+    },
+    Target { name: "shell", run: shell::lines, seeds: shell::seeds, pieces: shell::PIECES, short: 2_000 },
+    Target { name: "lesson", run: lesson::any, seeds: lesson::seeds, pieces: lesson::PIECES, short: 20_000 },
+];
