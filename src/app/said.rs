@@ -109,11 +109,24 @@ pub fn headline(hop: &Hop) -> Option<&Step> {
     })
 }
 
+fn holds_records(hop: &Hop) -> bool {
+    hop.steps.iter().any(|s| matches!(&s.kind, StepKind::DnsAnswer { records, .. } if !records.is_empty()))
+}
+
 /// What the label of a packet says: flags, or the question or request that it carries.
 pub fn cargo(hop: &Hop, packet: &Packet) -> String {
+    let questions = hop.steps.iter().filter_map(|step| match &step.kind {
+        StepKind::DnsQuery { name, kind, .. } => Some((kind.name(), name)),
+        _ => None,
+    });
+    let kinds: Vec<&str> = questions.clone().map(|(kind, _)| kind).collect();
+    if let Some((_, name)) = questions.last() {
+        return format!("{}? {name}", kinds.join(" "));
+    }
     for step in hop.steps.iter().rev() {
         match &step.kind {
-            StepKind::DnsQuery { name, kind, .. } => return format!("{kind:?}? {name}"),
+            // The answer that holds something says more than an empty one of the other family.
+            StepKind::DnsAnswer { records, .. } if records.is_empty() && holds_records(hop) => {}
             StepKind::DnsAnswer { rcode, records, .. } => {
                 let data: Vec<&str> = records.iter().map(|r| r.data.as_str()).collect();
                 return if data.is_empty() { rcode.name().to_string() } else { data.join(" ") };

@@ -8,6 +8,7 @@ mod dns;
 mod packet;
 
 use crate::api::time::{Duration, EPOCH_SECS, Time};
+use crate::network::dns::RecordType;
 use crate::network::packet::{Packet, Segment};
 use crate::trace::{Direction, Exchange, Hop, Place, StepKind, Trace, curl};
 use packet::{Flags, bytes};
@@ -129,23 +130,36 @@ fn conversation(started: Time, hops: Vec<&Hop>, points: &mut BTreeMap<String, Ve
     let mut script: Vec<(bool, Flags, Vec<u8>)> = Vec::new();
     match first.packet.segment {
         Segment::Datagram => {
-            let question = steps().find_map(|s| match &s.kind {
-                StepKind::DnsQuery { name, kind, .. } => Some((name.clone(), *kind)),
-                _ => None,
-            });
-            let payload = |answer: bool| match &question {
-                Some((name, kind)) => {
-                    let said = steps().find_map(|s| match &s.kind {
-                        StepKind::DnsAnswer { rcode, records, .. } => Some((*rcode, records.clone())),
-                        _ => None,
-                    });
-                    dns::message(first.packet.src.port(), name, *kind, said.filter(|_| answer))
-                }
-                None => b"hello".to_vec(),
+            let id = u32::from(first.packet.src.port());
+            let questions: Vec<_> = steps()
+                .filter_map(|s| match &s.kind {
+                    StepKind::DnsQuery { name, kind, .. } => Some((name, *kind)),
+                    _ => None,
+                })
+                .collect();
+            let answer = |wanted: RecordType| {
+                steps().find_map(|s| match &s.kind {
+                    StepKind::DnsAnswer { kind, rcode, records, .. } if *kind == wanted => {
+                        Some((*rcode, records.clone()))
+                    }
+                    _ => None,
+                })
             };
-            script.push((true, Flags::default(), payload(false)));
+            // Messages of one socket are told apart by their numbers.
+            let numbered = || (id..).map(|id| id as u16).zip(&questions);
+            script.extend(
+                numbered().map(|(id, (name, kind))| (true, Flags::default(), dns::message(id, name, *kind, None))),
+            );
+            if questions.is_empty() {
+                script.push((true, Flags::default(), b"hello".to_vec()));
+            }
             if answered == Some(Segment::Datagram) {
-                script.push((false, Flags::default(), payload(true)));
+                for (id, (name, kind)) in numbered() {
+                    script.push((false, Flags::default(), dns::message(id, name, *kind, answer(*kind))));
+                }
+                if questions.is_empty() {
+                    script.push((false, Flags::default(), b"hello".to_vec()));
+                }
             }
         }
         Segment::EchoRequest => {

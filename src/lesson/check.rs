@@ -320,6 +320,7 @@ fn kernels(trace: &Trace) -> usize {
 
 /// What DNS said.
 struct Dns<'a> {
+    /// How many names were asked for.
     queries: usize,
     rcode: Option<Rcode>,
     /// Of the last answer.
@@ -330,9 +331,14 @@ struct Dns<'a> {
 impl Dns<'_> {
     fn of(trace: &Trace) -> Dns<'_> {
         let mut dns = Dns { queries: 0, rcode: None, records: &[], all: Vec::new() };
+        let mut asked = None;
         for step in steps(trace) {
             match step {
-                StepKind::DnsQuery { .. } => dns.queries += 1,
+                // Names that are asked for; A and AAAA of one name count once.
+                StepKind::DnsQuery { name, .. } if asked != Some(name) => {
+                    asked = Some(name);
+                    dns.queries += 1;
+                }
                 StepKind::DnsAnswer { rcode, records, .. } => {
                     // Of the answers to one name the one with records tells (A before AAAA).
                     if dns.records.is_empty() || !records.is_empty() {

@@ -87,6 +87,15 @@ pub enum Toolbox {
     Gnu,
 }
 
+/// The C library of an image, whose resolver turns names into addresses for the programs in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Libc {
+    #[default]
+    Glibc,
+    /// Alpine's.
+    Musl,
+}
+
 /// A known image.
 #[derive(Clone, Copy, Debug)]
 pub struct Image {
@@ -386,6 +395,21 @@ pub fn tag(reference: &str) -> &str {
     match name.rsplit_once(':') {
         Some((_, tag)) if !tag.contains('/') => tag,
         _ => "latest",
+    }
+}
+
+/// Images with BusyBox that are not made from Alpine.
+const NOT_ALPINE: &[&str] = &["busybox", "giljabi/echo", "prom/prometheus"];
+
+/// The C library of an image: a tag like `1.27-alpine` tells, else what the image is made from. Unknown images have glibc.
+pub fn libc(reference: &str) -> Libc {
+    let tag = tag(reference);
+    if tag.contains("alpine") || tag.contains("musl") {
+        return Libc::Musl;
+    }
+    match find(reference) {
+        Some(image) if image.toolbox == BusyBox && !NOT_ALPINE.contains(&image.name) => Libc::Musl,
+        _ => Libc::Glibc,
     }
 }
 

@@ -13,6 +13,7 @@ use crate::api::view::Protocol;
 use crate::network::dns::client::Unanswered;
 use crate::network::dns::{Answer, Lookup, Outside, Question, Rcode, RecordType, ResolvConf, Server as DnsServer};
 use crate::network::packet::{Packet, Segment};
+use crate::runtime::image::{self, Libc};
 use smol_str::{SmolStr, format_smolstr};
 use std::net::{IpAddr, SocketAddr};
 
@@ -48,11 +49,12 @@ pub fn ask(
     run.log.exchange = Exchange::Dns(0);
     run.log.about = run.about_dns();
     let (conf, _) = run.resolv_conf();
-    let answer = run.query(SocketAddr::new(server, 53), question, conf.timeout);
-    let answer = answer.map_err(|trouble| match trouble {
-        DnsTrouble::TimedOut(_) => Unanswered::TimedOut,
-        DnsTrouble::Refused(_) | DnsTrouble::NoServer => Unanswered::Refused,
-    });
+    let answers = run.query(SocketAddr::new(server, 53), std::slice::from_ref(question), conf.timeout);
+    let answer =
+        answers.and_then(|mut answers| answers.pop().ok_or(DnsTrouble::NoServer)).map_err(|trouble| match trouble {
+            DnsTrouble::TimedOut(_) => Unanswered::TimedOut,
+            DnsTrouble::Refused(_) | DnsTrouble::NoServer => Unanswered::Refused,
+        });
     (answer, run.log.finish())
 }
 
@@ -119,8 +121,7 @@ impl Run<'_, '_> {
         }
     }
 
-    /// Looks up the IPv4 addresses of a name, as a program that calls `getaddrinfo` does; its IPv6 addresses when there are
-    /// no others.
+    /// Looks up the addresses of a name of both families, as a program that calls `getaddrinfo` does.
     pub(super) fn resolve(&mut self, name: &str) -> Resolved {
         self.log.exchange = Exchange::Dns(0);
         self.log.about = self.about_dns();
@@ -147,39 +148,49 @@ impl Run<'_, '_> {
             let (search, ndots) = (conf.search.clone(), conf.ndots);
             (StepKind::ResolverRead { name: name.into(), server, search, ndots }, because)
         });
-        match self.look_up(&conf, name, RecordType::A) {
-            Resolved::Failed { lookup: Lookup::NoData, .. } => self.look_up(&conf, name, RecordType::Aaaa),
-            resolved => resolved,
-        }
+        self.look_up(&conf, name)
     }
 
-    /// Walks the search list.
-    fn look_up(&mut self, conf: &ResolvConf, name: &str, kind: RecordType) -> Resolved {
+    /// The C library that the client's program is built on.
+    fn libc(&self) -> Libc {
+        let Spot::Pod(pod) = &self.home else { return Libc::Glibc };
+        let container = self.world.runtime.get(pod).and_then(|s| s.container(&self.container));
+        container.map_or(Libc::Glibc, |c| image::libc(&c.image))
+    }
+
+    /// Walks the search list: A and AAAA of every name, until one has an address.
+    fn look_up(&mut self, conf: &ResolvConf, name: &str) -> Resolved {
         let mut asked = Vec::new();
         let (mut no_data, mut failed) = (false, false);
         let give_up = |lookup, asked, trouble| Resolved::Failed { lookup, asked, trouble };
         if conf.servers.is_empty() {
             return give_up(Lookup::TryAgain, asked, Some(DnsTrouble::NoServer));
         }
-        for candidate in conf.candidates(name) {
-            let question = Question { name: candidate, kind };
-            let answer = match self.ask(conf, &question) {
-                Ok(answer) => answer,
+        let libc = self.libc();
+        let candidates = match libc {
+            Libc::Glibc => conf.candidates(name),
+            Libc::Musl => conf.musl_candidates(name),
+        };
+        for candidate in candidates {
+            let questions = [RecordType::A, RecordType::Aaaa].map(|kind| Question { name: candidate.clone(), kind });
+            let answers = match self.ask(conf, &questions) {
+                Ok(answers) => answers,
                 Err(trouble) => return give_up(Lookup::TryAgain, asked, Some(trouble)),
             };
-            asked.push((question.name.clone(), answer.rcode));
-            let mut addresses: Vec<IpAddr> = answer.addresses().collect();
-            match answer.rcode {
-                Rcode::NoError if !addresses.is_empty() => {
-                    // CoreDNS' `loadbalance` turns the list at every answer.
-                    let turn = self.world.random.below(addresses.len() as u64) as usize;
-                    addresses.rotate_left(turn);
-                    self.keep(name, kind, &answer, &addresses);
-                    return Resolved::Addresses(addresses);
-                }
-                Rcode::NoError => no_data = true,
-                Rcode::NxDomain => {}
-                Rcode::ServFail | Rcode::Refused => failed = true,
+            let addresses = self.sorted_addresses(&answers);
+            if !addresses.is_empty() {
+                self.keep(name, &answers, &addresses);
+                return Resolved::Addresses(addresses);
+            }
+            // The answers agree but for a server in trouble: a name exists for all types or for none.
+            let with = |rcode| answers.iter().any(|a| a.rcode == rcode);
+            let broken = with(Rcode::ServFail) || with(Rcode::Refused);
+            asked.push((candidate, answers.last().map(|a| a.rcode).unwrap_or_default()));
+            match libc {
+                Libc::Musl if broken => return give_up(Lookup::TryAgain, asked, None),
+                Libc::Musl if !with(Rcode::NxDomain) => return give_up(Lookup::NoData, asked, None),
+                _ if broken => failed = true,
+                _ => no_data |= with(Rcode::NoError),
             }
         }
         let lookup = match (no_data, failed) {
@@ -190,23 +201,43 @@ impl Run<'_, '_> {
         give_up(lookup, asked, None)
     }
 
-    fn keep(&mut self, name: &str, kind: RecordType, answer: &Answer, addresses: &[IpAddr]) {
+    /// The addresses of both answers in the order in which a program tries them: IPv6 first where the client has such an
+    /// address itself (RFC 6724), else IPv4. CoreDNS' `loadbalance` turns the list at every answer.
+    fn sorted_addresses(&mut self, answers: &[Answer]) -> Vec<IpAddr> {
+        let mut addresses: Vec<IpAddr> = Vec::new();
+        for answer in answers {
+            let from = addresses.len();
+            addresses.extend(answer.addresses());
+            let list = &mut addresses[from..];
+            if !list.is_empty() {
+                let turn = self.world.random.below(list.len() as u64) as usize;
+                list.rotate_left(turn);
+            }
+        }
+        let has_v6 = |ip: &IpAddr| ip.is_ipv6() && self.source_address(&self.home, *ip).is_some();
+        if addresses.iter().any(has_v6) {
+            addresses.sort_by_key(IpAddr::is_ipv4);
+        }
+        addresses
+    }
+
+    fn keep(&mut self, name: &str, answers: &[Answer], addresses: &[IpAddr]) {
         if self.home != Spot::Learner {
             return;
         }
-        let ttl = answer.answer.iter().map(|r| r.ttl).min().unwrap_or(0);
+        let ttl = answers.iter().flat_map(|a| &a.answer).map(|r| r.ttl).min().unwrap_or(0);
         let until: Time = self.now() + Duration::secs(u64::from(ttl));
         let client = self.client_name();
-        self.world.network.dns_cache.put(&client, name, kind, addresses.to_vec(), until);
+        self.world.network.dns_cache.put(&client, name, RecordType::A, addresses.to_vec(), until);
     }
 
     /// Asks the servers in turn, as often as the configuration says.
-    pub(super) fn ask(&mut self, conf: &ResolvConf, question: &Question) -> Result<Answer, DnsTrouble> {
+    fn ask(&mut self, conf: &ResolvConf, questions: &[Question]) -> Result<Vec<Answer>, DnsTrouble> {
         let mut trouble = DnsTrouble::NoServer;
         for _ in 0..conf.attempts.max(1) {
             for server in &conf.servers {
-                match self.query(SocketAddr::new(*server, 53), question, conf.timeout) {
-                    Ok(answer) => return Ok(answer),
+                match self.query(SocketAddr::new(*server, 53), questions, conf.timeout) {
+                    Ok(answers) => return Ok(answers),
                     Err(other) => trouble = other,
                 }
             }
@@ -214,22 +245,25 @@ impl Run<'_, '_> {
         Err(trouble)
     }
 
-    /// One question to one server.
-    fn query(&mut self, server: SocketAddr, question: &Question, timeout: u32) -> Result<Answer, DnsTrouble> {
+    /// Questions to one server from one socket. Their datagrams belong to one flow, so they all go the way of the first, and
+    /// the way is told once.
+    fn query(&mut self, server: SocketAddr, questions: &[Question], timeout: u32) -> Result<Vec<Answer>, DnsTrouble> {
         let home = self.home.clone();
         if matches!(home, Spot::Learner | Spot::Outside(_)) {
-            return Ok(self.ask_outside(&home, server, question));
+            return Ok(self.ask_outside(&home, server, questions));
         }
         let refused = DnsTrouble::Refused(server.ip());
         let Some(src) = self.source(&home, server.ip()) else { return Err(refused) };
         let packet = Packet { src, dst: server, protocol: Protocol::Udp, segment: Segment::Datagram, mark: 0, ttl: 64 };
         self.log.direction = Direction::Request;
         self.enter(&home, Some(packet));
-        self.log.step(|| {
-            let because = self.world.store.get(&ObjectKey::new("Service", "kube-system", "kube-dns"));
-            let because = because.map(|o| o.key.field("spec.clusterIP")).into_iter().collect();
-            (StepKind::DnsQuery { name: question.name.clone(), kind: question.kind, server }, because)
-        });
+        for question in questions {
+            self.log.step(|| {
+                let because = self.world.store.get(&ObjectKey::new("Service", "kube-system", "kube-dns"));
+                let because = because.map(|o| o.key.field("spec.clusterIP")).into_iter().collect();
+                (StepKind::DnsQuery { name: question.name.clone(), kind: question.kind, server }, because)
+            });
+        }
         let notes = self.notes.clone();
         self.log.translated.clear();
         let opened = self.open(&home, packet);
@@ -237,9 +271,10 @@ impl Run<'_, '_> {
         self.notes = notes;
         let result = match opened {
             Opened::At { spot, packet, socket } if super::serve::is_dns(&socket) => {
-                let answer = self.serve_dns(&spot, &socket.server, question);
+                self.log.spend(SERVER);
+                let answers = questions.iter().map(|q| self.serve_dns(&spot, &socket.server, q)).collect();
                 match self.back(&spot, &packet, Segment::Datagram) {
-                    Some(_) => Ok(answer),
+                    Some(_) => Ok(answers),
                     None => Err(DnsTrouble::TimedOut(server.ip())),
                 }
             }
@@ -265,21 +300,23 @@ impl Run<'_, '_> {
     }
 
     /// A resolver that lies outside what is modelled: it answers without packets.
-    fn ask_outside(&mut self, home: &Spot, server: SocketAddr, question: &Question) -> Answer {
+    fn ask_outside(&mut self, home: &Spot, server: SocketAddr, questions: &[Question]) -> Vec<Answer> {
         self.log.direction = Direction::Request;
         self.stay(home, None);
-        let (name, kind) = (question.name.clone(), question.kind);
-        self.log.step(|| (StepKind::DnsQuery { name: name.clone(), kind, server }, Vec::new()));
+        for Question { name, kind } in questions {
+            self.log.step(|| (StepKind::DnsQuery { name: name.clone(), kind: *kind, server }, Vec::new()));
+        }
         self.log.spend(UPSTREAM);
-        let answer = Outside::built_in().answer(question);
-        self.log.step(|| {
-            (StepKind::DnsAnswer { name, kind, rcode: answer.rcode, records: answer.answer.clone() }, Vec::new())
-        });
-        answer
+        let mut answers = Vec::with_capacity(questions.len());
+        for question in questions {
+            let answer = Outside::built_in().answer(question);
+            self.log.step(|| (answer_step(question, &answer), Vec::new()));
+            answers.push(answer);
+        }
+        answers
     }
 
     fn serve_dns(&mut self, spot: &Spot, server: &Server, question: &Question) -> Answer {
-        self.log.spend(SERVER);
         let own: Vec<IpAddr> = match spot {
             Spot::Pod(pod) => self.world.runtime.get(pod).map(|s| s.ips.clone()).unwrap_or_default(),
             _ => Vec::new(),
@@ -304,15 +341,7 @@ impl Run<'_, '_> {
                 self.log.spend(UPSTREAM);
             }
         }
-        self.log.step(|| {
-            let kind = StepKind::DnsAnswer {
-                name: question.name.clone(),
-                kind: question.kind,
-                rcode: answer.rcode,
-                records: answer.answer.clone(),
-            };
-            (kind, answer.because.clone())
-        });
+        self.log.step(|| (answer_step(question, &answer), answer.because.clone()));
         answer
     }
 
@@ -324,5 +353,15 @@ impl Run<'_, '_> {
             Spot::Learner => "computer".into(),
             Spot::Outside(ip) => format_smolstr!("{ip}"),
         }
+    }
+}
+
+/// The step of an answer.
+fn answer_step(question: &Question, answer: &Answer) -> StepKind {
+    StepKind::DnsAnswer {
+        name: question.name.clone(),
+        kind: question.kind,
+        rcode: answer.rcode,
+        records: answer.answer.clone(),
     }
 }

@@ -56,6 +56,8 @@ pub(super) struct Run<'r, 'w> {
     /// Where the client is: packets to it arrive, whatever its address.
     pub home: Spot,
     pub home_ip: Option<IpAddr>,
+    /// The container of the pod that the client is in; empty for its first.
+    pub container: SmolStr,
     /// The flows that conntracks of nodes hold for the connection at hand.
     pub flows: Vec<(SmolStr, Tuple)>,
     /// The ICMP answer of the rule that refused last.
@@ -91,6 +93,7 @@ impl<'r, 'w> Run<'r, 'w> {
             notes: Notes::default(),
             home,
             home_ip,
+            container: if let Client::Pod { container, .. } = client { container.clone() } else { SmolStr::default() },
             flows: Vec::new(),
             last_reject: None,
             through: None,

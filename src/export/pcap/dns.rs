@@ -49,6 +49,7 @@ fn number(kind: RecordType) -> u16 {
         RecordType::Txt => 16,
         RecordType::Aaaa => 28,
         RecordType::Srv => 33,
+        RecordType::Transfer => 252,
         RecordType::Other => 255,
     }
 }
@@ -92,7 +93,7 @@ fn data(record: &DnsRecord) -> Option<Vec<u8>> {
                 out.extend(fields.get(i)?.parse::<u32>().ok()?.to_be_bytes());
             }
         }
-        RecordType::Mx | RecordType::Other => return None,
+        RecordType::Mx | RecordType::Transfer | RecordType::Other => return None,
     }
     Some(out)
 }

@@ -112,6 +112,9 @@ impl Plugin<'_> {
         let zone = self.options.zone_of(&question.name)?.clone();
         // The zone in the case of the question: names made from it keep that case.
         let cased = &question.name[question.name.len() - zone.len()..];
+        if question.kind == RecordType::Transfer {
+            return Some(Answer { rcode: Rcode::Refused, ..Answer::default() });
+        }
         let mut because = Vec::new();
         let mut additional = Vec::new();
         let result = match question.kind {
@@ -126,11 +129,12 @@ impl Plugin<'_> {
             RecordType::Srv => self.srv(question, cased, &mut additional, &mut because),
             RecordType::Soa if question.name.eq_ignore_ascii_case(&zone) => Ok(vec![self.soa(cased)]),
             RecordType::Soa => Ok(Vec::new()),
-            RecordType::Ns if question.name.eq_ignore_ascii_case(&zone) => {
+            // The plugin compares the name in small letters with the zone as it was written.
+            RecordType::Ns if question.name.as_str() == zone.as_str() => {
                 Ok(self.name_servers(question, cased, &mut additional))
             }
             RecordType::Mx => self.found(question, cased).map(|_| Vec::new()),
-            RecordType::Ns | RecordType::Other => {
+            RecordType::Ns | RecordType::Transfer | RecordType::Other => {
                 let asked = Question { name: question.name.clone(), kind: RecordType::A };
                 self.addresses(&asked, cased, &mut Vec::new(), &mut because).map(|_| Vec::new())
             }
@@ -360,7 +364,7 @@ impl Plugin<'_> {
     fn found(&self, question: &Question, zone: &str) -> Result<Vec<Found>, Missing> {
         let own_name = question.name.len() == zone.len() + 7
             && question.name[..7].eq_ignore_ascii_case("ns.dns.")
-            && is_under(&question.name, zone);
+            && !zone.bytes().any(|b| b.is_ascii_uppercase());
         if own_name {
             if !matches!(question.kind, RecordType::A | RecordType::Aaaa) {
                 return Ok(Vec::new());
@@ -382,7 +386,7 @@ impl Plugin<'_> {
         if parts.apex {
             return Ok(Vec::new());
         }
-        if reverse_address(&name).is_some() {
+        if is_under(&name, "in-addr.arpa.") || is_under(&name, "ip6.arpa.") {
             return Err(Missing::Name);
         }
         if self.store.get(&ObjectKey::new("Namespace", "", parts.namespace)).is_none() {
@@ -403,6 +407,7 @@ impl Plugin<'_> {
         let Ok(address) = name.replace('-', if v4 { "." } else { ":" }).parse::<IpAddr>() else {
             return Err(Missing::Name);
         };
+        let address = address.to_canonical();
         let found = |because| Found {
             host: Host::Address(address),
             port: Some(0),

@@ -18,6 +18,8 @@ pub enum RecordType {
     Ns,
     Soa,
     Mx,
+    /// A zone transfer (AXFR, IXFR): always refused here.
+    Transfer,
     /// Any other type: CoreDNS tells only whether the name exists.
     Other,
 }
@@ -34,6 +36,7 @@ impl RecordType {
             RecordType::Ns => "NS",
             RecordType::Soa => "SOA",
             RecordType::Mx => "MX",
+            RecordType::Transfer => "AXFR",
             RecordType::Other => "ANY",
         }
     }
@@ -50,6 +53,7 @@ impl RecordType {
             "NS" => RecordType::Ns,
             "SOA" => RecordType::Soa,
             "MX" => RecordType::Mx,
+            "AXFR" | "IXFR" => RecordType::Transfer,
             "ANY" | "CAA" | "HTTPS" | "SVCB" | "NAPTR" | "DS" | "DNSKEY" | "HINFO" => RecordType::Other,
             _ => return None,
         })

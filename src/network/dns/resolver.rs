@@ -1,4 +1,9 @@
-//! The client's side of DNS: `/etc/resolv.conf` and glibc's walk through the search list (`getaddrinfo`, `res_search`).
+//! The client's side of DNS: `/etc/resolv.conf` and the walk through the search list, as glibc (`getaddrinfo`, `res_search`)
+//! and musl (`name_from_dns_search`) do it.
+//!
+//! Both ask for A and for AAAA of every name, from one socket, before they go on to the next. They part where a name has no
+//! address: glibc goes on through the list, musl stops there; and musl leaves the list alone for a name with `ndots` dots.
+//! Left out: `/etc/gai.conf`, musl's asking of all servers at once, DNS over TCP.
 
 use super::message::*;
 use crate::api::object::{Object, ObjectKey};
@@ -143,6 +148,17 @@ impl ResolvConf {
         }
         names.retain(|n| is_sendable(n));
         names
+    }
+}
+
+impl ResolvConf {
+    /// The names that musl tries for `name`, in order.
+    pub fn musl_candidates(&self, name: &str) -> Vec<SmolStr> {
+        if name.ends_with('.') || name.matches('.').count() >= usize::from(self.ndots) {
+            return vec![fqdn(name)];
+        }
+        let searched = self.search.iter().map(|domain| fqdn(&format!("{name}.{}", bare(domain))));
+        searched.chain([fqdn(name)]).filter(|n| is_sendable(n)).collect()
     }
 }
 

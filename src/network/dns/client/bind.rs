@@ -114,7 +114,7 @@ fn section(out: &mut String, records: &[DnsRecord]) {
             RecordType::Srv => "service",
             RecordType::Ns => "nameserver",
             RecordType::Mx => "mail exchanger",
-            RecordType::Other => "rdata",
+            RecordType::Transfer | RecordType::Other => "rdata",
         };
         let _ = writeln!(out, "{name}\t{word} = {}", record.data);
     }
@@ -189,7 +189,7 @@ pub fn host(conf: &ResolvConf, args: &[&str], ask: Ask<'_>) -> Printed {
                 RecordType::Ns => writeln!(out, "{name} name server {}", record.data),
                 RecordType::Mx => writeln!(out, "{name} mail is handled by {}", record.data),
                 RecordType::Soa => writeln!(out, "{name} has SOA record {}", record.data),
-                RecordType::Other => Ok(()),
+                RecordType::Transfer | RecordType::Other => Ok(()),
             };
             found = true;
         }

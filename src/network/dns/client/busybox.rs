@@ -84,6 +84,6 @@ fn print(out: &mut String, record: &DnsRecord) {
             }
             Ok(())
         }
-        RecordType::Other => Ok(()),
+        RecordType::Transfer | RecordType::Other => Ok(()),
     };
 }
