@@ -31,7 +31,7 @@ pub fn nslookup(conf: &ResolvConf, args: &[&str], ask: Ask<'_>) -> Printed {
         let _ = write!(out, "** server can't find {}: {}\n\n", bare(&name), answer.rcode);
         return Printed::fails(out, 1);
     }
-    if !answer.authoritative && kind != RecordType::Ptr {
+    if !answer.authoritative && (kind != RecordType::Ptr || wanted.kind.is_some()) {
         out.push_str("Non-authoritative answer:\n");
     }
     section(&mut out, &answer.answer);
@@ -132,16 +132,21 @@ fn soa(out: &mut String, name: &str, data: &str) {
 
 /// `host [-t TYPE] NAME [SERVER]`.
 pub fn host(conf: &ResolvConf, args: &[&str], ask: Ask<'_>) -> Printed {
-    let mut wanted = Wanted::read(&args.iter().copied().filter(|a| !a.starts_with("-t")).collect::<Vec<_>>());
-    if let Some(at) = args.iter().position(|a| a.starts_with("-t")) {
-        let attached = args[at].strip_prefix("-t").filter(|rest| !rest.is_empty());
-        let kind = attached.or_else(|| args.get(at + 1).copied()).unwrap_or("");
-        wanted.kind = RecordType::read(kind);
-        // The type is a word of its own: it is no name.
-        if attached.is_none() && wanted.name == kind {
-            wanted.name = args.get(at + 2).map_or(String::new(), ToString::to_string);
-            wanted.bad_server = None;
+    let mut plain = Vec::with_capacity(args.len());
+    let mut kind = None;
+    let mut rest = args.iter().copied();
+    while let Some(arg) = rest.next() {
+        match arg.strip_prefix("-t") {
+            // The type may be a word of its own.
+            Some("") => kind = rest.next(),
+            Some(attached) => kind = Some(attached),
+            None => plain.push(arg),
         }
+    }
+    let mut wanted = Wanted::read(&plain);
+    wanted.kind = kind.and_then(RecordType::read);
+    if let Some(kind) = kind.filter(|_| wanted.kind.is_none()) {
+        return Printed { stderr: format!("host: invalid type: {kind}\n"), exit_code: 1, ..Printed::default() };
     }
     let server = wanted.server(conf);
     let mut out = String::new();
@@ -150,15 +155,16 @@ pub fn host(conf: &ResolvConf, args: &[&str], ask: Ask<'_>) -> Printed {
     }
     let address: Option<IpAddr> = wanted.name.parse().ok();
     let kinds: Vec<RecordType> = match (wanted.kind, address) {
-        (Some(kind), _) => vec![kind],
-        (None, Some(_)) => vec![RecordType::Ptr],
+        // An address is looked up backwards whatever the type.
+        (_, Some(_)) => vec![RecordType::Ptr],
+        (Some(kind), None) => vec![kind],
         (None, None) => vec![RecordType::A, RecordType::Aaaa, RecordType::Mx],
     };
     let mut names = match address {
         Some(address) => vec![reverse_name(address)],
         None => bind_candidates(conf, &wanted.name),
     };
-    let mut found = false;
+    let mut failed = false;
     for (turn, kind) in kinds.iter().enumerate() {
         let mut silent = String::new();
         let Some((name, answer)) = walk(&mut silent, server, &names, *kind, ask) else {
@@ -168,12 +174,18 @@ pub fn host(conf: &ResolvConf, args: &[&str], ask: Ask<'_>) -> Printed {
             return Printed::fails(out, 1);
         };
         if answer.rcode != Rcode::NoError {
+            let code = if answer.rcode == Rcode::NxDomain { 3 } else { 2 };
+            let shown = match turn {
+                0 if address.is_some_and(|a| a.is_ipv4()) => name.as_str(),
+                0 if address.is_some() => bare(&name),
+                0 => wanted.name.as_str(),
+                _ => bare(&name),
+            };
+            let _ = writeln!(out, "Host {shown} not found: {code}({})", answer.rcode);
             if turn == 0 {
-                let code = if answer.rcode == Rcode::NxDomain { 3 } else { 2 };
-                let shown = if address.is_some() { bare(&name).to_string() } else { wanted.name.clone() };
-                let _ = writeln!(out, "Host {shown} not found: {code}({})", answer.rcode);
                 return Printed::fails(out, 1);
             }
+            failed = true;
             continue;
         }
         for record in &answer.answer {
@@ -191,13 +203,14 @@ pub fn host(conf: &ResolvConf, args: &[&str], ask: Ask<'_>) -> Printed {
                 RecordType::Soa => writeln!(out, "{name} has SOA record {}", record.data),
                 RecordType::Transfer | RecordType::Other => Ok(()),
             };
-            found = true;
         }
         if answer.answer.is_empty() && kinds.len() == 1 {
             let _ = writeln!(out, "{} has no {kind} record", bare(&name));
         }
-        names = vec![name];
+        // The other types are asked of the name at the end of the aliases.
+        let last = answer.answer.iter().filter(|r| r.kind == RecordType::Cname).fold(name, |_, r| r.data.clone());
+        names = vec![last];
     }
-    let exit_code = i32::from(!found && kinds.len() == 1);
+    let exit_code = i32::from(failed);
     Printed { stdout: out, exit_code, ..Printed::default() }
 }

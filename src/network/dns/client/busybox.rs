@@ -16,9 +16,10 @@ pub fn nslookup(conf: &ResolvConf, args: &[&str], ask: Ask<'_>) -> Printed {
     }
     let server = wanted.server(conf);
     let questions: Vec<Question> = match wanted.name.parse::<IpAddr>() {
-        Ok(address) => vec![Question { name: reverse_name(address), kind: RecordType::Ptr }],
-        Err(_) => {
-            let searched = !wanted.name.contains('.') && !conf.search.is_empty();
+        Ok(address) if wanted.kind.is_none() => vec![Question { name: reverse_name(address), kind: RecordType::Ptr }],
+        _ => {
+            let searched =
+                wanted.kind != Some(RecordType::Ptr) && !wanted.name.contains('.') && !conf.search.is_empty();
             let names: Vec<_> = if searched {
                 conf.search.iter().map(|domain| fqdn(&format!("{}.{domain}", wanted.name))).collect()
             } else {

@@ -42,7 +42,7 @@ pub fn dig(conf: &ResolvConf, args: &[&str], ask: Ask<'_>) -> Printed {
             },
             _ if arg.starts_with(['+', '-']) => {}
             "IN" | "in" => {}
-            word => match RecordType::read(word).filter(|_| name.is_some()) {
+            word => match RecordType::read(word) {
                 Some(read) => kind = read,
                 None => name = Some(word.to_string()),
             },
@@ -88,9 +88,15 @@ fn message(out: &mut String, server: IpAddr, question: &Question, answer: &Answe
         let id = question.name.bytes().fold(17_u16, |h, b| h.wrapping_mul(31).wrapping_add(b.into()));
         let aa = if answer.authoritative { " aa" } else { "" };
         let ra = if answer.recursion { " ra" } else { "" };
+        let mdns = if is_under(&question.name, "local.") {
+            ";; WARNING: .local is reserved for Multicast DNS\n;; You are currently testing what happens when an mDNS query is leaked \
+             to DNS\n"
+        } else {
+            ""
+        };
         let _ = write!(
             out,
-            ";; Got answer:\n;; ->>HEADER<<- opcode: QUERY, status: {}, id: {id}\n;; flags: qr{aa} rd{ra}; QUERY: 1, ANSWER: \
+            ";; Got answer:\n{mdns};; ->>HEADER<<- opcode: QUERY, status: {}, id: {id}\n;; flags: qr{aa} rd{ra}; QUERY: 1, ANSWER: \
              {}, AUTHORITY: {}, ADDITIONAL: {}\n",
             answer.rcode,
             answer.answer.len(),
@@ -105,7 +111,8 @@ fn message(out: &mut String, server: IpAddr, question: &Question, answer: &Answe
     if sections {
         out.push_str(";; QUESTION SECTION:\n");
         let mut line = format!(";{}", question.name);
-        let mut column = line.len();
+        // The semicolon does not count.
+        let mut column = line.len() - 1;
         indent(&mut line, &mut column, 32);
         line.push_str("IN");
         column += 2;
@@ -156,19 +163,12 @@ fn line(record: &DnsRecord) -> String {
 
 /// Goes on to a column with tabs; one space when it has been passed already.
 fn indent(line: &mut String, column: &mut usize, to: usize) {
-    if *column >= to {
-        line.push(' ');
-        *column += 1;
-        return;
-    }
-    while (*column / 8 + 1) * 8 <= to {
-        line.push('\t');
-        *column = (*column / 8 + 1) * 8;
-    }
-    while *column < to {
-        line.push(' ');
-        *column += 1;
-    }
+    let to = to.max(*column + 1);
+    let tabs = to / 8 - *column / 8;
+    let from = if tabs > 0 { to / 8 * 8 } else { *column };
+    line.extend(std::iter::repeat_n('\t', tabs));
+    line.extend(std::iter::repeat_n(' ', to - from));
+    *column = to;
 }
 
 #[cfg(test)]
