@@ -42,6 +42,7 @@ const TABLES: &[(&str, &str)] = &[
     ("export", include_str!("../assets/locale/export.tsv")),
     ("app", include_str!("../assets/locale/app.tsv")),
     ("lesson", include_str!("../assets/locale/lesson.tsv")),
+    ("lessons", include_str!("../assets/locale/lessons.tsv")),
 ];
 
 type Table = HashMap<&'static str, (&'static str, &'static str)>;

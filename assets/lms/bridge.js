@@ -1,7 +1,7 @@
 // Carries a learner's progress from the app to the platform that opened it: SCORM 1.2, SCORM 2004, or an xAPI record store.
-// The app tells of progress with an event on the window:
-//   window.dispatchEvent(new CustomEvent("giljabi:progress", { detail: { points, of, solved, state } }))
-// and finds the state of the last time in window.giljabiLms.state (a string, empty at first). Outside a platform nothing happens.
+// The app finds the platform in window.giljabiLms: `state` is what it told the last time (a string, empty at first), `most` the
+// longest state that the platform keeps, `report({ points, of, solved, state })` tells how things stand now. Outside a platform
+// there is no window.giljabiLms.
 (() => {
   /** Looks for an API object in the frames around this one, and in whoever opened them. */
   const find = (name) => {
@@ -17,13 +17,12 @@
     return null;
   };
 
-  const bounded = (text, most) => (text.length <= most ? text : "");
-
   const scorm2004 = (api) => {
     if (String(api.Initialize("")) !== "true") return null;
     const set = (key, value) => api.SetValue(key, String(value));
     if (api.GetValue("cmi.completion_status") === "unknown") set("cmi.completion_status", "incomplete");
     return {
+      most: 64000,
       state: api.GetValue("cmi.suspend_data") || "",
       report: ({ points, of, solved, state }) => {
         set("cmi.score.min", 0);
@@ -33,7 +32,7 @@
         set("cmi.progress_measure", of ? points / of : 0);
         set("cmi.completion_status", solved ? "completed" : "incomplete");
         set("cmi.success_status", solved ? "passed" : "unknown");
-        set("cmi.suspend_data", bounded(state, 64000));
+        set("cmi.suspend_data", state);
         set("cmi.exit", solved ? "normal" : "suspend");
         api.Commit("");
       },
@@ -46,13 +45,14 @@
     const set = (key, value) => api.LMSSetValue(key, String(value));
     if (api.LMSGetValue("cmi.core.lesson_status") === "not attempted") set("cmi.core.lesson_status", "incomplete");
     return {
+      most: 4096,
       state: api.LMSGetValue("cmi.suspend_data") || "",
       report: ({ points, of, solved, state }) => {
         set("cmi.core.score.min", 0);
         set("cmi.core.score.max", 100);
         set("cmi.core.score.raw", of ? Math.round((100 * points) / of) : 0);
         set("cmi.core.lesson_status", solved ? "passed" : "incomplete");
-        set("cmi.suspend_data", bounded(state, 4096));
+        set("cmi.suspend_data", state);
         set("cmi.core.exit", solved ? "" : "suspend");
         api.LMSCommit("");
       },
@@ -74,6 +74,7 @@
       return `${base}activities/state?${of}`;
     };
     const bridge = {
+      most: 500_000,
       state: "",
       report: ({ points, of, solved, state }) => {
         const verb = solved ? "completed" : "progressed";
@@ -109,7 +110,6 @@
   const bridge = connect();
   if (!bridge) return;
   window.giljabiLms = bridge;
-  window.addEventListener("giljabi:progress", (event) => bridge.report(event.detail));
   let ended = false;
   window.addEventListener("pagehide", () => {
     if (!ended) bridge.end();

@@ -5,7 +5,8 @@ use gloo_storage::{LocalStorage, Storage};
 use js_sys::{Array, JSON};
 use wasm_bindgen::{JsCast, JsValue};
 
-const PREFIX: &str = "giljabi.";
+/// What stands before every name in the browser's store.
+pub const PREFIX: &str = "giljabi.";
 
 /// The text kept under `name`.
 pub fn read(name: &str) -> Option<String> {
@@ -15,6 +16,12 @@ pub fn read(name: &str) -> Option<String> {
 /// Keeps `text` under `name`. False: the browser does not keep it.
 pub fn write(name: &str, text: &str) -> bool {
     LocalStorage::raw().set_item(&format!("{PREFIX}{name}"), text).is_ok()
+}
+
+/// Forgets what is kept under `name`.
+pub fn remove(name: &str) {
+    // A store that cannot be written holds nothing to forget.
+    let _ = LocalStorage::raw().remove_item(&format!("{PREFIX}{name}"));
 }
 
 /// Pairs of texts as JSON: `[["service.yaml", "apiVersion: …"], …]`.

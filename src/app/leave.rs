@@ -10,17 +10,17 @@ use super::session::{Session, session};
 
 #[wasm_bindgen(module = "/src/app/leave.js")]
 extern "C" {
-    fn save(name: &str, kind: &str, data: &JsValue);
+    pub(super) fn save(name: &str, kind: &str, data: &JsValue);
     #[wasm_bindgen(catch)]
-    async fn copy(text: &str) -> Result<JsValue, JsValue>;
+    pub(super) async fn copy(text: &str) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(js_name = mapSvg)]
     fn map_svg() -> String;
     #[wasm_bindgen(catch, js_name = saveMapPng)]
     async fn save_map_png(name: &str) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch)]
-    async fn pack(text: &str) -> Result<JsValue, JsValue>;
+    pub(super) async fn pack(text: &str) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch)]
-    async fn unpack(packed: &str) -> Result<JsValue, JsValue>;
+    pub(super) async fn unpack(packed: &str) -> Result<JsValue, JsValue>;
 }
 
 /// How the fragment of a link begins.

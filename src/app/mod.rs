@@ -9,6 +9,7 @@ mod help;
 mod keep;
 mod keys;
 mod leave;
+mod lessons;
 mod map;
 mod page;
 mod palette;

@@ -8,6 +8,8 @@ use leptos::prelude::*;
 use super::bottom::Bottom;
 use super::editor::pane::EditorPane;
 use super::help::Help;
+use super::lessons::route::Route;
+use super::lessons::{Crumb, LessonPanel, Lessons, MapButton, Screens};
 use super::map::MapPane;
 use super::palette::Palette;
 use super::scenario::ScenarioPanel;
@@ -22,6 +24,7 @@ pub fn Page() -> impl IntoView {
     provide_context(s);
     keys::listen(s);
     leave::take_in(s);
+    let l = Lessons::start(s);
     let size = |name: &'static str, default: f64| {
         let size = RwSignal::new(keep::read(name).and_then(|v| v.parse().ok()).unwrap_or(default));
         Effect::new(move || {
@@ -37,11 +40,13 @@ pub fn Page() -> impl IntoView {
         Pane::Journey => "journey",
     };
     view! {
-        <div class="app" class:presenter=move || s.presenter.get() data-pane=pane style=("--left", move || format!("{}px", left.get())) style=("--bottom", move || format!("{}px", bottom.get()))>
+        <div class="app" class:presenter=move || s.presenter.get() class:in-lesson=move || l.route.get() != Route::Free data-pane=pane style=("--left", move || format!("{}px", left.get())) style=("--bottom", move || format!("{}px", bottom.get()))>
             <Header/>
-            <main class="work">
+            <main class="work" class:away=move || !l.route.read().is_desk()>
                 <div class="left">
-                    <ScenarioPanel/>
+                    <Show when=move || l.route.get() != Route::Free fallback=ScenarioPanel>
+                        <LessonPanel/>
+                    </Show>
                     <EditorPane/>
                 </div>
                 <Splitter label="split.left" upright=true before=true size=left range=(300.0, 800.0)/>
@@ -52,7 +57,10 @@ pub fn Page() -> impl IntoView {
                     <Bottom/>
                 </div>
             </main>
-            <Panes/>
+            <Screens/>
+            <Show when=move || l.route.read().is_desk()>
+                <Panes/>
+            </Show>
             <Announcer/>
             <Help/>
             <Palette/>
@@ -81,8 +89,9 @@ fn Header() -> impl IntoView {
                 " "
                 <span lang="en">"Giljabi"</span>
             </h1>
-            <p class="crumb">{s.t("kimho.crumb")}</p>
+            <Crumb/>
             <span class="push"></span>
+            <MapButton/>
             <button type="button" class="btn" title=s.t("keys.palette") on:click=move |_| s.palette.set(true)>
                 {s.t("palette.button")}
                 " "

@@ -111,7 +111,6 @@ impl Theme {
 const EDITS_KEPT: usize = 100;
 
 #[derive(Clone, Copy)]
-#[allow(dead_code)] // The terminal and the lesson screens read what is new here.
 pub struct Session {
     workspace: StoredValue<Workspace, LocalStorage>,
     /// The learner's computer, which all terminals share.
@@ -169,7 +168,6 @@ pub fn session() -> Session {
     expect_context()
 }
 
-#[allow(dead_code)] // The terminal and the lesson screens call what is new here.
 impl Session {
     /// Opens what the browser kept, or the first scenario.
     pub fn open() -> Session {

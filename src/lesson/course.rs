@@ -57,10 +57,19 @@ pub struct Course {
     pub lessons: Vec<Lesson>,
     pub headings: Vec<Heading>,
     pub errata: Vec<Erratum>,
+    /// Background manifests that any lesson may name.
+    pub shared: Vec<File>,
     words: BTreeMap<(Lang, SmolStr), Words>,
 }
 
 impl Folder {
+    /// As one text, which [`folder_of`] reads.
+    pub fn bundle(&self) -> String {
+        let end = |text: &str| if text.ends_with('\n') { "" } else { "\n" };
+        let file = |f: &File| format!("=== {}/{}\n{}{}", self.id, f.name, f.text, end(&f.text));
+        self.files.iter().map(file).collect()
+    }
+
     pub fn file(&self, name: &str) -> Option<&File> {
         self.files.iter().find(|f| f.name == name)
     }
@@ -105,6 +114,18 @@ pub fn read_words(folder: &Folder, lang: Lang) -> Result<Words, Vec<Problem>> {
         Some(file) => text::read(&name, &file.text),
         None => Err(vec![Problem { file: name, line: 0, message: Message::new("lesson-no-words") }]),
     }
+}
+
+/// What stands before the name of a lesson that somebody else wrote, so that it never takes the place of one of ours.
+pub const GUEST: &str = "~";
+
+/// The folder that a text of files holds: its first one. This is how a lesson travels in a link.
+pub fn folder_of(bundle: &str) -> Option<Folder> {
+    let is_name = |id: &str| {
+        let known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        !id.is_empty() && id.len() <= 60 && id.chars().all(known)
+    };
+    folders(bundle).into_iter().find(|f| is_name(&f.id))
 }
 
 /// Splits a text of files.
@@ -156,6 +177,7 @@ impl Course {
                 Err(found) => problems.push((folder.id.clone(), found)),
             }
         }
+        course.shared = shared.to_vec();
         let place = |track: &str| course.tracks.iter().position(|t| t.id == track).unwrap_or(usize::MAX);
         course.lessons.sort_by_key(|l| (place(&l.track), l.place, l.id.clone()));
         (course, problems)
@@ -199,6 +221,28 @@ impl Course {
         problems
     }
 
+    /// Takes in a lesson from elsewhere under a marked name, in place of an earlier one of that name. Words in one language
+    /// serve for both.
+    pub fn adopt(&mut self, folder: &Folder) -> Result<SmolStr, Vec<Problem>> {
+        let mut lesson = read_folder(folder, &self.shared)?;
+        let (ko, en) = (read_words(folder, Lang::Ko), read_words(folder, Lang::En));
+        let has = |lang: Lang| folder.files.iter().any(|f| f.name == format!("{}.md", lang.tag()));
+        let (ko, en) = match (ko, en) {
+            (Ok(ko), Ok(en)) => (ko, en),
+            (Ok(one), Err(_)) if !has(Lang::En) => (one.clone(), one),
+            (Err(_), Ok(one)) if !has(Lang::Ko) => (one.clone(), one),
+            (ko, en) => return Err([ko.err(), en.err()].into_iter().flatten().flatten().collect()),
+        };
+        let id = SmolStr::from(format!("{GUEST}{}", folder.id));
+        lesson.id = id.clone();
+        lesson.track = GUEST.into();
+        self.lessons.retain(|l| l.id != id);
+        self.lessons.push(lesson);
+        self.words.insert((Lang::Ko, id.clone()), ko);
+        self.words.insert((Lang::En, id.clone()), en);
+        Ok(id)
+    }
+
     pub fn lesson(&self, id: &str) -> Option<&Lesson> {
         self.lessons.iter().find(|l| l.id == id)
     }
@@ -209,7 +253,7 @@ impl Course {
     }
 
     pub fn has_words(&self, lang: Lang) -> bool {
-        self.words.keys().any(|(l, _)| *l == lang)
+        self.words.keys().any(|(l, id)| *l == lang && !id.starts_with(GUEST))
     }
 
     /// The lessons of a track, in order.

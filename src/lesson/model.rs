@@ -100,6 +100,14 @@ pub struct Step {
     pub turns: Vec<Turn>,
 }
 
+impl Step {
+    /// The request that it is about: its question's, or the first one that its checks send.
+    pub fn request(&self) -> Option<&RequestSpec> {
+        let asked = self.question.as_ref().and_then(|q| q.request.as_ref());
+        asked.or_else(|| self.checks.iter().find_map(|c| c.check.request()))
+    }
+}
+
 /// A check with the name by which its label is found in the words.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NamedCheck {
@@ -197,6 +205,16 @@ pub enum Check {
 }
 
 impl Check {
+    /// The first request that it sends.
+    pub fn request(&self) -> Option<&RequestSpec> {
+        match self {
+            Check::Request { request, .. } | Check::Distribution { request, .. } => Some(request),
+            Check::All(checks) | Check::Any(checks) => checks.iter().find_map(Check::request),
+            Check::Not(check) | Check::Stays { check, .. } => check.request(),
+            _ => None,
+        }
+    }
+
     /// Whether it looks at what the API server refused.
     pub fn is_about_refusals(&self) -> bool {
         match self {

@@ -4,6 +4,7 @@
 //! no proof against somebody who is determined to cheat: whoever can read this source can write a seal.
 
 use super::grade::{Report, StepState};
+use super::model::{Lesson, Step};
 use super::progress::Progress;
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
@@ -107,32 +108,81 @@ impl LessonResult {
     pub fn stands_at(&self) -> Option<&StepResult> {
         self.steps.iter().find(|s| !s.passed)
     }
+
+    /// The lines that say it: the lesson, its steps, their checks.
+    pub(super) fn write_to(&self, out: &mut String) {
+        let numbers = [self.points, self.of, yes(self.solved), u32::from(self.stars), self.edits, self.hints];
+        let numbers = numbers.map(|n| n.to_string()).join(" ");
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "lesson {} {numbers}", self.lesson);
+        for s in &self.steps {
+            let _ = writeln!(out, "step {} {} {} {} {}", s.step, yes(s.passed), s.points, s.of, s.tries);
+            for (check, holds) in &s.checks {
+                let _ = writeln!(out, "check {check} {}", yes(*holds));
+            }
+        }
+    }
+
+    /// Takes in a line that [`LessonResult::write_to`] wrote; a line of a kind that this version does not know is passed over.
+    pub(super) fn take(lessons: &mut Vec<LessonResult>, line: &str) {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let words: Vec<&str> = rest.split(' ').collect();
+        let number = |i: usize| words.get(i).and_then(|w| w.parse::<u32>().ok()).unwrap_or(0);
+        let id = || SmolStr::from(words.first().copied().unwrap_or(""));
+        match word {
+            "lesson" => lessons.push(LessonResult {
+                lesson: id(),
+                points: number(1),
+                of: number(2),
+                solved: number(3) == 1,
+                stars: number(4).min(3) as u8,
+                edits: number(5),
+                hints: number(6),
+                steps: Vec::new(),
+            }),
+            "step" => {
+                if let Some(lesson) = lessons.last_mut() {
+                    lesson.steps.push(StepResult {
+                        step: id(),
+                        passed: number(1) == 1,
+                        points: number(2),
+                        of: number(3),
+                        tries: number(4),
+                        checks: Vec::new(),
+                    });
+                }
+            }
+            "check" => {
+                if let Some(step) = lessons.last_mut().and_then(|l| l.steps.last_mut()) {
+                    step.checks.push((id(), number(1) == 1));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A lesson that has not been begun.
+    pub fn untouched(lesson: &Lesson) -> LessonResult {
+        let step = |step: &Step| StepResult {
+            step: step.id.clone(),
+            of: step.points,
+            checks: step.checks.iter().map(|c| (c.id.clone(), false)).collect(),
+            ..StepResult::default()
+        };
+        LessonResult {
+            lesson: lesson.id.clone(),
+            of: lesson.steps.iter().map(|s| s.points).sum(),
+            steps: lesson.steps.iter().map(step).collect(),
+            ..LessonResult::default()
+        }
+    }
 }
 
 impl ResultFile {
     /// As text, sealed.
     pub fn write(&self) -> String {
         let mut out = format!("{HEAD} {VERSION}\nname {}\nassignment {}\n", line(&self.name), line(&self.assignment));
-        for l in &self.lessons {
-            // Writing to a string cannot fail.
-            let _ = writeln!(
-                out,
-                "lesson {} {} {} {} {} {} {}",
-                l.lesson,
-                l.points,
-                l.of,
-                yes(l.solved),
-                l.stars,
-                l.edits,
-                l.hints
-            );
-            for s in &l.steps {
-                let _ = writeln!(out, "step {} {} {} {} {}", s.step, yes(s.passed), s.points, s.of, s.tries);
-                for (check, holds) in &s.checks {
-                    let _ = writeln!(out, "check {check} {}", yes(*holds));
-                }
-            }
-        }
+        self.lessons.iter().for_each(|l| l.write_to(&mut out));
         let seal = seal(&out);
         out.push_str(&seal);
         out
@@ -168,41 +218,10 @@ impl ResultFile {
 
     fn take(&mut self, line: &str) {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
-        let words: Vec<&str> = rest.split(' ').collect();
-        let number = |i: usize| words.get(i).and_then(|w| w.parse::<u32>().ok()).unwrap_or(0);
-        let id = || SmolStr::from(words.first().copied().unwrap_or(""));
         match word {
             "name" => self.name = rest.to_string(),
             "assignment" => self.assignment = rest.to_string(),
-            "lesson" => self.lessons.push(LessonResult {
-                lesson: id(),
-                points: number(1),
-                of: number(2),
-                solved: number(3) == 1,
-                stars: number(4).min(3) as u8,
-                edits: number(5),
-                hints: number(6),
-                steps: Vec::new(),
-            }),
-            "step" => {
-                if let Some(lesson) = self.lessons.last_mut() {
-                    lesson.steps.push(StepResult {
-                        step: id(),
-                        passed: number(1) == 1,
-                        points: number(2),
-                        of: number(3),
-                        tries: number(4),
-                        checks: Vec::new(),
-                    });
-                }
-            }
-            "check" => {
-                if let Some(step) = self.lessons.last_mut().and_then(|l| l.steps.last_mut()) {
-                    step.checks.push((id(), number(1) == 1));
-                }
-            }
-            // A line of a kind that this version does not know.
-            _ => {}
+            _ => LessonResult::take(&mut self.lessons, line),
         }
     }
 
@@ -211,8 +230,8 @@ impl ResultFile {
     }
 }
 
-fn yes(flag: bool) -> u8 {
-    u8::from(flag)
+fn yes(flag: bool) -> u32 {
+    u32::from(flag)
 }
 
 /// A name on one line.

@@ -56,7 +56,7 @@ pub fn content(course: &Course, track: Option<&str>, lang: Lang) -> Option<Conte
         return Some(Content {
             id: "giljabi".into(),
             title: title.into(),
-            launch: format!("index.html?lms=1#/lessons?lang={}", lang.tag()),
+            launch: format!("index.html?lms=all&lang={}", lang.tag()),
             lessons: course.lessons.iter().map(|l| l.id.clone()).collect(),
         });
     };
@@ -64,7 +64,7 @@ pub fn content(course: &Course, track: Option<&str>, lang: Lang) -> Option<Conte
     Some(Content {
         id: format!("giljabi-{track}"),
         title: if lang == Lang::Ko { found.korean.to_string() } else { found.english.to_string() },
-        launch: format!("index.html?lms=1#/lessons/{track}?lang={}", lang.tag()),
+        launch: format!("index.html?lms={track}&lang={}", lang.tag()),
         lessons: course.of_track(track).map(|l| l.id.clone()).collect(),
     })
 }

@@ -1,0 +1,320 @@
+//! The lesson on the desk: sitting down at it, looking at it after everything the learner does, starting over.
+
+use giljabi::lesson::desk::INTERRUPTED;
+use giljabi::lesson::result::LessonResult;
+use giljabi::lesson::scene::{self, Ran};
+use giljabi::lesson::{Course, Desk, Lesson, Record, Scene, Scope, StepState, draw, grade};
+use giljabi::trace::Request;
+use leptos::prelude::*;
+use smol_str::SmolStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Lessons;
+use super::route::{self, Route};
+use crate::app::leave;
+use crate::app::session::{Pane, take_kept};
+
+/// What a start over can bring back.
+#[derive(Clone)]
+pub struct Before {
+    record: Record,
+    files: Vec<(String, String)>,
+}
+
+/// Soon enough to be felt as at once, late enough for many changes to be one.
+const SOON: Duration = Duration::from_millis(40);
+/// After so much quiet a hint for a wrong turn is shown: nobody wants it in the middle of a word.
+const QUIET: Duration = Duration::from_millis(1_200);
+
+impl Lessons {
+    /// Looks after every edit, command and step of time, and counts edits.
+    pub(super) fn watch(self) {
+        let s = self.s;
+        Effect::new(move || {
+            s.state.track();
+            s.ran.track();
+            untrack(|| {
+                if !s.ran.read_untracked().is_empty() {
+                    self.acted.set_value(true);
+                }
+                self.look_soon();
+            });
+        });
+        Effect::new(move || {
+            s.edits.track();
+            untrack(|| self.count_edits());
+        });
+        // Who sends looks at what came of the edit.
+        Effect::new(move || {
+            if s.sent.read().is_some() {
+                self.edits.update_value(|e| e.look());
+            }
+        });
+    }
+
+    /// Sits down at a lesson, where it was left.
+    pub(super) fn sit_down(self, id: &str) {
+        if self.open.get_untracked().is_some_and(|open| open == id) && self.s.desk_of() == id {
+            return;
+        }
+        self.before.set(None);
+        self.set_up(id, true);
+    }
+
+    /// Free play again.
+    pub(super) fn leave(self) {
+        if self.s.desk_of().is_empty() {
+            return;
+        }
+        self.open.set(None);
+        self.report.set(None);
+        self.turn.set(None);
+        self.s.play_freely();
+    }
+
+    fn set_up(self, id: &str, kept: bool) {
+        let Some(course) = self.course.get_untracked() else { return };
+        let Some(lesson) = course.lesson(id) else { return };
+        let mut record = self.book.read_untracked().get(id).cloned().unwrap_or_default();
+        if lesson.draw.is_some() && record.seed == 0 {
+            let set = self.assignment.read_untracked().as_ref().map_or(0, |(_, a)| a.seed);
+            record.seed = if set > 0 { set } else { 1 + (js_sys::Math::random() * 1e6) as u64 };
+        }
+        let mut desk = Desk::set_up(lesson, &draw::start_files(lesson, record.seed));
+        if kept {
+            take_kept(desk.workspace_mut(), id);
+            // What was made in the terminal is in no file: it is made again.
+            for ran in record.ran.iter().filter(|r| r.code != INTERRUPTED) {
+                desk.run(&ran.line);
+            }
+        }
+        let ran: Vec<Ran> = record.ran.clone();
+        let seed = record.seed;
+        self.book.update(|book| {
+            let mut now = book.get(id).cloned().unwrap_or_default();
+            now.seed = seed;
+            book.put(id, now);
+        });
+        self.report.set(None);
+        self.turn.set(None);
+        self.open.set(Some(SmolStr::from(id)));
+        self.s.sit_down(desk, ran, id);
+        self.texts.set_value(self.s.pairs());
+        self.edits.set_value(Default::default());
+        self.look();
+        let first_open = self.report.read_untracked().as_ref().map(|r| {
+            r.steps.iter().position(|s| s.state != StepState::Passed).unwrap_or(r.steps.len().saturating_sub(1))
+        });
+        self.show_step(first_open.unwrap_or(0));
+        self.s.pane.set(Pane::Task);
+    }
+
+    /// Shows a step, and puts its request into the time bar.
+    pub fn show_step(self, at: usize) {
+        self.shown.set(at);
+        self.turn.set(None);
+        self.acted.set_value(false);
+        let Some(request) = self.request_of(at) else { return };
+        if request.resolve.is_none() && !request.insecure {
+            self.s.client.set(request.from.clone());
+            self.s.url.set(request.to.to_string());
+        }
+    }
+
+    /// The request that a step is about, if the cluster can send it already.
+    fn request_of(self, at: usize) -> Option<Request> {
+        let course = self.course.get_untracked()?;
+        let lesson = course.lesson(&self.open.get_untracked()?)?;
+        let spec = lesson.steps.get(at)?.request()?;
+        scene::request(&self.s.state.read_untracked().store, spec).ok()
+    }
+
+    fn count_edits(self) {
+        let Some(id) = self.open.get_untracked() else { return };
+        if self.s.desk_of() != id {
+            return;
+        }
+        let now = self.s.pairs();
+        let before = self.texts.get_value();
+        if now == before {
+            return;
+        }
+        let text = |files: &[(String, String)], name: &str| {
+            files.iter().find(|(n, _)| n == name).map(|(_, t)| t.clone()).unwrap_or_default()
+        };
+        let mut names: Vec<String> = before.iter().chain(&now).map(|(n, _)| n.clone()).collect();
+        names.sort();
+        names.dedup();
+        let mut begun = 0;
+        self.edits.update_value(|edits| {
+            begun = names.iter().filter(|n| edits.change(n, &text(&before, n), &text(&now, n))).count() as u32;
+        });
+        self.texts.set_value(now);
+        self.acted.set_value(true);
+        self.change(&id, |record| record.progress.edits += begun);
+        self.look_soon();
+    }
+
+    /// Changes a lesson's record, and keeps it if it is another one then.
+    pub(super) fn change(self, id: &str, act: impl FnOnce(&mut Record)) {
+        let before = self.book.read_untracked().get(id).cloned().unwrap_or_default();
+        let mut record = before.clone();
+        act(&mut record);
+        if record != before {
+            self.book.update(|book| book.put(id, record));
+            super::lms::tell(self);
+        }
+    }
+
+    pub(super) fn look_soon(self) {
+        if self.open.read_untracked().is_none() {
+            return;
+        }
+        self.due.update_value(|n| *n = n.wrapping_add(1));
+        let mine = self.due.get_value();
+        set_timeout(
+            move || {
+                if self.due.get_value() == mine {
+                    self.look();
+                }
+            },
+            SOON,
+        );
+    }
+
+    /// Grades the open lesson as it is now.
+    fn look(self) {
+        let (Some(course), Some(id)) = (self.course.get_untracked(), self.open.get_untracked()) else { return };
+        let Some(lesson) = course.lesson(&id) else { return };
+        if self.s.desk_of() != id {
+            return;
+        }
+        let desk = self.s.desk();
+        let mut report = None;
+        self.change(&id, |record| {
+            let now = grade(lesson, &desk, &mut record.progress, Scope::Open);
+            record.ran = desk.commands().to_vec();
+            if !record.progress.is_empty() || !record.ran.is_empty() {
+                record.achieve(LessonResult::new(&id, &now, &record.progress));
+            }
+            report = Some(now);
+        });
+        let Some(report) = report else { return };
+        let turn = self.turn_of(&report);
+        if turn.is_none() || self.turn.read_untracked().is_some() {
+            self.turn.set(turn);
+        } else {
+            let mine = self.due.get_value();
+            let later = move || {
+                if self.due.get_value() == mine {
+                    self.turn.set(turn);
+                }
+            };
+            set_timeout(later, QUIET);
+        }
+        if self.report.read_untracked().as_deref() != Some(&report) {
+            self.report.set(Some(Arc::new(report)));
+        }
+    }
+
+    /// What to say to a wrong turn, once the learner has taken one.
+    fn turn_of(self, report: &giljabi::lesson::Report) -> Option<giljabi::lesson::TurnHint> {
+        let step = report.steps.get(self.shown.get_untracked())?;
+        step.turn.clone().filter(|_| self.acted.get_value() && step.state == StepState::Open)
+    }
+
+    /// Answers the question of a step; a prediction is then sent, to be seen.
+    pub fn answer(self, step: &str, choice: &str) {
+        let (Some(course), Some(id)) = (self.course.get_untracked(), self.open.get_untracked()) else { return };
+        let Some(lesson) = course.lesson(&id) else { return };
+        let desk = self.s.desk();
+        self.acted.set_value(true);
+        self.change(&id, |record| record.progress.answer(lesson, &desk, step, choice));
+        let predicts = |l: &Lesson| {
+            let spec = l.steps.iter().find(|s| s.id == step)?.question.as_ref()?.request.clone()?;
+            scene::request(desk.store(), &spec).ok()
+        };
+        if let Some(request) = predicts(lesson) {
+            let pane = self.s.pane.get_untracked();
+            self.s.send_this(&request);
+            // On a narrow screen the words about the answer come first; the map is a tap away.
+            self.s.pane.set(pane);
+        }
+        self.due.update_value(|n| *n = n.wrapping_add(1));
+        self.look();
+        self.turn.set(self.report.get_untracked().and_then(|r| self.turn_of(&r)));
+    }
+
+    /// Opens the next hint of a step.
+    pub fn take_hint(self, step: &str, most: usize) {
+        if let Some(id) = self.open.get_untracked() {
+            self.change(&id, |record| {
+                record.progress.take_hint(step, most as u32);
+            });
+            self.look_soon();
+        }
+    }
+
+    /// Begins the open lesson anew. It can be taken back.
+    pub fn start_over(self) {
+        let Some(id) = self.open.get_untracked() else { return };
+        let record = self.book.read_untracked().get(&id).cloned().unwrap_or_default();
+        let before = Before { record, files: self.s.pairs() };
+        // An exam is drawn anew, unless a teacher set what is drawn.
+        let set = self.assignment.read_untracked().as_ref().map_or(0, |(_, a)| a.seed);
+        self.change(&id, |record| record.start_over(set));
+        self.set_up(&id, false);
+        self.before.set(Some(before));
+    }
+
+    /// Takes a start over back.
+    pub fn take_back(self) {
+        let (Some(id), Some(before)) = (self.open.get_untracked(), self.before.get_untracked()) else { return };
+        self.book.update(|book| book.put(&id, before.record));
+        let [files, _] = crate::app::session::kept_names(&id);
+        crate::app::keep::write(&files, &crate::app::keep::pairs_to_json(&before.files));
+        self.set_up(&id, true);
+        self.before.set(None);
+    }
+
+    /// Forgets a lesson, or all of them. A lesson that is open begins anew.
+    pub fn forget(self, one: Option<&str>) {
+        let ids = one.map_or_else(|| self.book.read_untracked().ids(), |id| vec![id.into()]);
+        self.book.update(|book| ids.iter().for_each(|id| book.forget(id)));
+        if let Some(open) = self.open.get_untracked().filter(|open| ids.contains(open)) {
+            self.set_up(&open, false);
+        }
+        super::lms::tell(self);
+    }
+}
+
+/// Opens a lesson that a link carries.
+pub(super) fn take_carried(l: Lessons, packed: String) {
+    leptos::task::spawn_local(async move {
+        let bundle = leave::unpack(&packed).await.ok().and_then(|text| text.as_string());
+        let folder = bundle.as_deref().and_then(giljabi::lesson::course::folder_of);
+        let Some(folder) = folder else {
+            return l.trouble.set(Some(l.s.tx("lessons.link_broken", &[])));
+        };
+        let mut course: Arc<Course> = l.course.get_untracked().unwrap_or_default();
+        match Arc::make_mut(&mut course).adopt(&folder) {
+            Ok(id) => {
+                l.course.set(Some(course));
+                let to = Route::Lesson(id.to_string());
+                // The link stays in the address, so that a reload opens it again.
+                if let Route::Carried(_) = l.route.get_untracked() {
+                    l.sit_down(&id);
+                } else {
+                    route::go(&to);
+                }
+            }
+            Err(problems) => {
+                let lang = l.s.lang.get_untracked();
+                let words = problems.iter().take(5).map(|p| format!("{}:{}: {}", p.file, p.line, p.message.text(lang)));
+                let words: Vec<String> = words.collect();
+                l.trouble.set(Some(l.s.tx("lessons.link_wrong", &[("problems", &words.join("\n"))])));
+            }
+        }
+    });
+}

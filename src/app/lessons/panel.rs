@@ -1,0 +1,254 @@
+//! The lesson panel above the editor, and what the header says of the lesson.
+
+use giljabi::lesson::{Lesson, StepState};
+use leptos::prelude::*;
+
+use super::parts::{name_of_track, stars};
+use super::route::Route;
+use super::step::{StepView, kind_id};
+use super::{lessons, prose};
+use crate::app::session::session;
+
+/// Track, lesson and a dot for each step, in the header; the scenario's name in free play.
+#[component]
+pub fn Crumb() -> impl IntoView {
+    let (l, s) = (lessons(), session());
+    let in_lesson = move || {
+        let lesson = l.lesson()?;
+        let words = l.words(&lesson.id)?;
+        let course = l.course.get()?;
+        let track = name_of_track(&course, &lesson.track, s.lang.get());
+        let track = if track.is_empty() { s.tx("lessons.guest", &[]) } else { track };
+        Some(view! {
+            <p class="crumb"><span class="crumb-track">{track}" › "</span><b>{words.title}</b></p>
+            <Dots lesson/>
+        })
+    };
+    move || match in_lesson() {
+        Some(crumb) => crumb.into_any(),
+        None => view! { <p class="crumb">{s.t("kimho.crumb")}</p> }.into_any(),
+    }
+}
+
+#[component]
+fn Dots(lesson: Lesson) -> impl IntoView {
+    let (l, s) = (lessons(), session());
+    let id = lesson.id.clone();
+    let dot = move |(at, step): (usize, giljabi::lesson::model::Step)| {
+        let state = Memo::new(move |_| l.report.read().as_ref().and_then(|r| r.steps.get(at).map(|s| s.state)));
+        let class = move || match state.get() {
+            Some(StepState::Passed) => "dot dot-passed",
+            Some(StepState::Open) => "dot dot-open",
+            _ => "dot",
+        };
+        let (lesson, step) = (id.clone(), step.id);
+        let title = move || l.words(&lesson).and_then(|w| w.step(&step).map(|s| s.title.clone())).unwrap_or_default();
+        let label = move || {
+            let said = match state.get() {
+                Some(StepState::Passed) => "lessons.step_passed",
+                Some(StepState::Open) => "lessons.step_open",
+                _ => "lessons.step_later",
+            };
+            format!("{}. {} — {}", at + 1, title(), s.tx(said, &[]))
+        };
+        view! {
+            <li>
+                <button
+                    type="button"
+                    class=class
+                    aria-current=move || (l.shown.get() == at).then_some("step")
+                    aria-label=label.clone()
+                    title=label
+                    disabled=move || !matches!(state.get(), Some(StepState::Passed | StepState::Open))
+                    on:click=move |_| l.show_step(at)
+                ></button>
+            </li>
+        }
+    };
+    view! {
+        <ol class="dots" aria-label=s.t("lessons.steps")>
+            {lesson.steps.iter().cloned().enumerate().map(dot).collect_view()}
+        </ol>
+    }
+}
+
+/// The panel: nothing but the scenarios' one while no lesson is open.
+#[component]
+pub fn LessonPanel() -> impl IntoView {
+    let (l, s) = (lessons(), session());
+    let lesson = Memo::new(move |_| l.lesson());
+    move || match lesson.get() {
+        Some(lesson) => view! { <Panel lesson/> }.into_any(),
+        None => view! {
+            <section class="task" aria-labelledby="task-title">
+                <h2 id="task-title">{s.t("lessons.lesson")}</h2>
+                {move || match l.trouble.get() {
+                    Some(why) => view! { <p class="bad" role="alert">{why}</p> }.into_any(),
+                    None => view! { <p role="status">{s.t("lessons.loading")}</p> }.into_any(),
+                }}
+                <a class="btn" href="#/lessons">{s.t("lessons.map")}</a>
+            </section>
+        }
+        .into_any(),
+    }
+}
+
+#[component]
+fn Panel(lesson: Lesson) -> impl IntoView {
+    let (l, s) = (lessons(), session());
+    let id = lesson.id.clone();
+    let words = Memo::new(move |_| l.words(&id).unwrap_or_default());
+    let count = lesson.steps.len();
+    let at = move || l.shown.get().min(count.saturating_sub(1));
+    let state = move || l.report.read().as_ref().and_then(|r| r.steps.get(at()).map(|s| s.state));
+    let passed = Memo::new(move |_| state() == Some(StepState::Passed));
+    let solved = Memo::new(move |_| l.report.read().as_ref().is_some_and(|r| r.solved));
+    let last = Memo::new(move |_| at() + 1 == count);
+    let steps = lesson.steps.clone();
+    let title = move || {
+        let id = steps.get(at()).map(|s| s.id.clone()).unwrap_or_default();
+        words.read().step(&id).map(|w| w.title.clone()).unwrap_or_default()
+    };
+    let kinds: Vec<_> = lesson.steps.iter().map(|s| s.kind).collect();
+    let kind = move || kinds.get(at()).map(|k| s.tx(kind_id(*k), &[]));
+    let number = move || s.tx("lessons.step_of", &[("n", &(at() + 1).to_string()), ("of", &count.to_string())]);
+    let go_on = move |_| {
+        l.show_step(at() + 1);
+        crate::app::focus_on("task-title");
+    };
+    let (shown, ended, tail) = (lesson.clone(), lesson.clone(), lesson);
+    view! {
+        <section class="task lesson" aria-labelledby="task-title">
+            <p class="step-number"><span class="kind">{kind}</span>" "{number}</p>
+            <h2 id="task-title" tabindex="-1">{title}</h2>
+            <Show when=move || at() == 0>
+                <div class="intro">{move || prose::blocks(&words.read().intro).into_any()}</div>
+            </Show>
+            {move || view! { <StepView lesson=shown.clone() at=at()/> }}
+            <div role="status">
+                <Show when=move || passed.get() && !(solved.get() && last.get())>
+                    <p class="passed good"><span aria-hidden="true">"✓ "</span>{s.t("lessons.passed")}</p>
+                </Show>
+            </div>
+            <Show when=move || passed.get() && !last.get()>
+                <button type="button" class="btn btn-primary go-on" on:click=go_on>{s.t("lessons.go_on")}</button>
+            </Show>
+            <Show when=move || solved.get() && last.get()>
+                <Solved lesson=ended.clone()/>
+            </Show>
+            <Tail lesson=tail/>
+        </section>
+    }
+}
+
+/// Why it is right, the line to keep, and where to go on.
+#[component]
+fn Solved(lesson: Lesson) -> impl IntoView {
+    let (l, s) = (lessons(), session());
+    let id = lesson.id.clone();
+    let words = Memo::new(move |_| l.words(&id).unwrap_or_default());
+    let report = move || l.report.get();
+    let points = move || {
+        report().map(|r| s.tx("lessons.points", &[("points", &r.points.to_string()), ("of", &r.of.to_string())]))
+    };
+    let why_fewer = {
+        let par = lesson.par;
+        let id = lesson.id.clone();
+        move || {
+            let book = l.book.read();
+            let progress = &book.get(&id)?.progress;
+            let said = if progress.hints() > 0 {
+                Some("lessons.star_hints")
+            } else if par.is_some_and(|par| progress.edits > par) {
+                Some("lessons.star_edits")
+            } else {
+                None
+            };
+            said.map(|id| s.tx(id, &[("par", &par.unwrap_or(0).to_string())]))
+        }
+    };
+    let (next_id, own) = (lesson.id.clone(), lesson.id.clone());
+    let next = move || {
+        let next = l.next(&next_id)?;
+        let title = l.words(&next).map(|w| w.title).unwrap_or_default();
+        Some(
+            view! { <a class="btn btn-primary" href=Route::Lesson(next.to_string()).hash()>{s.t("lessons.next")}": "{title}</a> },
+        )
+    };
+    view! {
+        <div class="solved" role="status">
+            <p class="solved-head">
+                <b class="good">{s.t("lessons.solved")}</b>
+                {move || report().map(|r| stars(r.stars))}
+                <span class="t-soft">{points}</span>
+            </p>
+            <div>{move || prose::blocks(&words.read().solved).into_any()}</div>
+            <p class="t-soft">{why_fewer}</p>
+            <p class="cheat"><b>{s.t("lessons.cheat")}</b>" "{move || prose::line(&words.read().cheat).into_any()}</p>
+            <p class="solved-next">
+                {next}
+                <Show when=move || l.assignment.read().as_ref().is_some_and(|(_, a)| a.lessons.contains(&own))>
+                    <a class="btn" href=move || l.assignment.read().as_ref().map(|(code, _)| Route::Assignment(code.clone()).hash())>{s.t("lessons.hand_in")}</a>
+                </Show>
+            </p>
+        </div>
+    }
+}
+
+/// Start over, the note heading that the lesson comes from, the documentation.
+#[component]
+fn Tail(lesson: Lesson) -> impl IntoView {
+    let (l, s) = (lessons(), session());
+    let notes = lesson.notes.clone();
+    let headings = move || {
+        let Some(course) = l.course.get() else { return Vec::new() };
+        let ko = s.lang.get() == giljabi::locale::Lang::Ko;
+        let found = notes.iter().filter_map(|id| course.headings.iter().find(|h| h.id == *id));
+        found.map(|h| (h.id.to_string(), if ko { h.title.to_string() } else { h.english.to_string() })).collect()
+    };
+    view! {
+        <div class="tail">
+            <button type="button" class="btn" on:click=move |_| l.start_over()>{s.t("task.start_over")}</button>
+            <Show when=move || l.before.read().is_some()>
+                <button type="button" class="btn" on:click=move |_| l.take_back()>{s.t("lessons.take_back")}</button>
+            </Show>
+            <span class="push"></span>
+            <details class="sources">
+                <summary>{s.t("lessons.sources")}</summary>
+                <ul>
+                    {move || {
+                        let link = |(id, title): (String, String)| {
+                            let to = format!("{}?at={id}", Route::Notes.hash());
+                            view! { <li><a href=to>{s.t("lessons.note")}" "{id}" · "{title}</a></li> }
+                        };
+                        headings().into_iter().map(link).collect_view()
+                    }}
+                    {lesson
+                        .docs
+                        .iter()
+                        .map(|path| {
+                            let name = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_string();
+                            view! { <li><a href=format!("https://kubernetes.io/{path}") target="_blank" rel="noopener noreferrer">"kubernetes.io · "{name}</a></li> }
+                        })
+                        .collect_view()}
+                </ul>
+            </details>
+        </div>
+    }
+}
+
+/// The way to the lesson map, or out of it again.
+#[component]
+pub fn MapButton() -> impl IntoView {
+    let (l, s) = (lessons(), session());
+    let away = move || l.route.read().is_desk();
+    let back = move || match l.open.get() {
+        Some(id) => Route::Lesson(id.to_string()).hash(),
+        None => Route::Free.hash(),
+    };
+    view! {
+        <a class="btn" href=move || if away() { Route::Lessons(None).hash() } else { back() }>
+            {move || s.tx(if away() { "lessons.map" } else { "lessons.back" }, &[])}
+        </a>
+    }
+}

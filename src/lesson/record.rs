@@ -1,0 +1,266 @@
+//! What the browser keeps of a lesson between two visits, and the file in which somebody carries all of it to another machine.
+//!
+//! A record is text, one line a fact, so that it survives new versions: what a version does not know it passes over.
+
+use super::model::File;
+use super::progress::Progress;
+use super::result::LessonResult;
+use super::scene::Ran;
+use crate::locale::Message;
+use smol_str::SmolStr;
+
+/// How many lines of the terminal are kept.
+const MOST_RAN: usize = 200;
+/// The largest file of progress that is read.
+pub const MAX_BYTES: usize = 8 << 20;
+const HEAD: &str = "giljabi-progress";
+/// The newest version that is written and read.
+const VERSION: u32 = 1;
+
+/// One lesson of one learner.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// How far this attempt has come.
+    pub progress: Progress,
+    /// The best result so far, of this attempt or an earlier one.
+    pub best: Option<LessonResult>,
+    /// What an exam was drawn from.
+    pub seed: u64,
+    /// What was run in the terminal, to be run again when the lesson is opened again.
+    pub ran: Vec<Ran>,
+}
+
+impl Record {
+    /// Whether it is worth keeping.
+    pub fn is_empty(&self) -> bool {
+        self.progress.is_empty() && self.best.is_none() && self.ran.is_empty()
+    }
+
+    pub fn is_solved(&self) -> bool {
+        self.best.as_ref().is_some_and(|b| b.solved)
+    }
+
+    pub fn stars(&self) -> u8 {
+        self.best.as_ref().map_or(0, |b| b.stars)
+    }
+
+    /// Takes a result in, if it is better than the best one so far.
+    pub fn achieve(&mut self, result: LessonResult) -> bool {
+        let worth = |r: &LessonResult| (r.solved, r.points, r.stars);
+        let better = self.best.as_ref().is_none_or(|best| worth(&result) >= worth(best) && result != *best);
+        if better {
+            self.best = Some(result);
+        }
+        better
+    }
+
+    /// Begins anew; the best result stays.
+    pub fn start_over(&mut self, seed: u64) {
+        *self = Record { best: self.best.take(), seed, ..Record::default() };
+    }
+
+    /// Takes from another record of the same lesson (a second tab, a loaded file) whatever is further along.
+    pub fn merge(&mut self, other: &Record) {
+        self.progress.merge(&other.progress);
+        if let Some(best) = &other.best {
+            self.achieve(best.clone());
+        }
+        if self.ran.len() < other.ran.len() {
+            self.ran = other.ran.clone();
+        }
+        if self.seed == 0 {
+            self.seed = other.seed;
+        }
+    }
+
+    pub fn save(&self) -> String {
+        let mut out = self.progress.save();
+        if self.seed > 0 {
+            out.push_str(&format!("seed {}\n", self.seed));
+        }
+        let skip = self.ran.len().saturating_sub(MOST_RAN);
+        for ran in self.ran.iter().skip(skip).filter(|r| !r.line.contains('\n')) {
+            out.push_str(&format!("ran {} {}\n", ran.code, ran.line));
+        }
+        if let Some(best) = &self.best {
+            best.write_to(&mut out);
+        }
+        out
+    }
+
+    pub fn load(text: &str) -> Record {
+        let mut record = Record { progress: Progress::load(text), ..Record::default() };
+        let mut results = Vec::new();
+        for line in text.lines().take(2_000) {
+            if let Some(seed) = line.strip_prefix("seed ") {
+                record.seed = seed.trim().parse().unwrap_or(0);
+            } else if let Some((code, line)) = line.strip_prefix("ran ").and_then(|rest| rest.split_once(' ')) {
+                if record.ran.len() < MOST_RAN {
+                    record.ran.push(Ran { line: line.to_string(), code: code.parse().unwrap_or(1) });
+                }
+            } else {
+                LessonResult::take(&mut results, line);
+            }
+        }
+        record.best = results.pop();
+        record
+    }
+}
+
+/// One lesson in a saved file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SavedLesson {
+    pub id: SmolStr,
+    pub record: Record,
+    /// The learner's files.
+    pub files: Vec<File>,
+}
+
+/// What is wrong with a file of progress, and in which line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    pub line: usize,
+    pub message: Message,
+}
+
+/// All lessons as one text: behind `= LESSON` its record, behind `+ FILE` the lines of a file, each after `| `.
+pub fn write(lessons: &[SavedLesson]) -> String {
+    let mut out = format!("{HEAD} {VERSION}\n");
+    for lesson in lessons {
+        out.push_str(&format!("= {}\n{}", lesson.id, lesson.record.save()));
+        for file in &lesson.files {
+            out.push_str(&format!("+ {}\n", file.name));
+            out.extend(file.text.split('\n').map(|line| format!("| {line}\n")));
+        }
+    }
+    out
+}
+
+/// Reads what [`write`] wrote.
+pub fn read(text: &str) -> Result<Vec<SavedLesson>, Unreadable> {
+    let bad = |line: usize, id: &'static str| Unreadable { line, message: Message::new(id) };
+    if text.len() > MAX_BYTES {
+        return Err(bad(0, "progress-too-big"));
+    }
+    let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
+    let mut lines = text.lines().enumerate();
+    let version = lines.next().and_then(|(_, l)| l.strip_prefix(HEAD)).map(|v| v.trim().parse::<u32>());
+    match version {
+        Some(Ok(version)) if version > VERSION => return Err(bad(1, "progress-newer")),
+        Some(Ok(_)) => {}
+        _ => return Err(bad(1, "progress-not-one")),
+    }
+    let mut lessons: Vec<(SavedLesson, String)> = Vec::new();
+    for (number, line) in lines {
+        if let Some(id) = line.strip_prefix("= ") {
+            let is_name = !id.is_empty() && id.len() <= 80 && !id.contains(char::is_whitespace);
+            if !is_name || lessons.len() >= 500 {
+                return Err(bad(number + 1, "progress-bad-lesson"));
+            }
+            lessons.push((SavedLesson { id: id.into(), ..SavedLesson::default() }, String::new()));
+            continue;
+        }
+        let Some((lesson, record)) = lessons.last_mut() else {
+            return Err(bad(number + 1, "progress-no-lesson"));
+        };
+        if let Some(name) = line.strip_prefix("+ ") {
+            if name.len() > 100 || lesson.files.len() >= 50 {
+                return Err(bad(number + 1, "progress-bad-file"));
+            }
+            lesson.files.push(File { name: name.into(), text: String::new() });
+        } else if let Some(part) = line.strip_prefix("| ").or_else(|| line.strip_prefix('|')) {
+            match lesson.files.last_mut() {
+                Some(file) => {
+                    file.text.push_str(part);
+                    file.text.push('\n');
+                }
+                None => return Err(bad(number + 1, "progress-bad-file")),
+            }
+        } else {
+            record.push_str(line);
+            record.push('\n');
+        }
+    }
+    let finish = |(mut lesson, record): (SavedLesson, String)| {
+        lesson.record = Record::load(&record);
+        for file in &mut lesson.files {
+            // Each line got an end of its own; the last one had none.
+            file.text.pop();
+        }
+        lesson
+    };
+    Ok(lessons.into_iter().map(finish).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::result::StepResult;
+    use super::*;
+
+    fn result(points: u32, stars: u8) -> LessonResult {
+        let step = StepResult {
+            step: "mend".into(),
+            passed: true,
+            points,
+            of: 10,
+            tries: 0,
+            checks: vec![("a".into(), true)],
+        };
+        LessonResult { lesson: "x".into(), points, of: 10, solved: true, stars, edits: 1, hints: 0, steps: vec![step] }
+    }
+
+    fn record() -> Record {
+        Record {
+            progress: Progress::load("passed mend 10\nhints mend 1\nedits 2\n"),
+            best: Some(result(10, 2)),
+            seed: 9,
+            ran: vec![
+                Ran { line: "kubectl get svc | wc -l".into(), code: 0 },
+                Ran { line: "curl kimho".into(), code: 7 },
+            ],
+        }
+    }
+
+    #[test]
+    fn a_record_is_read_back() {
+        assert_eq!(Record::load(&record().save()), record());
+        assert_eq!(Record::load("nonsense\nran\nseed x\n"), Record::default());
+    }
+
+    #[test]
+    fn the_best_result_stays() {
+        let mut record = record();
+        assert!(!record.achieve(result(8, 3)), "fewer points");
+        assert!(record.achieve(result(10, 3)));
+        record.start_over(4);
+        assert_eq!((record.stars(), record.is_solved(), record.seed), (3, true, 4));
+        assert!(record.progress.is_empty());
+    }
+
+    #[test]
+    fn a_saved_file_is_read_back() {
+        let files = vec![
+            File { name: "a.yaml".into(), text: "kind: Service\n\n= no lesson\n".into() },
+            File { name: "b.yaml".into(), text: "no end".into() },
+            File { name: "c.yaml".into(), text: String::new() },
+        ];
+        let lessons = vec![
+            SavedLesson { id: "third-port".into(), record: record(), files },
+            SavedLesson { id: "other".into(), ..SavedLesson::default() },
+        ];
+        let text = write(&lessons);
+        assert_eq!(read(&text), Ok(lessons.clone()));
+        assert_eq!(read(&format!("\u{feff}{}", text.replace('\n', "\r\n"))), Ok(lessons));
+    }
+
+    #[test]
+    fn bad_files_are_told_with_their_line() {
+        let problem = |text: &str| read(text).map_err(|e| (e.line, e.message.id)).err();
+        assert_eq!(problem("kind: Service"), Some((1, "progress-not-one")));
+        assert_eq!(problem("giljabi-progress 9\n"), Some((1, "progress-newer")));
+        assert_eq!(problem("giljabi-progress 1\nedits 3\n"), Some((2, "progress-no-lesson")));
+        assert_eq!(problem("giljabi-progress 1\n= a\n| text\n"), Some((3, "progress-bad-file")));
+        assert_eq!(problem("giljabi-progress 1\n= a b\n"), Some((2, "progress-bad-lesson")));
+        assert_eq!(problem(&"x".repeat(MAX_BYTES + 1)), Some((0, "progress-too-big")));
+    }
+}
