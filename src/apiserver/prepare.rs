@@ -56,7 +56,7 @@ pub fn prepare_job(job: &mut Value) {
         (job.str_at(&["metadata", "uid"]).into(), job.str_at(&["metadata", "name"]).into());
     job.map_mut().remove("status");
     if job.get("spec").is_some_and(|s| s.flag("manualSelector")) {
-        return;
+        return label_like_template(job);
     }
     let labels_path = ["spec", "template", "metadata", "labels"];
     for (label, value) in [
@@ -77,9 +77,15 @@ pub fn prepare_job(job: &mut Value) {
     if job.at(&["spec", "selector", "matchLabels", key]).is_none() {
         job.set_at(&["spec", "selector", "matchLabels", key], uid);
     }
-    if job.at(&["metadata", "labels"]).and_then(Value::as_map).is_none_or(|m| m.is_empty()) {
-        let labels = job.at(&labels_path).cloned().unwrap_or_else(Value::map);
-        job.set_at(&["metadata", "labels"], labels);
+    label_like_template(job);
+}
+
+/// A Job without labels bears those of its template.
+pub fn label_like_template(job: &mut Value) {
+    let empty = |value: Option<&Value>| value.and_then(Value::as_map).is_none_or(|m| m.is_empty());
+    let labels = job.at(&["spec", "template", "metadata", "labels"]).cloned();
+    if empty(job.at(&["metadata", "labels"])) && !empty(labels.as_ref()) {
+        job.set_at(&["metadata", "labels"], labels.unwrap_or_default());
     }
 }
 

@@ -94,6 +94,10 @@ impl ApiServer {
             let name = generated_name(&prefix, context.random);
             meta.map_mut().insert("name", name);
         }
+        if resource.stored == "Job" {
+            // Its selector names its uid, so that must be there first.
+            object.map_mut().entry("metadata").map_mut().insert("uid", context.random.uid());
+        }
         if resource.stored == "Service" {
             self.allocator.create(context.store, context.random, &mut object, request.dry_run)?;
         }
@@ -109,7 +113,9 @@ impl ApiServer {
         }
         if request.dry_run {
             let meta = object.map_mut().entry("metadata").map_mut();
-            meta.insert("uid", context.random.uid());
+            if meta.get("uid").is_none() {
+                meta.insert("uid", context.random.uid());
+            }
             meta.insert("creationTimestamp", context.now.to_smolstr());
             return Ok(finish(resource, object));
         }
@@ -219,7 +225,7 @@ impl ApiServer {
                 allocator.update(context.store, context.random, &mut object, &old.value, request.dry_run)?;
             }
             (strategy.prepare_update)(&mut object, &old.value);
-            let errors = strategy.update_errors(&object, &old.value);
+            let errors = strategy.update_errors(&object, &old.value, resource.namespaced);
             if !errors.is_empty() {
                 return Err(Status::invalid(group, &resource.kind, name, errors.0));
             }

@@ -76,6 +76,11 @@ impl Status {
         self
     }
 
+    /// A request that its client could not even send: no server said this, so there is no code.
+    pub fn unsent(message: String) -> Status {
+        Status::new(0, "", message)
+    }
+
     /// 400: the request itself cannot be understood.
     pub fn bad_request(message: impl Into<String>) -> Status {
         Status::new(400, "BadRequest", message.into())

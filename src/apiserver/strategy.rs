@@ -6,7 +6,9 @@ use crate::api::value::Value;
 use crate::apiserver::defaulting::{autoscaling, core, networking, pod, rbac, service, workload};
 use crate::apiserver::prepare;
 use crate::apiserver::validation::names::{self, NameCheck};
-use crate::apiserver::validation::object_meta::{validate_object_meta, validate_object_meta_update};
+use crate::apiserver::validation::object_meta::{
+    validate_common_update, validate_object_meta, validate_object_meta_update,
+};
 use crate::apiserver::validation::{
     Errors, claim, config, endpoints, ingress, job, namespace, node, pod as pod_rules, pod_update, policy,
     service as service_rules, stateful_set, workload as workload_rules,
@@ -169,7 +171,10 @@ const STRATEGIES: &[Strategy] = &[
         validate: job::validate_job,
         validate_update: job::validate_job_update,
         prepare_create: prepare::prepare_job,
-        prepare_update: keep_status,
+        prepare_update: |new, old| {
+            keep_status(new, old);
+            prepare::label_like_template(new);
+        },
         warn: warn_job,
         ..PLAIN
     },
@@ -277,6 +282,19 @@ const STRATEGIES: &[Strategy] = &[
     Strategy { kind: "StorageClass", default: core::default_storage_class, ..PLAIN },
 ];
 
+/// Kinds that hold the metadata of a change to the rules of a new object as well.
+const META_AS_NEW: &[&str] = &[
+    "ConfigMap",
+    "EndpointSlice",
+    "Ingress",
+    "IngressClass",
+    "Pod",
+    "ReplicationController",
+    "Secret",
+    "Service",
+    "StatefulSet",
+];
+
 /// The row of a stored kind.
 pub fn of(kind: &str) -> &'static Strategy {
     STRATEGIES.binary_search_by(|s| s.kind.cmp(kind)).map_or(&PLAIN, |i| &STRATEGIES[i])
@@ -292,11 +310,19 @@ impl Strategy {
         errors
     }
 
-    /// The errors of a change.
-    pub fn update_errors(&self, new: &Value, old: &Value) -> Errors {
-        let mut errors = Errors::default();
-        let meta = |object: &Value| object.get("metadata").cloned().unwrap_or_default();
-        validate_object_meta_update(&mut errors, &meta(new), &meta(old), &Path::root("metadata"));
+    /// The errors of a change. The server looks at the metadata of every kind, and the kinds do so again, some of them even
+    /// twice: a bad label is several causes, as it is upstream, and told once.
+    pub fn update_errors(&self, new: &Value, old: &Value, namespaced: bool) -> Errors {
+        let (mut errors, null) = (Errors::default(), Value::Null);
+        let path = Path::root("metadata");
+        let (after, before) = (new.get("metadata").unwrap_or(&null), old.get("metadata").unwrap_or(&null));
+        validate_common_update(&mut errors, after, before, &path);
+        if self.kind != "EndpointSlice" {
+            validate_object_meta_update(&mut errors, after, before, &path);
+        }
+        if META_AS_NEW.contains(&self.kind) {
+            validate_object_meta(&mut errors, after, namespaced, self.name, &path);
+        }
         (self.validate_update)(&mut errors, new, old);
         errors
     }

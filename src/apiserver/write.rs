@@ -74,8 +74,8 @@ pub enum Deleted {
 }
 
 impl Writer<'_> {
-    /// Creates an object of `kind` (see [`ObjectKey::kind`]): fills in a generated name, uid, creation time and
-    /// `generation: 1`. The name must be free.
+    /// Creates an object of `kind` (see [`ObjectKey::kind`]): fills in a generated name, a uid unless it has one, creation
+    /// time and `generation: 1`. The name must be free.
     pub fn create(&mut self, kind: &str, mut value: Value) -> Arc<Object> {
         let prefix: SmolStr = value.str_at(&["metadata", "generateName"]).into();
         if value.str_at(&["metadata", "name"]).is_empty() && !prefix.is_empty() {
@@ -89,7 +89,10 @@ impl Writer<'_> {
         }
         let revision = self.store.next_revision();
         let meta = value.map_mut().entry("metadata").map_mut();
-        meta.insert("uid", self.random.uid());
+        // The API server chooses it before it comes here where an object names its own.
+        if meta.get("uid").is_none() {
+            meta.insert("uid", self.random.uid());
+        }
         meta.insert("creationTimestamp", format_smolstr!("{}", self.now));
         meta.insert("resourceVersion", format_smolstr!("{revision}"));
         if has_generation(kind) {

@@ -82,6 +82,9 @@ fn apply_item(run: &mut Run, item: &Item) -> Result<(), Failure> {
     let modified = with_last_applied(&item.object);
     let live = match run.get(&item.resource, &item.namespace, &item.name) {
         Ok(live) => live,
+        Err(status) if status.reason != "NotFound" => {
+            return Err(Failure::from(status).when(&retrieving(), &item.file));
+        }
         Err(_) => {
             if run.options.dry_run == DryRun::Client {
                 run.say_done(&item.resource, &item.name, "created");

@@ -15,6 +15,9 @@ pub enum Failure {
 
 impl From<Status> for Failure {
     fn from(status: Status) -> Failure {
+        if status.code == 0 {
+            return Failure::Own(status.message);
+        }
         Failure::Server(Box::new(status))
     }
 }

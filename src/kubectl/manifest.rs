@@ -65,18 +65,15 @@ pub fn items(store: &Store, files: &[File], options: &Options) -> Vec<Result<Ite
 /// What kubectl asks of a document before anything else (`getObjectKind`).
 fn check_kind(value: &Value) -> Result<(), String> {
     if value.as_map().is_none() {
-        let kind = match value {
-            Value::List(_) => "slice",
-            Value::String(_) => "string",
-            Value::Bool(_) => "bool",
-            _ => "float64",
-        };
-        return Err(format!("invalid object doesn't have additional properties: expected map, but got {kind}"));
+        return Err("invalid object to validate".into());
     }
     let mut errors = Vec::new();
     for key in ["apiVersion", "kind"] {
         match value.field(key) {
             None => errors.push(format!("{key} not set")),
+            Some(Value::String(text)) if key == "apiVersion" && text.matches('/').count() > 1 => {
+                errors.push(format!("unexpected GroupVersion string: {text}"));
+            }
             Some(Value::String(_)) => {}
             Some(_) => errors.push(format!("{key} isn't string type")),
         }

@@ -1,10 +1,12 @@
 //! One run of kubectl: the server it talks to, what it has printed, what went wrong.
 
+use crate::api::json;
 use crate::api::value::Value;
 use crate::apiserver::client::Client;
 use crate::apiserver::request::{FieldValidation, PatchKind, Request, Response, Subresource, Verb};
 use crate::apiserver::resource::Resource;
 use crate::apiserver::status::Status;
+use crate::apiserver::validation::names;
 use crate::kubectl::failure::{Failure, tell};
 use smol_str::{SmolStr, ToSmolStr};
 use std::fmt::Write;
@@ -110,6 +112,7 @@ impl<'a> Run<'a> {
 
     /// Reads one object.
     pub fn get(&mut self, resource: &Resource, namespace: &str, name: &str) -> Result<Value, Status> {
+        check_url(resource, namespace, name)?;
         if resource.group_version == "v1" && resource.kind == "Endpoints" {
             self.warn("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice");
         }
@@ -133,6 +136,7 @@ impl<'a> Run<'a> {
         subresource: Subresource,
         verb: Verb,
     ) -> Result<Value, Status> {
+        check_url(resource, namespace, name)?;
         let request = Request {
             resource: resource.clone(),
             namespace: namespace.into(),
@@ -158,6 +162,18 @@ impl<'a> Run<'a> {
     ) -> Result<Value, Status> {
         self.send(resource, namespace, name, Verb::Patch(kind, patch))
     }
+}
+
+/// A namespace and a name become parts of an URL's path; what cannot is never sent (client-go's `rest.Request`).
+fn check_url(resource: &Resource, namespace: &str, name: &str) -> Result<(), Status> {
+    let parts = [(resource.namespaced, "namespace", namespace), (true, "resource name", name)];
+    for (matters, what, part) in parts {
+        let reasons = names::is_path_segment_name(part);
+        if matters && !reasons.is_empty() {
+            return Err(Status::unsent(format!("invalid {what} {}: [{}]", json::quote(part), reasons.join(" "))));
+        }
+    }
+    Ok(())
 }
 
 /// An object's own name, which for a generated one only the server knows.

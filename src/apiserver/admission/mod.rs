@@ -1,9 +1,11 @@
 //! Admission: plugins that look at a request between decoding and validation (`plugin/pkg/admission`), as far as they are on
-//! by default: NamespaceLifecycle, ServiceAccount, DefaultTolerationSeconds, Priority, PodTopologyLabels, DefaultIngressClass. Left out:
+//! by default: NamespaceLifecycle, ServiceAccount, DefaultTolerationSeconds, Priority, PodTopologyLabels, RuntimeClass,
+//! DefaultIngressClass. Left out:
 //! quotas, limit ranges, webhooks, pod security.
 
 pub mod pod;
 
+use crate::api::json;
 use crate::api::value::Value;
 use crate::apiserver::resource::Resource;
 use crate::apiserver::server::Context;
@@ -28,6 +30,7 @@ pub fn admit(
             priority(context, resource, object)?;
             pod::tolerate(object.map_mut().entry("spec").map_mut());
             topology_labels(context, object);
+            runtime_class(context, resource, object)?;
         }
         ("Pod", Some(old)) => {
             // What the plugin chose at creation stays when a change leaves it out.
@@ -150,6 +153,53 @@ fn priority(context: &Context, resource: &Resource, pod: &mut Value) -> Result<(
     }
     if !name.is_empty() {
         spec.map_mut().insert("priorityClassName", name);
+    }
+    Ok(())
+}
+
+/// The class that a pod wants to run as must exist; what it brings along becomes the pod's.
+fn runtime_class(context: &Context, resource: &Resource, pod: &mut Value) -> Result<(), Status> {
+    let name = pod.str_at(&["metadata", "name"]).to_smolstr();
+    let refuse = |why: &str| {
+        let why = format!("pod rejected: {why}");
+        Err(Status::forbidden(resource.group(), &resource.plural, &name, &why))
+    };
+    let class = pod.at(&["spec", "runtimeClassName"]).and_then(Value::as_str).map(SmolStr::from);
+    let found = class.as_ref().map(|class| {
+        let key = crate::api::object::ObjectKey::new("RuntimeClass", "", class.clone());
+        context.store.get(&key).cloned()
+    });
+    if let (Some(class), Some(None)) = (&class, &found) {
+        return refuse(&format!("RuntimeClass {} not found", json::quote(class)));
+    }
+    let found = found.flatten();
+    let overhead = found.as_ref().and_then(|f| f.value.at(&["overhead", "podFixed"])).cloned();
+    match (overhead, pod.at(&["spec", "overhead"])) {
+        (None, Some(_)) => return refuse("Pod Overhead set without corresponding RuntimeClass defined Overhead"),
+        (Some(defined), Some(own)) if defined != *own => {
+            return refuse("Pod's Overhead doesn't match RuntimeClass's defined Overhead");
+        }
+        (Some(defined), _) => pod.set_at(&["spec", "overhead"], defined),
+        (None, None) => {}
+    }
+    let Some(found) = found else { return Ok(()) };
+    let wanted = found.value.at(&["scheduling", "nodeSelector"]).and_then(Value::as_map).cloned().unwrap_or_default();
+    for (key, value) in wanted.iter() {
+        if let Some(own) = pod.at(&["spec", "nodeSelector", key]).filter(|own| *own != value) {
+            let why = format!(
+                "conflict: runtimeClass.scheduling.nodeSelector[{key}] = {}; pod.spec.nodeSelector[{key}] = {}",
+                value.as_str().unwrap_or(""),
+                own.as_str().unwrap_or("")
+            );
+            return Err(Status::forbidden(resource.group(), &resource.plural, &name, &why));
+        }
+        pod.set_at(&["spec", "nodeSelector", key], value.clone());
+    }
+    let mut tolerations = pod.items_at(&["spec", "tolerations"]).to_vec();
+    let more = found.value.items_at(&["scheduling", "tolerations"]);
+    tolerations.extend(more.iter().filter(|t| !tolerations.contains(t)).cloned().collect::<Vec<_>>());
+    if !tolerations.is_empty() {
+        pod.set_at(&["spec", "tolerations"], Value::list(tolerations));
     }
     Ok(())
 }

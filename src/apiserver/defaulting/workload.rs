@@ -51,13 +51,16 @@ pub fn default_stateful_set(set: &mut Value) {
     template(spec);
     fill_text(spec, "podManagementPolicy", "OrderedReady");
     let strategy = spec.map_mut().entry("updateStrategy");
-    fill_text(strategy, "type", "RollingUpdate");
-    if strategy.text("type") == "RollingUpdate" {
-        let rolling = strategy.map_mut().entry("rollingUpdate");
-        fill(rolling, "partition", 0);
-        // The gate MaxUnavailableStatefulSet is off: what the field says is dropped.
-        rolling.map_mut().remove("maxUnavailable");
+    // A strategy whose type is written keeps what else is written, be it nothing.
+    if strategy.text("type").is_empty() {
+        strategy.map_mut().insert("type", "RollingUpdate");
+        fill(strategy, "rollingUpdate", Value::map());
     }
+    if strategy.text("type") == "RollingUpdate" {
+        within(strategy, "rollingUpdate", |rolling| fill(rolling, "partition", 0));
+    }
+    // The gate MaxUnavailableStatefulSet is off: what the field says is dropped.
+    within(strategy, "rollingUpdate", |rolling| drop(rolling.map_mut().remove("maxUnavailable")));
     let retention = spec.map_mut().entry("persistentVolumeClaimRetentionPolicy");
     fill_text(retention, "whenDeleted", "Retain");
     fill_text(retention, "whenScaled", "Retain");
@@ -86,13 +89,9 @@ pub fn default_daemon_set(set: &mut Value) {
     fill(spec, "revisionHistoryLimit", 10);
 }
 
+/// The labels that a Job without any takes from its template come later, with those that tell whose pods they are
+/// (`prepare_job`).
 pub fn default_job(job: &mut Value) {
-    let labels = job.at(&["spec", "template", "metadata", "labels"]).cloned();
-    if let Some(labels) = labels.filter(|l| l.as_map().is_some_and(|m| !m.is_empty()))
-        && job.at(&["metadata", "labels"]).and_then(Value::as_map).is_none_or(Map::is_empty)
-    {
-        job.set_at(&["metadata", "labels"], labels);
-    }
     let spec = job.map_mut().entry("spec");
     template(spec);
     if spec.field("parallelism").is_none() {

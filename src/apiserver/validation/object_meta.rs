@@ -32,19 +32,38 @@ pub fn validate_object_meta(errors: &mut Errors, meta: &Value, namespaced: bool,
         errors.invalid(&at, &meta.int("generation").into(), "must be greater than or equal to 0");
     }
     validate_common(errors, meta, path);
+    let at = path.child("finalizers");
+    for finalizer in meta.items("finalizers") {
+        errors.invalid_each(&at, finalizer, names::is_qualified_name(finalizer.as_str().unwrap_or("")));
+    }
+    let has = |name: &str| meta.items("finalizers").iter().any(|f| f.as_str() == Some(name));
+    if has("orphan") && has("foregroundDeletion") {
+        let reason = "finalizer orphan and foregroundDeletion cannot be both set";
+        errors.invalid(&at, &Value::list(meta.items("finalizers").to_vec()), reason);
+    }
+    validate_finalizer_names(errors, meta, path);
+}
+
+/// The finalizers of built-in kinds are Kubernetes' own, or have a domain (`ValidateFinalizerName` of the core group).
+fn validate_finalizer_names(errors: &mut Errors, meta: &Value, path: &Path) {
+    let at = path.child("finalizers");
     for (i, finalizer) in meta.items("finalizers").iter().enumerate() {
         let text = finalizer.as_str().unwrap_or("");
-        let standard = matches!(text, "kubernetes" | "orphan" | "foregroundDeletion");
-        if !text.contains('/') && !standard {
-            let at = path.child("finalizers");
+        if !text.contains('/') && !matches!(text, "kubernetes" | "orphan" | "foregroundDeletion") {
             let reason = "name is neither a standard finalizer name nor is it fully qualified";
             errors.invalid(&at.index(i), finalizer, reason);
         }
     }
 }
 
-/// Metadata of a change.
+/// Metadata of a change as the kinds' own rules look at it once more: what the server's common check found is found again.
 pub fn validate_object_meta_update(errors: &mut Errors, new: &Value, old: &Value, path: &Path) {
+    validate_common_update(errors, new, old, path);
+    validate_finalizer_names(errors, new, path);
+}
+
+/// Metadata of a change, whatever the kind (`ValidateObjectMetaAccessorUpdate`).
+pub fn validate_common_update(errors: &mut Errors, new: &Value, old: &Value, path: &Path) {
     if old.field("deletionTimestamp").is_some() {
         let added = |f: &&Value| !old.items("finalizers").contains(f);
         let new: Vec<Value> = new.items("finalizers").iter().filter(added).cloned().collect();
@@ -71,15 +90,6 @@ fn validate_common(errors: &mut Errors, meta: &Value, path: &Path) {
     label_selector::validate_labels(errors, &path.child("labels"), meta.field("labels"));
     validate_annotations(errors, &path.child("annotations"), meta.field("annotations"));
     validate_owners(errors, meta, &path.child("ownerReferences"));
-    let at = path.child("finalizers");
-    for finalizer in meta.items("finalizers") {
-        errors.invalid_each(&at, finalizer, names::is_qualified_name(finalizer.as_str().unwrap_or("")));
-    }
-    let has = |name: &str| meta.items("finalizers").iter().any(|f| f.as_str() == Some(name));
-    if has("orphan") && has("foregroundDeletion") {
-        let reason = "finalizer orphan and foregroundDeletion cannot be both set";
-        errors.invalid(&at, &Value::list(meta.items("finalizers").to_vec()), reason);
-    }
 }
 
 fn validate_owners(errors: &mut Errors, meta: &Value, path: &Path) {
@@ -87,7 +97,12 @@ fn validate_owners(errors: &mut Errors, meta: &Value, path: &Path) {
     let mut controller: Option<String> = None;
     for owner in owners {
         let api_version = owner.text("apiVersion");
-        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        // Two slashes make no version at all.
+        let (group, version) = match api_version.split_once('/') {
+            Some((_, rest)) if rest.contains('/') => ("", ""),
+            Some(parts) => parts,
+            None => ("", api_version),
+        };
         if version.is_empty() {
             errors.invalid(&path.child("apiVersion"), &api_version.into(), "version must not be empty");
         }
