@@ -105,7 +105,7 @@ fn colour(kind: &StepKind) -> &'static str {
         | StepKind::Refused { .. }
         | StepKind::Lost { .. }
         | StepKind::TimedOut { .. } => "#dc2626",
-        StepKind::Tls { .. } | StepKind::HttpRouted { .. } => "#be185d",
+        StepKind::Tls { .. } | StepKind::HttpRouted { .. } | StepKind::Mirrored { .. } => "#be185d",
         StepKind::Delivered { .. } | StepKind::HttpResponse { .. } | StepKind::Answered { .. } => "#15803d",
         _ => "#334155",
     }

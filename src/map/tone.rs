@@ -63,7 +63,7 @@ pub fn of_step(step: &Step) -> Tone {
         | K::Translated { .. }
         | K::LoadBalancerChose { .. } => Tone::Nat,
         K::Routed { .. } | K::Tunnelled { .. } => Tone::Plain,
-        K::Tls { problem: None, .. } | K::HttpRouted { .. } => Tone::L7,
+        K::Tls { problem: None, .. } | K::HttpRouted { .. } | K::Mirrored { .. } => Tone::L7,
         K::Delivered { .. } | K::Answered { .. } => Tone::Pod,
         K::HttpResponse { status, .. } if *status < 400 => Tone::Pod,
         K::HttpResponse { .. }

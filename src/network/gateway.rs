@@ -2,10 +2,10 @@
 //! it does with it.
 //!
 //! The precedence is the specification's: the most specific hostname, then Exact before prefix, the longest prefix, the method,
-//! the most header matches, the most query matches, the oldest route, the first by name. Left out: GRPCRoute, TLS passthrough,
-//! request mirroring (it changes no answer), listener sets.
+//! the most header matches, the most query matches, the oldest route, the first by name. Left out: TLS passthrough, CORS, listener
+//! sets.
 
-use super::http::{Act, Ask, Backend, BackendPort, Decision, HeaderChange, has_path_prefix};
+use super::http::{Act, Ask, Backend, BackendPort, Decision, HeaderChange, Mirror, has_path_prefix};
 use super::pattern::Pattern;
 use super::tls::{Certificate, of_secret};
 use crate::api::object::{FieldRef, Object, ObjectKey};
@@ -222,7 +222,7 @@ fn of_rule(store: &Store, route: &Arc<Object>, i: usize, j: usize, ask: &Ask<'_>
     };
     let mut because = vec![if wanted.is_some() { field(format!(".matches[{j}]")) } else { field(String::new()) }];
     let (mut path, mut host) = (None, None);
-    let (mut request, mut response) = (Vec::new(), Vec::new());
+    let (mut request, mut response, mut mirrors) = (Vec::new(), Vec::new(), Vec::new());
     for (f, filter) in rule.items_at(&["filters"]).iter().enumerate() {
         match filter.str_at(&["type"]) {
             "RequestRedirect" => {
@@ -244,6 +244,10 @@ fn of_rule(store: &Store, route: &Arc<Object>, i: usize, j: usize, ask: &Ask<'_>
                 response.extend(changes(filter.get("responseHeaderModifier")));
                 because.push(field(format!(".filters[{f}].responseHeaderModifier")));
             }
+            "RequestMirror" => {
+                let field = field(format!(".filters[{f}].requestMirror"));
+                mirrors.extend(filter.get("requestMirror").map(|m| read_mirror(store, route, m, field)));
+            }
             _ => {}
         }
     }
@@ -254,7 +258,7 @@ fn of_rule(store: &Store, route: &Arc<Object>, i: usize, j: usize, ask: &Ask<'_>
         .map(|(b, value)| read_backend(store, route, value, field(format!(".backendRefs[{b}]"))))
         .collect();
     because.extend(backends.iter().map(|b| b.because.clone()));
-    let act = Act::Forward { backends, path, host, request, response, cookie: None, tls: false };
+    let act = Act::Forward { backends, path, host, request, response, mirrors, cookie: None, tls: false };
     Decision { route: route.key.clone(), rule: shown, act, because }
 }
 
@@ -268,13 +272,40 @@ fn read_backend(store: &Store, route: &Object, value: &Value, because: FieldRef)
     let port = value.get("port").and_then(Value::as_i64).and_then(|p| u16::try_from(p).ok());
     let weight = value.get("weight").and_then(Value::as_i64).map_or(1, |w| u32::try_from(w).unwrap_or(0));
     let foreign = namespace != *route.namespace() && !is_granted(store, route, &namespace, name);
+    let (mut request, mut response, mut mirrors) = (Vec::new(), Vec::new(), Vec::new());
+    for (f, filter) in value.items_at(&["filters"]).iter().enumerate() {
+        match filter.str_at(&["type"]) {
+            "RequestHeaderModifier" => request.extend(changes(filter.get("requestHeaderModifier"))),
+            "ResponseHeaderModifier" => response.extend(changes(filter.get("responseHeaderModifier"))),
+            "RequestMirror" => {
+                let path = format!("{}.filters[{f}].requestMirror", because.path);
+                let field = route.key.field(path.as_str());
+                mirrors.extend(filter.get("requestMirror").map(|m| read_mirror(store, route, m, field)));
+            }
+            _ => {}
+        }
+    }
     Backend {
         service: ObjectKey::new("Service", namespace, name),
         port: BackendPort::Number(port.unwrap_or(0)),
         weight,
         refused: foreign || !matches!(kind, "" | "Service"),
+        request,
+        response,
+        mirrors,
         because,
     }
+}
+
+/// Where copies go, and how many: all, so many in a hundred, or a fraction.
+fn read_mirror(store: &Store, route: &Object, value: &Value, because: FieldRef) -> Mirror {
+    let number = |path: &[&str]| value.at(path).and_then(Value::as_i64).and_then(|n| u32::try_from(n).ok());
+    let share = match (number(&["percent"]), number(&["fraction", "numerator"])) {
+        (Some(percent), _) => (percent, 100),
+        (None, Some(upper)) => (upper, number(&["fraction", "denominator"]).unwrap_or(100)),
+        (None, None) => (1, 1),
+    };
+    Mirror { to: read_backend(store, route, value.get("backendRef").unwrap_or(&Value::Null), because), share }
 }
 
 /// Whether a ReferenceGrant of the Service's namespace lets routes of this one refer to it.

@@ -44,7 +44,21 @@ pub struct Backend {
     pub weight: u32,
     /// Why it cannot be used at all: another namespace without a ReferenceGrant, a kind that is no Service.
     pub refused: bool,
+    /// What is changed of requests to this backend alone, after the changes of the rule.
+    pub request: Vec<HeaderChange>,
+    /// What is changed of its answers alone.
+    pub response: Vec<HeaderChange>,
+    /// Where copies of the requests to this backend go.
+    pub mirrors: Vec<Mirror>,
     pub because: FieldRef,
+}
+
+/// A Service that gets copies of requests. Nobody waits for its answers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mirror {
+    pub to: Backend,
+    /// The share of requests that is copied: so many of so many.
+    pub share: (u32, u32),
 }
 
 /// A change of headers.
@@ -80,6 +94,7 @@ pub enum Act {
         host: Option<SmolStr>,
         request: Vec<HeaderChange>,
         response: Vec<HeaderChange>,
+        mirrors: Vec<Mirror>,
         /// The cookie that ties a client to an endpoint.
         cookie: Option<SmolStr>,
         /// The backend is spoken to over TLS.

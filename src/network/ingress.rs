@@ -208,6 +208,9 @@ fn read_backend(object: &Object, value: &Value, because: FieldRef) -> Backend {
         },
         weight: 1,
         refused: value.get("service").is_none(),
+        request: Vec::new(),
+        response: Vec::new(),
+        mirrors: Vec::new(),
         because,
     }
 }
@@ -216,7 +219,16 @@ fn forward(object: &Object, backends: Vec<Backend>, path: Option<SmolStr>) -> Ac
     let cookie = (annotation(object, "affinity") == Some("cookie"))
         .then(|| annotation(object, "session-cookie-name").unwrap_or("INGRESSCOOKIE").into());
     let tls = annotation(object, "backend-protocol").is_some_and(|p| p.eq_ignore_ascii_case("https"));
-    Act::Forward { backends, path, host: None, request: Vec::new(), response: Vec::new(), cookie, tls }
+    Act::Forward {
+        backends,
+        path,
+        host: None,
+        request: Vec::new(),
+        response: Vec::new(),
+        mirrors: Vec::new(),
+        cookie,
+        tls,
+    }
 }
 
 /// The certificate for a server name, and the Ingress and Secret that should have given one when the controller has to show

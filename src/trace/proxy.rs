@@ -13,7 +13,7 @@ use crate::api::time::Duration;
 use crate::api::view::ServiceType;
 use crate::network::dns::message::reverse_name;
 use crate::network::dns::{Outside, Question, RecordType, Server as DnsServer};
-use crate::network::http::{Act, Ask, Backend, BackendPort, Decision, HeaderChange, change_headers};
+use crate::network::http::{Act, Ask, Backend, BackendPort, Decision, HeaderChange, Mirror, change_headers};
 use crate::network::packet::{Packet, Segment};
 use crate::network::tls::{Certificate, Issuer};
 use crate::network::{gateway, ingress};
@@ -130,7 +130,7 @@ impl Run<'_, '_> {
     /// Chooses a backend and an endpoint of it, and asks there.
     fn forward(&mut self, spot: &Spot, packet: &Packet, socket: &Socket, line: &Line, decision: &Decision) -> Said {
         let pod = socket.pod.clone();
-        let Act::Forward { backends, path, host, request, response, cookie, tls } = &decision.act else {
+        let Act::Forward { backends, path, host, request, response, mirrors, cookie, tls } = &decision.act else {
             return self.respond(spot, packet, pod, page(500, "Internal Server Error"), None);
         };
         let route = &decision.route;
@@ -156,7 +156,8 @@ impl Run<'_, '_> {
             }
         };
         let (chosen, new_cookie) = self.choose(&endpoints, cookie.as_ref(), line, &backend);
-        let headers = forwarded_headers(line, packet, request);
+        let mut headers = forwarded_headers(line, packet, request);
+        change_headers(&mut headers, &backend.request);
         let query = line.path.split_once('?').map_or(String::new(), |(_, q)| format!("?{q}"));
         let onward = Line {
             scheme: if *tls { Scheme::Https } else { Scheme::Http },
@@ -177,6 +178,9 @@ impl Run<'_, '_> {
             return self.respond(spot, packet, pod, page(502, "Bad Gateway"), None);
         }
         self.log.exchange = Exchange::Backend(depth);
+        for mirror in mirrors.iter().chain(&backend.mirrors) {
+            self.mirror(spot, packet, route, mirror, &onward);
+        }
         let mut said = Said::Nothing(Stop::ReplyLost);
         // A backend that does not take the connection is passed over for the next one, at most two times.
         for turn in 0..endpoints.len().min(3) {
@@ -194,6 +198,7 @@ impl Run<'_, '_> {
             Said::Answer { response: answer, stop } => {
                 let mut headers = answer.headers;
                 change_headers(&mut headers, response);
+                change_headers(&mut headers, &backend.response);
                 if let Some(cookie) = new_cookie {
                     headers.push(("Set-Cookie".into(), cookie));
                 }
@@ -219,6 +224,25 @@ impl Run<'_, '_> {
                 self.respond(spot, packet, pod, reply, Some(Stop::Proxy(ProxyStop::Backend(Box::new(stop)))))
             }
         }
+    }
+
+    /// Sends a copy of a request to a mirror. It costs the client no time, and what comes back is thrown away.
+    fn mirror(&mut self, spot: &Spot, packet: &Packet, route: &ObjectKey, mirror: &Mirror, line: &Line) {
+        let (upper, lower) = mirror.share;
+        if upper < lower && self.world.random.unit() * f64::from(lower) >= f64::from(upper) {
+            return;
+        }
+        let Ok(endpoints) = self.endpoints(route, &mirror.to) else { return };
+        let to = endpoints[self.world.random.below(endpoints.len() as u64) as usize];
+        let clock = self.log.clock;
+        self.log.direction = Direction::Request;
+        self.stay(spot, Some(*packet));
+        let service = mirror.to.service.clone();
+        self.log.step(|| (StepKind::Mirrored { service, to }, vec![mirror.to.because.clone()]));
+        let mut line = line.clone();
+        change_headers(&mut line.headers, &mirror.to.request);
+        self.ask_backend(spot, to, &line);
+        self.log.clock = clock;
     }
 
     /// One backend by weight.

@@ -197,6 +197,11 @@ pub enum StepKind {
         backend: SmolStr,
         rewritten: Option<SmolStr>,
     },
+    /// A copy of the request goes to a mirror as well.
+    Mirrored {
+        service: ObjectKey,
+        to: SocketAddr,
+    },
     /// The request reaches a process that listens.
     Delivered {
         pod: Option<ObjectKey>,

@@ -125,6 +125,7 @@ pub fn step_message(kind: &StepKind) -> Message {
         StepKind::HttpRouted { route, rule, backend, rewritten: Some(path) } => {
             message!("step.http_rewritten", route = named(route), rule = rule, backend = backend, path = path)
         }
+        StepKind::Mirrored { service, to } => message!("step.mirrored", service = &service.name, to = to),
         StepKind::Delivered { process, local, peer, .. } => {
             message!("step.delivered", process = process, local = local, peer = peer)
         }
