@@ -11,6 +11,7 @@ use crate::kubectl::failure::{Failure, tell};
 use crate::kubectl::flags::Flags;
 use crate::kubectl::manifest::File;
 use crate::kubectl::run::{DryRun, Options, Run};
+use crate::kubectl::verbs::edit::Edit;
 use smol_str::SmolStr;
 use std::sync::Arc;
 
@@ -62,7 +63,7 @@ pub enum Next {
     /// A program is run in a container, with what the terminal gives it.
     Exec(Exec),
     /// The text is to be edited, and applied when it is saved.
-    Edit { key: ObjectKey, name: String, text: String },
+    Edit(Box<Edit>),
     /// A local port leads into the cluster until somebody ends it.
     Forward(Vec<Forward>),
 }

@@ -187,30 +187,3 @@ fn distance(a: &str, b: &str) -> usize {
     }
     row[b.len()]
 }
-
-/// Applies the text of an edit that was saved, as `kubectl edit` does at its end.
-pub fn apply_edit(cluster: &mut Cluster, key: &crate::api::object::ObjectKey, before: &str, after: &str) -> Started {
-    use crate::apiserver::request::{Body, Verb as Write};
-    let bare = |text: &str| text.lines().filter(|l| !l.starts_with('#')).collect::<Vec<_>>().join("\n");
-    if bare(after).trim().is_empty() {
-        return Started::failed("Edit cancelled, saved file was empty.\n".to_string());
-    }
-    if bare(before) == bare(after) {
-        return Started::said("Edit cancelled, no changes made.\n".to_string());
-    }
-    let value = match crate::api::yaml::read(after, crate::text::Span::new(0, after.len())) {
-        Ok(reading) => reading.value,
-        Err(error) => return Started::failed(format!("error: unable to decode \"edited-file\": {}\n", error.message)),
-    };
-    let Some(resource) = crate::apiserver::resource::of_stored(cluster.store(), &key.kind) else {
-        return Started::failed("error: the server could not find the requested resource\n".to_string());
-    };
-    let mut run = run::Run::new(cluster, run::Options { namespace: key.namespace.clone(), ..run::Options::default() });
-    match run.send(&resource, &key.namespace, &key.name, Write::Update(Body::Content(value))) {
-        Ok(_) => run.say(&format!("{}/{} edited", resource.kind_with_group(), key.name)),
-        Err(status) => run.fail(status),
-    }
-    let output = run.finish();
-    let next = Next::Done(output.code);
-    Started { streams: Streams { out: output.stdout, err: output.stderr }, next }
-}

@@ -166,7 +166,15 @@ impl Scene for Desk {
             let mut steps = 0;
             while terminals[*at].0.is_running() {
                 let (state, events) = terminals[*at].0.step(cluster, &mut self.computer, &tabs);
+                for event in &events {
+                    if let Event::Edit { file, .. } = event {
+                        self.computer.saved.insert(file.clone(), None);
+                    }
+                }
                 show(&mut printed, events);
+                if state == State::Reading {
+                    terminals[*at].0.end_of_input();
+                }
                 steps += 1;
                 if cluster.now().since(began) >= patience || steps > MOST_STEPS {
                     break;

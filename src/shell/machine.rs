@@ -206,6 +206,14 @@ enum Purpose {
     For(Vec<Word>),
 }
 
+/// Hands the shell's own input to a stage that inherits it; a second call hands back what is left.
+fn lend(io: &mut Io, stage: &mut Stage) {
+    if stage.inherits {
+        std::mem::swap(&mut io.input, &mut stage.io.input);
+        stage.io.input_ended = io.input_ended;
+    }
+}
+
 struct Job {
     stages: Vec<Stage>,
     not: bool,
@@ -214,6 +222,8 @@ struct Job {
 struct Stage {
     process: Option<Box<dyn Process>>,
     io: Io,
+    /// It reads what the shell itself reads: nothing stands before it in a pipe or was redirected into it.
+    inherits: bool,
     code: i32,
     outs: Vec<(u8, Target)>,
     wait: Option<Time>,
@@ -253,16 +263,13 @@ impl Machine {
         for (i, command) in pipeline.stages.iter().enumerate() {
             let mut stage = Stage {
                 process: None,
-                io: Io { input_ended: i == 0, tty: i + 1 == count && io.tty, ..Io::default() },
+                io: Io { tty: i + 1 == count && io.tty, ..Io::default() },
+                inherits: i == 0,
                 code: 0,
                 outs: Vec::new(),
                 wait: None,
             };
-            if i == 0 {
-                stage.io.input = std::mem::take(&mut io.input);
-                stage.io.input_ended = io.input_ended || stage.io.input.is_empty();
-            }
-            let outcome = self.stage(world, command, found, &mut stage, single);
+            let outcome = self.stage(world, command, found, &mut stage, single.then_some(&mut *io));
             if let Err(problem) = outcome {
                 stage.io.err.push_str(&problem);
                 stage.code = 1;
@@ -272,14 +279,14 @@ impl Machine {
         self.job = Some(Job { stages, not: pipeline.not });
     }
 
-    /// Prepares one command of a pipeline.
+    /// Prepares one command of a pipeline. `alone`: it is the only one, and this is the shell's own input.
     fn stage(
         &mut self,
         world: &mut World,
         command: &Rc<Command>,
         found: &mut VecDeque<String>,
         stage: &mut Stage,
-        single: bool,
+        alone: Option<&mut Io>,
     ) -> Result<(), String> {
         let redirects = match &**command {
             Command::Simple { redirects, .. }
@@ -323,8 +330,10 @@ impl Machine {
             stage.code = 0;
             return Ok(());
         }
-        if single && programs::is_builtin(&expanded[0]) {
+        if let Some(io) = alone.filter(|_| programs::is_builtin(&expanded[0])) {
+            lend(io, stage);
             stage.code = self.builtin(world, &expanded, &mut stage.io);
+            lend(io, stage);
             return Ok(());
         }
         let mut env = self.env.clone();
@@ -362,12 +371,11 @@ impl Machine {
                     let text = world
                         .read(&self.env, &path)
                         .ok_or_else(|| format!("bash: {path}: No such file or directory\n"))?;
-                    stage.io.input = text;
-                    stage.io.input_ended = true;
+                    (stage.io.input, stage.io.input_ended, stage.inherits) = (text, true, false);
                 }
                 Redirect::Here(parts) => {
-                    stage.io.input = expand::text(world, &self.env, parts, found);
-                    stage.io.input_ended = true;
+                    let text = expand::text(world, &self.env, parts, found);
+                    (stage.io.input, stage.io.input_ended, stage.inherits) = (text, true, false);
                 }
                 Redirect::Copy { fd, to } => stage.outs.push((*fd, Target::Copy(*to))),
             }
@@ -466,17 +474,17 @@ impl Machine {
                     previous.io.out.clear();
                     progress = true;
                 }
-            } else if i == 0 && !io.input.is_empty() {
-                stage.io.input.push_str(&std::mem::take(&mut io.input));
             }
             let now = world.cluster.now();
             let full = stage.io.out.len() > MOST_BYTES / 4 && i + 1 < count;
-            if let Some(process) = stage.process.as_mut()
-                && !full
-                && stage.wait.is_none_or(|t| t <= now)
-            {
+            if stage.process.is_some() && !full && stage.wait.is_none_or(|t| t <= now) {
                 stage.wait = None;
-                match process.step(world, &mut stage.io) {
+                let Some(mut process) = stage.process.take() else { continue };
+                lend(io, stage);
+                let poll = process.step(world, &mut stage.io);
+                lend(io, stage);
+                stage.process = Some(process);
+                match poll {
                     Poll::Done(code) => {
                         stage.process = None;
                         stage.code = code;
@@ -617,6 +625,14 @@ impl Machine {
     }
 }
 
+/// Whether a pipeline is `read` alone, which waits for a line of the shell's own input.
+fn reads_a_line(pipeline: &Pipeline) -> bool {
+    let [only] = &pipeline.stages[..] else { return false };
+    let Command::Simple { words, redirects, .. } = &**only else { return false };
+    let named = matches!(words.first().map(Vec::as_slice), Some([Part::Text { text, .. }]) if text == "read");
+    named && redirects.is_empty()
+}
+
 /// The substitutions in a pipeline's words, in the order in which they are expanded.
 fn substitutions(pipeline: &Pipeline) -> Vec<Rc<List>> {
     let mut found = Vec::new();
@@ -678,6 +694,10 @@ impl Process for Machine {
             self.at += 1;
             self.steps += 1;
             match op {
+                Op::Run(pipeline) if reads_a_line(pipeline) && !io.input_ended && !io.input.contains('\n') => {
+                    self.at -= 1;
+                    return Poll::Input;
+                }
                 Op::Run(pipeline) => {
                     let lists = substitutions(pipeline);
                     self.find(lists, Purpose::Run(pipeline.clone()));

@@ -53,10 +53,17 @@ pub fn run(cluster: &mut Cluster, tabs: &[(String, String)], script: &str) -> En
         while terminals[*at].is_running() {
             let (state, events) = terminals[*at].step(cluster, &mut computer, tabs);
             show(&mut transcript, &events);
+            // Nobody sits at the editor: it is closed as it was opened.
+            for event in events {
+                if let Event::Edit { file, .. } = event {
+                    computer.saved.insert(file, None);
+                }
+            }
             steps += 1;
             let late = cluster.now().since(began) >= patience || steps > MOST_STEPS;
             match state {
                 State::Prompt if !terminals[*at].is_running() => break,
+                State::Reading => terminals[*at].end_of_input().iter().for_each(drop),
                 State::Waiting(_) if late && hurried => break,
                 _ if late && !hurried => {
                     transcript.push_str("^C\n");
@@ -111,7 +118,7 @@ fn show(transcript: &mut String, events: &[Event]) {
             Event::Out(text) | Event::Err(text) => {
                 transcript.push_str(&text.replace('\r', ""));
             }
-            Event::Edit { name, .. } => transcript.push_str(&format!("(the editor opens {name})\n")),
+            Event::Edit { title, .. } => transcript.push_str(&format!("(the editor opens {title})\n")),
             Event::Clear | Event::Trace(_) | Event::Exit => {}
         }
     }

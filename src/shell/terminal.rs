@@ -26,6 +26,8 @@ pub enum State {
     Busy,
     /// Nothing to do before this moment of simulated time.
     Waiting(Time),
+    /// It waits for a line ([`Terminal::give`]) or for the end of input.
+    Reading,
 }
 
 struct Level {
@@ -65,6 +67,9 @@ impl Terminal {
 
     /// What stands before the next line.
     pub fn prompt(&self) -> String {
+        if self.is_running() {
+            return String::new();
+        }
         if !self.open.is_empty() {
             return "> ".to_string();
         }
@@ -110,7 +115,7 @@ impl Terminal {
                 self.printed = 0;
                 if let Some(level) = self.levels.last_mut() {
                     level.job = Some(Machine::new(level.env.clone(), &list, 0));
-                    level.io = Io { input_ended: true, tty: true, ..Io::default() };
+                    level.io = Io { tty: true, ..Io::default() };
                     level.wait = None;
                 }
                 Vec::new()
@@ -129,8 +134,23 @@ impl Terminal {
         }
     }
 
-    /// The end of input: what is open is given up, and the innermost shell is left (Ctrl-D).
+    /// A line for the program that runs.
+    pub fn give(&mut self, line: &str) {
+        if let Some(level) = self.levels.last_mut().filter(|l| l.io.input.len() + line.len() < LONGEST_INPUT) {
+            level.io.input.push_str(line);
+            level.io.input.push('\n');
+        }
+    }
+
+    /// The end of input (Ctrl-D): the program that runs gets no more lines; without one, what is open is given up, and the
+    /// innermost shell is left.
     pub fn end_of_input(&mut self) -> Vec<Event> {
+        if self.is_running() {
+            if let Some(level) = self.levels.last_mut() {
+                level.io.input_ended = true;
+            }
+            return Vec::new();
+        }
         if !self.open.is_empty() {
             let text = std::mem::take(&mut self.open);
             let words = match parse::parse(&text) {
@@ -182,10 +202,8 @@ impl Terminal {
                 level.wait = Some(until);
                 State::Waiting(until)
             }
-            Poll::Input => {
-                level.io.input_ended = true;
-                State::Busy
-            }
+            Poll::Input if level.io.input_ended => State::Busy,
+            Poll::Input => State::Reading,
             Poll::Session(env, greeting) => {
                 if !greeting.is_empty() {
                     events.push(Event::Err(greeting));

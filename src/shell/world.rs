@@ -17,10 +17,11 @@ pub enum Event {
     Trace(Box<Trace>),
     /// `clear`.
     Clear,
-    /// The text of an object for the editor (`kubectl edit`).
+    /// A text for the editor (`kubectl edit`); the command goes on when [`Computer::saved`] has the answer under this file's
+    /// name.
     Edit {
-        key: ObjectKey,
-        name: String,
+        file: String,
+        title: String,
         text: String,
     },
     /// The outermost shell was left.
@@ -37,6 +38,8 @@ pub struct Computer {
     pub config: Config,
     /// Connections to forwarded ports so far: the local port of each.
     pub connections: Vec<u16>,
+    /// What editors saved, by file; `None`: closed without saving.
+    pub saved: BTreeMap<String, Option<String>>,
 }
 
 /// How much all files together may hold.

@@ -9,7 +9,7 @@ mod create;
 mod delete;
 mod describe;
 mod diff;
-mod edit;
+pub mod edit;
 mod events;
 mod explain;
 mod expose;

@@ -5,6 +5,7 @@ use crate::api::object::ObjectKey;
 use crate::api::time::Duration;
 use crate::kubectl;
 use crate::kubectl::call::{Exec, Follow, Forward, Next, Step, Streams};
+use crate::kubectl::verbs::edit::{Edit, Saved};
 use crate::network::client::PortForward;
 use crate::shell::env::{Env, Place};
 use crate::shell::machine::{Io, Poll, Process};
@@ -20,9 +21,13 @@ enum State {
     Exec {
         process: Box<dyn Process>,
         remove: Option<ObjectKey>,
+        /// It reads what the terminal gives (`-i`).
+        stdin: bool,
         told: bool,
         main: Option<(ObjectKey, String)>,
     },
+    /// An editor is open.
+    Edit(Box<Edit>),
     /// The ports, and how many connections have been told.
     Forward(Vec<Forward>, usize),
 }
@@ -46,9 +51,10 @@ impl Kubectl {
                 self.state = State::Follow(follow);
                 Poll::More
             }
-            Next::Edit { key, name, text } => {
-                world.events.push(Event::Edit { key, name, text });
-                Poll::Done(0)
+            Next::Edit(edit) => {
+                show_editor(world, &edit);
+                self.state = State::Edit(edit);
+                Poll::More
             }
             Next::Exec(exec) => {
                 let (process, problem) = enter(world, &exec);
@@ -62,7 +68,7 @@ impl Kubectl {
                 let remove = exec.remove_after.then(|| exec.pod.clone());
                 let main =
                     (exec.attached && !exec.remove_after).then(|| (exec.pod.clone(), exec.container.to_string()));
-                self.state = State::Exec { process, remove, told: exec.tty, main };
+                self.state = State::Exec { process, remove, stdin: exec.stdin, told: exec.tty, main };
                 Poll::More
             }
             Next::Forward(ports) => {
@@ -100,6 +106,11 @@ impl Kubectl {
             world.cluster.network_mut().computer.forwards.retain(|f| !locals.contains(&f.local_port));
         }
     }
+}
+
+/// Asks the host to open the editor.
+fn show_editor(world: &mut World, edit: &Edit) {
+    world.events.push(Event::Edit { file: edit.file.clone(), title: edit.title(), text: edit.text.clone() });
 }
 
 /// A pod is deleted when the command in it is done (`kubectl run --rm`).
@@ -162,7 +173,7 @@ impl Process for Kubectl {
                 if self.reads_input() && !io.input_ended {
                     return Poll::Input;
                 }
-                let input = std::mem::take(&mut io.input);
+                let input = if self.reads_input() { std::mem::take(&mut io.input) } else { String::new() };
                 let words: Vec<String> = self.words[1..].to_vec();
                 let mut config = std::mem::take(&mut world.computer.config);
                 let own = std::mem::take(&mut world.computer.files);
@@ -184,8 +195,12 @@ impl Process for Kubectl {
                     Step::Next(next) => self.go_on(world, next, io),
                 }
             }
-            State::Exec { process, remove: gone, told, main } => {
+            State::Exec { process, remove: gone, stdin, told, main } => {
+                let kept = (!*stdin).then(|| (std::mem::take(&mut io.input), std::mem::replace(&mut io.input_ended, true)));
                 let poll = process.step(world, io);
+                if let Some(kept) = kept {
+                    (io.input, io.input_ended) = kept;
+                }
                 let Poll::Done(code) = poll else { return poll };
                 let (gone, told) = (gone.take(), *told);
                 if code != 0 && gone.is_none() && !(told && code == 130) {
@@ -200,6 +215,27 @@ impl Process for Kubectl {
                     world.cluster.change_container(&pod, &container, |c| c.program = ended);
                 }
                 Poll::Done(code)
+            }
+            State::Edit(edit) => {
+                let Some(saved) = world.computer.saved.remove(&edit.file) else {
+                    return Poll::Wait(world.cluster.now() + Duration::millis(200));
+                };
+                let mut streams = Streams::default();
+                // An editor that is closed leaves the file as it was.
+                let text = saved.unwrap_or_else(|| edit.text.clone());
+                let came = edit.saved(world.cluster, &text, &mut streams);
+                if streams.err.contains(&edit.file) {
+                    world.computer.files.insert(edit.file.clone(), text);
+                }
+                io.out.push_str(&streams.out);
+                io.err.push_str(&streams.err);
+                match came {
+                    Saved::Done(code) => Poll::Done(code),
+                    Saved::Again => {
+                        show_editor(world, edit);
+                        Poll::More
+                    }
+                }
             }
             State::Forward(ports, told) => {
                 for port in &world.computer.connections[(*told).min(world.computer.connections.len())..] {

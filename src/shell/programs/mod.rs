@@ -24,7 +24,11 @@ pub struct Ctx<'a, 'w> {
     pub env: &'a Env,
     /// The words, its own name first.
     pub words: &'a [String],
-    pub input: String,
+    input: String,
+    /// All of the input has come.
+    input_ended: bool,
+    /// The program wanted input before all of it had come; it runs again when it has.
+    early: bool,
     pub out: String,
     pub err: String,
     /// How much simulated time it takes.
@@ -40,6 +44,12 @@ impl Ctx<'_, '_> {
         self.words[0].rsplit('/').next().unwrap_or(&self.words[0])
     }
 
+    /// All of the input.
+    pub fn input(&mut self) -> String {
+        self.early |= !self.input_ended;
+        std::mem::take(&mut self.input)
+    }
+
     pub fn say(&mut self, line: impl AsRef<str>) {
         self.out.push_str(line.as_ref());
         self.out.push('\n');
@@ -53,12 +63,13 @@ impl Ctx<'_, '_> {
     /// The text of each file that the operands name (or the input); an error line for each that is missing.
     pub fn inputs(&mut self, operands: &[String]) -> (Vec<(String, String)>, bool) {
         if operands.is_empty() {
-            return (vec![(String::new(), std::mem::take(&mut self.input))], true);
+            return (vec![(String::new(), self.input())], true);
         }
         let (mut found, mut good) = (Vec::new(), true);
         for path in operands {
             if path == "-" {
-                found.push((String::new(), std::mem::take(&mut self.input)));
+                let text = self.input();
+                found.push((String::new(), text));
                 continue;
             }
             match self.world.read(self.env, path) {
@@ -256,21 +267,23 @@ impl Process for Batch {
             io.err.push_str(&err);
             return Poll::Done(code);
         }
-        if self.reads && !io.input_ended {
-            return Poll::Input;
-        }
-        let input = std::mem::take(&mut io.input);
+        let input = if self.reads && io.input_ended { std::mem::take(&mut io.input) } else { String::new() };
         let mut ctx = Ctx {
             world,
             env: &self.env,
             words: &self.words,
             input,
+            input_ended: !self.reads || io.input_ended,
+            early: false,
             out: String::new(),
             err: String::new(),
             took: Duration::ZERO,
         };
         let code = (self.run)(&mut ctx);
-        let Ctx { out, err, took, .. } = ctx;
+        let Ctx { out, err, took, early, .. } = ctx;
+        if early {
+            return Poll::Input;
+        }
         if took > Duration::ZERO {
             self.done = Some((world.cluster.now() + took, out, err, code));
             return Poll::More;

@@ -480,7 +480,7 @@ pub fn tr(ctx: &mut Ctx) -> i32 {
     let flags: String = options.concat();
     let from = expand(sets.first().map_or("", String::as_str));
     let to = expand(sets.get(1).map_or("", String::as_str));
-    let input = std::mem::take(&mut ctx.input);
+    let input = ctx.input();
     let mut out = String::new();
     for c in input.chars() {
         match from.iter().position(|f| *f == c) {
@@ -501,7 +501,7 @@ pub fn tr(ctx: &mut Ctx) -> i32 {
 pub fn tee(ctx: &mut Ctx) -> i32 {
     let (options, files) = split(ctx.args());
     let append = options.iter().any(|o| o.contains('a'));
-    let input = std::mem::take(&mut ctx.input);
+    let input = ctx.input();
     let mut code = 0;
     for path in files {
         let old = if append { ctx.world.read(ctx.env, &path).unwrap_or_default() } else { String::new() };
