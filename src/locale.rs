@@ -43,6 +43,7 @@ const TABLES: &[(&str, &str)] = &[
     ("app", include_str!("../assets/locale/app.tsv")),
     ("lesson", include_str!("../assets/locale/lesson.tsv")),
     ("lessons", include_str!("../assets/locale/lessons.tsv")),
+    ("terminal", include_str!("../assets/locale/terminal.tsv")),
 ];
 
 type Table = HashMap<&'static str, (&'static str, &'static str)>;

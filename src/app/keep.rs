@@ -41,3 +41,15 @@ pub fn pairs_from_json(json: &str) -> Option<Vec<(String, String)>> {
         })
         .collect()
 }
+
+/// Texts as JSON: `["kubectl get pods", …]`.
+pub fn texts_to_json(texts: &[String]) -> String {
+    let list: Array = texts.iter().map(|t| JsValue::from(t.as_str())).collect();
+    JSON::stringify(&list).map(String::from).unwrap_or_default()
+}
+
+/// Reads what [`texts_to_json`] wrote; `None` when it is anything else.
+pub fn texts_from_json(json: &str) -> Option<Vec<String>> {
+    let list = JSON::parse(json).ok()?.dyn_into::<Array>().ok()?;
+    list.iter().map(|text| text.as_string()).collect()
+}

@@ -5,10 +5,10 @@ use giljabi::locale::Lang;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
-use super::session::{Pane, Session};
+use super::session::{Pane, Session, Tab};
 
 /// The shortcuts that the help lists: keys, message.
-pub const SHORTCUTS: [(&str, &str); 17] = [
+pub const SHORTCUTS: [(&str, &str); 18] = [
     ("Ctrl/⌘ Enter", "keys.send"),
     ("Ctrl/⌘ K", "keys.palette"),
     ("Space", "keys.play"),
@@ -22,6 +22,7 @@ pub const SHORTCUTS: [(&str, &str); 17] = [
     ("Ctrl/⌘ ⇧ M", "keys.problems"),
     ("M", "keys.map"),
     ("J", "keys.journey"),
+    ("T", "keys.terminal"),
     ("L", "keys.lang"),
     ("P", "palette.presenter"),
     ("Esc", "keys.escape"),
@@ -78,6 +79,10 @@ pub fn listen(s: Session) {
             "e" | "E" => go(s, Pane::Editor, ".cm-content"),
             "m" | "M" => go(s, Pane::Map, ".place-list button[tabindex='0']"),
             "j" | "J" => go(s, Pane::Journey, "#view"),
+            "t" | "T" => {
+                s.tab.set(Tab::Terminal);
+                go(s, Pane::Journey, ".term-input");
+            }
             "l" | "L" => s.lang.update(|l| *l = if *l == Lang::Ko { Lang::En } else { Lang::Ko }),
             "p" | "P" => s.presenter.update(|p| *p = !*p),
             "?" => s.help.set(true),

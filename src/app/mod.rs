@@ -18,6 +18,7 @@ mod said;
 mod scenario;
 mod session;
 mod splitter;
+mod terminal;
 mod timebar;
 
 use giljabi::diagnostic::Diagnostic;

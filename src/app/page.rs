@@ -15,6 +15,7 @@ use super::palette::Palette;
 use super::scenario::ScenarioPanel;
 use super::session::{Pane, Session, Theme, session};
 use super::splitter::Splitter;
+use super::terminal::{EditSheet, Shells};
 use super::timebar::TimeBar;
 use super::{keep, keys, leave, said};
 
@@ -22,6 +23,7 @@ use super::{keep, keys, leave, said};
 pub fn Page() -> impl IntoView {
     let s = Session::open();
     provide_context(s);
+    provide_context(Shells::new(s));
     keys::listen(s);
     leave::take_in(s);
     let l = Lessons::start(s);
@@ -48,6 +50,7 @@ pub fn Page() -> impl IntoView {
                         <LessonPanel/>
                     </Show>
                     <EditorPane/>
+                    <EditSheet/>
                 </div>
                 <Splitter label="split.left" upright=true before=true size=left range=(300.0, 800.0)/>
                 <div class="right">

@@ -72,6 +72,7 @@ pub enum Tab {
     Objects,
     Events,
     History,
+    Terminal,
 }
 
 /// The panes, of which a narrow screen shows one.
@@ -117,6 +118,8 @@ pub struct Session {
     pub computer: StoredValue<Computer, LocalStorage>,
     /// Every line that a terminal ran to its end, in order: what checks over commands read.
     pub ran: RwSignal<Vec<Ran>>,
+    /// Counts the desks that were sat down at: a new one has new terminals.
+    pub seat: RwSignal<usize>,
     /// Whose files are kept: "" in free play, else a lesson's id.
     desk: StoredValue<String>,
     /// The files before each edit, and those that undo took back.
@@ -219,6 +222,7 @@ impl Session {
             workspace: StoredValue::new_local(workspace),
             computer: StoredValue::new_local(Computer::default()),
             ran: RwSignal::new(Vec::new()),
+            seat: RwSignal::new(0),
             desk: StoredValue::new(String::new()),
             past: StoredValue::new(Vec::new()),
             future: StoredValue::new(Vec::new()),
@@ -407,6 +411,7 @@ impl Session {
         self.applied(began);
         self.file.set(self.files.get_untracked().first().cloned().unwrap_or_default());
         self.texts.update(|n| *n += 1);
+        self.seat.update(|n| *n += 1);
     }
 
     /// Back to free play, with the files that were there.
@@ -459,12 +464,10 @@ impl Session {
 
     /// Lets the cluster's time go by.
     pub fn advance(self, secs: u64) {
-        let began = player::now();
         self.workspace.update_value(|w| {
             w.cluster_mut().run_for(Duration::secs(secs));
-            w.refresh();
         });
-        self.state.set(Arc::new(self.workspace.with_value(|w| state_of(w, player::now() - began))));
+        self.show_changes();
     }
 
     /// The files, name and text.
@@ -513,6 +516,12 @@ impl Session {
         let mut trace = None;
         self.workspace.update_value(|w| trace = Some(w.send(request)));
         let Some(trace) = trace else { return };
+        self.take_trace(trace);
+        self.pane.set(Pane::Map);
+    }
+
+    /// Takes a request that was sent, from here or from a terminal, and makes it the one that is shown.
+    pub fn take_trace(self, trace: Trace) -> Arc<Sent> {
         let line = |field: &FieldRef| self.line_of(field);
         let lines = trace
             .hops
@@ -535,9 +544,25 @@ impl Session {
         let sent = Arc::new(Sent { trace, lines, to_mend, edit: self.edits.get_untracked(), number });
         self.focus.release();
         self.history.update(|h| h.push(sent.clone()));
-        self.show(sent);
+        self.show(sent.clone());
         self.player.load(beats);
-        self.pane.set(Pane::Map);
+        sent
+    }
+
+    /// Lets a terminal act on the cluster and on the learner's computer. [`Session::show_changes`] shows what came of it.
+    pub fn at_computer<R>(self, act: impl FnOnce(&mut Cluster, &mut Computer) -> R) -> Option<R> {
+        let mut result = None;
+        self.workspace.update_value(|w| {
+            self.computer.update_value(|computer| result = Some(act(w.cluster_mut(), computer)));
+        });
+        result
+    }
+
+    /// Shows what was done to the cluster past the editor.
+    pub fn show_changes(self) {
+        let began = player::now();
+        self.workspace.update_value(|w| w.refresh());
+        self.state.set(Arc::new(self.workspace.with_value(|w| state_of(w, player::now() - began))));
     }
 
     /// Shows an earlier request again, at its end.

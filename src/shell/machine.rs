@@ -461,19 +461,20 @@ impl Machine {
             let stage = &mut after[0];
             // What the stage before has written comes in.
             if let Some(previous) = before.last_mut() {
-                if !previous.io.out.is_empty() && stage.io.input.len() < MOST_BYTES {
+                previous.io.out_closed = stage.process.is_none();
+                if previous.io.out_closed {
+                    if previous.process.is_some() && !previous.io.out.is_empty() {
+                        // SIGPIPE.
+                        previous.process = None;
+                        previous.code = 141;
+                        progress = true;
+                    }
+                    previous.io.out.clear();
+                } else if !previous.io.out.is_empty() && stage.io.input.len() < MOST_BYTES {
                     stage.io.input.push_str(&std::mem::take(&mut previous.io.out));
                     progress = true;
                 }
                 stage.io.input_ended = previous.process.is_none();
-                previous.io.out_closed = stage.process.is_none();
-                if previous.io.out_closed && previous.process.is_some() && !previous.io.out.is_empty() {
-                    // SIGPIPE.
-                    previous.process = None;
-                    previous.code = 141;
-                    previous.io.out.clear();
-                    progress = true;
-                }
             }
             let now = world.cluster.now();
             let full = stage.io.out.len() > MOST_BYTES / 4 && i + 1 < count;

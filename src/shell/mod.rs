@@ -4,8 +4,11 @@
 //! or a ping never holds the page, and Ctrl-C always works. A request made here is the same [`crate::trace::Trace`] as one
 //! from the map; it comes out beside the text. Left out: job control, functions, `case`, real processes.
 
+pub mod display;
 mod env;
 mod expand;
+pub mod explain;
+pub mod links;
 mod machine;
 mod parse;
 mod pattern;

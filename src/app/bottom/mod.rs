@@ -14,8 +14,9 @@ use leptos::prelude::*;
 use super::session::{Session, Tab, session};
 
 /// The views and their messages, in the order of their tabs.
-pub const TABS: [(Tab, &str); 8] = [
+pub const TABS: [(Tab, &str); 9] = [
     (Tab::Journey, "tab.journey"),
+    (Tab::Terminal, "tab.terminal"),
     (Tab::Packet, "tab.packet"),
     (Tab::Rules, "tab.rules"),
     (Tab::Reach, "tab.reach"),
@@ -62,6 +63,7 @@ pub fn Bottom() -> impl IntoView {
                     Tab::Rules => rules::RulesView().into_any(),
                     Tab::Reach => reach::Reach().into_any(),
                     Tab::Spread => spread::Spread().into_any(),
+                    Tab::Terminal => super::terminal::Terminals().into_any(),
                     Tab::History => history::History().into_any(),
                     Tab::Events => events::Events().into_any(),
                 }}

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "a bridge offers what the editor can do, whether the page asks for it today or not")]
 
-mod assist;
+pub mod assist;
 pub mod bridge;
 pub mod exchange;
 pub mod pane;

@@ -151,9 +151,10 @@ impl Edit {
                     code = Some(1);
                 }
                 Sent::Retryable => {
-                    streams
-                        .err
-                        .push_str(&format!("You can run `kubectl replace -f {}` to try this update again.\n", self.file));
+                    streams.err.push_str(&format!(
+                        "You can run `kubectl replace -f {}` to try this update again.\n",
+                        self.file
+                    ));
                     code = Some(1);
                 }
             }

@@ -196,7 +196,8 @@ impl Process for Kubectl {
                 }
             }
             State::Exec { process, remove: gone, stdin, told, main } => {
-                let kept = (!*stdin).then(|| (std::mem::take(&mut io.input), std::mem::replace(&mut io.input_ended, true)));
+                let kept =
+                    (!*stdin).then(|| (std::mem::take(&mut io.input), std::mem::replace(&mut io.input_ended, true)));
                 let poll = process.step(world, io);
                 if let Some(kept) = kept {
                     (io.input, io.input_ended) = kept;
