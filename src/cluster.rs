@@ -9,6 +9,7 @@ mod bootstrap;
 pub mod history;
 mod queue;
 mod requests;
+mod stand;
 mod traffic;
 pub mod why;
 
@@ -210,6 +211,9 @@ impl Cluster {
                 queue.add(traffic::PROXY, traffic::proxy_key(), *now + settings.latencies.proxy_sync, false);
             }
             for (id, controller) in controller::all().iter().enumerate() {
+                if !settings.workloads && !controller::follows_changes(controller.name()) {
+                    continue;
+                }
                 controller.watch(event, store, index, settings, &mut |key, after| {
                     queue.add(id as ControllerId, key, *now + after, false);
                 });

@@ -9,6 +9,7 @@ pub mod apiserver;
 pub mod cluster;
 pub mod controller;
 pub mod diagnostic;
+pub mod doctor;
 pub mod export;
 pub mod kubectl;
 pub mod lesson;

@@ -40,6 +40,7 @@ const TABLES: &[(&str, &str)] = &[
     ("trace", include_str!("../assets/locale/trace.tsv")),
     ("check", include_str!("../assets/locale/check.tsv")),
     ("export", include_str!("../assets/locale/export.tsv")),
+    ("doctor", include_str!("../assets/locale/doctor.tsv")),
     ("app", include_str!("../assets/locale/app.tsv")),
     ("lesson", include_str!("../assets/locale/lesson.tsv")),
     ("lessons", include_str!("../assets/locale/lessons.tsv")),

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const VOCABULARY: [&str; 3] = ["text", "locale", "diagnostic"];
 
 /// Module → what it may import besides the vocabulary and itself. A row of two words joined by `::` is a part of a module.
-const TABLE: [(&str, &[&str]); 17] = [
+const TABLE: [(&str, &[&str]); 18] = [
     ("text", &[]),
     ("locale", &[]),
     ("diagnostic", &[]),
@@ -27,6 +27,7 @@ const TABLE: [(&str, &[&str]); 17] = [
     ("shell", &["api", "apiserver", "controller", "network", "runtime", "trace", "cluster", "kubectl", "workspace"]),
     ("lesson", &["api", "apiserver", "network", "runtime", "trace", "cluster", "kubectl", "workspace", "shell"]),
     ("export", &["api", "apiserver", "network", "runtime", "trace", "cluster", "kubectl", "workspace", "map"]),
+    ("doctor", &["api", "apiserver", "network", "runtime", "trace", "cluster", "workspace", "export"]),
     ("lib", &[]),
 ];
 

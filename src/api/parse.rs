@@ -14,10 +14,15 @@ pub const MAX_TEXT: usize = 4 << 20;
 /// Reads a file. Every document is read for itself: one that cannot be read gives a diagnostic, and the others still count.
 /// A document without content is left out.
 pub fn parse(file: &str, text: &str) -> (Vec<Manifest>, Vec<Diagnostic>) {
+    parse_up_to(MAX_TEXT, file, text)
+}
+
+/// The same with another limit in bytes: what a whole cluster prints of itself is longer than what anybody edits.
+pub fn parse_up_to(most: usize, file: &str, text: &str) -> (Vec<Manifest>, Vec<Diagnostic>) {
     let (mut manifests, mut diagnostics) = (Vec::new(), Vec::new());
-    if text.len() > MAX_TEXT {
+    if text.len() > most {
         let size = format!("{:.1}", text.len() as f64 / f64::from(1 << 20));
-        let message = Message::new("yaml-too-long").with("size", size).with("limit", MAX_TEXT >> 20);
+        let message = Message::new("yaml-too-long").with("size", size).with("limit", most >> 20);
         let first = text.find('\n').unwrap_or(text.len()).min(80);
         let mark = Span::new(0, (0..=first).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0));
         diagnostics.push(Diagnostic::new(Severity::Error, file, mark, "").explain(message));

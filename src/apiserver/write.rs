@@ -103,6 +103,18 @@ impl Writer<'_> {
         object
     }
 
+    /// Puts an object there that exists elsewhere: with the uid, the times and the status that it brings. What it lacks of
+    /// these it gets.
+    pub fn restore(&mut self, kind: &str, mut value: Value) -> Arc<Object> {
+        let meta = value.map_mut().entry("metadata").map_mut();
+        for (field, given) in [("uid", self.random.uid()), ("creationTimestamp", format_smolstr!("{}", self.now))] {
+            if meta.get(field).and_then(Value::as_str).unwrap_or("").is_empty() {
+                meta.insert(field, given);
+            }
+        }
+        self.put(kind.into(), value)
+    }
+
     /// Replaces an object's content. A write that changes nothing is none: the old object comes back. `generation` goes up
     /// when anything but metadata and status changed. An object that is being deleted and has lost its last finalizer goes.
     pub fn update(&mut self, old: &Arc<Object>, value: Value) -> Arc<Object> {

@@ -146,6 +146,15 @@ pub trait Controller: Sync {
     fn reconcile(&self, key: &ObjectKey, context: &mut Context) -> Reconcile;
 }
 
+/// Who makes a Service's endpoints.
+pub const OF_ENDPOINTS: [&str; 2] = [endpoints::NAME, endpointslice::NAME];
+
+/// The controllers that work even where pods stand still ([`Settings::workloads`]): what follows from a Service's or a pod's
+/// change.
+pub fn follows_changes(name: &str) -> bool {
+    matches!(name, kubelet::NAME | endpoints::NAME | endpointslice::NAME | endpointslice_mirroring::NAME)
+}
+
 /// The registry. A controller's place in it is its number in the work queue.
 pub fn all() -> &'static [&'static dyn Controller] {
     &[

@@ -158,6 +158,9 @@ pub struct Settings {
     pub load_balancer: LoadBalancerProvider,
     /// Whether scheduler and kubelets work. Off where pods bring their status with them: a pasted cluster, recorded facts.
     pub run_pods: bool,
+    /// Whether the controllers work that make, move and remove objects of others. Off in a cluster that stands as it stood
+    /// elsewhere: there only endpoints and rules follow what changes.
+    pub workloads: bool,
 }
 
 impl Default for Settings {
@@ -173,6 +176,7 @@ impl Default for Settings {
             latencies: Latencies::default(),
             load_balancer: LoadBalancerProvider::None,
             run_pods: true,
+            workloads: true,
         }
     }
 }

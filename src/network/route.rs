@@ -73,7 +73,9 @@ impl Routes {
         let nodes = store.list("Node").filter_map(|object| {
             let node = object.view().node()?;
             let pod_networks: Vec<IpNet> = node.pod_cidrs.iter().filter_map(|c| c.parse().ok()).collect();
-            let gateways: Vec<IpAddr> = pod_networks.iter().filter_map(|n| n.hosts().next()).collect();
+            // A network of one address is a route to one pod, as some network plugins have them; no bridge stands in it.
+            let wide = pod_networks.iter().filter(|n| n.prefix_len() < n.max_prefix_len());
+            let gateways: Vec<IpAddr> = wide.filter_map(|n| n.hosts().next()).collect();
             Some(NodeRoutes {
                 local: LocalAddresses::new(node.internal_ips.iter().chain(&gateways).copied()),
                 name: object.name().clone(),

@@ -312,7 +312,7 @@ const IMAGES: &[Image] = &[
     image("containous/whoami", Scratch, &[http(80, App::Whoami)]),
     image("google-samples/hello-app", Scratch, &[http(8080, App::Hello)]),
     image("paulbouwer/hello-kubernetes", BusyBox, &[http(8080, App::Greeting)]),
-    image("stefanprodan/podinfo", BusyBox, &[http(9898, App::Greeting), grpc(9999)]),
+    Image { extra: &["podcli"], ..image("stefanprodan/podinfo", BusyBox, &[http(9898, App::Greeting), grpc(9999)]) },
     image("tomcat", Gnu, &[http(8080, App::Greeting)]),
     image("jenkins/jenkins", Gnu, &[http(8080, App::Greeting), tcp(50000, "")]),
     image("wordpress", Gnu, &[http(80, App::Greeting)]),

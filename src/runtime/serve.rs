@@ -350,6 +350,21 @@ fn listen_ports(container: &RunningContainer) -> Vec<ListenPort> {
             let port = at.and_then(|i| words.get(i + 1)).and_then(|p| p.parse().ok()).unwrap_or(8000);
             ports = vec![ListenPort { port, wire: Wire::Http, app: App::Greeting }];
         }
+        // The tag `-management` brings the web interface.
+        "rabbitmq" if container.image.contains("management") => {
+            ports.push(ListenPort { port: 15_672, wire: Wire::Http, app: App::Greeting });
+        }
+        "stefanprodan/podinfo" => {
+            let mut set = |at: usize, name: &str| {
+                if let (Some(listen), Some(port)) = (ports.get_mut(at), flag(name).and_then(number)) {
+                    listen.port = port;
+                }
+            };
+            set(0, "port");
+            set(1, "grpc-port");
+            let metrics = flag("port-metrics").and_then(number);
+            ports.extend(metrics.map(|port| ListenPort { port, wire: Wire::Http, app: App::Health }));
+        }
         // A tool image whose command line is a server of its own: it listens where the manifest declares.
         _ if ports.is_empty() => ports = declared_ports(&container.spec),
         _ => {}
@@ -358,6 +373,27 @@ fn listen_ports(container: &RunningContainer) -> Vec<ListenPort> {
 }
 
 fn declared_ports(container: &Value) -> Vec<ListenPort> {
+    // A program that nobody knows talks as its probes ask it.
+    let probed = |port: u16| {
+        let probes = ["startupProbe", "readinessProbe", "livenessProbe"].iter().filter_map(|p| container.get(p));
+        let asks = |probe: &Value| {
+            let of = |kind: &str| probe.at(&[kind, "port"]).and_then(Value::as_i64) == Some(i64::from(port));
+            let by_tool = || {
+                let words = probe.items_at(&["exec", "command"]).iter().filter_map(Value::as_str);
+                let words = words.collect::<Vec<_>>().join(" ");
+                words.contains("grpc_health_probe") && words.contains(&format!(":{port}"))
+            };
+            if of("grpc") || by_tool() {
+                Some((Wire::Grpc, App::Grpc))
+            } else if of("httpGet") {
+                let https = probe.str_at(&["httpGet", "scheme"]) == "HTTPS";
+                Some((if https { Wire::Https } else { Wire::Http }, App::Echo))
+            } else {
+                None
+            }
+        };
+        probes.into_iter().find_map(asks)
+    };
     let read = |p: &Value| {
         let port = u16::try_from(p.get("containerPort")?.as_i64()?).ok()?;
         let name = p.str_at(&["name"]);
@@ -365,6 +401,7 @@ fn declared_ports(container: &Value) -> Vec<ListenPort> {
             ("UDP", 53) => (Wire::Udp, App::Dns),
             ("UDP", _) => (Wire::Udp, App::UdpEcho),
             ("SCTP", _) => return None,
+            _ if let Some(talks) = probed(port) => talks,
             _ if name.starts_with("grpc") => (Wire::Grpc, App::Grpc),
             (_, 443 | 8443 | 9443 | 6443) => (Wire::Https, App::Echo),
             _ if name.starts_with("https") => (Wire::Https, App::Echo),

@@ -35,6 +35,14 @@ pub struct File {
     pub text: String,
 }
 
+/// A file that was read elsewhere: its text, the manifests of it that count, and what there is to say about the rest.
+#[derive(Clone, Debug, Default)]
+pub struct Prepared {
+    pub file: File,
+    pub manifests: Vec<Manifest>,
+    pub reading: Vec<Diagnostic>,
+}
+
 /// A file and what was read from it.
 #[derive(Clone, Debug)]
 struct Open {
@@ -97,6 +105,32 @@ impl Workspace {
             stale: false,
             last: Applied::default(),
         }
+    }
+
+    /// A workspace over a cluster and files that were read elsewhere. With `apply` the manifests are applied, as after an edit;
+    /// without it they describe what the cluster holds already.
+    pub fn of(cluster: Cluster, files: Vec<Prepared>, apply: bool) -> Workspace {
+        let open = |p: Prepared| Open { file: p.file, manifests: p.manifests, reading: p.reading };
+        let mut workspace = Workspace {
+            files: files.into_iter().map(open).collect(),
+            cluster,
+            accepted: BTreeMap::new(),
+            written: Written::default(),
+            answers: Vec::new(),
+            diagnostics: Vec::new(),
+            stale: false,
+            last: Applied::default(),
+        };
+        if apply {
+            workspace.apply();
+        } else {
+            let files = workspace.files.iter();
+            workspace.written = Written::new(files.clone().map(|open| (&open.file.name, open.manifests.as_slice())));
+            let manifests = files.flat_map(|open| &open.manifests);
+            workspace.accepted = manifests.map(|m| (key_of(m), m.value.clone())).collect();
+            workspace.refresh();
+        }
+        workspace
     }
 
     pub fn files(&self) -> impl ExactSizeIterator<Item = &File> {
@@ -262,6 +296,11 @@ impl Workspace {
         all.sort_by(|a, b| (&a.file, a.span, a.severity as u8).cmp(&(&b.file, b.span, b.severity as u8)));
         all.dedup();
         self.diagnostics = all;
+    }
+
+    /// Whether a file describes the object.
+    pub fn describes(&self, key: &ObjectKey) -> bool {
+        self.written.get(key).is_some()
     }
 
     /// Sends a request through the cluster as it is now.

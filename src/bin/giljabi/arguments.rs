@@ -1,5 +1,6 @@
 //! The command line: which command, which files, which options. What a person got wrong is told with the right form.
 
+use crate::doctor::FailOn;
 use crate::rules;
 use giljabi::cluster::ProxyMode;
 use lexopt::prelude::*;
@@ -15,6 +16,29 @@ pub enum Format {
     Svg,
     /// Capture files, one a point.
     Pcap,
+    Sarif,
+    Junit,
+}
+
+impl Format {
+    const ALL: [(&str, Format); 7] = [
+        ("text", Format::Text),
+        ("json", Format::Json),
+        ("mermaid", Format::Mermaid),
+        ("svg", Format::Svg),
+        ("pcap", Format::Pcap),
+        ("sarif", Format::Sarif),
+        ("junit", Format::Junit),
+    ];
+
+    pub fn name(self) -> &'static str {
+        Format::ALL.iter().find(|(_, format)| *format == self).map_or("", |(name, _)| name)
+    }
+
+    fn read(word: &str) -> Result<Format, Usage> {
+        let found = Format::ALL.iter().find(|(name, _)| *name == word).map(|(_, format)| *format);
+        found.ok_or_else(|| Usage(format!("--format is text, json, mermaid, svg, pcap, sarif or junit, not {word:?}")))
+    }
 }
 
 /// Everything that a command may be given. Each command reads what concerns it.
@@ -31,6 +55,8 @@ pub struct Arguments {
     pub lang: Option<String>,
     /// The folder that capture files go to.
     pub out: Option<String>,
+    /// Which findings of the doctor make it say no.
+    pub fail_on: FailOn,
     /// Words behind the command.
     pub words: Vec<String>,
 }
@@ -60,16 +86,8 @@ pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Option<(String, 
             Long("mode") => arguments.mode = rules::mode(&text(&mut parser)?)?,
             Long("count") => arguments.count = number(&mut parser, "--count")?,
             Long("seed") => arguments.seed = number(&mut parser, "--seed")?,
-            Long("format") => {
-                arguments.format = match text(&mut parser)?.as_str() {
-                    "text" => Format::Text,
-                    "json" => Format::Json,
-                    "mermaid" => Format::Mermaid,
-                    "svg" => Format::Svg,
-                    "pcap" => Format::Pcap,
-                    other => return Err(Usage(format!("--format is text, json, mermaid, svg or pcap, not {other:?}"))),
-                }
-            }
+            Long("format") => arguments.format = Format::read(&text(&mut parser)?)?,
+            Long("fail-on") => arguments.fail_on = FailOn::read(&text(&mut parser)?)?,
             Long("out") => arguments.out = Some(text(&mut parser)?),
             Value(word) if matches!(command.as_deref(), Some("dns" | "lesson" | "grade")) => {
                 arguments.words.push(word.string().map_err(usage)?)

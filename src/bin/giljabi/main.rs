@@ -5,6 +5,7 @@
 mod arguments;
 mod check;
 mod dns;
+mod doctor;
 mod files;
 mod grade;
 mod lesson;
@@ -27,6 +28,9 @@ Usage:
   giljabi rules -f FILE… --node NAME             the kube-proxy rules of a node, as iptables-restore reads them
                 [--mode iptables|ipvs|nftables]
   giljabi dns -f FILE… --from pod/NAME NAME [TYPE]  every question of a look-up, and its answer
+  giljabi doctor -f FILE…                        who gets through to every Service, Ingress and HTTPRoute, and if not why:
+                                                 of kubectl get … -o yaml, helm template, kubectl kustomize, folders
+                [--format text|json|sarif|junit] [--fail-on error|warning|never] (exit 1: it found such)
   giljabi sh -f FILE…                            runs the lines of standard input in the terminal and prints the transcript
                 [--mode iptables|ipvs|nftables] [--seed S]; a line ^C interrupts, `2$ LINE` goes to a second terminal
 ";
@@ -51,6 +55,7 @@ fn main() -> ExitCode {
     let outcome = match command.as_str() {
         "check" => check::run(&arguments, lang),
         "trace" => trace::run(&arguments, lang),
+        "doctor" => doctor::run(&arguments, lang),
         "dns" => dns::run(&arguments),
         "rules" => rules::run(&arguments),
         "lesson" => lesson::run(&arguments, lang),

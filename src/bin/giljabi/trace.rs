@@ -42,6 +42,7 @@ pub fn run(arguments: &Arguments, lang: Lang) -> Result<bool, Usage> {
         Format::Svg => print!("{}", traces.first().map(|t| trace_svg(t, lang)).unwrap_or_default()),
         Format::Pcap => save_captures(&traces[0], arguments.out.as_deref().unwrap_or("."))?,
         Format::Json => println!("{}", json::to_string_pretty(&many_json(&traces, lang, &locate), 2)),
+        other => return Err(Usage(format!("trace prints text, json, mermaid, svg or pcap, not {}", other.name()))),
     }
     Ok(answered == traces.len())
 }

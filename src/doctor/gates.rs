@@ -1,0 +1,354 @@
+//! Every Ingress and HTTPRoute: each host and path, asked through the controller that serves it, or, where that one is not
+//! among what was pasted or is not simulated, through one that stands in for it.
+
+use super::judge::{self, Judged};
+use super::probe::Probe;
+use super::{Door, Finding, Report, Severity, Verdict};
+use crate::api::object::{Object, ObjectKey};
+use crate::api::value::Value;
+use crate::apiserver::store::Cause;
+use crate::cluster::addons::Addon;
+use crate::locale::Message;
+use crate::runtime::image::base_name;
+use crate::trace::{Outcome, Request, Scheme, Url};
+use crate::value;
+use smol_str::{SmolStr, format_smolstr};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// What stands in for controllers that are not simulated.
+const NGINX: &str = "k8s.io/ingress-nginx";
+const NGINX_GATEWAY: &str = "gateway.nginx.org/nginx-gateway-controller";
+
+pub fn all(probe: &mut Probe, report: &mut Report) {
+    let given = |probe: &Probe, kind: &str| -> Vec<Arc<Object>> {
+        probe.cluster.store().list(kind).filter(|o| probe.stand.workspace.describes(&o.key)).cloned().collect()
+    };
+    let (ingresses, routes) = (given(probe, "Ingress"), given(probe, "HTTPRoute"));
+    if !ingresses.is_empty() {
+        Gates { probe, report, addon: Addon::IngressNginx }.ingresses(&ingresses);
+    }
+    if !routes.is_empty() {
+        Gates { probe, report, addon: Addon::NginxGateway }.routes(&routes);
+    }
+}
+
+struct Gates<'a, 's> {
+    probe: &'a mut Probe<'s>,
+    report: &'a mut Report,
+    addon: Addon,
+}
+
+/// A question to a gate.
+struct Asked {
+    object: ObjectKey,
+    host: SmolStr,
+    path: SmolStr,
+    tls: bool,
+    port: u16,
+}
+
+impl Gates<'_, '_> {
+    fn note(&mut self, rule: &str, object: ObjectKey, message: Message) {
+        self.report.findings.push(Finding::new(Severity::Info, rule, object, message));
+    }
+
+    fn ingresses(&mut self, ingresses: &[Arc<Object>]) {
+        let store = self.probe.cluster.store();
+        // Which class belongs to which controller, as far as the files say.
+        let classes: BTreeMap<SmolStr, SmolStr> = store
+            .list("IngressClass")
+            .map(|c| (c.name().clone(), SmolStr::from(c.value.str_at(&["spec", "controller"]))))
+            .collect();
+        let mut asked: BTreeSet<SmolStr> = BTreeSet::new();
+        let mut classless = Vec::new();
+        for ingress in ingresses {
+            match class_of(ingress) {
+                Some(class) => drop(asked.insert(class)),
+                None => classless.push(ingress.clone()),
+            }
+        }
+        let own = find_controller(self.probe, "controller");
+        let served = |class: &SmolStr| classes.get(class).is_some_and(|c| c == NGINX) && own.is_some();
+        let foreign: Vec<SmolStr> = asked.iter().filter(|class| !served(class)).cloned().collect();
+        let through = match own {
+            Some(ip) => Some(ip),
+            None => self.stand_in("ingress-nginx", "ingress-nginx-controller"),
+        };
+        for class in foreign {
+            let controller = classes.get(&class).cloned().unwrap_or_default();
+            // What is called nginx means the one that stands in.
+            if controller != NGINX && !(controller.is_empty() && class == "nginx") {
+                let message =
+                    Message::new("doctor-gate-stand-in").with("class", &class).with("controller", &controller);
+                self.note("gate_stand_in", ObjectKey::new("IngressClass", "", class.clone()), message);
+            }
+            self.serve_class(&class);
+        }
+        if !classless.is_empty() {
+            self.serve_class(&"nginx".into());
+            for ingress in &classless {
+                let mut value = ingress.value.clone();
+                value.set_at(&["spec", "ingressClassName"], "nginx");
+                self.probe.cluster.write(Cause::User, |writer| writer.update(ingress, value));
+                self.note("no_ingress_class", ingress.key.clone(), Message::new("doctor-no-class"));
+            }
+        }
+        self.probe.cluster.run_until_settled();
+        for ingress in ingresses {
+            for question in questions_of_ingress(ingress) {
+                self.ask(through, &question);
+            }
+        }
+    }
+
+    /// Makes a class the stand-in's.
+    fn serve_class(&mut self, class: &SmolStr) {
+        let key = ObjectKey::new("IngressClass", "", class.clone());
+        let old = self.probe.cluster.store().get(&key).cloned();
+        self.probe.cluster.write(Cause::User, |writer| match old {
+            Some(old) => {
+                let mut value = old.value.clone();
+                value.set_at(&["spec", "controller"], NGINX);
+                drop(writer.update(&old, value));
+            }
+            None => {
+                let value = value!({
+                    "apiVersion": "networking.k8s.io/v1",
+                    "kind": "IngressClass",
+                    "metadata": { "name": class },
+                    "spec": { "controller": NGINX }
+                });
+                drop(writer.create("IngressClass", value));
+            }
+        });
+    }
+
+    fn routes(&mut self, routes: &[Arc<Object>]) {
+        let through = match find_controller(self.probe, "nginx-gateway-fabric") {
+            Some(ip) => Some(ip),
+            None => self.stand_in("nginx-gateway", "nginx-gateway"),
+        };
+        let gateways: Vec<Arc<Object>> = self.probe.cluster.store().list("Gateway").cloned().collect();
+        let classes: BTreeSet<SmolStr> =
+            gateways.iter().map(|g| g.value.str_at(&["spec", "gatewayClassName"]).into()).collect();
+        for class in classes {
+            let key = ObjectKey::new("GatewayClass", "", class.clone());
+            let old = self.probe.cluster.store().get(&key).cloned();
+            let controller = SmolStr::from(old.as_ref().map_or("", |o| o.value.str_at(&["spec", "controllerName"])));
+            if controller == NGINX_GATEWAY {
+                continue;
+            }
+            self.note(
+                "gate_stand_in",
+                key,
+                Message::new("doctor-gate-stand-in").with("class", &class).with("controller", &controller),
+            );
+            self.probe.cluster.write(Cause::User, |writer| match old {
+                Some(old) => {
+                    let mut value = old.value.clone();
+                    value.set_at(&["spec", "controllerName"], NGINX_GATEWAY);
+                    drop(writer.update(&old, value));
+                }
+                None => {
+                    let value = value!({
+                        "apiVersion": "gateway.networking.k8s.io/v1",
+                        "kind": "GatewayClass",
+                        "metadata": { "name": (&class) },
+                        "spec": { "controllerName": NGINX_GATEWAY }
+                    });
+                    drop(writer.create("GatewayClass", value));
+                }
+            });
+        }
+        self.probe.cluster.run_until_settled();
+        for route in routes {
+            let parents = gateways_of(route, &gateways);
+            if parents.is_empty() {
+                let mut finding =
+                    Finding::new(Severity::Error, "no_gateway", route.key.clone(), Message::new("doctor-no-gateway"));
+                finding.because = vec![route.key.field("spec.parentRefs")];
+                self.report.findings.push(finding);
+                self.report.doors.push(Door {
+                    object: route.key.clone(),
+                    address: "http://?".into(),
+                    front: true,
+                    verdict: Verdict::Shut,
+                });
+                continue;
+            }
+            for question in questions_of_route(route, &parents) {
+                if matches!(question.port, 80 | 443) {
+                    self.ask(through, &question);
+                } else {
+                    self.note(
+                        "listener_port",
+                        route.key.clone(),
+                        Message::new("doctor-listener-port").with("port", question.port),
+                    );
+                }
+            }
+        }
+    }
+
+    /// Installs a controller and lets it run. Gives its address.
+    fn stand_in(&mut self, namespace: &str, name: &str) -> Option<IpAddr> {
+        self.probe.cluster.install(self.addon).ok()?;
+        if !self.probe.cluster.settings().workloads {
+            self.probe.cluster.stand_in(&ObjectKey::new("Deployment", namespace, name));
+        }
+        self.probe.cluster.run_until_settled();
+        let service = self.probe.cluster.store().get(&ObjectKey::new("Service", namespace, name))?;
+        service.view().service()?.cluster_ip()
+    }
+
+    fn ask(&mut self, through: Option<IpAddr>, asked: &Asked) {
+        let Some(ip) = through else {
+            self.report.doors.push(door(asked, Verdict::Unknown));
+            return;
+        };
+        let from = self.probe.visitor(&asked.object.namespace);
+        let request = |scheme, port| {
+            let host = if asked.host.is_empty() { "any.example".into() } else { asked.host.clone() };
+            let url = Url { scheme, host, port, path: asked.path.clone() };
+            Request { resolve: Some(ip), insecure: true, ..Request::get(from.clone(), url) }
+        };
+        let first = if asked.tls { request(Scheme::Https, asked.port) } else { request(Scheme::Http, asked.port) };
+        let mut trace = self.probe.cluster.send(&first);
+        // A controller that sends everybody to HTTPS is asked there.
+        if let Outcome::Answered { response, .. } = &trace.outcome
+            && (300..400).contains(&response.status)
+            && response.pod.is_none()
+            && !asked.tls
+        {
+            trace = self.probe.cluster.send(&request(Scheme::Https, 443));
+        }
+        let Judged { verdict, finding } = judge::trace(self.probe, &asked.object, &trace);
+        let door = door(asked, verdict);
+        if let Some(mut finding) = finding {
+            finding.door = door.address.clone();
+            self.report.findings.push(finding);
+        }
+        self.report.doors.push(door);
+    }
+}
+
+fn door(asked: &Asked, verdict: Verdict) -> Door {
+    let scheme = if asked.tls { "https" } else { "http" };
+    let host = if asked.host.is_empty() { "*" } else { asked.host.as_str() };
+    let address = format_smolstr!("{scheme}://{host}{}", asked.path);
+    Door { object: asked.object.clone(), address, front: true, verdict }
+}
+
+/// The ClusterIP of a Service before ready pods that run this program.
+fn find_controller(probe: &Probe, program: &str) -> Option<IpAddr> {
+    let store = probe.cluster.store();
+    let runs = |pod: &Arc<Object>| {
+        pod.view().pod().is_some_and(|p| {
+            p.is_ready()
+                && p.containers.iter().any(|c| {
+                    let image = base_name(&c.image);
+                    image.rsplit('/').next() == Some(program)
+                        && (program != "controller" || image.contains("ingress-nginx"))
+                })
+        })
+    };
+    store.list("Service").find_map(|service| {
+        let view =
+            service.view().service().filter(|s| !s.selector.is_empty() && s.ports.iter().any(|p| p.port == 80))?;
+        let before = store.select("Pod", service.namespace(), &view.selector).any(runs);
+        if before { view.cluster_ip() } else { None }
+    })
+}
+
+fn class_of(ingress: &Object) -> Option<SmolStr> {
+    let spec = ingress.value.str_at(&["spec", "ingressClassName"]);
+    let class = if spec.is_empty() { ingress.annotation("kubernetes.io/ingress.class").unwrap_or("") } else { spec };
+    (!class.is_empty()).then(|| class.into())
+}
+
+/// A name that a rule's host takes: a wildcard takes any label.
+fn sample_host(host: &str) -> SmolStr {
+    host.strip_prefix('*').map_or_else(|| host.into(), |rest| format_smolstr!("any{rest}"))
+}
+
+/// A path that a rule takes: of a regular expression what stands before its first sign.
+fn sample_path(path: &str) -> SmolStr {
+    let plain = path.split(['(', '[', '*', '?', '$', '^', '\\', '|', '+']).next().unwrap_or("");
+    if plain.starts_with('/') { plain.into() } else { "/".into() }
+}
+
+fn questions_of_ingress(ingress: &Arc<Object>) -> Vec<Asked> {
+    let tls: Vec<&str> = ingress
+        .value
+        .items_at(&["spec", "tls"])
+        .iter()
+        .flat_map(|t| t.items("hosts"))
+        .filter_map(Value::as_str)
+        .collect();
+    let question = |host: &str, path: &str| {
+        let secure = tls.contains(&host);
+        Asked {
+            object: ingress.key.clone(),
+            host: sample_host(host),
+            path: sample_path(path),
+            tls: secure,
+            port: if secure { 443 } else { 80 },
+        }
+    };
+    let mut all: Vec<Asked> = Vec::new();
+    for rule in ingress.value.items_at(&["spec", "rules"]) {
+        let host = rule.text("host");
+        all.extend(rule.items_at(&["http", "paths"]).iter().map(|p| question(host, p.text("path"))));
+    }
+    if ingress.value.at(&["spec", "defaultBackend"]).is_some() && all.is_empty() {
+        all.push(question("", "/"));
+    }
+    all
+}
+
+fn gateways_of<'g>(route: &Object, gateways: &'g [Arc<Object>]) -> Vec<&'g Arc<Object>> {
+    let parents = route.value.items_at(&["spec", "parentRefs"]);
+    let is_parent = |gateway: &&Arc<Object>| {
+        parents.iter().any(|p| {
+            let namespace =
+                if p.text("namespace").is_empty() { route.namespace().as_str() } else { p.text("namespace") };
+            matches!(p.text("kind"), "" | "Gateway")
+                && p.text("name") == gateway.name()
+                && namespace == gateway.namespace()
+        })
+    };
+    gateways.iter().filter(is_parent).collect()
+}
+
+fn questions_of_route(route: &Arc<Object>, gateways: &[&Arc<Object>]) -> Vec<Asked> {
+    let hosts: Vec<SmolStr> = route.value.items_at(&["spec", "hostnames"]).iter().filter_map(Value::as_smol).collect();
+    let mut all = Vec::new();
+    let Some(listener) = gateways.iter().flat_map(|g| g.value.items_at(&["spec", "listeners"])).next() else {
+        return all;
+    };
+    let tls = matches!(listener.text("protocol"), "HTTPS" | "TLS");
+    let port = listener.get("port").and_then(Value::as_i64).and_then(|p| u16::try_from(p).ok()).unwrap_or(80);
+    let host = hosts.first().map(|h| sample_host(h)).unwrap_or_else(|| sample_host(listener.text("hostname")));
+    for rule in route.value.items_at(&["spec", "rules"]) {
+        let matches = rule.items("matches");
+        let path = |m: &Value| sample_path(m.at(&["path"]).map_or("/", |p| p.text("value")));
+        // A match on headers or query is another test's matter: its path alone would not be taken.
+        let plain = |m: &&Value| {
+            m.items("headers").is_empty() && m.items("queryParams").is_empty() && m.text("method").is_empty()
+        };
+        let mut paths: Vec<SmolStr> = matches.iter().filter(plain).map(path).collect();
+        if matches.is_empty() {
+            paths.push("/".into());
+        }
+        all.extend(paths.into_iter().map(|path| Asked {
+            object: route.key.clone(),
+            host: host.clone(),
+            path,
+            tls,
+            port,
+        }));
+    }
+    all
+}

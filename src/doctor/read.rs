@@ -1,0 +1,203 @@
+//! Files → manifests: Lists of any kind taken apart, `managedFields` left out, the values of Secrets dropped from the objects
+//! and from the text, and what is no Kubernetes object set aside with a word on what it is.
+
+use super::{Finding, Severity};
+use crate::api::object::ObjectKey;
+use crate::api::parse::{Content, Manifest, Node, parse_up_to};
+use crate::api::value::Value;
+use crate::diagnostic::Diagnostic;
+use crate::locale::Message;
+use crate::text::LineIndex;
+use crate::workspace::{File, Prepared};
+use smol_str::SmolStr;
+
+/// The longest file that is read. A cluster of some thousand objects prints about a tenth of it.
+pub const MOST_BYTES: usize = 128 << 20;
+
+/// Where kubectl keeps a copy of what was applied: in a Secret, with its values.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// What was read.
+#[derive(Clone, Debug, Default)]
+pub struct Read {
+    pub files: Vec<Prepared>,
+    pub notes: Vec<Finding>,
+}
+
+/// Reads files.
+pub fn read(files: Vec<File>) -> Read {
+    let mut read = Read::default();
+    for file in files {
+        read.file(file);
+    }
+    read
+}
+
+impl Read {
+    fn note(&mut self, severity: Severity, rule: &str, file: &SmolStr, line: u32, cause: Message) {
+        let mut finding = Finding::new(severity, rule, ObjectKey::default(), cause);
+        finding.place = Some((file.clone(), line.max(1), 1));
+        self.notes.push(finding);
+    }
+
+    fn file(&mut self, mut file: File) {
+        let name = file.name.clone();
+        if let Some(id) = other_tool(&name) {
+            self.note(Severity::Info, "other_file", &name, 1, Message::new(id).with("file", &name));
+            return;
+        }
+        let (manifests, reading) = parse_up_to(MOST_BYTES, &name, &file.text);
+        let lines = LineIndex::new(&file.text);
+        let template = file.text.contains("{{") && reading.iter().any(Diagnostic::is_error);
+        for diagnostic in &reading {
+            let line = lines.line_of(diagnostic.span.start as usize) as u32 + 1;
+            if !diagnostic.is_error() {
+                continue;
+            }
+            let message = match &diagnostic.explanation {
+                _ if template => Message::new("doctor-read-template"),
+                Some(explained) => explained.clone(),
+                None => Message::new("doctor-read-broken"),
+            };
+            self.note(Severity::Error, "unreadable", &name, line, message);
+            if let Some(last) = self.notes.last_mut() {
+                last.verbatim.clone_from(&diagnostic.verbatim);
+            }
+        }
+        let mut kept = Vec::new();
+        let mut secrets = Vec::new();
+        for manifest in manifests.into_iter().flat_map(take_apart) {
+            let line = lines.line_of(manifest.span.start as usize) as u32 + 1;
+            if manifest.value.str_at(&["kind"]).is_empty() || manifest.value.str_at(&["apiVersion"]).is_empty() {
+                self.note(Severity::Info, "no_object", &name, line, Message::new("doctor-read-no-object"));
+                continue;
+            }
+            kept.push(stripped(manifest, &mut secrets));
+        }
+        redact(&mut file.text, &secrets);
+        self.files.push(Prepared { file, manifests: kept, reading: Vec::new() });
+    }
+}
+
+/// Files that lie beside manifests and are for other programs.
+fn other_tool(path: &str) -> Option<&'static str> {
+    let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
+    match name {
+        "kustomization.yaml" | "kustomization.yml" | "Kustomization" => Some("doctor-read-kustomization"),
+        "Chart.yaml" | "Chart.lock" | "values.yaml" | "values.schema.json" => Some("doctor-read-chart"),
+        "docker-compose.yaml" | "docker-compose.yml" | "compose.yaml" | "skaffold.yaml" => Some("doctor-read-other"),
+        _ => None,
+    }
+}
+
+/// A list (`List`, `PodList`…) is its items.
+fn take_apart(manifest: Manifest) -> Vec<Manifest> {
+    let kind = manifest.value.str_at(&["kind"]);
+    let Some(of) =
+        kind.strip_suffix("List").filter(|_| manifest.value.at(&["items"]).is_some_and(|i| i.as_list().is_some()))
+    else {
+        return vec![manifest];
+    };
+    // The items of a typed list do not repeat what they are.
+    let (of, version) = (SmolStr::from(of), SmolStr::from(manifest.value.str_at(&["apiVersion"])));
+    let mut items = manifest.items();
+    for item in items.iter_mut().filter(|i| i.value.as_map().is_some() && !of.is_empty()) {
+        for (key, given) in [("kind", &of), ("apiVersion", &version)] {
+            if item.value.str_at(&[key]).is_empty() {
+                item.value.set_at(&[key], given.clone());
+            }
+        }
+    }
+    items
+}
+
+/// The manifest without what only the API server needs and without what is nobody's business; the places of the latter in the
+/// text go to `secrets`.
+fn stripped(mut manifest: Manifest, secrets: &mut Vec<std::ops::Range<usize>>) -> Manifest {
+    manifest.value.remove_at(&["metadata", "managedFields"]);
+    if manifest.value.str_at(&["kind"]) != "Secret" {
+        return manifest;
+    }
+    for field in ["data", "stringData"] {
+        if let Some(values) = manifest.node.entry(field) {
+            inside(&values.value, secrets);
+        }
+        if manifest.value.at(&[field]).is_some_and(|v| v.as_map().is_some()) {
+            let keys: Vec<SmolStr> = manifest.value.entries(field).map(|(k, _)| k.clone()).collect();
+            for key in keys {
+                manifest.value.set_at(&[field, &key], "");
+            }
+        }
+    }
+    if manifest.value.at(&["metadata", "annotations", LAST_APPLIED]).is_some() {
+        manifest.value.remove_at(&["metadata", "annotations", LAST_APPLIED]);
+        let annotations = manifest.node.entry("metadata").and_then(|m| m.value.entry("annotations"));
+        if let Some(copy) = annotations.and_then(|a| a.value.entry(LAST_APPLIED)) {
+            secrets.push(copy.value.span.start as usize..copy.value.span.end as usize);
+        }
+    }
+    manifest
+}
+
+/// The ranges of the values of a map.
+fn inside(node: &Node, ranges: &mut Vec<std::ops::Range<usize>>) {
+    match &node.content {
+        Content::Map(entries) => entries.iter().for_each(|e| inside(&e.value, ranges)),
+        _ => ranges.push(node.span.start as usize..node.span.end as usize),
+    }
+}
+
+/// Overwrites ranges of a text so that every other place stays where it is: a quoted value keeps its quotes and a block its
+/// lines.
+fn redact(text: &mut String, ranges: &[std::ops::Range<usize>]) {
+    if ranges.is_empty() {
+        return;
+    }
+    let mut bytes = std::mem::take(text).into_bytes();
+    for range in ranges {
+        let end = range.end.min(bytes.len());
+        let Some(part) = bytes.get_mut(range.start.min(end)..end) else { continue };
+        let quoted = matches!(part.first(), Some(b'"' | b'\'')) && part.len() >= 2;
+        let block = matches!(part.first(), Some(b'|' | b'>'));
+        let head =
+            if block { part.iter().position(|b| *b == b'\n').unwrap_or(part.len()) } else { usize::from(quoted) };
+        let tail = part.len() - usize::from(quoted);
+        if let Some(hidden) = part.get_mut(head..tail) {
+            hidden.iter_mut().filter(|b| !matches!(**b, b'\n' | b'\r' | b' ')).for_each(|b| *b = b'*');
+        }
+    }
+    // Whole characters were overwritten, byte by byte.
+    *text = String::from_utf8_lossy(&bytes).into_owned();
+}
+
+/// Whether an object brings a status that says how it stood.
+pub(super) fn stood(value: &Value) -> bool {
+    value.str_at(&["kind"]) == "Pod" && !value.str_at(&["status", "phase"]).is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_lose_their_values_in_the_object_and_in_the_text() {
+        let text = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: s\n  annotations:\n    kubectl.kubernetes.io/last-applied-configuration: |\n      {\"data\":{\"a\":\"cGFzcw==\"}}\ndata:\n  a: cGFzcw==\n  b: \"c2VjcmV0\"\nstringData:\n  c: |\n    top\n    secret\n";
+        let read = read(vec![File { name: "s.yaml".into(), text: text.into() }]);
+        let prepared = &read.files[0];
+        assert_eq!(prepared.file.text.len(), text.len());
+        for hidden in ["cGFzcw", "c2VjcmV0", "top", "secret\n"] {
+            assert!(!prepared.file.text.contains(hidden), "{}", prepared.file.text);
+        }
+        assert!(!format!("{:?}", prepared.manifests[0].value).contains("cGFzcw"));
+        assert_eq!(prepared.manifests[0].value.at(&["data"]).map(|d| d.as_map().map_or(0, |m| m.len())), Some(2));
+    }
+
+    #[test]
+    fn lists_of_every_kind_are_their_items() {
+        let text = "apiVersion: v1\nkind: PodList\nitems:\n- metadata: {name: a}\n- metadata: {name: b, managedFields: [{x: y}]}\n";
+        let read = read(vec![File { name: "l.yaml".into(), text: text.into() }]);
+        let kinds: Vec<_> = read.files[0].manifests.iter().map(|m| m.value.str_at(&["kind"])).collect();
+        assert_eq!(kinds, ["Pod", "Pod"]);
+        assert!(read.files[0].manifests[1].value.at(&["metadata", "managedFields"]).is_none());
+    }
+}

@@ -1,0 +1,300 @@
+//! Manifests → a cluster with them in it, and a word on what was set aside.
+
+use super::read::{Read, stood};
+use super::{Finding, Severity, snapshot};
+use crate::api::object::{Object, ObjectKey};
+use crate::api::parse::Manifest;
+use crate::api::schema::{Support, schema};
+use crate::api::value::Value;
+use crate::apiserver::resource;
+use crate::apiserver::store::{Cause, Store};
+use crate::cluster::addons::Addon;
+use crate::cluster::{Cluster, LoadBalancerProvider, NodeSettings, Settings};
+use crate::locale::Message;
+use crate::value;
+use crate::workspace::{Prepared, Workspace, key_of};
+use smol_str::{SmolStr, format_smolstr};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A cluster that was read.
+#[derive(Clone, Debug)]
+pub struct Stand {
+    pub workspace: Workspace,
+    /// Whether it stands as it stood; otherwise it was made from manifests.
+    pub snapshot: bool,
+    pub objects: usize,
+    /// What there is to say of the reading.
+    pub notes: Vec<Finding>,
+}
+
+/// Stands up what was read.
+pub fn stand(read: Read) -> Stand {
+    let Read { mut files, mut notes } = read;
+    let all = || files.iter().flat_map(|f| &f.manifests);
+    let snapshot = all().any(|m| stood(&m.value));
+    let custom: BTreeSet<(SmolStr, SmolStr)> = all().filter_map(|m| defines(&m.value)).collect();
+    let mut aside: BTreeMap<(SmolStr, SmolStr), usize> = BTreeMap::new();
+    for file in &mut files {
+        file.manifests.retain(|m| {
+            let keep = is_served(&m.value, &custom);
+            if !keep {
+                let what = (SmolStr::from(m.value.str_at(&["kind"])), SmolStr::from(m.value.str_at(&["apiVersion"])));
+                *aside.entry(what).or_default() += 1;
+            }
+            keep
+        });
+    }
+    for ((kind, version), count) in aside {
+        let message = Message::new("doctor-aside").with("kind", &kind).with("version", &version).with("count", count);
+        notes.push(Finding::new(Severity::Info, "set_aside", ObjectKey::default(), message));
+    }
+    let objects = files.iter().map(|f| f.manifests.len()).sum();
+    let workspace = if snapshot { as_it_stood(files) } else { from_manifests(files, &mut notes) };
+    Stand { workspace, snapshot, objects, notes }
+}
+
+/// The group and kind that a CustomResourceDefinition brings.
+fn defines(value: &Value) -> Option<(SmolStr, SmolStr)> {
+    (value.str_at(&["kind"]) == "CustomResourceDefinition")
+        .then(|| (value.str_at(&["spec", "group"]).into(), value.str_at(&["spec", "names", "kind"]).into()))
+}
+
+/// Whether this cluster can hold the object, or must refuse it in words (a version that is gone).
+fn is_served(value: &Value, custom: &BTreeSet<(SmolStr, SmolStr)>) -> bool {
+    let (kind, version) = (value.str_at(&["kind"]), value.str_at(&["apiVersion"]));
+    let group = version.split_once('/').map_or("", |(group, _)| group);
+    let of_kubernetes = !group.contains('.') || group.ends_with(".k8s.io");
+    let known = schema().kinds().iter().any(|k| k.kind == kind);
+    (known && of_kubernetes) || custom.contains(&(group.into(), kind.into()))
+}
+
+fn as_it_stood(files: Vec<Prepared>) -> Workspace {
+    let store = Store::default();
+    let mut objects: Vec<(SmolStr, Value)> = Vec::new();
+    let mut custom: Vec<&Manifest> = Vec::new();
+    for manifest in files.iter().flat_map(|f| &f.manifests) {
+        let (version, kind) = (manifest.value.str_at(&["apiVersion"]), manifest.value.str_at(&["kind"]));
+        let add_on = schema().kind(version, kind).filter(|k| k.support == Support::AddOn);
+        match resource::find(&store, version, kind) {
+            Some(resource) => objects.push((resource.stored.clone(), placed(&manifest.value, resource.namespaced))),
+            None if add_on.is_some() => {
+                objects.push((kind.into(), placed(&manifest.value, add_on.is_some_and(|k| k.namespaced))))
+            }
+            None => custom.push(manifest),
+        }
+    }
+    let described: BTreeSet<(SmolStr, SmolStr)> = custom.iter().filter_map(|m| defines(&m.value)).collect();
+    for manifest in
+        custom.into_iter().filter(|m| !described.contains(&(SmolStr::default(), m.value.str_at(&["kind"]).into())))
+    {
+        let kind = manifest.value.str_at(&["kind"]);
+        let group = manifest.value.str_at(&["apiVersion"]).split('/').next().unwrap_or("");
+        let built_in = schema().kinds().iter().any(|k| k.kind == kind && k.support != Support::AddOn);
+        let stored = if built_in { format_smolstr!("{kind}.{group}") } else { kind.into() };
+        objects.push((stored, manifest.value.clone()));
+    }
+    objects.extend(slices_of_endpoints(&objects));
+    objects.extend(namespaces_of(&objects));
+    Workspace::of(snapshot::take_over(objects), files, false)
+}
+
+/// The object with the namespace that it lies in.
+fn placed(value: &Value, namespaced: bool) -> Value {
+    let mut value = value.clone();
+    if !namespaced {
+        value.remove_at(&["metadata", "namespace"]);
+    } else if value.str_at(&["metadata", "namespace"]).is_empty() {
+        value.set_at(&["metadata", "namespace"], "default");
+    }
+    value
+}
+
+/// The namespaces that objects lie in and that did not come along.
+fn namespaces_of(objects: &[(SmolStr, Value)]) -> Vec<(SmolStr, Value)> {
+    let name = |v: &Value| SmolStr::from(v.str_at(&["metadata", "name"]));
+    let given: BTreeSet<SmolStr> = objects.iter().filter(|(k, _)| k == "Namespace").map(|(_, v)| name(v)).collect();
+    let used: BTreeSet<SmolStr> =
+        objects.iter().map(|(_, v)| SmolStr::from(v.str_at(&["metadata", "namespace"]))).collect();
+    let missing = used.into_iter().filter(|n| !n.is_empty() && !given.contains(n));
+    missing.map(|n| ("Namespace".into(), namespace(&n))).collect()
+}
+
+fn namespace(name: &SmolStr) -> Value {
+    value!({
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": { "name": name, "labels": { "kubernetes.io/metadata.name": name } },
+        "spec": { "finalizers": ["kubernetes"] },
+        "status": { "phase": "Active" }
+    })
+}
+
+/// Endpoints that came without their slices, as slices: rules and DNS are made from those.
+fn slices_of_endpoints(objects: &[(SmolStr, Value)]) -> Vec<(SmolStr, Value)> {
+    let name_of = |v: &Value, label: &[&str]| {
+        (SmolStr::from(v.str_at(&["metadata", "namespace"])), SmolStr::from(v.str_at(label)))
+    };
+    let sliced: BTreeSet<_> = objects
+        .iter()
+        .filter(|(kind, _)| kind == "EndpointSlice")
+        .map(|(_, v)| name_of(v, &["metadata", "labels", "kubernetes.io/service-name"]))
+        .collect();
+    let mut made = Vec::new();
+    for (_, endpoints) in objects.iter().filter(|(kind, _)| kind == "Endpoints") {
+        let (namespace, name) = name_of(endpoints, &["metadata", "name"]);
+        if sliced.contains(&(namespace.clone(), name.clone())) {
+            continue;
+        }
+        for (i, subset) in endpoints.items_at(&["subsets"]).iter().enumerate() {
+            let mut list = Vec::new();
+            for (field, ready) in [("addresses", true), ("notReadyAddresses", false)] {
+                for address in subset.items(field) {
+                    let mut endpoint =
+                        value!({ "addresses": [(address.text("ip"))], "conditions": { "ready": ready } });
+                    for field in ["nodeName", "targetRef", "hostname"] {
+                        if let Some(given) = address.get(field) {
+                            endpoint.set_at(&[field], given.clone());
+                        }
+                    }
+                    list.push(endpoint);
+                }
+            }
+            let slice = value!({
+                "apiVersion": "discovery.k8s.io/v1",
+                "kind": "EndpointSlice",
+                "metadata": {
+                    "name": (format_smolstr!("{name}-{i}")),
+                    "namespace": (&namespace),
+                    "labels": { "kubernetes.io/service-name": (&name) }
+                },
+                "addressType": "IPv4",
+                "endpoints": (Value::list(list)),
+                "ports": (subset.get("ports").cloned().unwrap_or_else(|| Value::list(Vec::new())))
+            });
+            made.push(("EndpointSlice".into(), slice));
+        }
+    }
+    made
+}
+
+/// Nodes on which everything fits: the question is who gets through, not what a machine can carry.
+fn roomy(index: usize) -> NodeSettings {
+    NodeSettings {
+        max_pods: 60_000,
+        cpus: 4_096,
+        memory_gib: 65_536,
+        pod_cidrs: vec![format_smolstr!("10.{}.0.0/16", 240 + index)],
+        ..NodeSettings::numbered(index)
+    }
+}
+
+fn from_manifests(files: Vec<Prepared>, notes: &mut Vec<Finding>) -> Workspace {
+    let settings = Settings {
+        nodes: (0..3).map(roomy).collect(),
+        load_balancer: LoadBalancerProvider::Cloud,
+        ..Settings::default()
+    };
+    let mut cluster = Cluster::new(settings);
+    let mut gateways = false;
+    let mut namespaces: BTreeSet<SmolStr> = BTreeSet::new();
+    for manifest in files.iter().flat_map(|f| &f.manifests) {
+        let (version, kind) = (manifest.value.str_at(&["apiVersion"]), manifest.value.str_at(&["kind"]));
+        gateways |= schema().kind(version, kind).is_some_and(|k| k.support == Support::AddOn);
+        namespaces.insert(key_of(manifest).namespace);
+    }
+    if gateways && cluster.install(Addon::NginxGateway).is_ok() {
+        notes.push(Finding::new(
+            Severity::Info,
+            "gateway_added",
+            ObjectKey::default(),
+            Message::new("doctor-gateway-added"),
+        ));
+    }
+    let described: BTreeSet<SmolStr> = files
+        .iter()
+        .flat_map(|f| &f.manifests)
+        .filter(|m| m.value.str_at(&["kind"]) == "Namespace")
+        .map(|m| m.value.str_at(&["metadata", "name"]).into())
+        .collect();
+    for namespace in namespaces.into_iter().filter(|n| !n.is_empty() && !described.contains(n)) {
+        let key = ObjectKey::new("Namespace", "", namespace.clone());
+        if cluster.store().get(&key).is_some() {
+            continue;
+        }
+        cluster.write(Cause::User, |writer| {
+            writer.create("Namespace", self::namespace(&namespace));
+        });
+        let message = Message::new("doctor-namespace-added").with("namespace", &namespace);
+        notes.push(Finding::new(Severity::Info, "namespace_added", key, message));
+    }
+    cluster.run_until_settled();
+    let mut workspace = Workspace::of(cluster, files, true);
+    supply(workspace.cluster_mut(), notes);
+    workspace
+}
+
+/// So often what is found missing is put there: a pod may miss one thing after the other.
+const MOST_ROUNDS: usize = 20;
+
+/// Puts ConfigMaps and Secrets there that pods wait for and that no file has: they are often made by hand or by another tool,
+/// and without them nothing else could be said of those pods. Each is told.
+fn supply(cluster: &mut Cluster, notes: &mut Vec<Finding>) {
+    let mut ours: BTreeSet<ObjectKey> = BTreeSet::new();
+    for _ in 0..MOST_ROUNDS {
+        let missing: BTreeSet<(ObjectKey, SmolStr)> =
+            cluster.store().list("Pod").flat_map(|pod| missing_of(pod)).collect();
+        if missing.is_empty() {
+            return;
+        }
+        for (key, field) in missing {
+            let old = cluster.store().get(&key).cloned();
+            if old.is_none() {
+                ours.insert(key.clone());
+                let message = Message::new("doctor-supplied").with("kind", &key.kind).with("name", &key.name);
+                notes.push(Finding::new(Severity::Warning, "supplied", key.clone(), message));
+            } else if !ours.contains(&key) {
+                let message = Message::new("doctor-key-supplied").with("kind", &key.kind).with("name", &key.name);
+                notes.push(Finding::new(Severity::Warning, "key_supplied", key.clone(), message.with("key", &field)));
+            }
+            cluster.write(Cause::User, |writer| {
+                let mut value = old.as_ref().map_or_else(
+                    || {
+                        value!({
+                            "apiVersion": "v1",
+                            "kind": (&key.kind),
+                            "metadata": { "name": (&key.name), "namespace": (&key.namespace) }
+                        })
+                    },
+                    |old| old.value.clone(),
+                );
+                if !field.is_empty() {
+                    value.set_at(&["data", &field], "");
+                }
+                // A new object, so that the kubelet looks again.
+                writer.purge(&key);
+                drop(writer.create(if key.kind == "Secret" { "Secret" } else { "ConfigMap" }, value));
+            });
+        }
+        cluster.run_until_settled();
+    }
+}
+
+/// What a pod's containers wait for, in the kubelet's words: `secret "db" not found`, `couldn't find key a in Secret shop/db`.
+fn missing_of(pod: &Object) -> Vec<(ObjectKey, SmolStr)> {
+    let lists = ["containerStatuses", "initContainerStatuses"];
+    let waiting =
+        lists.iter().flat_map(|l| pod.value.items_at(&["status", l])).filter_map(|s| s.at(&["state", "waiting"]));
+    let read = |state: &Value| {
+        let words = state.text("message");
+        if let Some(rest) = words.strip_suffix("\" not found") {
+            let (kind, name) = rest.split_once(" \"")?;
+            let kind = if kind == "secret" { "Secret" } else { "ConfigMap" };
+            return Some((ObjectKey::new(kind, pod.namespace().clone(), name), SmolStr::default()));
+        }
+        let (field, rest) = words.strip_prefix("couldn't find key ")?.split_once(" in ")?;
+        let (kind, whole) = rest.split_once(' ')?;
+        let name = whole.rsplit('/').next()?;
+        Some((ObjectKey::new(kind, pod.namespace().clone(), name), field.into()))
+    };
+    waiting.filter(|state| state.text("reason") == "CreateContainerConfigError").filter_map(read).collect()
+}

@@ -1,0 +1,68 @@
+//! JUnit's XML, as CI systems read test results: a test case for every door, one for every finding about no door.
+
+use super::super::{Finding, Report, Severity, Verdict};
+use super::{object_name, sentences};
+use crate::locale::Lang;
+use std::fmt::Write;
+
+/// The report as JUnit XML.
+pub fn junit(report: &Report, lang: Lang) -> String {
+    let alone: Vec<&Finding> =
+        report.findings.iter().filter(|f| f.door.is_empty() && f.severity != Severity::Info).collect();
+    let of_door = |door: &crate::doctor::Door| -> Vec<&Finding> {
+        report.findings.iter().filter(|f| f.object == door.object && f.door == door.address).collect()
+    };
+    let shut = report.doors.iter().filter(|d| matches!(d.verdict, Verdict::Shut | Verdict::Partly)).count();
+    let skipped = report.doors.iter().filter(|d| matches!(d.verdict, Verdict::Unknown | Verdict::Asleep)).count();
+    let (tests, failures) = (report.doors.len() + alone.len(), shut + alone.len());
+    let counts = format!("tests=\"{tests}\" failures=\"{failures}\" errors=\"0\" skipped=\"{skipped}\"");
+    let mut out = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites {counts}>\n");
+    // Writing to a string cannot fail.
+    let _ = writeln!(out, "  <testsuite name=\"giljabi doctor\" {counts}>");
+    for door in &report.doors {
+        let words: Vec<String> = of_door(door).iter().map(|f| sentences(f, lang).join("\n")).collect();
+        let words = escaped(&words.join("\n\n"));
+        let name = escaped(&format!("{} {}", door.object, door.address));
+        let class = escaped(&door.object.kind);
+        let _ = write!(out, "    <testcase classname=\"{class}\" name=\"{name}\"");
+        let _ = match door.verdict {
+            Verdict::Open => writeln!(out, "/>"),
+            Verdict::Shut | Verdict::Partly => {
+                writeln!(out, "><failure type=\"{}\">{words}</failure></testcase>", door.verdict.name())
+            }
+            Verdict::Unknown | Verdict::Asleep => {
+                writeln!(out, "><skipped message=\"{}\"/></testcase>", door.verdict.name())
+            }
+        };
+    }
+    for finding in alone {
+        let name = escaped(&format!("{} {}", object_name(finding), finding.rule));
+        let place = finding.place.as_ref().map(|(f, l, _)| format!("{f}:{l}\n")).unwrap_or_default();
+        let words = escaped(&format!("{place}{}", sentences(finding, lang).join("\n")));
+        let class = escaped(&finding.object.kind);
+        let kind = finding.severity.name();
+        let _ = writeln!(
+            out,
+            "    <testcase classname=\"{class}\" name=\"{name}\"><failure type=\"{kind}\">{words}</failure></testcase>"
+        );
+    }
+    out.push_str("  </testsuite>\n</testsuites>\n");
+    out
+}
+
+/// Text that XML can hold.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\n' | '\t' => out.push(c),
+            c if c.is_control() || ('\u{fffe}'..='\u{ffff}').contains(&c) => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
+}

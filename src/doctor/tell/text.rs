@@ -1,0 +1,48 @@
+//! For the terminal: the findings, the gravest first, then the doors, then the count.
+
+use super::super::{Report, Severity, Verdict};
+use super::{object_name, sentences};
+use crate::locale::{Lang, Message};
+use std::fmt::Write;
+
+/// The report as text.
+pub fn text(report: &Report, lang: Lang) -> String {
+    let mut out = String::new();
+    let mut line = |words: std::fmt::Arguments| {
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "{words}");
+    };
+    for finding in &report.findings {
+        let place = finding.place.as_ref().map(|(f, l, c)| format!("{f}:{l}:{c}: ")).unwrap_or_default();
+        let about = [object_name(finding), finding.door.to_string()];
+        let about: Vec<&str> = about.iter().map(String::as_str).filter(|w| !w.is_empty()).collect();
+        let about = if about.is_empty() { String::new() } else { format!("{}: ", about.join(" ")) };
+        let mut told = sentences(finding, lang).into_iter();
+        line(format_args!("{place}{}: {about}{}", finding.severity.name(), told.next().unwrap_or_default()));
+        for more in told {
+            line(format_args!("    {}", more.replace('\n', "\n    ")));
+        }
+    }
+    if !report.findings.is_empty() {
+        line(format_args!(""));
+    }
+    for door in &report.doors {
+        let sign = match door.verdict {
+            Verdict::Open => "+",
+            Verdict::Partly => "~",
+            Verdict::Shut => "x",
+            Verdict::Asleep => "z",
+            Verdict::Unknown => "?",
+        };
+        let front = if door.front { "*" } else { " " };
+        line(format_args!("{sign}{front} {:<8} {}  {}", door.verdict.name(), door.address, door.object));
+    }
+    let count = Message::new(if report.snapshot { "doctor-sum-snapshot" } else { "doctor-sum-manifests" })
+        .with("objects", report.objects)
+        .with("doors", report.doors.len())
+        .with("open", report.doors_with(Verdict::Open))
+        .with("errors", report.count(Severity::Error))
+        .with("warnings", report.count(Severity::Warning));
+    line(format_args!("{}", count.text(lang)));
+    out
+}
