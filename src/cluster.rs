@@ -50,8 +50,21 @@ pub struct Cluster {
 pub struct Work {
     /// Looks that controllers took at keys.
     pub reconciles: u64,
+    /// Objects that they went through in those looks (pods of a Service, nodes for a pod).
+    pub looked: u64,
     /// Writes to the store.
     pub writes: u64,
+}
+
+impl std::ops::Sub for Work {
+    type Output = Work;
+    fn sub(self, earlier: Work) -> Work {
+        Work {
+            reconciles: self.reconciles - earlier.reconciles,
+            looked: self.looked - earlier.looked,
+            writes: self.writes - earlier.writes,
+        }
+    }
 }
 
 /// How a run until rest ended.
@@ -64,6 +77,9 @@ pub struct Settled {
     /// `None`: the cluster is at rest. Otherwise who keeps it busy: controller and key of what is due next.
     pub busy: Option<(&'static str, ObjectKey)>,
 }
+
+/// This many events are remembered at least, and at most twice as many.
+const EVENTS: usize = 4_096;
 
 /// A run until rest is cut off after this many looks for each object that the cluster has: who never rests by then never
 /// will.
@@ -220,6 +236,9 @@ impl Cluster {
             }
         }
         *told = store.revision();
+        if store.events().len() > 2 * EVENTS {
+            store.compact(EVENTS);
+        }
     }
 
     /// Takes the next due look. `None`: nothing is due, ever.
@@ -243,6 +262,7 @@ impl Cluster {
             now: self.now,
         };
         let result = controller.reconcile(&due.key, &mut context);
+        self.work.looked += 1 + result.looked as u64;
         if let Some(again) = result.requeue {
             self.queue.add(due.controller, due.key.clone(), again.at.max(self.now), again.standing);
         }

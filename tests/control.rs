@@ -334,7 +334,8 @@ spec:
     assert_eq!(ready(&cluster, "agent"), 3);
     let job = get(&cluster, "Job", "sum").expect("sum");
     assert_eq!(job.value.at(&["status", "succeeded"]), Some(&Value::Int(3)));
-    assert_eq!(job.value.items_at(&["status", "conditions"])[0].str_at(&["type"]), "Complete");
+    let types: Vec<_> = job.value.items_at(&["status", "conditions"]).iter().map(|c| c.str_at(&["type"])).collect();
+    assert_eq!(types, ["SuccessCriteriaMet", "Complete"]);
 }
 
 #[test]

@@ -1,15 +1,17 @@
 //! An object of the cluster: its key, its content, and the typed views that controllers and the network read.
 
 use crate::api::path::FieldPath;
+use crate::api::time::Time;
 use crate::api::value::Value;
 use crate::api::view::View;
 use smol_str::SmolStr;
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 /// What tells one object from all others. Ordered by kind, then namespace, then name, so that a store can be walked by kind
 /// and namespace.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ObjectKey {
     /// The kind's name (`Service`). A kind of a custom resource that shares its name with a built-in one is written
     /// `Kind.group`.
@@ -26,6 +28,23 @@ impl ObjectKey {
 
     pub fn field(&self, path: impl Into<FieldPath>) -> FieldRef {
         FieldRef { object: self.clone(), path: path.into() }
+    }
+}
+
+impl Ord for ObjectKey {
+    /// Neighbours in a map mostly have kind and namespace in common, and short strings are told to be equal more quickly than
+    /// which of them is less.
+    fn cmp(&self, other: &ObjectKey) -> Ordering {
+        let order = |a: &SmolStr, b: &SmolStr| if a == b { Ordering::Equal } else { a.as_str().cmp(b.as_str()) };
+        order(&self.kind, &other.kind)
+            .then_with(|| order(&self.namespace, &other.namespace))
+            .then_with(|| order(&self.name, &other.name))
+    }
+}
+
+impl PartialOrd for ObjectKey {
+    fn partial_cmp(&self, other: &ObjectKey) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -63,6 +82,27 @@ pub struct Object {
     pub revision: u64,
     view: OnceLock<View>,
     owner: OnceLock<Option<(ObjectKey, SmolStr)>>,
+    /// What the store knows of its beginning; every version has the same one.
+    pub(crate) origin: OnceLock<Arc<Origin>>,
+}
+
+/// How an object came to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    pub revision: u64,
+    pub at: Time,
+    pub cause: Cause,
+}
+
+/// Who made a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The cluster as it was installed.
+    Bootstrap,
+    /// A person: an edit, a command, a lesson.
+    User,
+    /// A controller (the scheduler and the kubelets count), and the field that made it act.
+    Controller { name: &'static str, saw: FieldRef },
 }
 
 impl PartialEq for Object {
@@ -78,12 +118,40 @@ impl Object {
         let text = |field: &str| value.at(&["metadata", field]).and_then(Value::as_smol).unwrap_or_default();
         let key = ObjectKey { kind: kind.into(), namespace: text("namespace"), name: text("name") };
         let revision = value.str_at(&["metadata", "resourceVersion"]).parse().unwrap_or(0);
-        Arc::new(Object { key, value, revision, view: OnceLock::new(), owner: OnceLock::new() })
+        Arc::new(Object {
+            key,
+            value,
+            revision,
+            view: OnceLock::new(),
+            owner: OnceLock::new(),
+            origin: OnceLock::new(),
+        })
+    }
+
+    /// The same as [`Object::new`] for the next version of `old`. What both versions share is not read twice.
+    pub fn next(old: &Object, value: Value, revision: u64) -> Arc<Object> {
+        let view = OnceLock::new();
+        if let Some(next) = old.view.get().and_then(|before| before.next(&old.value, &value)) {
+            let _ = view.set(next);
+        }
+        Arc::new(Object {
+            key: old.key.clone(),
+            value,
+            revision,
+            view,
+            owner: OnceLock::new(),
+            origin: OnceLock::new(),
+        })
     }
 
     /// The typed reading of the content, decoded at the first call.
     pub fn view(&self) -> &View {
         self.view.get_or_init(|| View::read(&self.key.kind, &self.value))
+    }
+
+    /// How the object came to be; `None` as long as no store has taken it in.
+    pub fn origin(&self) -> Option<&Origin> {
+        self.origin.get().map(Arc::as_ref)
     }
 
     pub fn name(&self) -> &SmolStr {
@@ -98,9 +166,14 @@ impl Object {
         self.value.str_at(&["metadata", "uid"])
     }
 
+    /// `metadata.labels`.
+    pub fn labels(&self) -> Option<&Value> {
+        self.value.get("metadata")?.get("labels")
+    }
+
     /// The value of a label; `None` when the object does not bear it.
     pub fn label(&self, key: &str) -> Option<&str> {
-        self.value.at(&["metadata", "labels"])?.get(key)?.as_str()
+        self.labels()?.get(key)?.as_str()
     }
 
     pub fn annotation(&self, key: &str) -> Option<&str> {

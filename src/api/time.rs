@@ -1,5 +1,6 @@
 //! Simulated time. Nothing in the core asks a clock: time is a number that the event queue advances.
 
+use smol_str::SmolStr;
 use std::fmt;
 use std::ops::{Add, Sub};
 
@@ -64,13 +65,33 @@ impl Sub for Time {
 /// Seconds since 1970 of the cluster's first moment: 2026-01-01T00:00:00Z. A fixed date, so that runs are the same.
 pub const EPOCH_SECS: u64 = 1_767_225_600;
 
-impl fmt::Display for Time {
-    /// RFC 3339 in UTC with whole seconds, as `metadata.creationTimestamp` has it.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Time {
+    /// RFC 3339 in UTC with whole seconds, as `metadata.creationTimestamp` has it. Objects are full of these, so the digits are
+    /// put down one by one.
+    pub fn text(self) -> SmolStr {
         let total = EPOCH_SECS + self.0 / 1_000_000;
         let (year, month, day) = civil_from_days((total / 86_400) as i64);
         let s = total % 86_400;
-        write!(f, "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", s / 3_600, s / 60 % 60, s % 60)
+        let mut text = *b"0000-00-00T00:00:00Z";
+        let mut put = |at: usize, digits: usize, mut number: u64| {
+            for place in (at..at + digits).rev() {
+                text[place] = b'0' + (number % 10) as u8;
+                number /= 10;
+            }
+        };
+        put(0, 4, year as u64);
+        put(5, 2, month as u64);
+        put(8, 2, day as u64);
+        put(11, 2, s / 3_600);
+        put(14, 2, s / 60 % 60);
+        put(17, 2, s % 60);
+        SmolStr::new(std::str::from_utf8(&text).unwrap_or_default())
+    }
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.text())
     }
 }
 

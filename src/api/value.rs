@@ -43,21 +43,31 @@ impl Map {
         Map::default()
     }
 
+    /// An empty map with room for so many entries.
+    pub fn with_capacity(entries: usize) -> Map {
+        Map { entries: Vec::with_capacity(entries) }
+    }
+
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.find(key).ok().map(|i| &self.entries[i].1)
+        self.place(key).map(|i| &self.entries[i].1)
     }
 
     pub fn contains_key(&self, key: &str) -> bool {
-        self.find(key).is_ok()
+        self.place(key).is_some()
     }
 
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Value> {
-        self.find(key).ok().map(|i| &mut self.entries[i].1)
+        self.place(key).map(|i| &mut self.entries[i].1)
     }
 
     /// Sets `key`; gives back what was there.
     pub fn insert(&mut self, key: impl Into<SmolStr>, value: impl Into<Value>) -> Option<Value> {
         let (key, value) = (key.into(), value.into());
+        // Maps are mostly built in order.
+        if self.entries.last().is_none_or(|(last, _)| last.as_str() < key.as_str()) {
+            self.entries.push((key, value));
+            return None;
+        }
         match self.find(&key) {
             Ok(i) => Some(std::mem::replace(&mut self.entries[i].1, value)),
             Err(i) => {
@@ -69,7 +79,8 @@ impl Map {
 
     /// The value of `key`, made `Null` first when it is missing.
     pub fn entry(&mut self, key: &str) -> &mut Value {
-        let i = self.find(key).unwrap_or_else(|i| {
+        let i = self.place(key).unwrap_or_else(|| {
+            let i = self.find(key).unwrap_or_else(|i| i);
             self.entries.insert(i, (key.into(), Value::Null));
             i
         });
@@ -77,7 +88,7 @@ impl Map {
     }
 
     pub fn remove(&mut self, key: &str) -> Option<Value> {
-        self.find(key).ok().map(|i| self.entries.remove(i).1)
+        self.place(key).map(|i| self.entries.remove(i).1)
     }
 
     pub fn retain(&mut self, mut keep: impl FnMut(&str, &Value) -> bool) {
@@ -105,6 +116,16 @@ impl Map {
         self.entries.iter().map(|(k, _)| k)
     }
 
+    /// Where a key stands. Maps of objects have few keys of many lengths: looking at each key's length is quicker there than
+    /// halving, which must compare letters every time.
+    fn place(&self, key: &str) -> Option<usize> {
+        const FEW: usize = 16;
+        if self.entries.len() <= FEW {
+            return self.entries.iter().position(|(k, _)| k.len() == key.len() && k.as_str() == key);
+        }
+        self.find(key).ok()
+    }
+
     fn find(&self, key: &str) -> Result<usize, usize> {
         self.entries.binary_search_by(|(k, _)| k.as_str().cmp(key))
     }
@@ -124,6 +145,16 @@ impl FromIterator<(SmolStr, Value)> for Map {
 }
 
 impl Value {
+    /// Whether both are the same piece of memory, so that they are equal without being looked at. Scalars are compared.
+    pub fn is_same(&self, other: &Value) -> bool {
+        match (self, other) {
+            (Value::List(a), Value::List(b)) => Arc::ptr_eq(a, b),
+            (Value::Map(a), Value::Map(b)) => Arc::ptr_eq(a, b),
+            (Value::List(_) | Value::Map(_), _) | (_, Value::List(_) | Value::Map(_)) => false,
+            (a, b) => a == b,
+        }
+    }
+
     pub fn map() -> Value {
         Value::Map(Arc::default())
     }

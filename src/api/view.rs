@@ -36,6 +36,14 @@ impl View {
         }
     }
 
+    /// The reading of the next version of an object: only what has changed is read. `None`: read it whole.
+    pub(crate) fn next(&self, old: &Value, new: &Value) -> Option<View> {
+        match self {
+            View::Pod(pod) => Some(View::Pod(pod.next(old, new))),
+            _ => None,
+        }
+    }
+
     pub fn service(&self) -> Option<&Service> {
         if let View::Service(s) = self { Some(s) } else { None }
     }

@@ -2,23 +2,13 @@
 //! their causes, and the indexes that keep controllers' work in proportion to a change. Cloning it is cheap (its maps share
 //! structure), so history and what-if cost little.
 
-use crate::api::object::{FieldRef, Object, ObjectKey};
+pub use crate::api::object::Cause;
+use crate::api::object::{Object, ObjectKey, Origin};
 use crate::api::time::Time;
 use imbl::ordmap::DiffItem;
 use imbl::{OrdMap, OrdSet, Vector};
 use smol_str::SmolStr;
 use std::sync::Arc;
-
-/// Who made a change.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// The cluster as it was installed.
-    Bootstrap,
-    /// A person: an edit, a command, a lesson.
-    User,
-    /// A controller (the scheduler and the kubelets count), and the field that made it act.
-    Controller { name: &'static str, saw: FieldRef },
-}
 
 /// A watch event: one write.
 #[derive(Clone, Debug)]
@@ -165,13 +155,19 @@ impl Store {
         (first..self.events.len()).filter_map(|i| self.events.get(i))
     }
 
+    /// The events that are remembered, oldest first.
     pub fn events(&self) -> &Vector<Event> {
         &self.events
     }
 
-    /// Forgets events up to `revision`; who still needs them must list anew. History keeps whole snapshots instead.
-    pub fn compact(&mut self, revision: u64) {
-        let keep = self.revision.saturating_sub(revision) as usize;
+    /// Whether every event after `revision` is still remembered.
+    pub fn remembers(&self, revision: u64) -> bool {
+        self.revision.saturating_sub(revision) as usize <= self.events.len()
+    }
+
+    /// Forgets all but the newest events; who still needs the others must list anew. Objects know their own origin, and
+    /// history keeps whole snapshots.
+    pub fn compact(&mut self, keep: usize) {
         if keep < self.events.len() {
             self.events = self.events.skip(self.events.len() - keep);
         }
@@ -186,24 +182,29 @@ impl Store {
     pub fn put(&mut self, object: Arc<Object>, cause: Cause, at: Time) -> u64 {
         let old = self.objects.insert(object.key.clone(), object.clone());
         // Most writes change neither labels nor owners.
-        let same = old.as_ref().is_some_and(|old| {
-            ["labels", "ownerReferences"]
-                .iter()
-                .all(|f| old.value.at(&["metadata", f]) == object.value.at(&["metadata", f]))
-        });
-        if !same {
-            if let Some(old) = &old {
-                self.unindex(old);
-            }
-            self.index(&object);
+        let list = |o: &Object| o.value.get("metadata").and_then(|m| m.get("ownerReferences")).cloned();
+        if old.as_ref().is_none_or(|old| old.labels() != object.labels()) {
+            old.iter().for_each(|old| self.unindex_labels(old, Some(&object)));
+            self.index_labels(&object, old.as_deref());
         }
+        if old.as_ref().is_none_or(|old| list(old) != list(&object)) {
+            old.iter().for_each(|old| self.unindex_owners(old));
+            self.index_owners(&object);
+        }
+        let origin = match old.as_ref().and_then(|o| o.origin.get()) {
+            Some(origin) => origin.clone(),
+            None => Arc::new(Origin { revision: self.revision + 1, at, cause: cause.clone() }),
+        };
+        // Already set when an object is put back as it was.
+        let _ = object.origin.set(origin);
         self.record(object.key.clone(), old, Some(object), cause, at)
     }
 
     /// Removes an object; `None` when it was not there.
     pub fn remove(&mut self, key: &ObjectKey, cause: Cause, at: Time) -> Option<u64> {
         let old = self.objects.remove(key)?;
-        self.unindex(&old);
+        self.unindex_labels(&old, None);
+        self.unindex_owners(&old);
         Some(self.record(key.clone(), Some(old), None, cause, at))
     }
 
@@ -220,17 +221,16 @@ impl Store {
         self.revision
     }
 
-    fn index(&mut self, object: &Object) {
-        for key in label_keys(object) {
+    /// Takes in the labels that `old` did not have.
+    fn index_labels(&mut self, object: &Object, old: Option<&Object>) {
+        for key in label_keys(object).filter(|(_, _, k, v)| old.is_none_or(|old| old.label(k) != Some(v))) {
             self.labels.entry(key).or_default().insert(object.key.name.clone());
-        }
-        for uid in owner_uids(object) {
-            self.owned.entry(uid).or_default().insert(object.key.clone());
         }
     }
 
-    fn unindex(&mut self, object: &Object) {
-        for key in label_keys(object) {
+    /// Forgets the labels that `new` does not have.
+    fn unindex_labels(&mut self, object: &Object, new: Option<&Object>) {
+        for key in label_keys(object).filter(|(_, _, k, v)| new.is_none_or(|new| new.label(k) != Some(v))) {
             if let Some(set) = self.labels.get_mut(&key) {
                 set.remove(&object.key.name);
                 if set.is_empty() {
@@ -238,6 +238,15 @@ impl Store {
                 }
             }
         }
+    }
+
+    fn index_owners(&mut self, object: &Object) {
+        for uid in owner_uids(object) {
+            self.owned.entry(uid).or_default().insert(object.key.clone());
+        }
+    }
+
+    fn unindex_owners(&mut self, object: &Object) {
         for uid in owner_uids(object) {
             if let Some(set) = self.owned.get_mut(&uid) {
                 set.remove(&object.key);
@@ -250,7 +259,7 @@ impl Store {
 }
 
 fn label_keys(object: &Object) -> impl Iterator<Item = LabelKey> + '_ {
-    let labels = object.value.at(&["metadata", "labels"]).and_then(|l| l.as_map());
+    let labels = object.labels().and_then(|l| l.as_map());
     labels
         .into_iter()
         .flat_map(|map| map.iter())

@@ -93,7 +93,7 @@ impl Writer<'_> {
         if meta.get("uid").is_none() {
             meta.insert("uid", self.random.uid());
         }
-        meta.insert("creationTimestamp", format_smolstr!("{}", self.now));
+        meta.insert("creationTimestamp", self.now.text());
         meta.insert("resourceVersion", format_smolstr!("{revision}"));
         if has_generation(kind) {
             meta.insert("generation", 1);
@@ -130,17 +130,29 @@ impl Writer<'_> {
     }
 
     fn replace(&mut self, old: &Arc<Object>, mut value: Value, always: bool, counts: bool) -> Arc<Object> {
-        for field in ["uid", "creationTimestamp", "resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds"]
-        {
-            match old.value.at(&["metadata", field]) {
-                Some(kept) => value.set_at(&["metadata", field], kept.clone()),
-                None => drop(value.remove_at(&["metadata", field])),
+        let same = |field: &str| match (old.value.get(field), value.get(field)) {
+            (Some(a), Some(b)) => a.is_same(b),
+            (a, b) => a.is_none() && b.is_none(),
+        };
+        // Most writes leave the metadata as they are, and there is nothing to set right then.
+        if !same("metadata") {
+            let system =
+                ["uid", "creationTimestamp", "resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds"];
+            let before = old.value.get("metadata");
+            let meta = value.map_mut().entry("metadata").map_mut();
+            for field in system {
+                match before.and_then(|m| m.get(field)) {
+                    Some(kept) => *meta.entry(field) = kept.clone(),
+                    None => drop(meta.remove(field)),
+                }
             }
         }
         let generation = old.value.at(&["metadata", "generation"]).and_then(Value::as_i64);
         if let Some(generation) = generation {
-            let step = i64::from(counts || !same_but_status(&old.key.kind, &old.value, &value));
-            value.set_at(&["metadata", "generation"], generation + step);
+            let generation = generation + i64::from(counts || !same_but_status(&old.key.kind, &old.value, &value));
+            if value.at(&["metadata", "generation"]).and_then(Value::as_i64) != Some(generation) {
+                value.set_at(&["metadata", "generation"], generation);
+            }
         }
         if value == old.value && !always {
             return old.clone();
@@ -149,7 +161,7 @@ impl Writer<'_> {
             self.store.remove(&old.key, self.cause.clone(), self.now);
             return Object::new(old.key.kind.clone(), value);
         }
-        self.put(old.key.kind.clone(), value)
+        self.put(old, value)
     }
 
     /// Begins or carries out a deletion. Pods that run on a node get their grace period (seconds; `None`: their own); what
@@ -175,7 +187,7 @@ impl Writer<'_> {
         }
         let mut value = old.value.clone();
         let meta = value.map_mut().entry("metadata").map_mut();
-        meta.insert("deletionTimestamp", format_smolstr!("{}", self.now + Duration::secs(grace as u64)));
+        meta.insert("deletionTimestamp", (self.now + Duration::secs(grace as u64)).text());
         meta.insert("deletionGracePeriodSeconds", grace);
         if let Some(Value::Int(generation)) = meta.get("generation").cloned() {
             meta.insert("generation", generation + 1);
@@ -183,7 +195,7 @@ impl Writer<'_> {
         if key.kind == "Namespace" {
             value.set_at(&["status", "phase"], "Terminating");
         }
-        self.put(key.kind.clone(), value);
+        self.put(&old, value);
         Deleted::Terminating
     }
 
@@ -192,9 +204,10 @@ impl Writer<'_> {
         self.store.remove(key, self.cause.clone(), self.now).is_some()
     }
 
-    fn put(&mut self, kind: SmolStr, mut value: Value) -> Arc<Object> {
-        value.set_at(&["metadata", "resourceVersion"], format_smolstr!("{}", self.store.next_revision()));
-        let object = Object::new(kind, value);
+    fn put(&mut self, old: &Object, mut value: Value) -> Arc<Object> {
+        let revision = self.store.next_revision();
+        value.set_at(&["metadata", "resourceVersion"], format_smolstr!("{revision}"));
+        let object = Object::next(old, value, revision);
         self.store.put(object.clone(), self.cause.clone(), self.now);
         object
     }

@@ -28,6 +28,9 @@ pub struct History {
     moments: Vec<Moment>,
 }
 
+/// Events that a kept moment remembers.
+const EVENTS: usize = 64;
+
 /// More moments than this are thinned out: every second one of the older half goes.
 const MOST: usize = 256;
 
@@ -43,11 +46,14 @@ impl History {
                 i > half || i % 2 == 1
             });
         }
+        let mut kept = cluster.clone();
+        // What was long over at that moment need not be kept once more with each.
+        kept.store.compact(EVENTS);
         self.moments.push(Moment {
             revision: cluster.store().revision(),
             at: cluster.now(),
             title: title.into(),
-            cluster: cluster.clone(),
+            cluster: kept,
         });
     }
 

@@ -7,7 +7,7 @@ use super::{Cluster, controller_name};
 use crate::api::object::{FieldRef, Object, ObjectKey};
 use crate::api::value::Value;
 use crate::api::view::{Pod, PodPhase, ServiceType, TargetPort};
-use crate::apiserver::store::{Cause, Event};
+use crate::apiserver::store::Cause;
 use crate::controller::membership;
 use crate::locale::Message;
 use crate::runtime::probe::ProbeKind;
@@ -46,8 +46,7 @@ impl Cluster {
                 chain.push(link("why.gone", at.field("")));
                 break;
             };
-            let creation = self.creation(&at);
-            match (object.controller(), creation.map(|e| &e.cause)) {
+            match (object.controller(), object.origin().map(|origin| &origin.cause)) {
                 (Some((owner, _)), cause) => {
                     let by = match cause {
                         Some(Cause::Controller { name, .. }) => name,
@@ -94,11 +93,6 @@ impl Cluster {
             }
         }
         chain
-    }
-
-    /// The event that made an object, if it is still remembered.
-    fn creation(&self, key: &ObjectKey) -> Option<&Event> {
-        self.store.events().iter().rev().find(|e| e.key == *key && e.old.is_none())
     }
 
     /// Why a pod is not among the ready endpoints of a Service of its namespace; ends with [`Link`] `why.is_endpoint` when it

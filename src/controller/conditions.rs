@@ -2,7 +2,6 @@
 
 use crate::api::time::Time;
 use crate::api::value::{Map, Value};
-use smol_str::SmolStr;
 
 /// The condition of this type.
 pub fn find<'a>(object: &'a Value, type_: &str) -> Option<&'a Value> {
@@ -17,7 +16,7 @@ pub fn set(object: &mut Value, type_: &str, status: &str, reason: &str, message:
     }) {
         return;
     }
-    let text = SmolStr::from(now.to_string());
+    let text = now.text();
     let since = old
         .filter(|c| c.str_at(&["status"]) == status)
         .and_then(|c| c.get("lastTransitionTime").and_then(Value::as_smol))
@@ -41,7 +40,7 @@ pub fn set(object: &mut Value, type_: &str, status: &str, reason: &str, message:
 pub fn touch(object: &mut Value, type_: &str, now: Time) {
     let mut list = object.items_at(&["status", "conditions"]).to_vec();
     if let Some(condition) = list.iter_mut().find(|c| c.str_at(&["type"]) == type_) {
-        condition.set_at(&["lastUpdateTime"], SmolStr::from(now.to_string()));
+        condition.set_at(&["lastUpdateTime"], now.text());
         object.set_at(&["status", "conditions"], list);
     }
 }
@@ -56,7 +55,7 @@ pub fn set_pod(pod: &mut Value, type_: &str, status: &str, reason: &str, message
     let since = old
         .filter(|c| c.str_at(&["status"]) == status)
         .and_then(|c| c.get("lastTransitionTime").and_then(Value::as_smol))
-        .unwrap_or_else(|| SmolStr::from(now.to_string()));
+        .unwrap_or_else(|| now.text());
     let mut condition = Map::new();
     condition.insert("lastProbeTime", Value::Null);
     condition.insert("lastTransitionTime", since);

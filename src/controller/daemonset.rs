@@ -53,6 +53,7 @@ impl Controller for DaemonSetController {
         for pod in pods::owned(context.store, &set) {
             by_node.entry(target(pod)).or_default().push(pod.clone());
         }
+        result.looked += nodes.len() + by_node.values().map(Vec::len).sum::<usize>();
         let mut maker = None;
         for node in &nodes {
             let there = by_node.get(node.name()).map_or(&[][..], Vec::as_slice);

@@ -23,6 +23,9 @@ const REVISION_HISTORY: &str = "deployment.kubernetes.io/revision-history";
 const DESIRED: &str = "deployment.kubernetes.io/desired-replicas";
 const MAXIMUM: &str = "deployment.kubernetes.io/max-replicas";
 
+/// What `progressDeadlineSeconds` says when there is to be none.
+const NO_DEADLINE: i64 = i32::MAX as i64;
+
 pub struct DeploymentController;
 
 impl Controller for DeploymentController {
@@ -30,7 +33,7 @@ impl Controller for DeploymentController {
         NAME
     }
 
-    fn watch(&self, event: &Event, _: &Store, _: &Index, settings: &Settings, enqueue: Enqueue) {
+    fn watch(&self, event: &Event, store: &Store, _: &Index, settings: &Settings, enqueue: Enqueue) {
         let after = settings.latencies.controller;
         match event.key.kind.as_str() {
             "Deployment" => enqueue(event.key.clone(), after),
@@ -38,6 +41,14 @@ impl Controller for DeploymentController {
                 for set in [&event.old, &event.new].into_iter().flatten() {
                     if let Some((owner, _)) = set.controller().filter(|(owner, _)| owner.kind == "Deployment") {
                         enqueue(owner, after);
+                    }
+                }
+                // Nobody manages it: a Deployment may adopt it.
+                if let Some(orphan) = event.new.as_ref().filter(|s| s.controller_ref().is_none()) {
+                    for deployment in store.list_in("Deployment", &event.key.namespace) {
+                        if Selector::of(deployment).matches(orphan) {
+                            enqueue(deployment.key.clone(), after);
+                        }
                     }
                 }
             }
@@ -60,10 +71,14 @@ impl Controller for DeploymentController {
         if deployment.is_terminating() {
             return result;
         }
+        claim_sets(&deployment, context, &mut result);
+        if !result.writes.is_empty() {
+            return result;
+        }
         let mut rollout = Rollout::new(&deployment, context);
         let paused = deployment.value.at(&["spec", "paused"]).and_then(Value::as_bool) == Some(true);
         let mut deployment_value = deployment.value.clone();
-        if !paused {
+        if !paused || rollout.new.is_some() {
             rollout.adopt_template(&mut deployment_value, context, &mut result);
         }
         if result.writes.is_empty() {
@@ -75,7 +90,7 @@ impl Controller for DeploymentController {
                 rollout.roll(context, &mut result);
             }
         }
-        if !paused {
+        if paused || rollout.is_complete() {
             rollout.forget_old(&mut result);
         }
         rollout.status(&mut deployment_value, paused, context, &mut result);
@@ -107,6 +122,7 @@ impl Rollout {
         if surge == 0 && unavailable == 0 {
             unavailable = 1;
         }
+        unavailable = unavailable.min(wanted);
         let selector = Selector::of(deployment);
         let mut sets: Vec<Arc<Object>> = context
             .store
@@ -267,25 +283,35 @@ impl Rollout {
         }
         let total: i64 = live.iter().map(|s| replicas(s)).sum();
         let allowed = if self.wanted > 0 { self.wanted + self.surge } else { 0 };
-        let mut left = allowed - total;
-        // The newest first when growing, the biggest first when shrinking.
+        let change = allowed - total;
+        // The biggest first; of equals the newer when growing, the older when shrinking.
         let mut order: Vec<&Arc<Object>> = live;
+        if change > 0 {
+            order.reverse();
+        }
         order.sort_by_key(|s| std::cmp::Reverse(replicas(s)));
-        for (i, set) in order.iter().enumerate() {
+        let deployed = pods::number(&self.deployment, &["status", "replicas"], 0);
+        let mut spread = 0;
+        let mut sizes = Vec::with_capacity(order.len());
+        for set in &order {
             let size = replicas(set);
-            let before: i64 = set.annotation(MAXIMUM).and_then(|m| m.parse().ok()).unwrap_or(total).max(1);
-            let share = (size as f64 * allowed as f64 / before as f64).round() as i64 - size;
-            let mut change = if left > 0 { share.clamp(0, left) } else { share.clamp(left, 0) };
-            if i == 0 {
-                // What rounding leaves over goes to the first.
-                let rest: i64 = order[1..]
-                    .iter()
-                    .map(|s| (replicas(s) as f64 * allowed as f64 / before as f64).round() as i64 - replicas(s))
-                    .sum();
-                change = left - rest;
-            }
-            left -= change;
-            self.set_replicas(set, (size + change).max(0), context, result);
+            let before = set.annotation(MAXIMUM).and_then(|m| m.parse().ok()).unwrap_or(deployed).max(1);
+            let share = if size == 0 || change == 0 {
+                0
+            } else {
+                let share = (size as f64 * allowed as f64 / before as f64).round() as i64 - size;
+                let left = change - spread;
+                if change > 0 { share.min(left) } else { share.max(left) }
+            };
+            spread += share;
+            sizes.push(size + share);
+        }
+        // What rounding leaves over goes to the first.
+        if let Some(first) = sizes.first_mut() {
+            *first = (*first + change - spread).max(0);
+        }
+        for (set, size) in order.into_iter().zip(sizes) {
+            self.set_replicas(set, size, context, result);
         }
     }
 
@@ -345,14 +371,22 @@ impl Rollout {
         }
     }
 
-    /// Forgets the oldest empty sets beyond `revisionHistoryLimit`.
+    /// Forgets the oldest sets beyond `revisionHistoryLimit`, if they are empty.
     fn forget_old(&self, result: &mut Reconcile) {
         let limit = pods::number(&self.deployment, &["spec", "revisionHistoryLimit"], 10).max(0) as usize;
-        let empty: Vec<&Arc<Object>> =
-            self.old.iter().filter(|s| replicas(s) == 0 && pods::number(s, &["status", "replicas"], 0) == 0).collect();
-        for set in empty.iter().take(empty.len().saturating_sub(limit)) {
+        let mut old: Vec<&Arc<Object>> = self.old.iter().collect();
+        old.sort_by_key(|s| revision(s));
+        let empty = |s: &Object| replicas(s) == 0 && pods::number(s, &["status", "replicas"], 0) == 0;
+        for set in old.iter().take(old.len().saturating_sub(limit)).filter(|s| empty(s)) {
             result.delete(set.key.clone(), self.saw("spec.revisionHistoryLimit"));
         }
+    }
+
+    /// Whether the last status says that all pods are of the present template, and available.
+    fn is_complete(&self) -> bool {
+        let status = |field: &str| pods::number(&self.deployment, &["status", field], 0);
+        ["updatedReplicas", "replicas", "availableReplicas"].iter().all(|field| status(field) == self.wanted)
+            && status("observedGeneration") >= pods::number(&self.deployment, &["metadata", "generation"], 1)
     }
 
     fn status(&self, deployment: &mut Value, paused: bool, context: &Context, result: &mut Reconcile) {
@@ -379,9 +413,20 @@ impl Rollout {
             ("False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.")
         };
         conditions::set(deployment, "Available", status, reason, message, now);
-        if paused {
-            conditions::set(deployment, "Progressing", "Unknown", "DeploymentPaused", "Deployment is paused", now);
+        let deadline = pods::number(&self.deployment, &["spec", "progressDeadlineSeconds"], NO_DEADLINE);
+        if deadline == NO_DEADLINE {
             return;
+        }
+        let reason = conditions::find(deployment, "Progressing").map_or("", |c| c.str_at(&["reason"])).to_string();
+        if paused {
+            // A lack of progress that was told is not covered up.
+            if reason != "ProgressDeadlineExceeded" {
+                conditions::set(deployment, "Progressing", "Unknown", "DeploymentPaused", "Deployment is paused", now);
+            }
+            return;
+        }
+        if reason == "DeploymentPaused" {
+            conditions::set(deployment, "Progressing", "Unknown", "DeploymentResumed", "Deployment is resumed", now);
         }
         let Some(new) = &self.new else {
             let hash = template_hash(self.deployment.value.at(&["spec", "template"]).unwrap_or(&Value::Null));
@@ -389,11 +434,18 @@ impl Rollout {
             conditions::set(deployment, "Progressing", "True", "NewReplicaSetCreated", &message, now);
             return;
         };
+        // A rollout that is over stays so, whatever its pods do later.
+        if reason == "NewReplicaSetAvailable" && total == updated {
+            return;
+        }
         let complete = updated == self.wanted && total == self.wanted && available == self.wanted;
         let before = self.deployment.value.get("status");
         let progressed = before.is_none_or(|b| {
             let old = |field: &str| b.get(field).and_then(Value::as_i64).unwrap_or(0);
-            updated > old("updatedReplicas") || ready > old("readyReplicas") || available > old("availableReplicas")
+            updated > old("updatedReplicas")
+                || total - updated < old("replicas") - old("updatedReplicas")
+                || ready > old("readyReplicas")
+                || available > old("availableReplicas")
         });
         if complete {
             let message = format!("ReplicaSet \"{}\" has successfully progressed.", new.name());
@@ -403,8 +455,7 @@ impl Rollout {
             conditions::set(deployment, "Progressing", "True", "ReplicaSetUpdated", &message, now);
             conditions::touch(deployment, "Progressing", now);
         } else {
-            let deadline =
-                Duration::secs(pods::number(&self.deployment, &["spec", "progressDeadlineSeconds"], 600).max(0) as u64);
+            let deadline = Duration::secs(deadline.max(0) as u64);
             let since = conditions::find(deployment, "Progressing")
                 .filter(|c| c.str_at(&["reason"]) != "NewReplicaSetAvailable")
                 .and_then(|c| time::parse(c.str_at(&["lastUpdateTime"])));
@@ -421,6 +472,29 @@ impl Rollout {
                 }
             }
         }
+    }
+}
+
+/// Adopts sets that match and that nobody manages, and lets go of those that do not match any more.
+fn claim_sets(deployment: &Arc<Object>, context: &Context, result: &mut Reconcile) {
+    let selector = Selector::of(deployment);
+    let saw = deployment.key.field("spec.selector");
+    for set in context.store.list_in("ReplicaSet", deployment.namespace()).filter(|s| !s.is_terminating()) {
+        let mut owners = set.value.items_at(&["metadata", "ownerReferences"]).to_vec();
+        match set.controller_ref() {
+            None if selector.matches(set) => owners.push(controller_reference(deployment)),
+            Some((_, uid)) if uid == deployment.uid() && !selector.matches(set) => {
+                owners.retain(|o| o.str_at(&["uid"]) != deployment.uid());
+            }
+            _ => continue,
+        }
+        let mut value = set.value.clone();
+        if owners.is_empty() {
+            value.remove_at(&["metadata", "ownerReferences"]);
+        } else {
+            value.set_at(&["metadata", "ownerReferences"], owners);
+        }
+        result.update(set, value, saw.clone());
     }
 }
 

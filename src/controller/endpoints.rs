@@ -87,14 +87,17 @@ impl Controller for EndpointsController {
                 (subsets, truncated, pods)
             }
         };
+        result.looked += pods.len();
         let since = membership::trigger_time(NAME, service, &pods, context);
         let subsets: Vec<Value> = subsets.iter().map(Subset::value).collect();
         let labels = labels(service, view);
-        let was_marked = current.is_some_and(|c| c.annotation(OVER_CAPACITY) == Some("truncated"));
+        let was_marked = current.is_some_and(|c| c.annotation(OVER_CAPACITY).is_some());
         if let Some(current) = current {
-            let same = current.value.items_at(&["subsets"]) == subsets
-                && same_labels(current, service)
-                && was_marked == truncated;
+            // What had to be cut is written each time: the whole is never equal to what stands there.
+            let same = !truncated
+                && !was_marked
+                && current.value.items_at(&["subsets"]) == subsets
+                && same_labels(current, service);
             if same {
                 return result;
             }
@@ -440,7 +443,7 @@ fn truncate(subsets: &mut [Subset]) {
     let mut left = max;
     for subset in subsets {
         let list = if cut_ready { &mut subset.ready } else { &mut subset.not_ready };
-        let share = (list.len() as f64 / total as f64 * max as f64) as usize;
+        let share = (list.len() as f64 / total as f64 * max as f64).ceil() as usize;
         list.truncate(share.min(left));
         left -= list.len();
         if cut_ready {

@@ -85,6 +85,7 @@ impl Controller for EndpointSliceController {
         if let Some(cache) = context.memory.slices.get(key).cloned()
             && let Some(changes) = cache.changes(service, view, context)
         {
+            result.looked += changes.pods.len();
             let since = membership::trigger_time(NAME, service, &changes.pods, context);
             context.memory.slices.insert(key.clone(), changes.cache);
             write(changes.plan, since, &saw(service, &changes.pods), service, &mut result);
@@ -93,6 +94,7 @@ impl Controller for EndpointSliceController {
         let pods: Vec<&Arc<Object>> = store.select("Pod", &key.namespace, &view.selector).collect();
         let ours = [(SERVICE_NAME.into(), key.name.clone()), (MANAGED_BY.into(), MANAGER.into())];
         let existing: Vec<Arc<Object>> = store.select("EndpointSlice", &key.namespace, &ours).cloned().collect();
+        result.looked += pods.len();
         let since = membership::trigger_time(NAME, service, &pods, context);
         let families = families(view);
         let mut plan = Plan::default();

@@ -2,6 +2,8 @@
 //! by event.
 
 use super::membership;
+use super::scheduler::{anti_affinity, requests};
+use super::selector::Selector;
 use crate::api::object::{Object, ObjectKey};
 use crate::api::value::Value;
 use crate::api::view::PodPhase;
@@ -50,8 +52,14 @@ pub struct Index {
     on_node: OrdMap<SmolStr, OrdSet<ObjectKey>>,
     /// The same, counted by owner and node.
     spread: OrdMap<(SmolStr, SmolStr), u32>,
+    /// Thousandths of a CPU and bytes of memory that the pods of a node ask for.
+    requested: OrdMap<SmolStr, (i64, i64)>,
+    /// Pods on nodes that want certain others to keep away (required anti-affinity).
+    averse: OrdSet<ObjectKey>,
     /// Services by one pair of their selector: namespace, key, value.
     selectors: OrdMap<(SmolStr, SmolStr, SmolStr), OrdSet<SmolStr>>,
+    /// The labels that selectors of Services ask for, by namespace, and how many ask.
+    selector_keys: OrdMap<(SmolStr, SmolStr), u32>,
     change: PodChange,
     /// The newest revision at which a Service changed: what freezes containers' environments together.
     services_revision: u64,
@@ -98,14 +106,19 @@ impl Index {
     pub fn observe(&mut self, event: &Event, store: &Store) {
         match event.key.kind.as_str() {
             "Pod" => {
-                self.observe_pod(event);
+                self.observe_pod(event, store);
                 self.change = self.pod_change(event, store);
             }
             "Service" => {
                 self.services_revision = event.revision;
                 for (object, there) in [(&event.old, false), (&event.new, true)] {
                     let Some(object) = object else { continue };
-                    let Some(pair) = object.view().service().and_then(|s| s.selector.first()) else { continue };
+                    let selector = object.view().service().map_or(&[][..], |s| &s.selector);
+                    for (key, _) in selector {
+                        let count = self.selector_keys.entry((event.key.namespace.clone(), key.clone())).or_default();
+                        *count = if there { *count + 1 } else { count.saturating_sub(1) };
+                    }
+                    let Some(pair) = selector.first() else { continue };
                     let key = (event.key.namespace.clone(), pair.0.clone(), pair.1.clone());
                     toggle(&mut self.selectors, key, &event.key.name, there);
                 }
@@ -114,7 +127,7 @@ impl Index {
         }
     }
 
-    fn observe_pod(&mut self, event: &Event) {
+    fn observe_pod(&mut self, event: &Event, store: &Store) {
         let key = &event.key;
         let old = event.old.as_deref().and_then(Share::of);
         let new = event.new.as_deref().and_then(Share::of);
@@ -126,8 +139,8 @@ impl Index {
             toggle(&mut self.pending, key.namespace.clone(), &key.name, is_pending);
         }
         if !same_place {
-            for (share, there) in [(&old, false), (&new, true)] {
-                let Some(share) = share else { continue };
+            for (share, object, there) in [(&old, &event.old, false), (&new, &event.new, true)] {
+                let (Some(share), Some(object)) = (share, object) else { continue };
                 if share.owner.is_none() && !share.terminating && !share.finished {
                     toggle(&mut self.orphans, key.namespace.clone(), &key.name, there);
                 }
@@ -139,6 +152,19 @@ impl Index {
                     }
                 } else if !share.finished {
                     toggle(&mut self.on_node, share.node.clone(), key, there);
+                    let (cpu, memory) = requests(&object.value);
+                    if (cpu, memory) != (0, 0) {
+                        let sign = if there { 1 } else { -1 };
+                        let total = self.requested.entry(share.node.clone()).or_insert((0, 0));
+                        *total = (total.0 + sign * cpu, total.1 + sign * memory);
+                    }
+                    if !anti_affinity(object).is_empty() {
+                        if there {
+                            self.averse.insert(key.clone())
+                        } else {
+                            self.averse.remove(key)
+                        };
+                    }
                     if let Some(owner) = &share.owner {
                         let count = self.spread.entry((owner.clone(), share.node.clone())).or_insert(0);
                         *count = if there { *count + 1 } else { count.saturating_sub(1) };
@@ -162,16 +188,20 @@ impl Index {
             }
         }
         if let Some(owner) = old.as_ref().and_then(|o| o.owner.as_ref())
-            && new.as_ref().and_then(|n| n.owner.as_ref()) != Some(owner)
             && self.relabelled.contains_key(owner)
+            && new.as_ref().and_then(|n| n.owner.as_ref()) != Some(owner)
         {
             toggle(&mut self.relabelled, owner.clone(), key, false);
         }
         if let (Some(before), Some(after)) = (&event.old, &event.new)
-            && before.value.at(&["metadata", "labels"]) != after.value.at(&["metadata", "labels"])
-            && let Some((_, owner)) = after.controller_ref()
+            && before.labels() != after.labels()
+            && let Some((owner, uid)) = after.controller_ref()
         {
-            self.relabelled.entry(owner.clone()).or_default().insert(key.clone());
+            // A label more that nobody asks for (a zone, at the binding) is no reason to ask again.
+            let fits = store.get(owner).is_some_and(|o| Selector::of(o).matches(after));
+            if !fits || self.relabelled.contains_key(uid) {
+                toggle(&mut self.relabelled, uid.clone(), key, !fits);
+            }
         }
     }
 
@@ -186,7 +216,7 @@ impl Index {
         let owner = |object: &Option<Arc<Object>>| object.as_ref().and_then(|o| o.controller_ref()).cloned();
         let (old, new) = (owner(&event.old), owner(&event.new));
         let relabelled = match (&event.old, &event.new) {
-            (Some(a), Some(b)) => a.value.at(&["metadata", "labels"]) != b.value.at(&["metadata", "labels"]),
+            (Some(a), Some(b)) => a.labels() != b.labels(),
             _ => false,
         };
         if old != new || relabelled || facts(&event.old) != facts(&event.new) {
@@ -238,6 +268,32 @@ impl Index {
         self.on_node.get(node).map_or(0, OrdSet::len)
     }
 
+    /// Whether two versions of an object differ in a label that the selector of a Service of the namespace asks for.
+    pub fn selectors_tell_apart(&self, old: &Object, new: &Object) -> bool {
+        let (before, after) = (old.labels(), new.labels());
+        if before == after {
+            return false;
+        }
+        let namespace = &new.key.namespace;
+        let differs = |(key, value): (&SmolStr, &Value), other: Option<&Value>| {
+            other.and_then(|o| o.get(key)) != Some(value)
+                && self.selector_keys.get(&(namespace.clone(), key.clone())).is_some_and(|count| *count > 0)
+        };
+        let entries = |labels: Option<&'_ Value>| labels.and_then(Value::as_map).cloned().unwrap_or_default();
+        entries(before).iter().any(|entry| differs(entry, after))
+            || entries(after).iter().any(|entry| differs(entry, before))
+    }
+
+    /// Thousandths of a CPU and bytes of memory that the pods of a node ask for.
+    pub fn requested(&self, node: &str) -> (i64, i64) {
+        self.requested.get(node).copied().unwrap_or_default()
+    }
+
+    /// Pods on nodes that want certain others to keep away.
+    pub fn averse(&self) -> impl Iterator<Item = &ObjectKey> {
+        self.averse.iter()
+    }
+
     /// How many pods of an owner a node has.
     pub fn spread(&self, owner: &SmolStr, node: &SmolStr) -> u32 {
         self.spread.get(&(owner.clone(), node.clone())).copied().unwrap_or(0)
@@ -246,7 +302,7 @@ impl Index {
     /// The Services of the object's namespace whose selector could match its labels: those that have one of its label pairs
     /// first in their selector.
     pub fn services_of<'a>(&'a self, object: &'a Object) -> impl Iterator<Item = &'a SmolStr> + 'a {
-        let labels = object.value.at(&["metadata", "labels"]).and_then(Value::as_map);
+        let labels = object.labels().and_then(Value::as_map);
         labels.into_iter().flat_map(|map| map.iter()).flat_map(move |(key, value)| {
             let value = value.as_smol().unwrap_or_default();
             self.selectors.get(&(object.key.namespace.clone(), key.clone(), value)).into_iter().flatten()

@@ -52,6 +52,7 @@ impl Controller for JobController {
             return result;
         }
         let owned: Vec<Arc<Object>> = pods::owned(context.store, &job).into_iter().cloned().collect();
+        result.looked += owned.len();
         let count = |wanted: PodPhase| {
             owned.iter().filter(|p| p.view().pod().is_some_and(|p| p.phase == wanted)).count() as i64
         };
@@ -63,11 +64,18 @@ impl Controller for JobController {
         let now = context.now;
         let mut value = job.value.clone();
         if value.at(&["status", "startTime"]).is_none() {
-            value.set_at(&["status", "startTime"], SmolStr::from(now.to_string()));
+            value.set_at(&["status", "startTime"], now.text());
         }
         // A container that restarts in place counts as a failure each time.
-        let restarts: i64 =
-            active.iter().filter_map(|p| p.view().pod()).flat_map(|p| &p.statuses).map(|s| i64::from(s.restarts)).sum();
+        let in_place = job.value.str_at(&["spec", "template", "spec", "restartPolicy"]) == "OnFailure";
+        let restarts: i64 = active
+            .iter()
+            .filter_map(|p| p.view().pod())
+            .flat_map(|p| p.statuses())
+            .map(|s| i64::from(s.restarts))
+            .sum();
+        let limit = number("backoffLimit", 6);
+        let too_many = failed > limit || (in_place && restarts >= limit.max(1));
         let started = time::parse(value.str_at(&["status", "startTime"])).unwrap_or(now);
         let deadline = job.value.at(&["spec", "activeDeadlineSeconds"]).and_then(Value::as_i64);
         let deadline = deadline.map(|s| started + Duration::secs(s.max(0) as u64));
@@ -75,7 +83,7 @@ impl Controller for JobController {
             completions.is_some_and(|c| succeeded >= c) || (completions.is_none() && succeeded > 0 && running == 0);
         let verdict = if enough {
             Some(("Complete", "CompletionsReached", "Reached expected number of succeeded pods"))
-        } else if failed + restarts > number("backoffLimit", 6) {
+        } else if too_many {
             Some(("Failed", "BackoffLimitExceeded", "Job has reached the specified backoff limit"))
         } else if deadline.is_some_and(|d| d <= now) {
             Some(("Failed", "DeadlineExceeded", "Job was active longer than specified deadline"))
@@ -87,12 +95,14 @@ impl Controller for JobController {
                 result.delete(pod.key.clone(), key.field("spec"));
             }
             running = 0;
-            set_condition(&mut value, type_, reason, message, &SmolStr::from(now.to_string()));
+            let first = if type_ == "Complete" { "SuccessCriteriaMet" } else { "FailureTarget" };
+            set_condition(&mut value, first, reason, message, &now.text());
+            set_condition(&mut value, type_, reason, message, &now.text());
             let warning = type_ == "Failed";
             if warning {
                 context.recorder.say(&job, "", true, reason, message, NAME, "", now);
             } else {
-                value.set_at(&["status", "completionTime"], SmolStr::from(now.to_string()));
+                value.set_at(&["status", "completionTime"], now.text());
                 context.recorder.say(&job, "", false, "Completed", "Job completed", NAME, "", now);
             }
         } else {

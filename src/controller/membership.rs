@@ -49,9 +49,9 @@ pub fn services_to_update(event: &Event, store: &Store, index: &Index) -> Vec<Ob
         (None, None) => return Vec::new(),
     };
     let (Some(before), Some(after)) = (old.view().pod(), new.view().pod()) else { return Vec::new() };
-    let labels = |pod: &Arc<Object>| pod.value.at(&["metadata", "labels"]).cloned();
-    let relabelled =
-        labels(old) != labels(new) || before.hostname != after.hostname || before.subdomain != after.subdomain;
+    let relabelled = index.selectors_tell_apart(old, new)
+        || before.hostname != after.hostname
+        || before.subdomain != after.subdomain;
     let finished = |p: &Pod| matches!(p.phase, PodPhase::Succeeded | PodPhase::Failed);
     let changed = before.terminating != after.terminating
         || before.is_ready() != after.is_ready()
@@ -81,7 +81,7 @@ pub fn services_to_update(event: &Event, store: &Store, index: &Index) -> Vec<Ob
 /// at every pod is no more work.
 pub fn changed_pods(store: &Store, namespace: &str, revision: u64, members: usize) -> Option<BTreeSet<SmolStr>> {
     let writes = store.revision().saturating_sub(revision) as usize;
-    if writes > 64 + 20 * members {
+    if writes > 64 + 20 * members || !store.remembers(revision) {
         return None;
     }
     let of_namespace = |e: &&Event| e.key.kind == "Pod" && e.key.namespace == namespace;

@@ -4,6 +4,7 @@ use super::endpoints::EndpointsCache;
 use super::endpointslice::SliceCache;
 use crate::api::object::ObjectKey;
 use crate::api::time::Time;
+use crate::api::value::Value;
 use imbl::{OrdMap, OrdSet};
 use smol_str::SmolStr;
 
@@ -17,8 +18,20 @@ pub struct Memory {
     pub(super) slices: OrdMap<ObjectKey, SliceCache>,
     /// Services (with an address type) whose slices bear hints of the topology annotation.
     pub(super) hinted: OrdSet<(ObjectKey, SmolStr)>,
+    /// Conditions that pods have got of late, to be shared with the next ones that say the same.
+    pub(super) conditions: Vec<Value>,
     /// Since when a node has been seen with a taint that evicts.
     pub(super) tainted: OrdMap<SmolStr, Time>,
+}
+
+impl Memory {
+    /// Keeps a new condition for others, in place of the oldest one.
+    pub(super) fn share_condition(&mut self, condition: Value) -> Value {
+        const SHARED: usize = 8;
+        self.conditions.truncate(SHARED - 1);
+        self.conditions.insert(0, condition.clone());
+        condition
+    }
 }
 
 /// State of the trigger-time tracker for one Service (`endpointslice/util/trigger_time_tracker.go`).

@@ -97,6 +97,8 @@ pub struct Requeue {
 pub struct Reconcile {
     pub writes: Vec<Write>,
     pub requeue: Option<Requeue>,
+    /// How many other objects were gone through for it, for the books of counted work.
+    pub looked: usize,
 }
 
 impl Reconcile {

@@ -12,7 +12,7 @@ use crate::api::time::{self, Duration, Time};
 use crate::api::value::Value;
 use crate::apiserver::store::{Event, Store};
 use crate::value;
-use smol_str::{SmolStr, format_smolstr};
+use smol_str::format_smolstr;
 use std::sync::Arc;
 
 pub const NAME: &str = "node-lifecycle-controller";
@@ -85,9 +85,7 @@ impl NodeLifecycleController {
         let mut taints = value.items_at(&["spec", "taints"]).to_vec();
         for effect in ["NoSchedule", "NoExecute"] {
             if !taints.iter().any(|t| t.str_at(&["key"]) == UNREACHABLE && t.str_at(&["effect"]) == effect) {
-                taints.push(
-                    value!({ "effect": effect, "key": UNREACHABLE, "timeAdded": (SmolStr::from(now.to_string())) }),
-                );
+                taints.push(value!({ "effect": effect, "key": UNREACHABLE, "timeAdded": (now.text()) }));
             }
         }
         value.set_at(&["spec", "taints"], taints);
@@ -130,7 +128,7 @@ impl NodeLifecycleController {
         // A cordoned node bears a taint that says so.
         if value.at(&["spec", "unschedulable"]).and_then(Value::as_bool) == Some(true) {
             let old = node.value.items_at(&["spec", "taints"]).iter().find(|t| t.str_at(&["key"]) == mark).cloned();
-            let time = SmolStr::from(now.to_string());
+            let time = now.text();
             taints.push(old.unwrap_or_else(|| value!({ "effect": "NoSchedule", "key": mark, "timeAdded": time })));
         }
         if taints.is_empty() {
@@ -193,7 +191,7 @@ fn set_condition(node: &mut Value, type_: &str, status: &str, reason: &str, mess
     if condition.str_at(&["status"]) == status {
         return;
     }
-    let text = SmolStr::from(now.to_string());
+    let text = now.text();
     condition.set_at(&["status"], status);
     condition.set_at(&["reason"], reason);
     condition.set_at(&["message"], message);

@@ -186,7 +186,7 @@ pub fn sort_for_deletion(pods: &mut [&Arc<Object>], owner: &Object, index: &Inde
         let pod = object.view().pod()?;
         let cost: i64 =
             object.annotation("controller.kubernetes.io/pod-deletion-cost").and_then(|c| c.parse().ok()).unwrap_or(0);
-        let restarts: u32 = pod.statuses.iter().map(|s| s.restarts).sum();
+        let restarts: u32 = pod.statuses().map(|s| s.restarts).sum();
         let phase = match pod.phase {
             PodPhase::Pending => 0,
             PodPhase::Unknown => 1,

@@ -90,6 +90,7 @@ impl ReplicaSetController {
     fn delete(&self, set: &Arc<Object>, count: i64, context: &mut Context, result: &mut Reconcile) {
         let mut active: Vec<&Arc<Object>> = pods::owned(context.store, set);
         active.retain(|p| p.view().pod().is_some_and(pods::is_active));
+        result.looked += active.len();
         pods::sort_for_deletion(&mut active, set, context.index);
         for pod in active.into_iter().take(usize::try_from(count).unwrap_or(0)) {
             let message = format_smolstr!("Deleted pod: {}", pod.name());

@@ -1,12 +1,14 @@
 //! `statefulset-controller`: pods with numbers and names that stay theirs.
 //!
-//! Upstream: `pkg/controller/statefulset`. Left out: volume claims, `maxUnavailable`, trimming of old ControllerRevisions.
+//! Upstream: `pkg/controller/statefulset` and `pkg/controller/history`. Left out: volume claims, and collisions of revision
+//! names.
 
-use super::deployment::template_hash;
+use super::deployment::{scaled, template_hash};
 use super::pods::{self, PodMaker};
 use super::selector::Selector;
 use super::{Context, Controller, Enqueue, Index, Reconcile, Settings};
 use crate::api::object::{Object, ObjectKey};
+use crate::api::time::Duration;
 use crate::api::view::PodPhase;
 use crate::apiserver::store::{Event, Store};
 use crate::apiserver::write::controller_reference;
@@ -44,8 +46,10 @@ impl Controller for StatefulSetController {
         let selector = Selector::of(&set);
         pods::claim(&set, &selector, context, &mut result, |pod| ordinal(&set, pod).is_some());
         let mut run = Run::new(&set, context, &mut result);
+        result.looked += run.members.len();
         run.sync(context, &mut result);
         run.status(context, &mut result);
+        run.forget_old(context, &mut result);
         result
     }
 }
@@ -60,6 +64,7 @@ struct Run {
     first: i64,
     replicas: i64,
     ordered: bool,
+    min_ready: Duration,
     members: BTreeMap<i64, Arc<Object>>,
     /// The revision's name that pods should have in the end, and the one that most have now.
     update: SmolStr,
@@ -72,31 +77,41 @@ impl Run {
         let update = format_smolstr!("{}-{}", set.name(), template_hash(&template));
         let recorded = SmolStr::from(set.value.str_at(&["status", "currentRevision"]));
         let members = pods::owned(context.store, set);
-        let key = ObjectKey::new("ControllerRevision", set.namespace().clone(), update.clone());
-        if context.store.get(&key).is_none() {
-            let number = 1 + context.store.owned_by(set.uid()).filter(|o| o.key.kind == "ControllerRevision").count();
-            let labels = set.value.at(&["spec", "template", "metadata", "labels"]).cloned().unwrap_or_default();
-            let revision = value!({
-                "apiVersion": "apps/v1",
-                "kind": "ControllerRevision",
-                "metadata": {
-                    "name": (&update),
-                    "namespace": (set.namespace()),
-                    "labels": labels,
-                    "ownerReferences": [(controller_reference(set))]
-                },
-                "data": { "spec": { "template": template } },
-                "revision": (number as i64)
-            });
-            result.create("ControllerRevision", revision, set.key.field("spec.template"));
+        let revisions = revisions(context.store, set);
+        let newest = revisions.last().map_or(0, |r| number_of(r));
+        match revisions.iter().find(|r| r.name() == &update) {
+            None => {
+                let labels = set.value.at(&["spec", "template", "metadata", "labels"]).cloned().unwrap_or_default();
+                let revision = value!({
+                    "apiVersion": "apps/v1",
+                    "kind": "ControllerRevision",
+                    "metadata": {
+                        "name": (&update),
+                        "namespace": (set.namespace()),
+                        "labels": labels,
+                        "ownerReferences": [(controller_reference(set))]
+                    },
+                    "data": { "spec": { "template": template } },
+                    "revision": (newest + 1)
+                });
+                result.create("ControllerRevision", revision, set.key.field("spec.template"));
+            }
+            // Back to an earlier template: its revision becomes the newest.
+            Some(revision) if number_of(revision) < newest => {
+                let mut value = revision.value.clone();
+                value.set_at(&["revision"], newest + 1);
+                result.update(revision, value, set.key.field("spec.template"));
+            }
+            Some(_) => {}
         }
         Run {
             set: set.clone(),
             first: pods::number(set, &["spec", "ordinals", "start"], 0),
             replicas: pods::number(set, &["spec", "replicas"], 1),
             ordered: set.value.str_at(&["spec", "podManagementPolicy"]) != "Parallel",
+            min_ready: Duration::secs(pods::number(set, &["spec", "minReadySeconds"], 0).max(0) as u64),
             members: members.into_iter().filter_map(|p| Some((ordinal(set, p)?, p.clone()))).collect(),
-            current: if recorded.is_empty() { update.clone() } else { recorded },
+            current: if revisions.iter().any(|r| r.name() == &recorded) { recorded } else { update.clone() },
             update,
         }
     }
@@ -105,9 +120,27 @@ impl Run {
         pods::number(&self.set, &["spec", "updateStrategy", "rollingUpdate", "partition"], 0)
     }
 
+    /// Runs, is ready, and has been so for `minReadySeconds`; asks for another look when it will have been.
+    fn is_available(&self, pod: &Arc<Object>, context: &Context, result: &mut Reconcile) -> bool {
+        if !pod.view().pod().is_some_and(|p| p.phase == PodPhase::Running && p.is_ready()) {
+            return false;
+        }
+        if self.min_ready == Duration::ZERO {
+            return true;
+        }
+        let due = pods::ready_since(pod).unwrap_or(context.now) + self.min_ready;
+        if due > context.now {
+            result.again(due);
+        }
+        due <= context.now
+    }
+
     /// Takes the steps that may be taken now: one at a time when ordered.
     fn sync(&mut self, context: &mut Context, result: &mut Reconcile) {
         let wanted = self.first..self.first + self.replicas;
+        // What is to go, the highest number first.
+        let surplus: Vec<Arc<Object>> =
+            self.members.iter().rev().filter(|(n, _)| !wanted.contains(n)).map(|(_, p)| p.clone()).collect();
         for number in wanted.clone() {
             let Some(pod) = self.members.get(&number).cloned() else {
                 self.create(number, context, result);
@@ -117,44 +150,62 @@ impl Run {
                 continue;
             };
             let Some(view) = pod.view().pod() else { continue };
-            if matches!(view.phase, PodPhase::Failed | PodPhase::Succeeded) && !view.terminating {
-                self.delete(&pod, context, result);
+            if matches!(view.phase, PodPhase::Failed | PodPhase::Succeeded) {
+                if !view.terminating {
+                    self.delete(&pod, "spec.replicas", context, result);
+                }
                 if self.ordered {
                     return;
                 }
-            } else if self.ordered && (view.terminating || !view.is_ready()) {
+            } else if self.ordered && (view.terminating || !self.is_available(&pod, context, result)) {
                 return;
             }
         }
-        let surplus: Vec<Arc<Object>> =
-            self.members.iter().rev().filter(|(n, _)| !wanted.contains(n)).map(|(_, p)| p.clone()).collect();
-        for pod in surplus {
-            if !pod.is_terminating() {
-                self.delete(&pod, context, result);
+        // All that stay are available by now, when ordered: the lowest unavailable one is among those that go.
+        let unavailable =
+            surplus.iter().rev().find(|p| p.is_terminating() || !self.is_available(p, context, result)).cloned();
+        for pod in &surplus {
+            if pod.is_terminating() {
+                if self.ordered {
+                    return;
+                }
+                continue;
             }
+            let first = unavailable.as_ref().is_some_and(|p| p.key == pod.key);
+            if self.ordered && !first && !self.is_available(pod, context, result) {
+                return;
+            }
+            self.delete(pod, "spec.replicas", context, result);
             if self.ordered {
                 return;
             }
         }
-        if self.set.value.str_at(&["spec", "updateStrategy", "type"]) == "OnDelete" {
-            return;
+        if self.set.value.str_at(&["spec", "updateStrategy", "type"]) != "OnDelete" {
+            self.roll(wanted, context, result);
         }
-        // The newest template, from the highest number down, one at a time.
-        let partition = self.partition();
-        let members: Vec<(i64, Arc<Object>)> = self.members.iter().rev().map(|(n, p)| (*n, p.clone())).collect();
-        for (_, pod) in members.iter().filter(|(n, _)| wanted.contains(n) && *n >= partition) {
+    }
+
+    /// The newest template, from the highest number down, as many at a time as may be unavailable.
+    fn roll(&self, wanted: std::ops::Range<i64>, context: &mut Context, result: &mut Reconcile) {
+        let most = self.set.value.at(&["spec", "updateStrategy", "rollingUpdate", "maxUnavailable"]);
+        let most = most.map_or(1, |most| scaled(Some(most), self.replicas, true).max(1));
+        let is_down = |pod: &Arc<Object>, result: &mut Reconcile| {
+            pod.is_terminating() || !self.is_available(pod, context, result)
+        };
+        let down = wanted.clone().filter(|n| self.members.get(n).is_none_or(|pod| is_down(pod, result))).count() as i64;
+        let mut room = most - down;
+        for number in wanted.rev().take_while(|n| n - self.first >= self.partition()) {
+            let Some(pod) = self.members.get(&number).filter(|_| room > 0) else { continue };
             if pod.label(REVISION_HASH) != Some(&self.update) && !pod.is_terminating() {
-                self.delete(pod, context, result);
-                return;
-            }
-            if pod.is_terminating() || !pod.view().pod().is_some_and(|p| p.is_ready()) {
-                return;
+                self.delete(pod, "spec.template", context, result);
+                room -= 1;
             }
         }
     }
 
     fn create(&self, number: i64, context: &mut Context, result: &mut Reconcile) {
-        let old = number < self.partition() && self.current != self.update;
+        let rolls = self.set.value.str_at(&["spec", "updateStrategy", "type"]) != "OnDelete";
+        let old = rolls && number - self.first < self.partition() && self.current != self.update;
         let revision = if old { &self.current } else { &self.update };
         let key = ObjectKey::new("ControllerRevision", self.set.namespace().clone(), revision.clone());
         let kept = context.store.get(&key).and_then(|r| r.value.at(&["data", "spec", "template"]).cloned());
@@ -176,34 +227,65 @@ impl Run {
         result.create("Pod", pod, self.set.key.field("spec.replicas"));
     }
 
-    fn delete(&self, pod: &Arc<Object>, context: &mut Context, result: &mut Reconcile) {
+    fn delete(&self, pod: &Arc<Object>, saw: &str, context: &mut Context, result: &mut Reconcile) {
         let message = format_smolstr!("delete Pod {} in StatefulSet {} successful", pod.name(), self.set.name());
         context.recorder.say(&self.set, "", false, "SuccessfulDelete", message, NAME, "", context.now);
-        result.delete(pod.key.clone(), self.set.key.field("spec.template"));
+        result.delete(pod.key.clone(), self.set.key.field(saw));
     }
 
     fn status(&self, context: &Context, result: &mut Reconcile) {
-        let live = || self.members.values().filter(|p| p.view().pod().is_some_and(pods::is_active));
-        let ready = live().filter(|p| p.view().pod().is_some_and(|p| p.is_ready())).count();
-        let of = |revision: &SmolStr| live().filter(|p| p.label(REVISION_HASH) == Some(revision)).count() as i64;
-        let min_ready = pods::number(&self.set, &["spec", "minReadySeconds"], 0);
-        let available = pods::available(&self.set, ready as u32, min_ready, context, result);
-        let updated = of(&self.update);
-        let done = updated == self.replicas && ready as i64 == self.replicas;
-        let current = if done { &self.update } else { &self.current };
+        let all = || self.members.values();
+        let ready = all()
+            .filter(|p| p.view().pod().is_some_and(|p| p.phase == PodPhase::Running && p.is_ready()))
+            .count() as i64;
+        let available = all().filter(|p| self.is_available(p, context, result)).count() as i64;
+        let of = |revision: &SmolStr| {
+            all().filter(|p| !p.is_terminating() && p.label(REVISION_HASH) == Some(revision)).count() as i64
+        };
+        let (updated, count) = (of(&self.update), self.members.len() as i64);
+        let done = updated == self.replicas && ready == self.replicas && count == self.replicas;
+        let rolls = self.set.value.str_at(&["spec", "updateStrategy", "type"]) != "OnDelete";
+        let current = if done && rolls { &self.update } else { &self.current };
         let mut value = self.set.value.clone();
         pods::set_counts(
             &mut value,
-            &[("currentReplicas", of(current)), ("readyReplicas", ready as i64), ("updatedReplicas", updated)],
+            &[("currentReplicas", of(current)), ("readyReplicas", ready), ("updatedReplicas", updated)],
         );
-        value.set_at(&["status", "availableReplicas"], i64::from(available));
+        value.set_at(&["status", "availableReplicas"], available);
         value.set_at(&["status", "collisionCount"], 0);
         value.set_at(&["status", "currentRevision"], current);
         value.set_at(&["status", "observedGeneration"], pods::number(&self.set, &["metadata", "generation"], 1));
-        value.set_at(&["status", "replicas"], live().count() as i64);
+        value.set_at(&["status", "replicas"], count);
         value.set_at(&["status", "updateRevision"], &self.update);
         if value != self.set.value {
             result.update(&self.set, value, self.set.key.field("spec.replicas"));
         }
     }
+
+    /// Forgets the oldest revisions beyond `revisionHistoryLimit` that no pod bears.
+    fn forget_old(&self, context: &Context, result: &mut Reconcile) {
+        let limit = pods::number(&self.set, &["spec", "revisionHistoryLimit"], 10).max(0) as usize;
+        let lives = |r: &Object| {
+            *r.name() == self.update
+                || *r.name() == self.current
+                || self.members.values().any(|p| p.label(REVISION_HASH) == Some(r.name()))
+        };
+        let old: Vec<Arc<Object>> = revisions(context.store, &self.set).into_iter().filter(|r| !lives(r)).collect();
+        for revision in old.iter().take(old.len().saturating_sub(limit)) {
+            result.delete(revision.key.clone(), self.set.key.field("spec.revisionHistoryLimit"));
+        }
+    }
+}
+
+/// The revisions of a set, oldest first.
+pub(super) fn revisions(store: &Store, set: &Object) -> Vec<Arc<Object>> {
+    let mut list: Vec<Arc<Object>> =
+        store.owned_by(set.uid()).filter(|o| o.key.kind == "ControllerRevision").cloned().collect();
+    list.sort_by_key(|r| (number_of(r), r.name().clone()));
+    list
+}
+
+/// The number of a revision.
+pub(super) fn number_of(revision: &Object) -> i64 {
+    pods::number(revision, &["revision"], 0)
 }

@@ -344,14 +344,14 @@ fn state_of(object: &Object) -> PodState {
 
 fn pod_box(object: &Object, rect: Rect, roles: &Roles) -> PodBox {
     let view = object.view().pod();
-    let reason = view.and_then(|p| p.statuses.iter().find(|s| s.state != "running" && !s.reason.is_empty()));
+    let reason = view.and_then(|p| p.statuses().find(|s| s.state != "running" && !s.reason.is_empty()));
     PodBox {
         key: object.key.clone(),
         rect,
         address: view.and_then(|p| p.ip).map(|ip| ip.to_smolstr()).unwrap_or_default(),
         state: state_of(object),
         role: roles.of_pod(&object.key),
-        reason: reason.map(|s| s.reason.clone()).unwrap_or_default(),
+        reason: reason.map(|s| s.reason).unwrap_or_default(),
     }
 }
 

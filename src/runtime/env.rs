@@ -261,9 +261,9 @@ pub fn hosts_file(sandbox: &PodSandbox) -> SmolStr {
     } else {
         for ip in &sandbox.ips {
             if sandbox.fqdn.is_empty() {
-                out.push_str(&format!("{ip}\t{}\n", sandbox.hostname));
+                out.push_str(&format!("{ip}\t{}\n", sandbox.short_hostname));
             } else {
-                out.push_str(&format!("{ip}\t{}\t{}\n", sandbox.fqdn, sandbox.hostname));
+                out.push_str(&format!("{ip}\t{}\t{}\n", sandbox.fqdn, sandbox.short_hostname));
             }
         }
     }

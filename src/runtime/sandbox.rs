@@ -24,6 +24,8 @@ pub struct PodSandbox {
     pub host_network: bool,
     /// What `hostname` says in it.
     pub hostname: SmolStr,
+    /// Its host name without a domain, where `setHostnameAsFQDN` makes `hostname` say the full one.
+    pub short_hostname: SmolStr,
     /// The full name that `subdomain` gives the pod; empty without one.
     pub fqdn: SmolStr,
     /// Init containers, in order; then `containers`.
@@ -73,6 +75,8 @@ pub struct RunningContainer {
     pub restarts: u32,
     /// The back-off before the next restart.
     pub back_off: Duration,
+    /// How long its image takes to come, while it is on its way.
+    pub pulling: Option<Duration>,
     /// When a waiting container is started (again).
     pub start_at: Option<Time>,
     /// When the process ends because it has been told to, and with which code.
@@ -99,6 +103,7 @@ impl RunningContainer {
             last: None,
             restarts: 0,
             back_off: Duration::ZERO,
+            pulling: None,
             start_at: None,
             stop_at: None,
             stop_code: 0,
@@ -146,14 +151,17 @@ impl RunningContainer {
 impl PodSandbox {
     /// An empty sandbox of a pod that has been bound to a node.
     pub fn new(pod: &Arc<Object>, view: &Pod, cluster_domain: &str) -> PodSandbox {
-        let hostname = hostname(&pod.key, view);
+        let short_hostname = hostname(&pod.key, view);
+        let fqdn = super::env::fqdn(&pod.key.namespace, view, &short_hostname, cluster_domain);
+        let full = !fqdn.is_empty() && pod.value.get("spec").is_some_and(|s| s.flag("setHostnameAsFQDN"));
         PodSandbox {
             pod: pod.clone(),
             node: view.node_name.clone(),
             ips: Vec::new(),
             host_network: view.host_network,
-            fqdn: super::env::fqdn(&pod.key.namespace, view, &hostname, cluster_domain),
-            hostname,
+            hostname: if full { fqdn.clone() } else { short_hostname.clone() },
+            short_hostname,
+            fqdn,
             init_containers: view.init_containers.iter().map(|c| RunningContainer::new(pod, c)).collect(),
             containers: view.containers.iter().map(|c| RunningContainer::new(pod, c)).collect(),
             start_at: None,
@@ -169,7 +177,8 @@ impl PodSandbox {
         let running = pod.value.str_at(&["status", "phase"]) == "Running";
         let pod_ready = view.is_ready();
         for container in &mut sandbox.containers {
-            let status = view.statuses.iter().find(|s| s.name == container.name);
+            let status = view.statuses().find(|s| s.name == container.name);
+            let status = status.as_ref();
             let (state, ready) = match status {
                 Some(s) => (s.state.clone(), s.ready),
                 None if running => ("running".into(), pod_ready),

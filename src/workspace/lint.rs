@@ -83,7 +83,7 @@ fn lint_service(store: &Store, object: &Object, service: &Service, findings: &mu
         }
         let mut names: Vec<SmolStr> = views
             .iter()
-            .flat_map(|pod| &pod.containers)
+            .flat_map(|pod| pod.containers.iter())
             .flat_map(|c| &c.ports)
             .filter(|p| !p.name.is_empty())
             .map(|p| p.name.clone())

@@ -4,6 +4,7 @@ use super::{Protocol, port, text, texts};
 use crate::api::value::Value;
 use smol_str::SmolStr;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum PodPhase {
@@ -64,47 +65,102 @@ pub struct Pod {
     pub host_network: bool,
     pub hostname: SmolStr,
     pub subdomain: SmolStr,
-    pub init_containers: Vec<Container>,
-    pub containers: Vec<Container>,
-    pub conditions: Vec<Condition>,
-    pub statuses: Vec<ContainerStatus>,
+    pub init_containers: Arc<[Container]>,
+    pub containers: Arc<[Container]>,
     pub terminating: bool,
+    /// The condition `Ready` is `True`.
+    ready: bool,
+    /// `status.containerStatuses`, read when somebody asks.
+    statuses: Option<Value>,
 }
 
 impl Pod {
     pub(super) fn read(value: &Value) -> Pod {
-        let containers = |field| value.items_at(&["spec", field]).iter().map(container).collect::<Vec<_>>();
-        let ip: Option<IpAddr> = value.str_at(&["status", "podIP"]).parse().ok();
-        let mut ips: Vec<IpAddr> =
-            value.items_at(&["status", "podIPs"]).iter().filter_map(|p| p.str_at(&["ip"]).parse().ok()).collect();
-        if ips.is_empty() {
-            ips.extend(ip);
+        Pod::read_with(value, None)
+    }
+
+    /// The reading of the next version of a pod: the containers of a spec hardly ever change.
+    pub(super) fn next(&self, old: &Value, new: &Value) -> Pod {
+        Pod::read_with(new, Some((self, old)))
+    }
+
+    fn read_with(value: &Value, before: Option<(&Pod, &Value)>) -> Pod {
+        let null = Value::Null;
+        let part = |field: &str| value.get(field).unwrap_or(&null);
+        let (spec, status) = (part("spec"), part("status"));
+        // The part of the version before, where it has not changed.
+        let kept = |part: &Value, path: &[&str]| {
+            let (pod, old) = before?;
+            old.at(path).is_some_and(|old| old.is_same(part)).then_some(pod)
+        };
+        let mut pod = match kept(spec, &["spec"]) {
+            Some(pod) => pod.clone(),
+            None => {
+                let containers = |field: &str, of: fn(&Pod) -> &Arc<[Container]>| -> Arc<[Container]> {
+                    let Some(list) = spec.get(field) else { return Arc::default() };
+                    match kept(list, &["spec", field]) {
+                        Some(pod) => of(pod).clone(),
+                        None => list.as_list().unwrap_or(&[]).iter().map(container).collect(),
+                    }
+                };
+                Pod {
+                    node_name: text(spec, &["nodeName"]),
+                    host_network: spec.flag("hostNetwork"),
+                    hostname: text(spec, &["hostname"]),
+                    subdomain: text(spec, &["subdomain"]),
+                    init_containers: containers("initContainers", |p| &p.init_containers),
+                    containers: containers("containers", |p| &p.containers),
+                    ..Pod::default()
+                }
+            }
+        };
+        pod.terminating = value.at(&["metadata", "deletionTimestamp"]).is_some();
+        pod.read_status(
+            status,
+            kept(status, &["status"]),
+            kept(status.get("podIPs").unwrap_or(&null), &["status", "podIPs"]),
+        );
+        pod
+    }
+
+    /// Reads a status; `same` has the same one, `same_ips` the same addresses.
+    fn read_status(&mut self, status: &Value, same: Option<&Pod>, same_ips: Option<&Pod>) {
+        if let Some(same) = same {
+            self.phase = same.phase;
+            self.ready = same.ready;
+            self.ip = same.ip;
+            self.ips.clone_from(&same.ips);
+            self.statuses.clone_from(&same.statuses);
+            return;
         }
-        Pod {
-            phase: match value.str_at(&["status", "phase"]) {
-                "Running" => PodPhase::Running,
-                "Succeeded" => PodPhase::Succeeded,
-                "Failed" => PodPhase::Failed,
-                "Unknown" => PodPhase::Unknown,
-                _ => PodPhase::Pending,
-            },
-            node_name: text(value, &["spec", "nodeName"]),
-            ip,
-            ips,
-            host_network: value.at(&["spec", "hostNetwork"]).and_then(Value::as_bool) == Some(true),
-            hostname: text(value, &["spec", "hostname"]),
-            subdomain: text(value, &["spec", "subdomain"]),
-            init_containers: containers("initContainers"),
-            containers: containers("containers"),
-            conditions: conditions(value),
-            statuses: value.items_at(&["status", "containerStatuses"]).iter().map(container_status).collect(),
-            terminating: value.at(&["metadata", "deletionTimestamp"]).is_some(),
+        self.phase = match status.text("phase") {
+            "Running" => PodPhase::Running,
+            "Succeeded" => PodPhase::Succeeded,
+            "Failed" => PodPhase::Failed,
+            "Unknown" => PodPhase::Unknown,
+            _ => PodPhase::Pending,
+        };
+        let is_ready = |c: &Value| c.text("type") == "Ready" && c.text("status") == "True";
+        self.ready = status.items("conditions").iter().any(is_ready);
+        self.statuses = status.get("containerStatuses").cloned();
+        self.ip = status.text("podIP").parse().ok();
+        match same_ips {
+            Some(same) => self.ips.clone_from(&same.ips),
+            None => self.ips = status.items("podIPs").iter().filter_map(|p| p.text("ip").parse().ok()).collect(),
+        }
+        if self.ips.is_empty() {
+            self.ips.extend(self.ip);
         }
     }
 
     /// The condition `Ready` is `True`.
     pub fn is_ready(&self) -> bool {
-        self.conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True")
+        self.ready
+    }
+
+    /// The states of the containers, as the status has them.
+    pub fn statuses(&self) -> impl Iterator<Item = ContainerStatus> + '_ {
+        self.statuses.as_ref().and_then(Value::as_list).unwrap_or(&[]).iter().map(container_status)
     }
 
     /// The number of the container port that bears `name` for `protocol` (`podutil.FindPort`): the containers, then the

@@ -18,6 +18,9 @@ const RESTART_DELAY: Duration = Duration::secs(1);
 /// Programs that end by themselves later than this are nothing to wait for.
 const FAR: Duration = Duration::secs(60);
 
+/// How long the registry takes to say that the node has the newest image already (`imagePullPolicy: Always`).
+const LOOKED_UP: Duration = Duration::millis(600);
+
 /// When a container will end or start by itself, and whether that is nothing to wait for.
 pub(super) fn next_event(container: &RunningContainer, now: Time) -> Option<(Time, bool)> {
     match container.state {
@@ -145,19 +148,54 @@ impl Worker<'_, '_> {
             container.restarts += 1;
         }
         container.state = ContainerState::Running { since: now };
+        let always = container.spec.text("imagePullPolicy") == "Always";
+        let pulled = container.pulling.take().or_else(|| always.then_some(LOOKED_UP));
         container.start_at = None;
         container.stop_at = None;
         container.files = Default::default();
         container.probes.restart(now);
-        self.say(
-            &name,
-            false,
-            "Pulled",
-            format_smolstr!("Container image \"{image}\" already present on machine and can be accessed by the pod"),
-        );
+        self.say_pulled(&name, &image, pulled);
         self.say(&name, false, "Created", format_smolstr!("Container created"));
         self.say(&name, false, "Started", format_smolstr!("Container started"));
+        self.post_start(init, i);
         true
+    }
+
+    /// Runs a container's postStart hook; one that fails kills the container.
+    fn post_start(&mut self, init: bool, i: usize) {
+        let container = self.container(init, i);
+        let words: Vec<SmolStr> = container
+            .spec
+            .at(&["lifecycle", "postStart"])
+            .map_or(&[][..], |hook| hook.items_at(&["exec", "command"]))
+            .iter()
+            .filter_map(Value::as_smol)
+            .collect();
+        if words.is_empty() || command::exec(container, &words).0 == 0 {
+            return;
+        }
+        let name = container.name.clone();
+        self.say(&name, true, "FailedPostStartHook", "PostStartHook failed");
+        self.kill(init, i, "FailedPostStartHook".into());
+    }
+
+    /// Where the image came from: the registry, or the node had it.
+    fn say_pulled(&mut self, name: &str, image: &str, pulled: Option<Duration>) {
+        let message = match pulled {
+            Some(time) => {
+                self.say(name, false, "Pulling", format_smolstr!("Pulling image \"{image}\""));
+                let short = time < Duration::secs(1);
+                let took = if short { format!("{}ms", time.as_millis()) } else { format!("{}s", time.as_secs_f64()) };
+                let size = image_size(image);
+                format_smolstr!(
+                    "Successfully pulled image \"{image}\" in {took} ({took} including waiting). Image size: {size} bytes."
+                )
+            }
+            None => {
+                format_smolstr!("Container image \"{image}\" already present on machine and can be accessed by the pod")
+            }
+        };
+        self.say(name, false, "Pulled", message);
     }
 
     fn pull_failed(&mut self, init: bool, i: usize, name: &str, image: &str) {
@@ -326,6 +364,12 @@ impl Worker<'_, '_> {
             self.ended(init, i, code);
         }
     }
+}
+
+/// A size for an image, in bytes: the model has no layers to add up, but every image its own size.
+fn image_size(image: &str) -> u64 {
+    let hash = image.bytes().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
+    8_000_000 + u64::from(hash) % 150_000_000
 }
 
 /// Whether an init container has done its work.

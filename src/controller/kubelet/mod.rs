@@ -139,9 +139,9 @@ impl<'a, 'b> Worker<'a, 'b> {
         let jitter = self.context.random.below(latencies.pod_start_jitter.0 + 1);
         let mut time = latencies.pod_start + Duration::micros(jitter);
         let pull = latencies.image_pull;
-        let images: Vec<SmolStr> = self.sandbox.all().map(|c| c.image.clone()).collect();
-        for image in images {
-            if self.context.runtime.pull(&self.view.node_name, &image) {
+        for container in self.sandbox.all_mut() {
+            if self.context.runtime.pull(&self.view.node_name, &container.image) {
+                container.pulling = Some(pull);
                 time = time + pull;
             }
         }

@@ -7,99 +7,124 @@ use crate::api::object::Object;
 use crate::api::time::Time;
 use crate::api::value::{Map, Value};
 use crate::api::view::Pod;
-use crate::controller::Context;
+use crate::controller::{Context, Memory};
 use crate::runtime::{ContainerState, PodSandbox, RunningContainer};
 use smol_str::{SmolStr, format_smolstr};
 
-pub(super) fn build(pod: &Object, view: &Pod, sandbox: &PodSandbox, context: &Context, now: Time) -> Value {
-    let now = SmolStr::from(now.to_string());
+pub(super) fn build(pod: &Object, view: &Pod, sandbox: &PodSandbox, context: &mut Context, now: Time) -> Value {
     let old = pod.value.get("status");
     let created = !sandbox.ips.is_empty();
     let phase = phase(pod, sandbox);
-    let ready_containers = created && !finished(phase) && sandbox.containers.iter().all(RunningContainer::is_ready);
-    let gates_open = pod.value.items_at(&["spec", "readinessGates"]).iter().all(|gate| {
-        let type_ = gate.str_at(&["conditionType"]);
-        view.conditions.iter().any(|c| c.type_ == type_ && c.status == "True")
-    });
-    let initialized = created
-        && sandbox.init_containers.iter().all(|c| {
-            if c.is_sidecar() {
-                c.is_started()
-            } else {
-                matches!(c.state, ContainerState::Terminated { exit_code: 0, .. })
-            }
-        });
-    let not_ready: Vec<&str> = sandbox.containers.iter().filter(|c| !c.is_ready()).map(|c| c.name.as_str()).collect();
-    let unready = format!("containers with unready status: [{}]", not_ready.join(" "));
-    let (reason, message) = match (ready_containers, phase) {
-        (true, _) => ("", ""),
-        (_, "Succeeded") => ("PodCompleted", ""),
-        (_, "Failed") => ("PodFailed", ""),
-        _ => ("ContainersNotReady", unready.as_str()),
-    };
-    let incomplete = || {
-        let names: Vec<&str> = sandbox
-            .init_containers
-            .iter()
-            .filter(|c| !matches!(c.state, ContainerState::Terminated { exit_code: 0, .. }))
-            .map(|c| c.name.as_str())
-            .collect();
-        format!("containers with incomplete status: [{}]", names.join(" "))
-    };
-    let mut conditions = Vec::with_capacity(5);
-    let mut add = |type_: &str, status: bool, reason: &str, message: &str| {
-        conditions.push(condition(old, pod, type_, status, reason, message, &now));
-    };
-    add("PodReadyToStartContainers", created, "", "");
-    if initialized || sandbox.init_containers.is_empty() {
-        let done = if phase == "Succeeded" { "PodCompleted" } else { "" };
-        add("Initialized", true, done, "");
-    } else {
-        add("Initialized", false, "ContainersNotInitialized", &incomplete());
-    }
-    if ready_containers && !gates_open {
-        add("Ready", false, "ReadinessGatesNotReady", "corresponding condition of pod readiness gate does not exist.");
-    } else {
-        add("Ready", ready_containers, reason, message);
-    }
-    add("ContainersReady", ready_containers, reason, message);
-    add("PodScheduled", true, "", "");
-    // Conditions of others (readiness gates) stay.
-    for condition in old.map_or(&[][..], |s| s.items_at(&["conditions"])) {
-        let known = ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"];
-        if !known.contains(&condition.str_at(&["type"])) {
-            conditions.push(condition.clone());
-        }
-    }
-    let mut status = Map::new();
-    status.insert("conditions", conditions);
-    status.insert("containerStatuses", statuses(pod, &sandbox.containers, false));
-    if !sandbox.init_containers.is_empty() {
-        status.insert("initContainerStatuses", statuses(pod, &sandbox.init_containers, true));
-    }
+    let mut status = Map::with_capacity(11);
+    status.insert("conditions", conditions(pod, sandbox, phase, context.memory, now));
+    let before = |field: &str| old.map_or(&[][..], |s| s.items_at(&[field]));
+    status.insert("containerStatuses", statuses(pod, &sandbox.containers, before("containerStatuses"), false));
     if let Some(ip) = node_ip(context.store, &view.node_name) {
         let ip = format_smolstr!("{ip}");
-        let mut map = Map::new();
-        map.insert("ip", &ip);
+        let kept = old.filter(|s| s.str_at(&["hostIP"]) == ip).and_then(|s| s.get("hostIPs"));
+        let list = kept.cloned().unwrap_or_else(|| Value::list(vec![one("ip", ip.clone())]));
         status.insert("hostIP", ip);
-        status.insert("hostIPs", Value::list(vec![map.into()]));
+        status.insert("hostIPs", list);
     }
-    status.insert("observedGeneration", pod.value.at(&["metadata", "generation"]).cloned().unwrap_or(Value::Int(1)));
+    if !sandbox.init_containers.is_empty() {
+        let before = before("initContainerStatuses");
+        status.insert("initContainerStatuses", statuses(pod, &sandbox.init_containers, before, true));
+    }
+    status.insert("observedGeneration", generation(pod));
     status.insert("phase", phase);
-    if let Some(ip) = sandbox.ip() {
-        status.insert("podIP", format_smolstr!("{ip}"));
-        let ips = sandbox.ips.iter().map(|ip| {
-            let mut map = Map::new();
-            map.insert("ip", format_smolstr!("{ip}"));
-            Value::from(map)
-        });
-        status.insert("podIPs", Value::list(ips.collect()));
+    if created {
+        let kept = old.filter(|_| view.ips == sandbox.ips).and_then(|s| Some((s.get("podIP")?, s.get("podIPs")?)));
+        match kept {
+            Some((ip, list)) => {
+                status.insert("podIP", ip.clone());
+                status.insert("podIPs", list.clone());
+            }
+            None => {
+                let texts: Vec<SmolStr> = sandbox.ips.iter().map(|ip| format_smolstr!("{ip}")).collect();
+                status.insert("podIP", &texts[0]);
+                status.insert("podIPs", Value::list(texts.into_iter().map(|ip| one("ip", ip)).collect()));
+            }
+        }
     }
-    let qos = old.map_or("", |s| s.str_at(&["qosClass"]));
-    status.insert("qosClass", if qos.is_empty() { "BestEffort" } else { qos });
-    let started = old.and_then(|s| s.get("startTime")).and_then(Value::as_smol).unwrap_or(now);
-    status.insert("startTime", started);
+    let qos = old.and_then(|s| s.get("qosClass")).filter(|q| q.as_str() != Some(""));
+    status.insert("qosClass", qos.cloned().unwrap_or_else(|| "BestEffort".into()));
+    let started = old.and_then(|s| s.get("startTime")).cloned();
+    status.insert("startTime", started.unwrap_or_else(|| now.text().into()));
     status.into()
+}
+
+fn one(key: &'static str, value: SmolStr) -> Value {
+    let mut map = Map::with_capacity(1);
+    map.insert(SmolStr::new_static(key), value);
+    map.into()
+}
+
+fn generation(pod: &Object) -> Value {
+    pod.value.at(&["metadata", "generation"]).cloned().unwrap_or(Value::Int(1))
+}
+
+/// The types of condition that the kubelet itself keeps.
+const OWN: [&str; 5] = ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"];
+
+fn conditions(pod: &Object, sandbox: &PodSandbox, phase: &str, memory: &mut Memory, now: Time) -> Vec<Value> {
+    let created = !sandbox.ips.is_empty();
+    let ready = created && !finished(phase) && sandbox.containers.iter().all(RunningContainer::is_ready);
+    let old = pod.value.items_at(&["status", "conditions"]);
+    let generation = generation(pod);
+    let mut list = Vec::with_capacity(OWN.len().max(old.len()));
+    let mut add = |type_: &'static str, status: bool, reason: &str, message: &str| {
+        list.push(condition(old, &generation, type_, status, reason, message, memory, now));
+    };
+    add("PodReadyToStartContainers", created, "", "");
+    let has_done_its_work = |c: &RunningContainer| {
+        if c.is_sidecar() { c.is_started() } else { matches!(c.state, ContainerState::Terminated { exit_code: 0, .. }) }
+    };
+    if sandbox.init_containers.is_empty() || (created && sandbox.init_containers.iter().all(has_done_its_work)) {
+        add("Initialized", true, if phase == "Succeeded" { "PodCompleted" } else { "" }, "");
+    } else {
+        let waits = sandbox.init_containers.iter().filter(|c| !has_done_its_work(c));
+        let names: Vec<&str> = waits.map(|c| c.name.as_str()).collect();
+        let message = format!("containers with incomplete status: [{}]", names.join(" "));
+        add("Initialized", false, "ContainersNotInitialized", &message);
+    }
+    let (reason, message) = match (ready, phase) {
+        (true, _) => ("", String::new()),
+        (_, "Succeeded") => ("PodCompleted", String::new()),
+        (_, "Failed") => ("PodFailed", String::new()),
+        _ => {
+            let names: Vec<&str> =
+                sandbox.containers.iter().filter(|c| !c.is_ready()).map(|c| c.name.as_str()).collect();
+            ("ContainersNotReady", format!("containers with unready status: [{}]", names.join(" ")))
+        }
+    };
+    let shut = if ready { shut_gates(pod) } else { String::new() };
+    if shut.is_empty() {
+        add("Ready", ready, reason, &message);
+    } else {
+        add("Ready", false, "ReadinessGatesNotReady", &shut);
+    }
+    add("ContainersReady", ready, reason, &message);
+    add("PodScheduled", true, "", "");
+    // Conditions of others (readiness gates) stay.
+    list.extend(old.iter().filter(|c| !OWN.contains(&c.str_at(&["type"]))).cloned());
+    list
+}
+
+/// The readiness gates that keep a pod from being ready, in the kubelet's words; empty when all are open.
+fn shut_gates(pod: &Object) -> String {
+    let conditions = pod.value.items_at(&["status", "conditions"]);
+    let gates = pod.value.items_at(&["spec", "readinessGates"]).iter();
+    let words = gates.filter_map(|gate| {
+        let type_ = gate.str_at(&["conditionType"]);
+        match conditions.iter().find(|c| c.text("type") == type_).map(|c| c.text("status")) {
+            None => Some(format!("corresponding condition of pod readiness gate \"{type_}\" does not exist.")),
+            Some(status) if status != "True" => {
+                Some(format!("the status of pod readiness gate \"{type_}\" is not \"True\", but {status}"))
+            }
+            Some(_) => None,
+        }
+    });
+    words.collect::<Vec<_>>().join(", ")
 }
 
 fn finished(phase: &str) -> bool {
@@ -140,45 +165,69 @@ fn phase(pod: &Object, sandbox: &PodSandbox) -> &'static str {
     }
 }
 
+/// A condition; the old one itself when it says the same, or one that another pod got of late: pods of one template that start
+/// together say the same.
+#[allow(clippy::too_many_arguments)]
 fn condition(
-    old: Option<&Value>,
-    pod: &Object,
-    type_: &str,
+    old: &[Value],
+    generation: &Value,
+    type_: &'static str,
     status: bool,
     reason: &str,
     message: &str,
-    now: &SmolStr,
+    memory: &mut Memory,
+    now: Time,
 ) -> Value {
     let status = if status { "True" } else { "False" };
-    let before = old.and_then(|s| s.items_at(&["conditions"]).iter().find(|c| c.str_at(&["type"]) == type_));
-    let since = before
-        .filter(|c| c.str_at(&["status"]) == status)
-        .and_then(|c| c.get("lastTransitionTime")?.as_smol())
-        .unwrap_or_else(|| now.clone());
-    let mut map = Map::new();
+    let before = old.iter().find(|c| c.text("type") == type_).filter(|c| c.text("status") == status);
+    if let Some(before) = before
+        && before.text("reason") == reason
+        && before.text("message") == message
+        && before.get("observedGeneration") == Some(generation)
+    {
+        return before.clone();
+    }
+    let since = before.and_then(|c| c.get("lastTransitionTime")).cloned().unwrap_or_else(|| now.text().into());
+    let alike = |c: &&Value| {
+        c.text("type") == type_
+            && c.text("status") == status
+            && c.get("lastTransitionTime") == Some(&since)
+            && c.text("reason") == reason
+            && c.text("message") == message
+            && c.get("observedGeneration") == Some(generation)
+    };
+    if let Some(shared) = memory.conditions.iter().find(alike) {
+        return shared.clone();
+    }
+    let mut map = Map::with_capacity(7);
     map.insert("lastProbeTime", Value::Null);
     map.insert("lastTransitionTime", since);
     if !message.is_empty() {
         map.insert("message", message);
     }
-    map.insert("observedGeneration", pod.value.at(&["metadata", "generation"]).cloned().unwrap_or(Value::Int(1)));
+    map.insert("observedGeneration", generation.clone());
     if !reason.is_empty() {
         map.insert("reason", reason);
     }
     map.insert("status", status);
-    map.insert("type", type_);
-    map.into()
+    map.insert("type", SmolStr::new_static(type_));
+    memory.share_condition(map.into())
 }
 
-fn statuses(pod: &Object, containers: &[RunningContainer], init: bool) -> Value {
+fn statuses(pod: &Object, containers: &[RunningContainer], old: &[Value], init: bool) -> Value {
     let list = containers.iter().map(|container| {
-        let mut map = Map::new();
+        let before = old.iter().find(|s| s.text("name") == container.name);
         let ran = !matches!(container.state, ContainerState::Waiting { .. }) || container.last.is_some();
+        // Names of what has not been exchanged since the last status stand there.
+        let same_run = before.filter(|s| s.int("restartCount") == i64::from(container.restarts));
+        let kept = |field: &str| same_run.and_then(|s| s.get(field)).filter(|v| v.as_str() != Some("")).cloned();
+        let mut map = Map::with_capacity(10);
         if ran {
-            map.insert("containerID", container_id(pod, container));
+            map.insert("containerID", kept("containerID").unwrap_or_else(|| container_id(pod, container).into()));
         }
-        map.insert("image", full_image(&container.image));
-        map.insert("imageID", if ran { image_id(&container.image) } else { SmolStr::default() });
+        map.insert("image", kept("image").unwrap_or_else(|| full_image(&container.image).into()));
+        let id = if ran { kept("imageID").unwrap_or_else(|| image_id(&container.image).into()) } else { "".into() };
+        map.insert("imageID", id);
         map.insert("lastState", container.last.as_ref().map_or_else(Value::map, state));
         map.insert("name", &container.name);
         // An init container is ready once it has done its work.
@@ -204,14 +253,14 @@ fn state(state: &ContainerState) -> Value {
             map.insert("waiting", inner);
         }
         ContainerState::Running { since } => {
-            inner.insert("startedAt", SmolStr::from(since.to_string()));
+            inner.insert("startedAt", since.text());
             map.insert("running", inner);
         }
         ContainerState::Terminated { exit_code, reason, started, finished } => {
             inner.insert("exitCode", i64::from(*exit_code));
-            inner.insert("finishedAt", SmolStr::from(finished.to_string()));
+            inner.insert("finishedAt", finished.text());
             inner.insert("reason", reason);
-            inner.insert("startedAt", SmolStr::from(started.to_string()));
+            inner.insert("startedAt", started.text());
             map.insert("terminated", inner);
         }
     }
@@ -221,17 +270,34 @@ fn state(state: &ContainerState) -> Value {
 /// 64 hexadecimal digits that belong to this run of this container.
 fn container_id(pod: &Object, container: &RunningContainer) -> SmolStr {
     let seed = container.name.bytes().chain(pod.uid().bytes()).chain(container.restarts.to_le_bytes());
-    let hash = seed.fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    let hash = fnv(seed);
     let word = |n: u64| hash.wrapping_mul(n).rotate_left(29) ^ hash;
-    format_smolstr!("containerd://{:016x}{:016x}{:016x}{:016x}", word(3), word(5), word(7), word(11))
+    digest("containerd://", [word(3), word(5), word(7), word(11)])
 }
 
 fn image_id(image: &str) -> SmolStr {
-    let hash = image.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    let hash = fnv(image.bytes());
     let word = |n: u64| hash.wrapping_mul(n).rotate_left(23) ^ hash;
     let name = full_image(image);
     let name = name.rsplit_once(':').map_or(name.as_str(), |(head, _)| head);
-    format_smolstr!("{name}@sha256:{:016x}{:016x}{:016x}{:016x}", word(3), word(5), word(7), word(11))
+    digest(&format!("{name}@sha256:"), [word(3), word(5), word(7), word(11)])
+}
+
+fn fnv(bytes: impl Iterator<Item = u8>) -> u64 {
+    bytes.fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// The hexadecimal digits of four words behind a prefix.
+fn digest(prefix: &str, words: [u64; 4]) -> SmolStr {
+    let mut text = String::with_capacity(prefix.len() + 64);
+    text.push_str(prefix);
+    for word in words {
+        text.extend((0..16).rev().map(|place| {
+            let digit = (word >> (4 * place)) as u32 & 0xf;
+            char::from_digit(digit, 16).unwrap_or('0')
+        }));
+    }
+    text.into()
 }
 
 /// The image with registry and tag, as containerd names it.

@@ -40,8 +40,7 @@ pub struct Changes {
 
 /// The Services that the events after `revision` concern; `None` when the store does not reach back that far.
 pub fn touched(store: &Store, revision: u64) -> Option<BTreeSet<ServiceName>> {
-    let newer = store.revision().checked_sub(revision)?;
-    if usize::try_from(newer).ok()? > store.events().len() {
+    if revision > store.revision() || !store.remembers(revision) {
         return None;
     }
     let mut names = BTreeSet::new();

@@ -128,8 +128,8 @@ fn why_not_ready(run: &Run<'_, '_>, key: &ObjectKey) -> Vec<FieldRef> {
         return vec![key.field("spec.nodeName")];
     }
     for (i, container) in pod.containers.iter().enumerate() {
-        let status = pod.statuses.iter().find(|s| s.name == container.name);
-        let running = status.is_none_or(|s| s.state == "running");
+        let status = pod.statuses().find(|s| s.name == container.name);
+        let running = status.as_ref().is_none_or(|s| s.state == "running");
         if !running {
             return vec![key.field(format_smolstr!("spec.containers[{i}].image").as_str())];
         }
