@@ -4,7 +4,7 @@
 use giljabi::lesson::assignment::{self, Assignment, BadCode};
 use giljabi::lesson::package::{self, Standard};
 use giljabi::lesson::result::{LessonResult, ResultFile};
-use giljabi::lesson::{Course, Desk, File, Folder, Lesson, Progress, Scene, Scope, course, gates, grade};
+use giljabi::lesson::{Course, Desk, File, Folder, Lesson, Progress, Scene, Scope, course, gates, grade, write};
 use giljabi::locale::Lang;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -151,6 +151,27 @@ fn bad_lesson_files_are_told_with_their_lines() {
     assert_eq!(problems(&"x".repeat(300 << 10))[0].message.id, "lesson-too-big");
     let many = format!("{head}steps:\n{}", "- {id: a, kind: mend, checks: {c: {clean: }}}\n".repeat(5_000));
     assert!(problems(&many).iter().any(|p| p.message.id == "lesson-too-many"));
+}
+
+/// A lesson that is written out again is the same lesson, for every lesson there is; and it travels in one text.
+#[test]
+fn a_written_lesson_is_read_back() {
+    let (mut course, _) = course();
+    for lesson in course.lessons.clone() {
+        let words = |lang| course.words(lang, &lesson.id).unwrap().clone();
+        let (ko, en) = (words(Lang::Ko), words(Lang::En));
+        let folder = write::folder(&lesson, Some(&ko), Some(&en), &course.shared);
+        assert_eq!(course::read_folder(&folder, &course.shared).as_ref(), Ok(&lesson), "{}", folder.bundle());
+        assert_eq!(course::read_words(&folder, Lang::Ko), Ok(ko.clone()));
+        assert_eq!(course::read_words(&folder, Lang::En), Ok(en));
+        let carried = course::folder_of(&folder.bundle()).unwrap();
+        let id = course.adopt(&carried).unwrap();
+        assert_eq!(id, format!("~{}", lesson.id));
+        assert_eq!(course.lesson(&id).unwrap().steps, lesson.steps);
+        assert_eq!(course.words(Lang::Ko, &id), Some(&ko));
+    }
+    assert_eq!(course::folder_of("=== ../x/lesson.yaml\na: 1\n"), None);
+    assert_eq!(course::folder_of("nothing"), None);
 }
 
 /// A package has its manifest first, and every file of the site is named in it.

@@ -76,7 +76,7 @@ class Editor {
           indentWithTab,
           ...defaultKeymap,
         ]),
-        EditorView.contentAttributes.of({ "aria-label": label ?? "YAML", spellcheck: "false", translate: "no" }),
+        EditorView.contentAttributes.of({ "aria-label": label ?? "YAML", spellcheck: "false", translate: "no", tabindex: "0" }),
         EditorView.updateListener.of((update) => {
           const changed = update.docChanged && !update.transactions.some((each) => each.annotation(fromProgram));
           if (changed) onChange?.();

@@ -2,8 +2,8 @@
 // with its bytes, tells the page that name, and in a release gives boot.js such a name too and writes the
 // Content-Security-Policy into the page. The lessons go beside the app in the same way. In development trunk injects an inline script for live reload, so there is no policy.
 import { createHash } from "node:crypto";
-import { copyFile, readFile, rename, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { copyFile, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { join, relative } from "node:path";
 import { CSP } from "./csp.mjs";
 import { EDITOR_BUNDLE } from "../editor/bundle-path.mjs";
 import { packLessons } from "./lessons.mjs";
@@ -42,3 +42,9 @@ if (release) {
 }
 html = replaceOnce(html, '<meta charset="utf-8">', `<meta charset="utf-8">${head}`);
 await writeFile(page, html);
+
+// What the site is made of, for whoever takes it along (a package for a learning platform).
+const entries = await readdir(staging, { recursive: true, withFileTypes: true });
+const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath ?? entry.path, entry.name));
+const names = paths.map((path) => relative(staging, path).replaceAll("\\", "/")).sort();
+await writeFile(join(staging, "files.txt"), names.map((name) => `${name}\n`).join(""));

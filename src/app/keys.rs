@@ -5,10 +5,11 @@ use giljabi::locale::Lang;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
+use super::lessons::Lessons;
 use super::session::{Pane, Session, Tab};
 
 /// The shortcuts that the help lists: keys, message.
-pub const SHORTCUTS: [(&str, &str); 18] = [
+pub const SHORTCUTS: [(&str, &str); 19] = [
     ("Ctrl/⌘ Enter", "keys.send"),
     ("Ctrl/⌘ K", "keys.palette"),
     ("Space", "keys.play"),
@@ -25,12 +26,13 @@ pub const SHORTCUTS: [(&str, &str); 18] = [
     ("T", "keys.terminal"),
     ("L", "keys.lang"),
     ("P", "palette.presenter"),
+    ("PgUp / PgDn", "lessons.turn_page"),
     ("Esc", "keys.escape"),
     ("?", "keys.help"),
 ];
 
 /// Listens to the whole page.
-pub fn listen(s: Session) {
+pub fn listen(s: Session, l: Lessons) {
     let handle = window_event_listener(leptos::ev::keydown, move |event| {
         let typing = event
             .target()
@@ -84,6 +86,7 @@ pub fn listen(s: Session) {
                 go(s, Pane::Journey, ".term-input");
             }
             "l" | "L" => s.lang.update(|l| *l = if *l == Lang::Ko { Lang::En } else { Lang::Ko }),
+            "PageDown" | "PageUp" if s.presenter.get_untracked() => l.turn_page(event.key() == "PageDown"),
             "p" | "P" => s.presenter.update(|p| *p = !*p),
             "?" => s.help.set(true),
             _ => return,

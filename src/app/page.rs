@@ -9,7 +9,7 @@ use super::bottom::Bottom;
 use super::editor::pane::EditorPane;
 use super::help::Help;
 use super::lessons::route::Route;
-use super::lessons::{Crumb, LessonPanel, Lessons, MapButton, Screens};
+use super::lessons::{Crumb, LessonPanel, Lessons, MapButton, Screens, Sheets};
 use super::map::MapPane;
 use super::palette::Palette;
 use super::scenario::ScenarioPanel;
@@ -24,9 +24,9 @@ pub fn Page() -> impl IntoView {
     let s = Session::open();
     provide_context(s);
     provide_context(Shells::new(s));
-    keys::listen(s);
     leave::take_in(s);
     let l = Lessons::start(s);
+    keys::listen(s, l);
     let size = |name: &'static str, default: f64| {
         let size = RwSignal::new(keep::read(name).and_then(|v| v.parse().ok()).unwrap_or(default));
         Effect::new(move || {
@@ -42,7 +42,7 @@ pub fn Page() -> impl IntoView {
         Pane::Journey => "journey",
     };
     view! {
-        <div class="app" class:presenter=move || s.presenter.get() class:in-lesson=move || l.route.get() != Route::Free data-pane=pane style=("--left", move || format!("{}px", left.get())) style=("--bottom", move || format!("{}px", bottom.get()))>
+        <div class="app" class:presenter=move || s.presenter.get() class:in-lesson=move || l.route.get() != Route::Free class:printing-sheets=move || !l.printing.read().is_empty() data-pane=pane style=("--left", move || format!("{}px", left.get())) style=("--bottom", move || format!("{}px", bottom.get()))>
             <Header/>
             <main class="work" class:away=move || !l.route.read().is_desk()>
                 <div class="left">
@@ -61,6 +61,7 @@ pub fn Page() -> impl IntoView {
                 </div>
             </main>
             <Screens/>
+            <Sheets/>
             <Show when=move || l.route.read().is_desk()>
                 <Panes/>
             </Show>

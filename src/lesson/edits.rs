@@ -1,6 +1,7 @@
 //! Counting edits as a person counts them: typing on at one place is one edit, however many keys it takes. A new one begins
 //! at another place, or after a look at what the last one did.
 
+use super::model::Action;
 use smol_str::SmolStr;
 use std::ops::Range;
 
@@ -46,6 +47,39 @@ pub fn changed_lines(before: &str, after: &str) -> (Range<usize>, Range<usize>) 
     (same..old.len() - tail, same..new.len() - tail)
 }
 
+/// A change of a file as an action that does it again: the smallest run of lines whose text stands first where it changed, or
+/// the whole file where there is none.
+pub fn as_action(file: &str, before: Option<&str>, after: Option<&str>) -> Option<Action> {
+    let whole = |text: &str| Action::Write { file: file.into(), text: text.to_string() };
+    match (before, after) {
+        (None, None) => None,
+        (Some(_), None) => Some(Action::Remove { file: file.into() }),
+        (None, Some(after)) => Some(whole(after)),
+        (Some(before), Some(after)) if before == after => None,
+        (Some(before), Some(after)) => {
+            let (mut old, mut new) = changed_lines(before, after);
+            let (old_lines, new_lines): (Vec<&str>, Vec<&str>) =
+                (before.split('\n').collect(), after.split('\n').collect());
+            loop {
+                let at: usize = old_lines[..old.start].iter().map(|l| l.len() + 1).sum();
+                let from = old_lines[old.clone()].join("\n");
+                if !from.is_empty() && !old.is_empty() && before.find(&from) == Some(at) {
+                    let to = new_lines[new.clone()].join("\n");
+                    return Some(Action::Edit { file: file.into(), from: from.into(), to: to.into() });
+                }
+                // A line more on each side, until the text is the first of its kind.
+                if old.start == 0 && old.end == old_lines.len() {
+                    return Some(whole(after));
+                }
+                (old.start, new.start) = (old.start.saturating_sub(1), new.start.saturating_sub(1));
+                if old.end < old_lines.len() {
+                    (old.end, new.end) = (old.end + 1, new.end + 1);
+                }
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,5 +103,27 @@ mod tests {
         assert_eq!(changed_lines("a\nb\nc", "a\nx\ny\nc"), (1..2, 1..3));
         assert_eq!(changed_lines("a\na", "a\na\na"), (2..2, 2..3));
         assert_eq!(changed_lines("", "a"), (0..1, 0..1));
+    }
+
+    #[test]
+    fn a_change_becomes_an_action_that_does_it_again() {
+        for (before, after) in [
+            ("a\nb\nc\n", "a\nx\nc\n"),
+            ("a\na\na\n", "a\na\nb\n"),
+            ("a\nb\n", "a\nnew\nb\n"),
+            ("a\nb\nc\n", "a\nc\n"),
+            ("", "kind: Service\n"),
+            ("x\n\ny\n", "x\n\n\ny\n"),
+            ("p: 80\nq: 80\n", "p: 80\nq: 8080\n"),
+        ] {
+            let again = match as_action("f", Some(before), Some(after)).unwrap() {
+                Action::Edit { from, to, .. } => before.replacen(from.as_str(), &to, 1),
+                Action::Write { text, .. } => text,
+                _ => String::new(),
+            };
+            assert_eq!(again, after, "{before:?}");
+        }
+        assert_eq!(as_action("f", Some("a"), Some("a")), None);
+        assert_eq!(as_action("f", Some("a"), None), Some(Action::Remove { file: "f".into() }));
     }
 }

@@ -19,6 +19,7 @@ pub mod markdown;
 pub mod model;
 pub mod package;
 pub mod progress;
+pub mod qr;
 pub mod read;
 pub mod record;
 pub mod result;
@@ -27,6 +28,7 @@ pub mod sheet;
 pub mod text;
 pub mod walk;
 pub mod words;
+pub mod write;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use course::catalog;

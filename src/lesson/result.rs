@@ -14,7 +14,7 @@ use std::fmt::Write;
 /// The newest version that is written and read.
 pub const VERSION: u32 = 1;
 /// The largest file that is looked at.
-const MAX_BYTES: usize = 256 << 10;
+pub const MAX_BYTES: usize = 256 << 10;
 const HEAD: &str = "giljabi-result";
 
 /// A result.

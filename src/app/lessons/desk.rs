@@ -122,6 +122,16 @@ impl Lessons {
         }
     }
 
+    /// Shows the next step, or the one before, whether it is passed or not: for who presents a lesson.
+    pub fn turn_page(self, on: bool) {
+        let count = self.report.read_untracked().as_ref().map_or(0, |r| r.steps.len());
+        let at = self.shown.get_untracked();
+        let to = if on { (at + 1).min(count.saturating_sub(1)) } else { at.saturating_sub(1) };
+        if to != at {
+            self.show_step(to);
+        }
+    }
+
     /// The request that a step is about, if the cluster can send it already.
     fn request_of(self, at: usize) -> Option<Request> {
         let course = self.course.get_untracked()?;

@@ -18,3 +18,14 @@ export async function readFiles(files, most) {
     }),
   );
 }
+
+/** The files of this site, as its list names them: [path, bytes] each. */
+export async function siteFiles() {
+  const get = async (path) => {
+    const answer = await fetch(new URL(path, document.baseURI));
+    if (!answer.ok) throw new Error(`${answer.status} ${answer.statusText}: ${answer.url}`);
+    return answer;
+  };
+  const names = (await (await get("files.txt")).text()).split("\n").filter(Boolean);
+  return Promise.all(names.map(async (name) => [name, new Uint8Array(await (await get(name)).arrayBuffer())]));
+}

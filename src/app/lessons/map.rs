@@ -180,6 +180,8 @@ fn Carry() -> impl IntoView {
             let Some((name, text)) = files.into_iter().next() else { return };
             let mut loaded = Ok(0);
             l.book.update(|book| loaded = book.load(&text));
+            l.look_soon();
+            super::lms::tell(l);
             said.set(Some(match loaded {
                 Ok(count) => s.tx("lessons.loaded", &[("n", &count.to_string())]),
                 Err(bad) => format!("{name}:{}: {}", bad.line, bad.message.text(s.lang.get_untracked())),

@@ -8,9 +8,11 @@ mod map;
 mod notes;
 mod panel;
 mod parts;
+mod print;
 mod prose;
 pub mod route;
 mod step;
+mod teach;
 
 use giljabi::lesson::assignment::Assignment;
 use giljabi::lesson::edits::Edits;
@@ -23,6 +25,7 @@ use std::sync::Arc;
 use wasm_bindgen::prelude::*;
 
 pub use self::panel::{Crumb, LessonPanel, MapButton};
+pub use self::print::Sheets;
 
 use self::book::Book;
 use self::route::Route;
@@ -56,6 +59,8 @@ pub struct Lessons {
     pub turn: RwSignal<Option<TurnHint>>,
     /// What a teacher has set, and its code.
     pub assignment: RwSignal<Option<(String, Assignment)>>,
+    /// The lessons whose sheets are being printed.
+    pub printing: RwSignal<Vec<String>>,
     /// Whether the learner has done anything since the step was shown.
     acted: StoredValue<bool>,
     edits: StoredValue<Edits>,
@@ -86,6 +91,7 @@ impl Lessons {
             shown: RwSignal::new(0),
             turn: RwSignal::new(None),
             assignment: RwSignal::new(None),
+            printing: RwSignal::new(Vec::new()),
             acted: StoredValue::new(false),
             edits: StoredValue::new(Edits::default()),
             texts: StoredValue::new(Vec::new()),
@@ -287,6 +293,7 @@ pub fn Screens() -> impl IntoView {
                     <Show when=move || l.course.read().is_some() fallback=move || view! { <p class="empty" role="status">{s.t("lessons.loading")}</p> }>
                         {match page.clone() {
                             Route::Notes => notes::Notes().into_any(),
+                            Route::Teach => teach::Teach().into_any(),
                             _ => map::LessonMap().into_any(),
                         }}
                     </Show>

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use super::parts::{name_of_track, stars};
 use super::route::Route;
 use super::step::{StepView, kind_id};
-use super::{lessons, prose};
+use super::{lessons, print, prose};
 use crate::app::session::session;
 
 /// Track, lesson and a dot for each step, in the header; the scenario's name in free play.
@@ -59,7 +59,7 @@ fn Dots(lesson: Lesson) -> impl IntoView {
                     aria-current=move || (l.shown.get() == at).then_some("step")
                     aria-label=label.clone()
                     title=label
-                    disabled=move || !matches!(state.get(), Some(StepState::Passed | StepState::Open))
+                    disabled=move || !s.presenter.get() && !matches!(state.get(), Some(StepState::Passed | StepState::Open))
                     on:click=move |_| l.show_step(at)
                 ></button>
             </li>
@@ -77,7 +77,7 @@ fn Dots(lesson: Lesson) -> impl IntoView {
 pub fn LessonPanel() -> impl IntoView {
     let (l, s) = (lessons(), session());
     let lesson = Memo::new(move |_| l.lesson());
-    move || match lesson.get() {
+    move || match lesson.get().filter(|_| l.trouble.read().is_none()) {
         Some(lesson) => view! { <Panel lesson/> }.into_any(),
         None => view! {
             <section class="task" aria-labelledby="task-title">
@@ -130,7 +130,7 @@ fn Panel(lesson: Lesson) -> impl IntoView {
                     <p class="passed good"><span aria-hidden="true">"✓ "</span>{s.t("lessons.passed")}</p>
                 </Show>
             </div>
-            <Show when=move || passed.get() && !last.get()>
+            <Show when=move || (passed.get() || s.presenter.get()) && !last.get()>
                 <button type="button" class="btn btn-primary go-on" on:click=go_on>{s.t("lessons.go_on")}</button>
             </Show>
             <Show when=move || solved.get() && last.get()>
@@ -199,7 +199,7 @@ fn Solved(lesson: Lesson) -> impl IntoView {
 #[component]
 fn Tail(lesson: Lesson) -> impl IntoView {
     let (l, s) = (lessons(), session());
-    let notes = lesson.notes.clone();
+    let (notes, own) = (lesson.notes.clone(), lesson.id.to_string());
     let headings = move || {
         let Some(course) = l.course.get() else { return Vec::new() };
         let ko = s.lang.get() == giljabi::locale::Lang::Ko;
@@ -212,6 +212,7 @@ fn Tail(lesson: Lesson) -> impl IntoView {
             <Show when=move || l.before.read().is_some()>
                 <button type="button" class="btn" on:click=move |_| l.take_back()>{s.t("lessons.take_back")}</button>
             </Show>
+            <button type="button" class="btn" on:click=move |_| print::print(l, vec![own.clone()])>{s.t("lessons.print")}</button>
             <span class="push"></span>
             <details class="sources">
                 <summary>{s.t("lessons.sources")}</summary>

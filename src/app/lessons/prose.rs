@@ -17,7 +17,8 @@ pub fn line(text: &str) -> impl IntoView + use<> {
 fn block(block: Block) -> AnyView {
     match block {
         Block::Paragraph(inner) => view! { <p>{pieces(inner)}</p> }.into_any(),
-        Block::Heading(_, inner) => view! { <p><strong>{pieces(inner)}</strong></p> }.into_any(),
+        Block::Heading(1, inner) => view! { <h2>{pieces(inner)}</h2> }.into_any(),
+        Block::Heading(_, inner) => view! { <h3>{pieces(inner)}</h3> }.into_any(),
         Block::Quote(inner) => view! { <blockquote>{pieces(inner)}</blockquote> }.into_any(),
         Block::Code { text, .. } => view! { <pre tabindex="0"><code>{text}</code></pre> }.into_any(),
         Block::List { ordered, items } => {

@@ -1,7 +1,6 @@
 //! Where the page is: the fragment of its address, `#/lesson/<id>`, `#/lessons`, `#/notes`, `#/teach`, `#/write`.
 
 use leptos::prelude::*;
-use wasm_bindgen::JsValue;
 
 /// One screen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

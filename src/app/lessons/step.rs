@@ -5,9 +5,10 @@ use giljabi::lesson::model::{Step, TaskKind};
 use giljabi::lesson::text::StepWords;
 use giljabi::lesson::{Lesson, StepReport, StepState, TurnHint};
 use leptos::prelude::*;
+use wasm_bindgen::JsCast;
 
 use super::{Lessons, lessons, prose};
-use crate::app::session::{Session, session};
+use crate::app::session::{Pane, Session, Tab, session};
 
 /// The message that names a kind of task.
 pub fn kind_id(kind: TaskKind) -> &'static str {
@@ -47,6 +48,9 @@ pub fn StepView(lesson: Lesson, at: usize) -> impl IntoView {
         <div class="step-task">{move || prose::blocks(&words.read().task).into_any()}</div>
         {checks.then(|| view! { <Checks words report/> })}
         {step.question.is_some().then(|| view! { <Question step=step.clone() words report/> })}
+        <Show when=move || kind == TaskKind::Terminal && !passed.get()>
+            <button type="button" class="btn open-terminal" on:click=move |_| open_terminal(s)>{s.t("lessons.open_terminal")}</button>
+        </Show>
         <Show when=move || kind == TaskKind::Race>
             <p class="t-soft race">{edits_words.clone()}</p>
         </Show>
@@ -56,6 +60,20 @@ pub fn StepView(lesson: Lesson, at: usize) -> impl IntoView {
         </Show>
     }
     .into_any()
+}
+
+/// Shows the terminal and puts the keyboard into it.
+fn open_terminal(s: Session) {
+    s.tab.set(Tab::Terminal);
+    s.pane.set(Pane::Journey);
+    request_animation_frame(|| {
+        if let Ok(Some(input)) = document().query_selector(".term-input")
+            && let Ok(input) = input.dyn_into::<web_sys::HtmlElement>()
+        {
+            // An input that cannot take the focus stays unfocused.
+            let _ = input.focus();
+        }
+    });
 }
 
 /// The checks: whether each holds, what it asks for, and what is seen now.

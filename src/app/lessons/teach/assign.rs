@@ -1,0 +1,199 @@
+//! Setting an assignment: which lessons in which order, in which language, with or without hints, from which seed. It becomes
+//! a link and a QR code in which no solution can be read.
+
+use giljabi::lesson::assignment::{Assignment, MAX_LESSONS};
+use giljabi::lesson::course::{GUEST, Track};
+use giljabi::lesson::{Course, qr};
+use giljabi::locale::Lang;
+use leptos::prelude::*;
+use smol_str::SmolStr;
+use std::sync::Arc;
+
+use super::super::lessons;
+use super::super::parts::track_name;
+use super::super::route::{self, Route};
+use super::title;
+use crate::app::leave;
+use crate::app::session::session;
+
+#[component]
+pub fn Assign() -> impl IntoView {
+    let (l, s) = (lessons(), session());
+    let chosen = RwSignal::new(Vec::<SmolStr>::new());
+    let lang = RwSignal::new(None::<Lang>);
+    let hints = RwSignal::new(true);
+    let seed = RwSignal::new(0_u64);
+    let course = move || l.course.get().unwrap_or_default();
+    let assignment =
+        move || Assignment { lessons: chosen.get(), lang: lang.get(), hints: hints.get(), seed: seed.get() };
+    let link = Memo::new(move |_| route::address(&Route::Assignment(assignment().code())));
+    let set_lang =
+        move |event| lang.set(Some(event_target_value(&event)).filter(|v| !v.is_empty()).map(|v| Lang::from_tag(&v)));
+    view! {
+        <section class="box" aria-labelledby="assign-title">
+            <h3 id="assign-title">{s.t("lessons.set")}</h3>
+            <p class="t-soft">{s.t("lessons.set_text")}</p>
+            <div class="assign">
+                <div class="assign-pick">
+                    {move || {
+                        let course = course();
+                        course.tracks.iter().map(|track| view! { <Pick track=track.clone() course=course.clone() chosen/> }).collect_view()
+                    }}
+                </div>
+                <div class="assign-made">
+                    <Show when=move || !chosen.read().is_empty() fallback=move || view! { <p class="t-soft">{s.t("lessons.set_none")}</p> }>
+                        <Order chosen/>
+                        <div class="row">
+                            <label>
+                                {s.t("lessons.language")}
+                                <select class="field" on:change=set_lang>
+                                    <option value="">{s.t("lessons.language_any")}</option>
+                                    <option value="ko" lang="ko">"한국어"</option>
+                                    <option value="en" lang="en">"English"</option>
+                                </select>
+                            </label>
+                            <label>
+                                <input type="checkbox" prop:checked=move || hints.get() on:change=move |event| hints.set(event_target_checked(&event))/>
+                                " "
+                                {s.t("lessons.with_hints")}
+                            </label>
+                            <label>
+                                {s.t("lessons.seed")}
+                                <input
+                                    class="field seed"
+                                    type="number"
+                                    min="0"
+                                    max="999999"
+                                    prop:value=move || seed.get().to_string()
+                                    on:input=move |event| seed.set(event_target_value(&event).parse().unwrap_or(0).min(999_999))
+                                />
+                            </label>
+                        </div>
+                        <p class="t-soft">{s.t("lessons.seed_text")}</p>
+                        <Made link/>
+                    </Show>
+                </div>
+            </div>
+        </section>
+    }
+}
+
+/// A track's lessons, to be ticked.
+#[component]
+fn Pick(track: Track, course: Arc<Course>, chosen: RwSignal<Vec<SmolStr>>) -> impl IntoView {
+    let (l, s) = (lessons(), session());
+    let own: Vec<SmolStr> =
+        course.of_track(&track.id).filter(|x| !x.id.starts_with(GUEST)).map(|x| x.id.clone()).collect();
+    let all = own.clone();
+    let take_all = move |_| {
+        chosen.update(|chosen| {
+            for id in &all {
+                if !chosen.contains(id) && chosen.len() < MAX_LESSONS {
+                    chosen.push(id.clone());
+                }
+            }
+        });
+    };
+    let row = move |id: SmolStr| {
+        let (own, shown) = (id.clone(), id.clone());
+        view! {
+            <li>
+                <label>
+                    <input
+                        type="checkbox"
+                        prop:checked=move || chosen.read().contains(&own)
+                        on:change=move |event| {
+                            let take = event_target_checked(&event);
+                            chosen.update(|chosen| {
+                                chosen.retain(|c| *c != id);
+                                if take && chosen.len() < MAX_LESSONS {
+                                    chosen.push(id.clone());
+                                }
+                            });
+                        }
+                    />
+                    " "
+                    {move || title(l, &shown)}
+                </label>
+            </li>
+        }
+    };
+    view! {
+        <details>
+            <summary>{move || track_name(&track, s.lang.get())}</summary>
+            <ul class="ticks">{own.into_iter().map(row).collect_view()}</ul>
+            <button type="button" class="btn" on:click=take_all>{s.t("lessons.take_all")}</button>
+        </details>
+    }
+}
+
+/// What was chosen, in its order, which can be changed.
+#[component]
+fn Order(chosen: RwSignal<Vec<SmolStr>>) -> impl IntoView {
+    let (l, s) = (lessons(), session());
+    let swap = move |at: usize, with: usize| {
+        chosen.update(|chosen| {
+            if at < chosen.len() && with < chosen.len() {
+                chosen.swap(at, with);
+            }
+        });
+    };
+    let row = move |(at, id): (usize, SmolStr)| {
+        let name = title(l, &id);
+        let label = |id: &'static str, name: &str| s.tx(id, &[("name", name)]);
+        view! {
+            <li>
+                <span>{name.clone()}</span>
+                <span class="push"></span>
+                <button type="button" class="tool" aria-label=label("lessons.up", &name) disabled=at == 0 on:click=move |_| swap(at, at.saturating_sub(1))>"▲"</button>
+                <button type="button" class="tool" aria-label=label("lessons.down", &name) on:click=move |_| swap(at, at + 1)>"▼"</button>
+                <button type="button" class="tool" aria-label=label("lessons.out", &name) on:click=move |_| chosen.update(|c| drop(c.remove(at)))>"✕"</button>
+            </li>
+        }
+    };
+    view! { <ol class="order" aria-label=s.t("lessons.order")>{move || chosen.get().into_iter().enumerate().map(row).collect_view()}</ol> }
+}
+
+/// The link and its QR code.
+#[component]
+fn Made(link: Memo<String>) -> impl IntoView {
+    let s = session();
+    let said = RwSignal::new(None::<&'static str>);
+    let copy = move |_| {
+        leptos::task::spawn_local(async move {
+            let done = leave::copy(&link.get_untracked()).await.is_ok();
+            said.set(Some(if done { "leave.copied" } else { "leave.not_copied" }));
+        });
+    };
+    let drawn = Memo::new(move |_| qr::draw(&link.read()));
+    let size = move || drawn.read().as_ref().map_or(0, |d| d.side);
+    let save = move |_| {
+        if let Some(drawn) = drawn.get_untracked() {
+            let svg = format!(
+                "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {0}\" shape-rendering=\"crispEdges\"><rect width=\"{0}\" height=\"{0}\" fill=\"#fff\"/><path d=\"{1}\"/></svg>",
+                drawn.side, drawn.path
+            );
+            leave::save("giljabi-assignment.svg", "image/svg+xml", &svg.into());
+        }
+    };
+    view! {
+        <div class="made">
+            <svg class="qr" role="img" aria-label=s.t("lessons.qr") viewBox=move || format!("0 0 {0} {0}", size()) shape-rendering="crispEdges">
+                <rect class="qr-paper" width=size height=size></rect>
+                <path class="qr-ink" d=move || drawn.read().as_ref().map(|d| d.path.clone())></path>
+            </svg>
+            <div>
+                <label>
+                    {s.t("lessons.link")}
+                    <input class="field link" type="text" readonly prop:value=move || link.get()/>
+                </label>
+                <p class="row">
+                    <button type="button" class="btn btn-primary" on:click=copy>{s.t("lessons.copy_link")}</button>
+                    <button type="button" class="btn" on:click=save>{s.t("lessons.save_qr")}</button>
+                    <a class="btn" href=move || link.get()>{s.t("lessons.try_link")}</a>
+                </p>
+                <p role="status">{move || said.get().map(|id| s.tx(id, &[]))}</p>
+            </div>
+        </div>
+    }
+}

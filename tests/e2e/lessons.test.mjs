@@ -1,0 +1,241 @@
+// Lessons as a learner meets them, a class as a teacher does, and packages in a platform's own run-time.
+import assert from "node:assert/strict";
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import jsQR from "jsqr";
+import { launch, open } from "./browser.mjs";
+
+const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+let browser;
+before(async () => {
+  browser = await launch();
+});
+after(() => browser?.close());
+
+/** Goes to a screen of the open page. */
+const go = (page, hash) => page.evaluate((hash) => (location.hash = hash), hash);
+
+/** Makes `text` the text of the file that is shown, as a person would who pastes it. */
+async function write(page, text) {
+  await page.locator(".cm-content").click();
+  await page.keyboard.press("Control+a");
+  await page.locator(".cm-content").evaluate((content, text) => {
+    const clipboardData = new DataTransfer();
+    clipboardData.setData("text/plain", text);
+    content.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+  }, text);
+}
+
+const shown = (page) => page.locator(".cm-content").evaluate((e) => e.cmTile?.view?.state.doc.toString() ?? e.innerText);
+
+/** Chooses an answer of a question. */
+async function answer(page, words) {
+  await page.locator(".choice", { hasText: words }).click();
+  await page.locator(".question button").click();
+}
+
+/** Goes through the lesson of the third port up to its last step. */
+async function upToTheLast(page) {
+  await page.locator(".question").waitFor();
+  await answer(page, /refused|거절/);
+  await page.locator(".choice.good").waitFor();
+  await page.locator(".go-on").click();
+  await page.locator(".check").first().waitFor();
+  await page.locator(".file", { hasText: "service.yaml" }).click();
+  await page.waitForFunction(() => document.querySelector(".cm-content")?.innerText.includes("kimhotarget"));
+}
+
+async function lookAt(page, what) {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() =>
+    globalThis.axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }),
+  );
+  const found = violations.map(({ id, help, nodes }) => [`${id}: ${help}`, ...nodes.map(({ html }) => html)].join("\n  "));
+  assert.deepEqual(found, [], what);
+}
+
+/** What the browser offers as a file after `act`. */
+async function download(page, act) {
+  const [offered] = await Promise.all([page.waitForEvent("download"), act()]);
+  return { name: offered.suggestedFilename(), bytes: await readFile(await offered.path()) };
+}
+
+test("a lesson from its first question to its last word, and it is still there afterwards", async (t) => {
+  const { page, complaints } = await open(t, browser, { locale: "en-GB" });
+  await go(page, "#/lesson/third-port");
+  await page.locator(".question").waitFor();
+  await lookAt(page, "a question");
+  await answer(page, "silent");
+  await page.locator(".choice.bad").waitFor();
+  assert.match(await page.locator(".turn").innerText(), /REJECT/, "a wrong choice has words of its own");
+  await upToTheLast(page);
+  assert.match(await page.locator(".check.bad").innerText(), /refused/, "what is seen now is said");
+  assert.equal(await page.locator(".turn").count(), 0, "nothing is given away before anything was tried");
+  const text = await shown(page);
+  await write(page, text.replace("kimhotarget", "406"));
+  await page.locator(".turn", { hasText: "8080" }).waitFor();
+  await page.locator(".hint").click();
+  assert.equal(await page.locator(".hints li").count(), 1);
+  await lookAt(page, "a wrong turn");
+  await write(page, text.replace("kimhotarget", "http"));
+  await page.locator(".solved").waitFor();
+  assert.match(await page.locator(".solved").innerText(), /15 of 20/);
+  assert.match(await page.locator(".solved .stars").getAttribute("aria-label"), /1 of 3|2 of 3/);
+  await lookAt(page, "solved");
+  await page.reload();
+  await page.locator(".solved").waitFor();
+  await page.locator(".file", { hasText: "service.yaml" }).click();
+  await page.waitForFunction(() => document.querySelector(".cm-content")?.innerText.includes("targetPort: http\n"));
+  // Start over can be taken back, and keeps what was achieved.
+  await page.locator(".tail .btn").first().click();
+  await page.locator(".question").waitFor();
+  await page.locator(".tail .btn", { hasText: "Undo" }).click();
+  await page.locator(".solved").waitFor();
+  // Free play is as it was.
+  await go(page, "#/");
+  await page.locator(".tries").waitFor();
+  assert.match(await shown(page), /kimhotarget|kind: Service/);
+  assert.deepEqual(complaints, []);
+});
+
+test("two tabs tell each other; progress goes to a file and comes back", async (t) => {
+  const { page, url } = await open(t, browser, { locale: "ko-KR" });
+  await go(page, "#/lessons");
+  await page.locator(".track-card").first().waitFor();
+  const other = await page.context().newPage();
+  await other.goto(`${url}#/lesson/third-port`);
+  await upToTheLast(other);
+  await write(other, (await shown(other)).replace("kimhotarget", "http"));
+  await other.locator(".solved").waitFor();
+  await page.locator(".done-lesson .stars").waitFor();
+  const saved = await download(page, () => page.locator(".carry .btn").first().click());
+  assert.match(saved.bytes.toString(), /^giljabi-progress 1\n[^]*= third-port\n[^]*\+ service\.yaml\n/);
+  await page.locator(".carry .btn", { hasText: "지우기" }).click();
+  await page.locator(".carry .btn.bad").click();
+  await page.locator(".done-lesson").waitFor({ state: "detached" });
+  const file = { name: "p.txt", mimeType: "text/plain", buffer: saved.bytes };
+  await page.locator(".carry input").setInputFiles({ ...file, buffer: Buffer.from("hello") });
+  await page.locator(".carry [role=status]", { hasText: "p.txt:1" }).waitFor();
+  await page.locator(".carry input").setInputFiles(file);
+  await page.locator(".done-lesson .stars").waitFor();
+  await lookAt(page, "the lesson map");
+  await go(page, "#/notes");
+  await page.locator(".heading").first().waitFor();
+  assert.equal(await page.locator(".heading").count(), 120);
+  assert.ok(await page.locator(".heading .stars").count());
+  await lookAt(page, "the map of the notes");
+});
+
+test("an assignment's QR code says its link, and the link nothing of a solution; a result is handed in", async (t) => {
+  const { page, complaints } = await open(t, browser, { locale: "ko-KR" });
+  await go(page, "#/teach");
+  await page.locator(".assign summary").first().click();
+  await page.locator(".ticks input").nth(4).check();
+  await page.locator(".ticks input").nth(0).check();
+  const link = await page.locator(".link").inputValue();
+  assert.match(link, /#\/do\/[\w-]{10,40}$/);
+  const { side, path } = await page.locator(".qr").evaluate((svg) => ({
+    side: svg.viewBox.baseVal.width,
+    path: svg.querySelector("path").getAttribute("d"),
+  }));
+  const scale = 4;
+  const pixels = new Uint8ClampedArray((side * scale) ** 2 * 4).fill(255);
+  for (const [, x, y, length] of path.matchAll(/M(\d+) (\d+)h(\d+)/g)) {
+    for (let row = y * scale; row < (+y + 1) * scale; row++) {
+      for (let column = x * scale; column < (+x + +length) * scale; column++) {
+        pixels.fill(0, (row * side * scale + column) * 4, (row * side * scale + column) * 4 + 3);
+      }
+    }
+  }
+  assert.equal(jsQR(pixels, side * scale, side * scale).data, link);
+  await lookAt(page, "the teacher's page");
+  await go(page, new URL(link).hash);
+  await page.locator(".assignment .lesson-list a").first().waitFor();
+  assert.deepEqual(await page.locator(".assignment .lesson-title").allInnerTexts(), ["406번 포트는 왜 거절될까요?", "첫 서비스"]);
+  await page.locator(".assignment input").fill("3반 길동");
+  const result = await download(page, () => page.locator(".assignment .btn-primary").click());
+  assert.equal(result.name, "giljabi-result-3반길동.txt");
+  assert.match(result.bytes.toString(), /^giljabi-result 1\nname 3반 길동\n[^]*lesson third-port 0 20[^]*seal /);
+  assert.deepEqual(complaints, []);
+});
+
+test("a class of two hundred results becomes a table; spoilt files do no harm", async (t) => {
+  const { page } = await open(t, browser, { locale: "en-GB" });
+  // Real results: one of somebody who solved it, one of somebody who did not begin.
+  await go(page, "#/teach");
+  await page.locator(".assign summary").first().click();
+  await page.locator(".ticks input").nth(4).check();
+  const link = await page.locator(".link").inputValue();
+  await go(page, new URL(link).hash);
+  const hand = () => download(page, () => page.locator(".assignment .btn-primary").click());
+  await page.locator(".assignment").waitFor();
+  const idle = (await hand()).bytes;
+  await page.locator(".assignment .lesson-list a").first().click();
+  await upToTheLast(page);
+  await write(page, (await shown(page)).replace("kimhotarget", "http"));
+  await page.locator(".solved").waitFor();
+  await go(page, new URL(link).hash);
+  const busy = (await hand()).bytes;
+  const spoilt = { 7: busy.subarray(0, busy.length - 20), 8: Buffer.from(busy.toString().replace(" 20 ", " 19 ")), 9: Buffer.from("hello") };
+  const files = Array.from({ length: 200 }, (_, i) => ({
+    name: `${i}.txt`,
+    mimeType: "text/plain",
+    buffer: spoilt[i] ?? (i % 4 ? busy : idle),
+  }));
+  await go(page, "#/teach");
+  const folder = await mkdtemp(join(tmpdir(), "giljabi-class-"));
+  const paths = files.map(({ name }) => join(folder, name));
+  await Promise.all(files.map(({ buffer }, i) => writeFile(paths[i], buffer)));
+  await page.locator(".results input").setInputFiles(paths);
+  await page.locator(".figures tbody tr").nth(199).waitFor();
+  assert.equal(await page.locator(".spoilt").count(), 3);
+  assert.match(await page.locator(".stuck li").first().innerText(), /49 of 197/);
+  const csv = await download(page, () => page.locator(".results .btn", { hasText: "CSV" }).click());
+  assert.equal(csv.bytes.toString().split("\r\n").length, 202);
+  await lookAt(page, "a class");
+});
+
+test("a sheet on paper has the tasks and no hints", async (t) => {
+  const { page } = await open(t, browser, { locale: "ko-KR" });
+  await go(page, "#/lesson/third-port");
+  await page.locator(".question").waitFor();
+  const printed = page.evaluate(
+    () => new Promise((done) => (window.print = () => done(document.querySelector(".sheets").innerHTML))),
+  );
+  await page.locator(".tail .btn", { hasText: "인쇄" }).click();
+  const sheet = await printed;
+  assert.match(sheet, /406을 살려요[^]*☐ 406번이 대답해요[^]*kimhotarget/);
+  assert.doesNotMatch(sheet, /파드가 이름 붙인 포트는/);
+});
+
+test("links of strangers: what is wrong is told with file and line, and nothing of it runs", async (t) => {
+  const { page, complaints } = await open(t, browser, { locale: "en-GB" });
+  await page.locator("#starting").waitFor({ state: "detached" });
+  const carry = async (files) => {
+    const text = Object.entries(files).map(([name, text]) => `=== mine/${name}\n${text}\n`).join("");
+    const packed = await page.evaluate(async (text) => {
+      const stream = new Blob([text]).stream().pipeThrough(new CompressionStream("deflate-raw"));
+      const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
+      return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+    }, text);
+    await go(page, `#/try/${packed}`);
+  };
+  const lesson = "track: first\nsteps:\n- id: a\n  kind: mend\n  checks:\n    ok: {clean: }\n    there: {object: Service/x}\n";
+  const start = "start/a.yaml";
+  await carry({ "lesson.yaml": `${lesson}  turns: {x: {wobble: 1}}\n`, "en.md": "# T\n", [start]: "" });
+  await page.locator(".task [role=alert]", { hasText: "lesson.yaml:8" }).waitFor();
+  const words = "# <img src=x onerror=alert(1)>\nHi [x](javascript:alert(1)).\n\n## a A\nDo `it`.\n- check ok: fine\n- check there: there\n- hint: h\n## solved\nyes\n## cheat\nc\n";
+  await carry({ "lesson.yaml": lesson, "en.md": words, [start]: "# write here\n" });
+  await page.locator(".check").first().waitFor();
+  assert.match(await page.locator(".crumb").innerText(), /<img src=x onerror=alert\(1\)>/);
+  assert.equal(await page.locator(".lesson img, .lesson .intro a, .crumb img").count(), 0);
+  await go(page, "#/try/broken");
+  await page.locator(".task [role=alert]").waitFor();
+  await go(page, "#/do/broken");
+  await page.locator(".page [role=alert]").waitFor();
+  assert.deepEqual(complaints, []);
+});
