@@ -1,7 +1,7 @@
 //! What the editor offers while somebody types: names of fields, their values, and what a field is for. All of it is read
 //! from the field reference; the text may be broken, so the place is worked out from indentation alone.
 
-use crate::api::schema::{Field, KindInfo, Shape, Struct, help_is_ready, schema};
+use crate::api::schema::{Field, KindInfo, Shape, Struct, Support, help_is_ready, schema};
 use crate::locale::{self, Lang};
 use crate::text::Span;
 
@@ -76,7 +76,10 @@ pub fn hover(text: &str, offset: usize, lang: Lang) -> Option<Card> {
             path: kind.kind.to_string(),
             type_name: kind.group_version.to_string(),
             sentence: sentence.unwrap_or("").to_string(),
-            facts: Vec::new(),
+            facts: match kind.support {
+                Support::Accepted => vec![locale::text(lang, "assist.unmodelled", &[])],
+                _ => Vec::new(),
+            },
         });
     }
     let field = place.field(key)?;

@@ -19,7 +19,7 @@ pub fn refusal(manifest: &Manifest, text: &str, status: &Status) -> Vec<Diagnost
         .iter()
         .map(|cause| {
             let verbatim = format!("{}: {}", cause.field, cause.message);
-            let path = as_written(&cause.field);
+            let path = as_written(manifest, &cause.field);
             let mut diagnostic = at(manifest, text, &path, verbatim, &about);
             let general = || explain_cause(cause.reason, &cause.field);
             diagnostic.explanation = Some(explain::cause(cause).unwrap_or_else(general));
@@ -59,8 +59,14 @@ pub fn warning(manifest: &Manifest, text: &str, words: &str) -> Diagnostic {
     diagnostic
 }
 
-/// The server spells one path of its own: source ranges begin with a capital letter in its errors.
-fn as_written(path: &FieldPath) -> FieldPath {
+/// The server spells one path of its own: source ranges begin with a capital letter in its errors. And it tells of the first
+/// of `clusterIPs` where only `clusterIP` is written, from which it made the list.
+fn as_written(manifest: &Manifest, path: &FieldPath) -> FieldPath {
+    let single =
+        manifest.value.at(&["spec", "clusterIPs"]).is_none() && !path.as_str().starts_with("spec.clusterIPs[1]");
+    if single && path.as_str().starts_with("spec.clusterIPs") {
+        return FieldPath::from("spec.clusterIP");
+    }
     FieldPath::new(path.as_str().replace(".LoadBalancerSourceRanges", ".loadBalancerSourceRanges"))
 }
 

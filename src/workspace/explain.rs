@@ -112,6 +112,8 @@ pub fn mend(cause: &Cause, text: &str, span: Span) -> Option<Fix> {
             bare.to_string()
         }
         _ if cause.message.contains("a lowercase RFC 1123") => lower_case_name(bare)?,
+        // Headless is one word in one spelling.
+        _ if cause.field.as_str().starts_with("spec.clusterIP") && bare.eq_ignore_ascii_case("none") => "None".into(),
         _ => return None,
     };
     (instead != written).then(|| replace(span, instead))

@@ -3,6 +3,7 @@
 
 use crate::api::object::{FieldRef, Object, ObjectKey};
 use crate::api::path::FieldPath;
+use crate::api::schema::{Support, schema};
 use crate::api::value::Value;
 use crate::api::view::{Pod, Service, ServiceType, TargetPort};
 use crate::apiserver::store::Store;
@@ -27,6 +28,10 @@ pub struct Finding {
 /// Everything to say about one object.
 pub fn lint(store: &Store, object: &Object) -> Vec<Finding> {
     let mut findings = Vec::new();
+    if !is_simulated(object) {
+        let message = Message::new("lint-not-simulated").with("kind", object.value.text("kind"));
+        findings.push(finding(object, "kind", Severity::Hint, message));
+    }
     match object.key.kind.as_str() {
         "Service" => {
             if let Some(service) = object.view().service() {
@@ -35,12 +40,22 @@ pub fn lint(store: &Store, object: &Object) -> Vec<Finding> {
         }
         "Ingress" => lint_ingress(store, object, &mut findings),
         "Endpoints" => lint_endpoints(store, object, &mut findings),
+        "EndpointSlice" => lint_slice(store, object, &mut findings),
+        "Pod" => lint_probes(store, object, &object.value, "", &mut findings),
         "Deployment" | "ReplicaSet" | "ReplicationController" | "StatefulSet" | "DaemonSet" => {
-            lint_probes(store, object, &mut findings)
+            if let Some(template) = object.value.at(&["spec", "template"]) {
+                lint_probes(store, object, template, "spec.template.", &mut findings);
+            }
         }
         _ => {}
     }
     findings
+}
+
+/// Whether anything here acts on objects of this kind. The others are kept, listed and printed.
+pub fn is_simulated(object: &Object) -> bool {
+    let kind = schema().kind(object.value.text("apiVersion"), object.value.text("kind"));
+    kind.is_some_and(|k| k.support != Support::Accepted)
 }
 
 fn finding(object: &Object, path: impl Into<SmolStr>, severity: Severity, message: Message) -> Finding {
@@ -157,16 +172,50 @@ fn lint_endpoints(store: &Store, object: &Object, findings: &mut Vec<Finding>) {
     }
     let key = ObjectKey::new("Service", object.namespace().clone(), object.name().clone());
     match store.get(&key).and_then(|s| s.view().service()) {
-        None => {
-            let services: Vec<&str> = store.list_in("Service", object.namespace()).map(|s| s.name().as_str()).collect();
-            let message = Message::new("lint-endpoints-without-service").with("name", object.name());
-            let mut found = finding(object, "metadata.name", Severity::Warning, message);
-            found.instead = nearest(object.name(), services.into_iter());
-            findings.push(found);
-        }
+        None => findings.push(without_service(store, object, object.name(), "metadata.name", "lint-endpoints")),
         Some(service) if !service.selector.is_empty() => {
             let message = Message::new("lint-endpoints-overwritten").with("name", object.name());
             findings.push(finding(object, "metadata.name", Severity::Warning, message));
+        }
+        Some(_) => {}
+    }
+}
+
+/// Addresses that no Service of the namespace takes up. `about` begins the ids of the two messages.
+fn without_service(store: &Store, object: &Object, name: &str, at: &str, about: &str) -> Finding {
+    let elsewhere = store.list("Service").find(|s| s.name() == name);
+    let message = match (elsewhere, about) {
+        (Some(other), "lint-slice") => Message::new("lint-slice-other-namespace").with("other", other.namespace()),
+        (Some(other), _) => Message::new("lint-endpoints-other-namespace").with("other", other.namespace()),
+        (None, "lint-slice") => Message::new("lint-slice-without-service"),
+        (None, _) => Message::new("lint-endpoints-without-service"),
+    };
+    let message = message.with("name", name).with("namespace", object.namespace());
+    let mut found = finding(object, at, Severity::Warning, message);
+    let services: Vec<&str> = store.list_in("Service", object.namespace()).map(|s| s.name().as_str()).collect();
+    found.instead = nearest(name, services.into_iter());
+    found
+}
+
+/// A slice belongs to the Service that its label names.
+fn lint_slice(store: &Store, object: &Object, findings: &mut Vec<Finding>) {
+    const SERVICE: &str = "kubernetes.io/service-name";
+    const MANAGER: &str = "endpointslice.kubernetes.io/managed-by";
+    // What a controller wrote is the controller's; only hand-written slices are linted.
+    if object.label(MANAGER).is_some_and(|by| by.ends_with(".k8s.io")) {
+        return;
+    }
+    let Some(name) = object.label(SERVICE) else {
+        findings.push(finding(object, "metadata.name", Severity::Warning, Message::new("lint-slice-without-label")));
+        return;
+    };
+    let (at, key) =
+        (format_smolstr!("metadata.labels[{SERVICE}]"), ObjectKey::new("Service", object.namespace().clone(), name));
+    match store.get(&key).and_then(|s| s.view().service()) {
+        None => findings.push(without_service(store, object, name, &at, "lint-slice")),
+        Some(service) if !service.selector.is_empty() => {
+            let message = Message::new("lint-slice-beside-selector").with("name", name);
+            findings.push(finding(object, at, Severity::Hint, message));
         }
         Some(_) => {}
     }
@@ -237,9 +286,10 @@ fn lint_backend(store: &Store, object: &Object, backend: &Value, at: &str, findi
     }
 }
 
-/// Workloads behind a Service whose containers have no readiness probe get requests before they can answer them.
-fn lint_probes(store: &Store, object: &Object, findings: &mut Vec<Finding>) {
-    let Some(labels) = object.value.at(&["spec", "template", "metadata", "labels"]) else { return };
+/// Pods behind a Service whose containers have no readiness probe get requests before they can answer them. `pod` is the
+/// pod or its template, which stands at `prefix`.
+fn lint_probes(store: &Store, object: &Object, pod: &Value, prefix: &str, findings: &mut Vec<Finding>) {
+    let Some(labels) = pod.at(&["metadata", "labels"]) else { return };
     let selects = |s: &Arc<Object>| {
         s.view().service().is_some_and(|v| {
             !v.selector.is_empty()
@@ -247,13 +297,13 @@ fn lint_probes(store: &Store, object: &Object, findings: &mut Vec<Finding>) {
         })
     };
     let Some(service) = store.list_in("Service", object.namespace()).find(|s| selects(s)) else { return };
-    for (i, container) in object.value.items_at(&["spec", "template", "spec", "containers"]).iter().enumerate() {
+    for (i, container) in pod.items_at(&["spec", "containers"]).iter().enumerate() {
         let serves = !container.items_at(&["ports"]).is_empty();
         if serves && container.get("readinessProbe").is_none() {
             let message = Message::new("lint-no-readiness-probe")
                 .with("container", container.str_at(&["name"]))
                 .with("service", service.name());
-            let path = format_smolstr!("spec.template.spec.containers[{i}].name");
+            let path = format_smolstr!("{prefix}spec.containers[{i}].name");
             findings.push(finding(object, path, Severity::Hint, message));
         }
     }

@@ -12,7 +12,7 @@ mod lint;
 mod locate;
 
 pub use assist::{Card, Suggestion, Suggestions, complete, hover, sentences_ready};
-pub use lint::{Finding, lint, nearest};
+pub use lint::{Finding, is_simulated, lint, nearest};
 pub use locate::{Location, key_of, origin};
 
 use crate::api::object::{FieldRef, ObjectKey};

@@ -2,6 +2,7 @@
 
 use giljabi::api::json;
 use giljabi::api::object::ObjectKey;
+use giljabi::workspace::is_simulated;
 use leptos::prelude::*;
 
 use crate::app::focus::Target;
@@ -46,6 +47,7 @@ pub fn Objects() -> impl IntoView {
                             .into_iter()
                             .map(|key| {
                                 let (own, over, pick) = (key.clone(), key.clone(), key.clone());
+                                let kept = s.state.read_untracked().store.get(&key).is_some_and(|o| !is_simulated(o));
                                 view! {
                                     <li>
                                         <button
@@ -60,6 +62,7 @@ pub fn Objects() -> impl IntoView {
                                             }
                                         >
                                             {key.to_string()}
+                                            {kept.then(|| view! { <span class="object-kept">{s.t("objects.kept")}</span> })}
                                         </button>
                                     </li>
                                 }
