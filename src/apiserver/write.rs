@@ -112,7 +112,11 @@ impl Writer<'_> {
                 meta.insert(field, given);
             }
         }
-        self.put(kind.into(), value)
+        let revision = self.store.next_revision();
+        value.set_at(&["metadata", "resourceVersion"], format_smolstr!("{revision}"));
+        let object = Object::new(kind, value);
+        self.store.put(object.clone(), self.cause.clone(), self.now);
+        object
     }
 
     /// Replaces an object's content. A write that changes nothing is none: the old object comes back. `generation` goes up

@@ -154,7 +154,7 @@ pub fn is_sick(pod: &Arc<Object>) -> bool {
 /// What is the matter with a pod, in the words of its status: `web-1: CrashLoopBackOff (7 restarts)`.
 pub fn ailment(pod: &Arc<Object>) -> String {
     let view = pod.view().pod();
-    let waiting = view.and_then(|v: &Pod| v.statuses.iter().find(|s| !s.reason.is_empty() && !s.ready));
+    let waiting = view.and_then(|v: &Pod| v.statuses().find(|s| !s.reason.is_empty() && !s.ready));
     if let Some(status) = waiting {
         let restarts = if status.restarts > 0 { format!(", restarts: {}", status.restarts) } else { String::new() };
         let raw = pod.value.items_at(&["status", "containerStatuses"]).iter().find(|s| s.text("name") == status.name);
