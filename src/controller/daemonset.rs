@@ -2,11 +2,12 @@
 //!
 //! Upstream: `pkg/controller/daemon`. Left out: surge updates, ControllerRevisions.
 
-use super::deployment::{scaled, template_hash};
+use super::deployment::scaled;
 use super::pods::{self, PodMaker};
 use super::scheduler::tolerates;
 use super::selector::{Selector, holds};
 use super::statefulset::REVISION_HASH;
+use super::template_hash::template_hash;
 use super::{Context, Controller, Enqueue, Index, Reconcile, Settings};
 use crate::api::object::{Object, ObjectKey};
 use crate::api::value::Value;

@@ -1,10 +1,10 @@
 //! `deployment-controller`: rolls a template out by growing a new ReplicaSet and shrinking the old ones.
 //!
-//! Upstream: `pkg/controller/deployment`. The template hash is a stable hash of this project's own: same alphabet and length,
-//! other letters than upstream's hash of a Go dump. Left out: collision counts.
+//! Upstream: `pkg/controller/deployment`. Left out: collision counts.
 
 use super::replicaset::replicas;
 use super::selector::Selector;
+use super::template_hash::template_hash;
 use super::{Context, Controller, Enqueue, Index, Reconcile, Settings};
 use super::{conditions, pods};
 use crate::api::object::{FieldRef, Object, ObjectKey};
@@ -536,13 +536,4 @@ pub(super) fn scaled(value: Option<&Value>, total: i64, up: bool) -> i64 {
         }
         _ => 0,
     }
-}
-
-/// A stable hash of a template in the safe alphabet.
-pub(super) fn template_hash(template: &Value) -> SmolStr {
-    const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
-    let text = crate::api::json::to_string(template);
-    let hash = text.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    // Upstream writes the decimal digits of a 32-bit hash with these letters.
-    hash.to_string().bytes().map(|digit| ALPHABET[usize::from(digit) % ALPHABET.len()] as char).collect()
 }

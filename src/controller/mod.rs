@@ -31,6 +31,7 @@ mod serviceaccount;
 pub mod settings;
 mod slice_cache;
 mod statefulset;
+mod template_hash;
 
 pub use index::Index;
 pub use memory::Memory;

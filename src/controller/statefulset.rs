@@ -3,9 +3,10 @@
 //! Upstream: `pkg/controller/statefulset` and `pkg/controller/history`. Left out: volume claims, and collisions of revision
 //! names.
 
-use super::deployment::{scaled, template_hash};
+use super::deployment::scaled;
 use super::pods::{self, PodMaker};
 use super::selector::Selector;
+use super::template_hash::revision_hash;
 use super::{Context, Controller, Enqueue, Index, Reconcile, Settings};
 use crate::api::object::{Object, ObjectKey};
 use crate::api::time::Duration;
@@ -74,7 +75,7 @@ struct Run {
 impl Run {
     fn new(set: &Arc<Object>, context: &Context, result: &mut Reconcile) -> Run {
         let template = set.value.at(&["spec", "template"]).cloned().unwrap_or_default();
-        let update = format_smolstr!("{}-{}", set.name(), template_hash(&template));
+        let update = format_smolstr!("{}-{}", set.name(), revision_hash(&template));
         let recorded = SmolStr::from(set.value.str_at(&["status", "currentRevision"]));
         let members = pods::owned(context.store, set);
         let revisions = revisions(context.store, set);
