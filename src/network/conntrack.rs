@@ -6,7 +6,9 @@
 use crate::api::time::{Duration, Time};
 use crate::api::view::Protocol;
 use crate::network::packet::{Packet, Segment};
-use imbl::{OrdMap, Vector};
+use imbl::shared_ptr::DefaultSharedPtr;
+use imbl::{GenericHashMap, Vector};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::net::SocketAddr;
 
 /// One direction of a flow.
@@ -96,14 +98,62 @@ pub enum Way {
     Reply,
 }
 
+/// What a tuple stands for.
+#[derive(Clone, Copy, Debug)]
+enum Entry {
+    /// The original tuple of a flow.
+    Flow(Flow),
+    /// The replies to the flow with this original tuple.
+    Replies(Tuple),
+}
+
 /// All flows that a node knows. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Conntrack {
-    /// By the tuple of either direction: the flow's original tuple, and which way that is.
-    by_tuple: OrdMap<Tuple, (Tuple, Way)>,
-    flows: OrdMap<Tuple, Flow>,
-    /// Flows in the order in which they began, some of them forgotten since.
+    /// Two for each flow, but for one that answers itself.
+    entries: GenericHashMap<Tuple, Entry, BuildHasherDefault<TupleHasher>, DefaultSharedPtr>,
+    flows: usize,
+    /// Original tuples in the order in which their flows began, some of them forgotten since.
     begun: Vector<Tuple>,
+}
+
+/// A hash for tuples: multiply and rotate, the same in every run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TupleHasher(u64);
+
+impl Hasher for TupleHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.write_u64(u64::from_le_bytes(word));
+        }
+    }
+
+    fn write_u8(&mut self, n: u8) {
+        self.write_u64(n.into());
+    }
+
+    fn write_u16(&mut self, n: u16) {
+        self.write_u64(n.into());
+    }
+
+    fn write_u32(&mut self, n: u32) {
+        self.write_u64(n.into());
+    }
+
+    fn write_u64(&mut self, n: u64) {
+        self.0 = (self.0.rotate_left(5) ^ n).wrapping_mul(0x517c_c1b7_2722_0a95);
+    }
+
+    fn write_usize(&mut self, n: usize) {
+        self.write_u64(n as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        // The map goes by the low bits first, and multiplying has stirred the high ones.
+        self.0.rotate_left(26)
+    }
 }
 
 /// Flows that a node keeps at most (a small `nf_conntrack_max`): when it is full, what expires first makes room.
@@ -112,41 +162,54 @@ const ROOM: usize = 16_384;
 impl Conntrack {
     /// The flow that a packet belongs to. One that has expired, or has ended and is begun anew, is forgotten.
     pub fn find(&mut self, packet: &Packet, now: Time) -> Option<(Flow, Way)> {
-        let tuple = Tuple::of(packet);
-        let (original, way) = *self.by_tuple.get(&tuple)?;
-        let flow = *self.flows.get(&original)?;
+        let (flow, way) = match *self.entries.get(&Tuple::of(packet))? {
+            Entry::Flow(flow) => (flow, Way::Original),
+            Entry::Replies(original) => (*self.flow(&original)?, Way::Reply),
+        };
         let begins_anew = packet.segment == Segment::Syn && way == Way::Original && flow.state.is_over();
         if flow.expires < now || begins_anew {
-            self.forget(&original);
+            self.forget(&flow.original);
             return None;
         }
         Some((flow, way))
     }
 
+    fn flow(&self, original: &Tuple) -> Option<&Flow> {
+        match self.entries.get(original) {
+            Some(Entry::Flow(flow)) => Some(flow),
+            _ => None,
+        }
+    }
+
     /// Takes a new flow down. `None`: its reply tuple is taken by another flow (the source port must change first).
     pub fn confirm(&mut self, original: Tuple, reply: Tuple, state: FlowState, now: Time) -> Option<Flow> {
-        if self.by_tuple.get(&reply).is_some_and(|(other, _)| *other != original) {
-            return None;
+        match self.entries.get(&reply) {
+            Some(Entry::Flow(other)) if other.original != original => return None,
+            Some(Entry::Replies(other)) if *other != original => return None,
+            _ => {}
         }
-        if self.flows.len() >= ROOM {
+        if self.flows >= ROOM {
             self.make_room(now);
         }
         let flow = Flow { original, reply, state, expires: now + state.timeout() };
-        self.flows.insert(original, flow);
+        if reply != original {
+            self.entries.insert(reply, Entry::Replies(original));
+        }
+        if !matches!(self.entries.insert(original, Entry::Flow(flow)), Some(Entry::Flow(_))) {
+            self.flows += 1;
+        }
         self.begun.push_back(original);
-        self.by_tuple.insert(original, (original, Way::Original));
-        self.by_tuple.insert(reply, (original, Way::Reply));
         Some(flow)
     }
 
     /// Whether a reply tuple is still free.
     pub fn is_free(&self, reply: &Tuple) -> bool {
-        !self.by_tuple.contains_key(reply)
+        !self.entries.contains_key(reply)
     }
 
     /// A packet of a flow went by: its state and timeout follow.
     pub fn touch(&mut self, original: &Tuple, segment: Segment, way: Way, now: Time) {
-        let Some(flow) = self.flows.get_mut(original) else { return };
+        let Some(Entry::Flow(flow)) = self.entries.get_mut(original) else { return };
         flow.state = match (flow.state, segment, way) {
             (_, Segment::Rst, _) => FlowState::Closed,
             (_, Segment::Fin, _) => FlowState::TimeWait,
@@ -159,18 +222,19 @@ impl Conntrack {
 
     /// Removes the flows for which `gone` is true (`conntrack -D`; kube-proxy does so for UDP when endpoints change).
     pub fn forget_where(&mut self, gone: impl Fn(&Flow) -> bool) -> usize {
-        let doomed: Vec<Tuple> = self.flows.values().filter(|f| gone(f)).map(|f| f.original).collect();
+        let doomed: Vec<Tuple> = self.all().filter(|f| gone(f)).map(|f| f.original).collect();
         for original in &doomed {
             self.forget(original);
         }
-        self.begun.retain(|t| self.flows.contains_key(t));
+        let entries = &self.entries;
+        self.begun.retain(|t| matches!(entries.get(t), Some(Entry::Flow(_))));
         doomed.len()
     }
 
     fn forget(&mut self, original: &Tuple) {
-        if let Some(flow) = self.flows.remove(original) {
-            self.by_tuple.remove(&flow.original);
-            self.by_tuple.remove(&flow.reply);
+        if let Some(Entry::Flow(flow)) = self.entries.remove(original) {
+            self.entries.remove(&flow.reply);
+            self.flows -= 1;
         }
     }
 
@@ -178,7 +242,7 @@ impl Conntrack {
     fn make_room(&mut self, now: Time) {
         for turn in 0..64 {
             let Some(oldest) = self.begun.pop_front() else { return };
-            let Some(flow) = self.flows.get(&oldest) else { continue };
+            let Some(flow) = self.flow(&oldest) else { continue };
             if flow.state.is_over() || flow.expires < now || turn == 63 {
                 self.forget(&oldest);
                 return;
@@ -187,9 +251,19 @@ impl Conntrack {
         }
     }
 
+    /// All flows, in no order that means anything.
+    fn all(&self) -> impl Iterator<Item = &Flow> {
+        self.entries.values().filter_map(|entry| match entry {
+            Entry::Flow(flow) => Some(flow),
+            Entry::Replies(_) => None,
+        })
+    }
+
     /// The flows that have not expired, ordered by their original tuple.
     pub fn iter(&self, now: Time) -> impl Iterator<Item = &Flow> {
-        self.flows.values().filter(move |f| f.expires >= now)
+        let mut flows: Vec<&Flow> = self.all().filter(|f| f.expires >= now).collect();
+        flows.sort_by_key(|f| f.original);
+        flows.into_iter()
     }
 
     pub fn clear(&mut self) {

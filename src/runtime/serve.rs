@@ -100,9 +100,12 @@ impl Runtime {
         localhost: bool,
         now: Time,
     ) -> Option<Listener> {
-        self.listeners(pod, now)
-            .into_iter()
-            .find(|l| l.port == port && l.protocol == protocol && (localhost || l.bind == Bind::Any))
+        let sandbox = self.get(pod).filter(|s| self.is_up(&s.node))?;
+        sandbox
+            .sockets(now)
+            .find(|(_, l, own)| l.port == port && *own == protocol)
+            .map(|(container, port, _)| listener(container, port))
+            .filter(|l| localhost || l.bind == Bind::Any)
     }
 
     /// Has the program behind `listener` answer. Some programs count their requests, hence the `&mut`.
@@ -113,34 +116,48 @@ impl Runtime {
     }
 }
 
+fn protocol(port: ListenPort) -> Protocol {
+    if port.wire == Wire::Udp { Protocol::Udp } else { Protocol::Tcp }
+}
+
+fn listener(container: &RunningContainer, port: ListenPort) -> Listener {
+    Listener {
+        port: port.port,
+        protocol: protocol(port),
+        bind: if container.behavior.localhost { Bind::Localhost } else { Bind::Any },
+        wire: port.wire,
+        app: port.app,
+        container: container.name.clone(),
+        process: process(container),
+    }
+}
+
 impl PodSandbox {
     /// The listening sockets, by port. Two containers cannot listen on one port; the first one has it.
     pub fn listeners(&self, now: Time) -> Vec<Listener> {
         let mut listeners: Vec<Listener> = Vec::new();
-        let sidecars = self.init_containers.iter().filter(|c| c.is_sidecar());
-        for container in self.containers.iter().chain(sidecars) {
-            let ContainerState::Running { since } = container.state else { continue };
-            if container.program != Program::Server || now < since + container.behavior.slow_start {
-                continue;
-            }
-            let bind = if container.behavior.localhost { Bind::Localhost } else { Bind::Any };
-            for port in listen_ports(container) {
-                let protocol = if port.wire == Wire::Udp { Protocol::Udp } else { Protocol::Tcp };
-                if port.port != 0 && !listeners.iter().any(|l| l.port == port.port && l.protocol == protocol) {
-                    listeners.push(Listener {
-                        port: port.port,
-                        protocol,
-                        bind,
-                        wire: port.wire,
-                        app: port.app,
-                        container: container.name.clone(),
-                        process: process(container),
-                    });
-                }
+        for (container, port, protocol) in self.sockets(now) {
+            if !listeners.iter().any(|l| l.port == port.port && l.protocol == protocol) {
+                listeners.push(listener(container, port));
             }
         }
         listeners.sort_by_key(|l| (l.port, l.protocol));
         listeners
+    }
+
+    /// The ports that containers listen on, the first container's first; two may have the same.
+    fn sockets(&self, now: Time) -> impl Iterator<Item = (&RunningContainer, ListenPort, Protocol)> {
+        let sidecars = self.init_containers.iter().filter(|c| c.is_sidecar());
+        let listens = move |container: &&RunningContainer| match container.state {
+            ContainerState::Running { since } => {
+                container.program == Program::Server && now >= since + container.behavior.slow_start
+            }
+            _ => false,
+        };
+        self.containers.iter().chain(sidecars).filter(listens).flat_map(|container| {
+            let ports = listen_ports(container).into_iter().filter(|port| port.port != 0);
+            ports.map(move |port| (container, port, protocol(port)))
+        })
     }
 
     pub(crate) fn answer(&self, listener: &Listener, request: &AppRequest, earlier: u64) -> AppReply {

@@ -88,8 +88,19 @@ pub(super) fn pass(around: Surroundings<'_>, node: &str, packet: Packet, source:
         passage.state = CtState::Invalid;
     }
 
-    let mut walker =
-        Walk { program, here, log: &mut *log, store, runtime, rng, now, because: None, owner: None, marked: None };
+    let mut walker = Walk {
+        program,
+        here,
+        log: &mut *log,
+        store,
+        runtime,
+        rng,
+        now,
+        because: None,
+        owner: None,
+        marked: None,
+        trail: Vec::new(),
+    };
     let mut walk = |hook: Hook, passage: &mut Passage, memory: &mut _| walker.hook(hook, passage, memory);
     let memory = &mut kernel.memory;
 
@@ -235,14 +246,18 @@ struct Walk<'p, 'l> {
     owner: Option<crate::network::netfilter::PortName>,
     /// The field behind the mark that asks for masquerade.
     marked: Option<FieldRef>,
+    /// The trail of the hook before: only its room is used again.
+    trail: Vec<Hit<'p>>,
 }
 
 impl<'p> Walk<'p, '_> {
     fn hook(&mut self, hook: Hook, passage: &mut Passage, memory: &mut crate::network::netfilter::Memory) -> Verdict {
         let Some(program) = self.program else { return Verdict::Accept };
         let before = passage.packet;
-        let mut trail: Vec<Hit<'p>> = Vec::new();
-        let mut context = Context { local: &self.here.local, memory, rng: self.rng, now: self.now };
+        let mut trail = std::mem::take(&mut self.trail);
+        trail.clear();
+        let misses = self.log.on;
+        let mut context = Context { local: &self.here.local, memory, rng: self.rng, now: self.now, misses };
         let verdict = program.walk(hook, passage, &mut context, &mut trail);
         for (i, hit) in trail.iter().enumerate().filter(|(_, h)| h.matched) {
             let decides = match hit.rule().map(|r| &r.target) {
@@ -265,6 +280,7 @@ impl<'p> Walk<'p, '_> {
         if self.log.on {
             rules::record(self.log, self.store, self.runtime, program, &trail, before, passage.packet);
         }
+        self.trail = trail;
         verdict
     }
 }

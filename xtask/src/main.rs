@@ -15,6 +15,7 @@ const HELP: &str = "\
 cargo xtask run [trunk's options]   set up, then serve the app on 127.0.0.1 and rebuild it at every change
 cargo xtask test [part …]           set up, then run every test; parts: lint native wasm e2e
 cargo xtask build [trunk's options] set up, then build the site into dist/ (works under any path)
+cargo xtask bench [part …]          set up, then measure, beside another simulator; --long, --keep (see benches/suite.mjs)
 cargo xtask setup                   install what the other commands need, browser for the tests included
 ";
 
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
             outcome => outcome.map(|_| ()),
         },
         "build" => build(&rest),
+        "bench" => bench(&rest),
         "setup" => setup::for_app().and_then(|()| setup::for_browser_tests()),
         "" | "help" | "-h" | "--help" => {
             print!("{HELP}");
@@ -64,6 +66,22 @@ fn build(options: &[String]) -> Outcome {
     process::run(process::command("trunk", &["build", "--release"]).args(options))?;
     process::say("the site is in dist/: any static web server can serve it, under any path");
     Ok(())
+}
+
+/// Measures, and prints one table. The site that is measured is a release of the sources at hand.
+fn bench(options: &[String]) -> Outcome {
+    setup::for_app()?;
+    setup::for_browser_tests()?;
+    let mut parts = options.iter().filter(|option| !option.starts_with("--")).peekable();
+    if parts.peek().is_none() || parts.any(|part| part == "interaction" || part == "size") {
+        process::run(&mut process::command("trunk", &["build", "--release", "--dist", suite::SITE]))?;
+    }
+    let mut bench = process::command("node", &["benches/suite.mjs"]);
+    bench.args(options).env("SITE_DIR", process::root().join(suite::SITE));
+    if let Some(browser) = setup::browser() {
+        bench.env("CHROME", browser);
+    }
+    process::run(&mut bench)
 }
 
 /// The first free port from 8080 on, so that something else on 8080 is no reason to fail.

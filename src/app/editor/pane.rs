@@ -15,8 +15,10 @@ use super::phrases::KOREAN;
 use crate::app::focus::Target;
 use crate::app::session::{Session, session};
 
-/// How long after a key the text is applied, in milliseconds.
-const PATIENCE: i32 = 120;
+/// While applying the text takes less than this (in milliseconds), it is applied at each key, before the next frame.
+const QUICK: f64 = 25.0;
+/// Otherwise only when no key has followed for so long.
+const PATIENCE: u64 = 120;
 
 #[component]
 pub fn EditorPane() -> impl IntoView {
@@ -56,6 +58,7 @@ async fn open(
     let label = giljabi::locale::text(lang, "editor.yaml", &[]);
     let text = s.text_of(&name);
     let pending = StoredValue::new(0_u32);
+    let took = StoredValue::new(0.0_f64);
     let options = Options {
         name: &name,
         text: &text,
@@ -68,13 +71,20 @@ async fn open(
             let apply = move || {
                 // Only the last of many keys applies the text.
                 if pending.get_value() == mine {
+                    let begun = now();
                     let text = editor.with_value(|e| e.as_ref().map(Editor::text));
                     if let Some(text) = text {
                         s.edit(&s.file.get_untracked(), &text);
                     }
+                    took.set_value(now() - begun);
                 }
             };
-            set_timeout(apply, std::time::Duration::from_millis(PATIENCE as u64));
+            if took.get_value() < QUICK {
+                // After the editor is done with the key, and still before the browser paints.
+                leptos::task::spawn_local(async move { apply() });
+            } else {
+                set_timeout(apply, std::time::Duration::from_millis(PATIENCE));
+            }
         }),
         on_cursor: Box::new(move |line, _| {
             s.focus.cursor.set(Some(Target::Line(s.file.get_untracked(), line)));
@@ -100,6 +110,11 @@ async fn open(
         }
         Err(why) => failure.set(Some(why)),
     }
+}
+
+/// Milliseconds on the page's clock.
+fn now() -> f64 {
+    window().performance().map_or(0.0, |clock| clock.now())
 }
 
 /// What names a fix: where its diagnostic stands, and which of its fixes it is.

@@ -123,4 +123,6 @@ pub struct Context<'a> {
     pub memory: &'a mut Memory,
     pub rng: &'a mut Rng,
     pub now: Time,
+    /// Whether the trail notes lots that were drawn in vain, too. There are as many as endpoints.
+    pub misses: bool,
 }

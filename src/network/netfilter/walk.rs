@@ -245,7 +245,7 @@ impl<'p> Walker<'p, '_, '_> {
             matched,
         };
         if !matched {
-            if draw.is_some() {
+            if draw.is_some() && self.context.misses {
                 self.trail.push(hit);
             }
             return Flow::Next;
