@@ -243,7 +243,7 @@ fn select<'a>(value: &'a Value, path: &[Segment<'_>], out: &mut Vec<&'a Value>) 
 }
 
 /// How many addresses the slices of a Service list (under the port of that name, if one is named).
-fn endpoints(store: &Store, service: &str, port: Option<&str>, ready: bool) -> u64 {
+pub fn endpoints(store: &Store, service: &str, port: Option<&str>, ready: bool) -> u64 {
     let (namespace, name) = service.split_once('/').unwrap_or(("default", service));
     let selector = [("kubernetes.io/service-name".into(), name.into())];
     let mut addresses = BTreeSet::new();

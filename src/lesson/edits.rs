@@ -63,7 +63,7 @@ pub fn as_action(file: &str, before: Option<&str>, after: Option<&str>) -> Optio
             loop {
                 let at: usize = old_lines[..old.start].iter().map(|l| l.len() + 1).sum();
                 let from = old_lines[old.clone()].join("\n");
-                if !from.is_empty() && !old.is_empty() && before.find(&from) == Some(at) {
+                if !from.is_empty() && !old.is_empty() && !new.is_empty() && before.find(&from) == Some(at) {
                     let to = new_lines[new.clone()].join("\n");
                     return Some(Action::Edit { file: file.into(), from: from.into(), to: to.into() });
                 }

@@ -10,6 +10,7 @@ pub mod check;
 pub mod class;
 pub mod course;
 pub mod desk;
+pub mod draft;
 pub mod draw;
 pub mod edits;
 pub mod gates;

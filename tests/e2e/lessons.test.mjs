@@ -69,7 +69,7 @@ test("a lesson from its first question to its last word, and it is still there a
   await go(page, "#/lesson/third-port");
   await page.locator(".question").waitFor();
   await lookAt(page, "a question");
-  await answer(page, "silent");
+  await answer(page, "Silence");
   await page.locator(".choice.bad").waitFor();
   assert.match(await page.locator(".turn").innerText(), /REJECT/, "a wrong choice has words of its own");
   await upToTheLast(page);
@@ -237,5 +237,50 @@ test("links of strangers: what is wrong is told with file and line, and nothing 
   await page.locator(".task [role=alert]").waitFor();
   await go(page, "#/do/broken");
   await page.locator(".page [role=alert]").waitFor();
+  assert.deepEqual(complaints, []);
+});
+
+test("a lesson is written from the desk: checks from what is seen, a solution by doing it, gates at once, a link to all", async (t) => {
+  const { page, url, complaints } = await open(t, browser, { locale: "en-GB" });
+  await page.locator("#starting").waitFor({ state: "detached" });
+  await page.locator(".url").fill("http://kimho:406");
+  await page.locator(".send").click();
+  await go(page, "#/write");
+  await page.locator(".from-desk").click();
+  await page.locator(".add-step").click();
+  const label = '{request: {from: pod/client, to: "http://kimho:406"}, ok: true}';
+  await page.locator(".offer").selectOption({ label });
+  await page.locator(".add-check").click();
+  await page.locator(".gates li", { hasText: "no solution" }).waitFor();
+  await lookAt(page, "the author's page");
+  await page.locator(".record").click();
+  await page.locator(".recorder").waitFor();
+  await page.locator(".file", { hasText: "service.yaml" }).click();
+  await page.waitForFunction(() => document.querySelector(".cm-content")?.innerText.includes("kimhotarget"));
+  await write(page, (await shown(page)).replace("kimhotarget", "http"));
+  await page.locator(".solved").waitFor();
+  await page.locator(".keep-tape").click();
+  await page.locator(".gates li", { hasText: "intro" }).first().waitFor();
+  await page.waitForFunction(() => !document.querySelector(".gates").innerText.includes("no solution"));
+  const text = await page.locator(".draft-text").inputValue();
+  assert.match(text, /answers: \{request: .*ok: true\}[^]*- edit: \{file: service\.yaml, from: " *targetPort: kimhotarget", to: " *targetPort: http"\}/);
+  const zip = await download(page, () => page.locator(".save-zip").click());
+  assert.match(zip.bytes.toString("latin1"), /my-lesson\/lesson\.yaml[^]*my-lesson\/start\/service\.yaml/);
+  // The link opens the lesson for somebody else.
+  await page.evaluate(() => (navigator.clipboard.writeText = async (text) => (globalThis.copied = text)));
+  await page.locator(".link-learner").click();
+  const link = await (await page.waitForFunction(() => globalThis.copied)).jsonValue();
+  const other = await browser.newContext();
+  t.after(() => other.close());
+  const visitor = await other.newPage();
+  await visitor.goto(link.replace(/^.*#/, `${url}#`));
+  await visitor.locator(".check.bad").waitFor();
+  // What cannot be read is told with its line.
+  await page.locator(".draft-text").fill("track: first\nstepz: []\n");
+  await page.locator(".draft-problems .line-link", { hasText: "lesson.yaml:2" }).click();
+  await page.waitForFunction(() => {
+    const { value, selectionStart, selectionEnd } = document.querySelector(".draft-text");
+    return value.slice(selectionStart, selectionEnd) === "stepz: []";
+  });
   assert.deepEqual(complaints, []);
 });

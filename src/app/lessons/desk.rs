@@ -37,6 +37,11 @@ impl Lessons {
             untrack(|| {
                 if !s.ran.read_untracked().is_empty() {
                     self.acted.set_value(true);
+                    self.tape.update_untracked(|tape| {
+                        if let Some(tape) = tape {
+                            tape.ran(&s.ran.read_untracked());
+                        }
+                    });
                 }
                 self.look_soon();
             });
@@ -160,6 +165,11 @@ impl Lessons {
         self.edits.update_value(|edits| {
             begun = names.iter().filter(|n| edits.change(n, &text(&before, n), &text(&now, n))).count() as u32;
         });
+        self.tape.update_untracked(|tape| {
+            if let Some(tape) = tape {
+                tape.edit(&before, &now, begun > 0);
+            }
+        });
         self.texts.set_value(now);
         self.acted.set_value(true);
         self.change(&id, |record| record.progress.edits += begun);
@@ -240,6 +250,11 @@ impl Lessons {
         let Some(lesson) = course.lesson(&id) else { return };
         let desk = self.s.desk();
         self.acted.set_value(true);
+        self.tape.update_untracked(|tape| {
+            if let Some(tape) = tape {
+                tape.answer(step, choice);
+            }
+        });
         self.change(&id, |record| record.progress.answer(lesson, &desk, step, choice));
         let predicts = |l: &Lesson| {
             let spec = l.steps.iter().find(|s| s.id == step)?.question.as_ref()?.request.clone()?;
@@ -305,7 +320,7 @@ pub(super) fn take_carried(l: Lessons, packed: String) {
         let bundle = leave::unpack(&packed).await.ok().and_then(|text| text.as_string());
         let folder = bundle.as_deref().and_then(giljabi::lesson::course::folder_of);
         let Some(folder) = folder else {
-            return l.trouble.set(Some(l.s.tx("lessons.link_broken", &[])));
+            return l.trouble.set(Some(l.say("lessons.link_broken", &[])));
         };
         let mut course: Arc<Course> = l.course.get_untracked().unwrap_or_default();
         match Arc::make_mut(&mut course).adopt(&folder) {
@@ -323,7 +338,7 @@ pub(super) fn take_carried(l: Lessons, packed: String) {
                 let lang = l.s.lang.get_untracked();
                 let words = problems.iter().take(5).map(|p| format!("{}:{}: {}", p.file, p.line, p.message.text(lang)));
                 let words: Vec<String> = words.collect();
-                l.trouble.set(Some(l.s.tx("lessons.link_wrong", &[("problems", &words.join("\n"))])));
+                l.trouble.set(Some(l.say("lessons.link_wrong", &[("problems", &words.join("\n"))])));
             }
         }
     });

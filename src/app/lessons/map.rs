@@ -183,7 +183,7 @@ fn Carry() -> impl IntoView {
             l.look_soon();
             super::lms::tell(l);
             said.set(Some(match loaded {
-                Ok(count) => s.tx("lessons.loaded", &[("n", &count.to_string())]),
+                Ok(count) => l.say("lessons.loaded", &[("n", &count.to_string())]),
                 Err(bad) => format!("{name}:{}: {}", bad.line, bad.message.text(s.lang.get_untracked())),
             }));
         });

@@ -13,6 +13,7 @@ mod prose;
 pub mod route;
 mod step;
 mod teach;
+mod write;
 
 use giljabi::lesson::assignment::Assignment;
 use giljabi::lesson::edits::Edits;
@@ -59,6 +60,8 @@ pub struct Lessons {
     pub turn: RwSignal<Option<TurnHint>>,
     /// What a teacher has set, and its code.
     pub assignment: RwSignal<Option<(String, Assignment)>>,
+    /// What an author records.
+    pub tape: RwSignal<Option<write::tape::Tape>>,
     /// The lessons whose sheets are being printed.
     pub printing: RwSignal<Vec<String>>,
     /// Whether the learner has done anything since the step was shown.
@@ -91,6 +94,7 @@ impl Lessons {
             shown: RwSignal::new(0),
             turn: RwSignal::new(None),
             assignment: RwSignal::new(None),
+            tape: RwSignal::new(None),
             printing: RwSignal::new(Vec::new()),
             acted: StoredValue::new(false),
             edits: StoredValue::new(Edits::default()),
@@ -138,6 +142,11 @@ impl Lessons {
         });
     }
 
+    /// A message in the language of now, for a text that is made once.
+    fn say(self, id: &'static str, args: &[(&str, &str)]) -> String {
+        giljabi::locale::text(self.s.lang.get_untracked(), id, args)
+    }
+
     /// Does what a screen's address asks for.
     fn arrive(self, route: Route) {
         self.trouble.set(None);
@@ -148,7 +157,7 @@ impl Lessons {
                 if course.lesson(&id).is_some() {
                     l.sit_down(&id);
                 } else {
-                    l.trouble.set(Some(l.s.tx("lessons.no_such", &[("id", &id)])));
+                    l.trouble.set(Some(l.say("lessons.no_such", &[("id", &id)])));
                 }
             }),
             Route::Assignment(code) => self.with_course(move |l, course| l.take_assignment(&code, course)),
@@ -185,14 +194,14 @@ impl Lessons {
         if course.is_none() {
             match fetched("course").await {
                 Ok(text) => course = Some(Arc::new(Course::read(&text).0)),
-                Err(why) => return self.trouble.set(Some(self.s.tx("lessons.not_loaded", &[("why", &why)]))),
+                Err(why) => return self.trouble.set(Some(self.say("lessons.not_loaded", &[("why", &why)]))),
             }
         }
         let Some(mut course) = course else { return };
         if !course.has_words(lang) {
             match fetched(lang.tag()).await {
                 Ok(text) => drop(Arc::make_mut(&mut course).add_words(lang, &text)),
-                Err(why) => return self.trouble.set(Some(self.s.tx("lessons.not_loaded", &[("why", &why)]))),
+                Err(why) => return self.trouble.set(Some(self.say("lessons.not_loaded", &[("why", &why)]))),
             }
         }
         self.course.set(Some(course));
@@ -220,7 +229,7 @@ impl Lessons {
                     giljabi::lesson::assignment::BadCode::Newer => "lessons.code_newer",
                     giljabi::lesson::assignment::BadCode::UnknownLessons(_) => "lessons.code_unknown",
                 };
-                self.trouble.set(Some(self.s.tx(id, &[])));
+                self.trouble.set(Some(self.say(id, &[])));
                 false
             }
         }
@@ -294,6 +303,7 @@ pub fn Screens() -> impl IntoView {
                         {match page.clone() {
                             Route::Notes => notes::Notes().into_any(),
                             Route::Teach => teach::Teach().into_any(),
+                            Route::Write | Route::Draft(_) => write::Write().into_any(),
                             _ => map::LessonMap().into_any(),
                         }}
                     </Show>

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use super::parts::{name_of_track, stars};
 use super::route::Route;
 use super::step::{StepView, kind_id};
+use super::write::tape::Recorder;
 use super::{lessons, print, prose};
 use crate::app::session::session;
 
@@ -119,6 +120,7 @@ fn Panel(lesson: Lesson) -> impl IntoView {
     let (shown, ended, tail) = (lesson.clone(), lesson.clone(), lesson);
     view! {
         <section class="task lesson" aria-labelledby="task-title">
+            <Recorder/>
             <p class="step-number"><span class="kind">{kind}</span>" "{number}</p>
             <h2 id="task-title" tabindex="-1">{title}</h2>
             <Show when=move || at() == 0>

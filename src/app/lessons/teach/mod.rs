@@ -38,7 +38,7 @@ fn title(l: Lessons, id: &str) -> String {
 }
 
 /// Every lesson as an option, by track; for a choice of one.
-fn lesson_options(l: Lessons, course: &Course, lang: Lang) -> impl IntoView + use<> {
+pub fn lesson_options(l: Lessons, course: &Course, lang: Lang) -> impl IntoView + use<> {
     let groups = course.tracks.iter().map(|track| {
         let own: Vec<SmolStr> =
             course.of_track(&track.id).filter(|x| !x.id.starts_with(GUEST)).map(|x| x.id.clone()).collect();

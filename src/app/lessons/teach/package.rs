@@ -37,7 +37,7 @@ pub fn Packages() -> impl IntoView {
         let (lang, standard) = (s.lang.get_untracked(), standard.get_untracked());
         let track = Some(track.get_untracked()).filter(|t| !t.is_empty());
         let Some(content) = package::content(&course, track.as_deref(), lang) else { return };
-        said.set(Some(s.tx("lessons.packing", &[])));
+        said.set(Some(l.say("lessons.packing", &[])));
         leptos::task::spawn_local(async move {
             match site().await {
                 Ok(files) => {
@@ -46,7 +46,7 @@ pub fn Packages() -> impl IntoView {
                     leave::save(&format!("{}-{}.zip", content.id, standard.name()), "application/zip", &bytes);
                     said.set(None);
                 }
-                Err(why) => said.set(Some(s.tx("lessons.not_packed", &[("why", &why)]))),
+                Err(why) => said.set(Some(l.say("lessons.not_packed", &[("why", &why)]))),
             }
         });
     };
