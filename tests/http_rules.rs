@@ -125,7 +125,7 @@ fn matches_of_routes_go_by_the_precedence_of_the_gateway_api() {
         let headers: Vec<(SmolStr, SmolStr)> =
             headers.split(',').filter_map(|p| p.split_once('=')).map(|(n, v)| (n.into(), v.into())).collect();
         let (path, query) = url.split_once('?').unwrap_or((url, ""));
-        let ask = Ask { host, path, query, method, headers: &headers, tls: false, port: 80 };
+        let ask = Ask { host, path, query, method, headers: &headers, port: 80, ..Ask::default() };
         let found = gateway::decide(&store, "x/y", &ask).map_or("-".to_string(), |d| d.route.name.to_string());
         assert_eq!(found, expected, "{row:?}");
         count += 1;

@@ -249,6 +249,7 @@ fn has_generation(kind: &str) -> bool {
             | "CustomResourceDefinition"
             | "Gateway"
             | "GatewayClass"
+            | "GRPCRoute"
             | "HTTPRoute"
     )
 }

@@ -80,7 +80,7 @@ pub struct SliceCard {
     pub missing: Vec<SmolStr>,
 }
 
-/// An Ingress (or HTTPRoute) that leads to the Service.
+/// An Ingress (or a route of the Gateway API) that leads to the Service.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RouteCard {
     pub rect: Rect,
@@ -343,7 +343,7 @@ fn slice_card(setting: &Setting, key: &ObjectKey, service: &Service, rect: Rect)
     SliceCard { rect, slices, marks, spelled, ready, total, ports, missing }
 }
 
-/// The first Ingress or HTTPRoute with a backend that is this Service.
+/// The first Ingress or route of the Gateway API with a backend that is this Service.
 fn route_to(setting: &Setting, service: &ObjectKey) -> Option<RouteCard> {
     let mut card: Option<RouteCard> = None;
     let mut add = |key: &ObjectKey, host: &str, path: &str| match &mut card {
@@ -367,7 +367,8 @@ fn route_to(setting: &Setting, service: &ObjectKey) -> Option<RouteCard> {
             }
         }
     }
-    for route in setting.store.list_in("HTTPRoute", namespace) {
+    let routes = ["HTTPRoute", "GRPCRoute"].into_iter().flat_map(|kind| setting.store.list_in(kind, namespace));
+    for route in routes {
         let host = route.value.items_at(&["spec", "hostnames"]).first().and_then(Value::as_str).unwrap_or("*");
         for rule in route.value.items_at(&["spec", "rules"]) {
             let here = |b: &Value| b.str_at(&["name"]) == service.name.as_str();

@@ -1,5 +1,5 @@
-//! What a gateway makes of Gateway and HTTPRoute objects (Gateway API v1, standard channel): which rule takes a request and what
-//! it does with it.
+//! What a gateway makes of Gateway, HTTPRoute and GRPCRoute objects (Gateway API v1, standard channel): which rule takes a
+//! request and what it does with it.
 //!
 //! The precedence is the specification's: the most specific hostname, then Exact before prefix, the longest prefix, the method,
 //! the most header matches, the most query matches, the oldest route, the first by name. Left out: TLS passthrough, CORS, listener
@@ -124,32 +124,36 @@ struct Fit {
 
 /// The rule that takes a request; `None`: 404.
 pub fn decide(store: &Store, controller: &str, ask: &Ask<'_>) -> Option<Decision> {
-    for listener in listeners(store, controller, ask) {
-        let mut best: Option<(Fit, &Arc<Object>, usize, usize)> = None;
-        for route in store.list("HTTPRoute") {
-            let Some(host) = attached(store, route, &listener, ask.host) else { continue };
-            for (i, rule) in route.value.items_at(&["spec", "rules"]).iter().enumerate() {
-                let always = [Value::map()];
-                let matches = match rule.items_at(&["matches"]) {
-                    [] => &always[..],
-                    some => some,
-                };
-                for (j, wanted) in matches.iter().enumerate() {
-                    let Some(fit) = fits(wanted, ask).map(|fit| Fit { host, ..fit }) else { continue };
-                    let wins = best.as_ref().is_none_or(|(other, by, ..)| {
-                        fit > *other || (fit == *other && age(route) < age(by) && by.key != route.key)
-                    });
-                    if wins {
-                        best = Some((fit, route, i, j));
-                    }
+    // A gRPC call is an HTTP request as well.
+    let kinds: &[&str] = if ask.grpc { &["GRPCRoute", "HTTPRoute"] } else { &["HTTPRoute"] };
+    let listeners = listeners(store, controller, ask);
+    listeners.iter().find_map(|listener| kinds.iter().find_map(|kind| best_rule(store, listener, kind, ask)))
+}
+
+/// The rule of a listener's routes of one kind that fits best.
+fn best_rule(store: &Store, listener: &Listener<'_>, kind: &str, ask: &Ask<'_>) -> Option<Decision> {
+    let mut best: Option<(Fit, &Arc<Object>, usize, usize)> = None;
+    for route in store.list(kind) {
+        let Some(host) = attached(store, route, listener, ask.host) else { continue };
+        for (i, rule) in route.value.items_at(&["spec", "rules"]).iter().enumerate() {
+            let always = [Value::map()];
+            let matches = match rule.items_at(&["matches"]) {
+                [] => &always[..],
+                some => some,
+            };
+            for (j, wanted) in matches.iter().enumerate() {
+                let fit = if kind == "GRPCRoute" { fits_call(wanted, ask) } else { fits(wanted, ask) };
+                let Some(fit) = fit.map(|fit| Fit { host, ..fit }) else { continue };
+                let wins = best.as_ref().is_none_or(|(other, by, ..)| {
+                    fit > *other || (fit == *other && age(route) < age(by) && by.key != route.key)
+                });
+                if wins {
+                    best = Some((fit, route, i, j));
                 }
             }
         }
-        if let Some((_, route, i, j)) = best {
-            return Some(of_rule(store, route, i, j, ask));
-        }
     }
-    None
+    best.map(|(_, route, i, j)| of_rule(store, route, i, j, ask))
 }
 
 fn age(object: &Object) -> (&str, &SmolStr, &SmolStr) {
@@ -179,30 +183,53 @@ fn fits(wanted: &Value, ask: &Ask<'_>) -> Option<Fit> {
         (method == ask.method).then_some(())?;
         fit.method = true;
     }
-    let agrees = |rule: &Value, found: Option<&str>| match (rule.str_at(&["type"]), found) {
-        (_, None) => false,
-        ("RegularExpression", Some(text)) => {
-            Pattern::parse(rule.str_at(&["value"])).is_some_and(|p| p.captures(text, true).is_some())
-        }
-        (_, Some(text)) => text == rule.str_at(&["value"]),
-    };
-    for rule in wanted.items_at(&["headers"]) {
-        let name = rule.str_at(&["name"]);
-        let found = ask.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str());
-        let found = if name.eq_ignore_ascii_case("host") { Some(ask.host) } else { found };
-        agrees(rule, found).then_some(())?;
-        fit.headers += 1;
-    }
+    fit.headers = matching_headers(wanted, ask)?;
     for rule in wanted.items_at(&["queryParams"]) {
         let name = rule.str_at(&["name"]);
         let found = ask.query.split('&').find_map(|pair| {
             let (n, v) = pair.split_once('=').unwrap_or((pair, ""));
             (n == name).then_some(v)
         });
-        agrees(rule, found).then_some(())?;
+        agrees(rule.str_at(&["type"]), rule.str_at(&["value"]), found).then_some(())?;
         fit.query += 1;
     }
     Some(fit)
+}
+
+/// The match of a GRPCRoute: the longest service goes first, then the longest method, then the most headers.
+fn fits_call(wanted: &Value, ask: &Ask<'_>) -> Option<Fit> {
+    let mut fit = Fit::default();
+    let (service, method) = ask.path.strip_prefix('/').and_then(|path| path.split_once('/')).unwrap_or(("", ""));
+    let how = wanted.str_at(&["method", "type"]);
+    let length = |field: &str, found: &str| {
+        let value = wanted.str_at(&["method", field]);
+        (value.is_empty() || agrees(how, value, Some(found))).then_some(value.len())
+    };
+    // No service or method has a name of a thousand letters.
+    fit.path = length("service", service)?.min(999) * 1_000 + length("method", method)?.min(999);
+    fit.headers = matching_headers(wanted, ask)?;
+    Some(fit)
+}
+
+/// How many headers a match asks for; `None`: one is not as it asks.
+fn matching_headers(wanted: &Value, ask: &Ask<'_>) -> Option<usize> {
+    let rules = wanted.items_at(&["headers"]);
+    let all = rules.iter().all(|rule| {
+        let name = rule.str_at(&["name"]);
+        let found = ask.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str());
+        let found = if name.eq_ignore_ascii_case("host") { Some(ask.host) } else { found };
+        agrees(rule.str_at(&["type"]), rule.str_at(&["value"]), found)
+    });
+    all.then_some(rules.len())
+}
+
+/// Whether a value is as a match asks: equal, or fitting a regular expression.
+fn agrees(how: &str, wanted: &str, found: Option<&str>) -> bool {
+    match (how, found) {
+        (_, None) => false,
+        ("RegularExpression", Some(text)) => Pattern::parse(wanted).is_some_and(|p| p.captures(text, true).is_some()),
+        (_, Some(text)) => text == wanted,
+    }
 }
 
 fn of_rule(store: &Store, route: &Arc<Object>, i: usize, j: usize, ask: &Ask<'_>) -> Decision {
@@ -211,6 +238,11 @@ fn of_rule(store: &Store, route: &Arc<Object>, i: usize, j: usize, ask: &Ask<'_>
     let wanted = rule.items_at(&["matches"]).get(j);
     let prefix = wanted.map_or("/", |m| m.at(&["path", "value"]).and_then(Value::as_str).unwrap_or("/"));
     let shown = match wanted {
+        Some(m) if route.key.kind == "GRPCRoute" => {
+            let part = |field| Some(m.str_at(&["method", field])).filter(|text| !text.is_empty()).unwrap_or("*");
+            format_smolstr!("{}/{}", part("service"), part("method"))
+        }
+        None if route.key.kind == "GRPCRoute" => "*/*".into(),
         Some(m) => format_smolstr!(
             "{prefix} ({})",
             match m.str_at(&["path", "type"]) {
@@ -311,11 +343,10 @@ fn read_mirror(store: &Store, route: &Object, value: &Value, because: FieldRef) 
 /// Whether a ReferenceGrant of the Service's namespace lets routes of this one refer to it.
 fn is_granted(store: &Store, route: &Object, namespace: &str, service: &str) -> bool {
     store.list_in("ReferenceGrant", namespace).any(|grant| {
-        let from = grant
-            .value
-            .items_at(&["spec", "from"])
-            .iter()
-            .any(|f| f.str_at(&["kind"]) == "HTTPRoute" && f.str_at(&["namespace"]) == route.namespace());
+        let from =
+            grant.value.items_at(&["spec", "from"]).iter().any(|f| {
+                f.str_at(&["kind"]) == route.key.kind.as_str() && f.str_at(&["namespace"]) == route.namespace()
+            });
         let to = grant.value.items_at(&["spec", "to"]).iter().any(|t| {
             t.str_at(&["kind"]) == "Service" && (t.str_at(&["name"]).is_empty() || t.str_at(&["name"]) == service)
         });

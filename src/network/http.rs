@@ -1,4 +1,4 @@
-//! What an HTTP proxy decides about a request, whatever wrote its rules: an Ingress or an HTTPRoute.
+//! What an HTTP proxy decides about a request, whatever wrote its rules: an Ingress or a route of the Gateway API.
 
 use crate::api::object::{FieldRef, ObjectKey};
 use smol_str::SmolStr;
@@ -16,6 +16,8 @@ pub struct Ask<'a> {
     pub headers: &'a [(SmolStr, SmolStr)],
     /// It came over TLS.
     pub tls: bool,
+    /// It is a gRPC call: its path is `/package.Service/Method`.
+    pub grpc: bool,
     /// The port of the proxy that it came to.
     pub port: u16,
 }
@@ -109,7 +111,7 @@ pub enum Act {
 /// A rule that took a request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
-    /// The Ingress or HTTPRoute.
+    /// The Ingress, HTTPRoute or GRPCRoute.
     pub route: ObjectKey,
     /// The rule in short: `kubia.example.com/foo (Prefix)`.
     pub rule: SmolStr,

@@ -122,6 +122,8 @@ impl Run<'_, '_> {
         let fits = match (line.scheme, socket.wire) {
             (Scheme::Http, Wire::Http) | (Scheme::Https, Wire::Https) | (Scheme::Grpc, Wire::Grpc) => true,
             (Scheme::Http, Wire::Https) => either,
+            // A gateway takes HTTP/2 at the same port.
+            (Scheme::Grpc, Wire::Http) => matches!(&socket.server, Server::Program(l) if l.app == App::Ingress),
             _ => false,
         };
         if !fits {

@@ -57,7 +57,7 @@ impl ProxyStop {
         match self {
             ProxyStop::NoRoute { host, path } => {
                 let mut because: Vec<FieldRef> = Vec::new();
-                for kind in ["Ingress", "HTTPRoute"] {
+                for kind in ["Ingress", "HTTPRoute", "GRPCRoute"] {
                     because.extend(run.world.store.list(kind).map(|o| o.key.field("spec.rules")));
                 }
                 (CauseOfFailure::NoRouteMatches { host: host.clone(), path: path.clone() }, because)
@@ -104,6 +104,7 @@ impl Run<'_, '_> {
             method: &line.method,
             headers: &line.headers,
             tls: line.scheme == Scheme::Https,
+            grpc: line.scheme == Scheme::Grpc,
             port: packet.dst.port(),
         };
         let decision = controllers(self, socket).into_iter().find_map(|controller| {
@@ -146,7 +147,7 @@ impl Run<'_, '_> {
             Err(stop) => {
                 // An Ingress whose Service is missing and one without endpoints look the same from outside; the Gateway API
                 // asks for 500 where a reference is wrong.
-                let wrong = !matches!(stop, ProxyStop::NoEndpoints { .. }) && route.kind == "HTTPRoute";
+                let wrong = !matches!(stop, ProxyStop::NoEndpoints { .. }) && route.kind != "Ingress";
                 let reply = if wrong {
                     page(500, "Internal Server Error")
                 } else {
@@ -160,7 +161,11 @@ impl Run<'_, '_> {
         change_headers(&mut headers, &backend.request);
         let query = line.path.split_once('?').map_or(String::new(), |(_, q)| format!("?{q}"));
         let onward = Line {
-            scheme: if *tls { Scheme::Https } else { Scheme::Http },
+            scheme: match line.scheme {
+                Scheme::Grpc => Scheme::Grpc,
+                _ if *tls => Scheme::Https,
+                _ => Scheme::Http,
+            },
             host: host.clone().unwrap_or_else(|| line.host.clone()),
             server_name: SmolStr::default(),
             path: path.as_ref().map_or_else(|| line.path.clone(), |p| format_smolstr!("{p}{query}")),

@@ -6,13 +6,13 @@
 use super::input::PortState;
 use crate::api::view::Protocol;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// The UDP service ports that a sync changed, and where their flows may still lead.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StaleUdp {
-    by_address: BTreeMap<SocketAddr, BTreeSet<SocketAddr>>,
-    by_node_port: BTreeMap<u16, BTreeSet<SocketAddr>>,
+    by_address: BTreeMap<SocketAddr, BTreeSet<IpAddr>>,
+    by_node_port: BTreeMap<u16, BTreeSet<IpAddr>>,
 }
 
 impl StaleUdp {
@@ -26,21 +26,28 @@ impl StaleUdp {
         if port.name.protocol != Protocol::Udp {
             return;
         }
-        let serving = || state.endpoints.iter().filter(|e| e.view().serving).map(|e| e.address());
+        // Traffic policies and topology do not count: what changes for new flows leaves old ones alone.
+        let serving: BTreeSet<IpAddr> =
+            state.endpoints.iter().filter(|e| e.view().serving).map(|e| e.address().ip()).collect();
+        // With nowhere else to go, flows stay as they are.
+        if serving.is_empty() {
+            return;
+        }
         let outside = port.external_ips.iter().chain(&port.load_balancer_ips).map(|ip| ip.value);
         for ip in [port.cluster_ip].into_iter().chain(outside) {
-            self.by_address.entry(SocketAddr::new(ip, port.port)).or_default().extend(serving());
+            self.by_address.entry(SocketAddr::new(ip, port.port)).or_default().extend(&serving);
         }
         if port.node_port != 0 {
-            self.by_node_port.entry(port.node_port).or_default().extend(serving());
+            self.by_node_port.entry(port.node_port).or_default().extend(&serving);
         }
     }
 
     /// Whether a UDP flow to `destination` that is answered from `source` must be forgotten: it goes to a changed Service,
     /// and what answers is no endpoint of it that serves. Also so when it was never translated, because there was no endpoint
-    /// when it began.
+    /// when it began. Only addresses are compared, no ports.
     pub fn is_stale(&self, destination: &SocketAddr, source: &SocketAddr) -> bool {
-        let serving = self.by_address.get(destination).or_else(|| self.by_node_port.get(&destination.port()));
-        serving.is_some_and(|endpoints| !endpoints.contains(source))
+        let by_address = self.by_address.get(destination);
+        let by_node_port = self.by_node_port.get(&destination.port());
+        by_address.into_iter().chain(by_node_port).any(|serving| !serving.contains(&source.ip()))
     }
 }
