@@ -5,60 +5,97 @@ use std::fmt::Write;
 
 /// Compact JSON, as in the last-applied annotation (without its line end).
 pub fn to_string(value: &Value) -> String {
-    let mut out = String::new();
-    write(&mut out, value, None, 0);
-    out
+    let mut writer = Writer::new(None);
+    writer.value(value);
+    writer.out
 }
 
 /// Indented JSON, as `kubectl get -o json` prints it (four spaces a level, no line end).
 pub fn to_string_pretty(value: &Value, indent: usize) -> String {
-    let mut out = String::new();
-    write(&mut out, value, Some(indent), 0);
-    out
+    let mut writer = Writer::new(Some(indent));
+    writer.value(value);
+    writer.out
 }
 
-fn write(out: &mut String, value: &Value, indent: Option<usize>, depth: usize) {
-    let line = |out: &mut String, depth: usize| {
-        if let Some(width) = indent {
-            out.push('\n');
-            out.extend(std::iter::repeat_n(' ', width * depth));
+/// Writes JSON piece by piece, for what is no [`Value`]: in one line, or with every entry on a line of its own.
+pub struct Writer {
+    pub out: String,
+    indent: Option<usize>,
+    depth: usize,
+    /// Whether the innermost list or map has nothing yet.
+    empty: bool,
+}
+
+impl Writer {
+    pub fn new(indent: Option<usize>) -> Writer {
+        Writer { out: String::new(), indent, depth: 0, empty: true }
+    }
+
+    /// Begins a list or a map.
+    pub fn open(&mut self, bracket: char) {
+        self.out.push(bracket);
+        self.depth += 1;
+        self.empty = true;
+    }
+
+    /// Ends it.
+    pub fn close(&mut self, bracket: char) {
+        self.depth = self.depth.saturating_sub(1);
+        if !self.empty {
+            self.line();
         }
-    };
-    match value {
-        Value::Null => out.push_str("null"),
-        Value::Bool(b) => out.push_str(if *b { "true" } else { "false" }),
-        Value::Int(i) => {
-            let _ = write!(out, "{i}");
+        self.out.push(bracket);
+        self.empty = false;
+    }
+
+    /// Makes room for the next item of a list.
+    pub fn item(&mut self) {
+        if !self.empty {
+            self.out.push(',');
         }
-        Value::Float(f) => write_float(out, *f),
-        Value::String(s) => write_string(out, s),
-        Value::List(items) if items.is_empty() => out.push_str("[]"),
-        Value::List(items) => {
-            out.push('[');
-            for (i, item) in items.iter().enumerate() {
-                if i > 0 {
-                    out.push(',');
-                }
-                line(out, depth + 1);
-                write(out, item, indent, depth + 1);
+        self.empty = false;
+        self.line();
+    }
+
+    /// Makes room for the next entry of a map and writes its key.
+    pub fn key(&mut self, key: &str) {
+        self.item();
+        write_string(&mut self.out, key);
+        self.out.push_str(if self.indent.is_some() { ": " } else { ":" });
+    }
+
+    pub fn value(&mut self, value: &Value) {
+        match value {
+            Value::Null => self.out.push_str("null"),
+            Value::Bool(b) => self.out.push_str(if *b { "true" } else { "false" }),
+            Value::Int(i) => {
+                let _ = write!(self.out, "{i}");
             }
-            line(out, depth);
-            out.push(']');
-        }
-        Value::Map(map) if map.is_empty() => out.push_str("{}"),
-        Value::Map(map) => {
-            out.push('{');
-            for (i, (key, item)) in map.iter().enumerate() {
-                if i > 0 {
-                    out.push(',');
+            Value::Float(f) => write_float(&mut self.out, *f),
+            Value::String(s) => write_string(&mut self.out, s),
+            Value::List(items) => {
+                self.open('[');
+                for item in items.iter() {
+                    self.item();
+                    self.value(item);
                 }
-                line(out, depth + 1);
-                write_string(out, key);
-                out.push_str(if indent.is_some() { ": " } else { ":" });
-                write(out, item, indent, depth + 1);
+                self.close(']');
             }
-            line(out, depth);
-            out.push('}');
+            Value::Map(map) => {
+                self.open('{');
+                for (key, item) in map.iter() {
+                    self.key(key);
+                    self.value(item);
+                }
+                self.close('}');
+            }
+        }
+    }
+
+    fn line(&mut self) {
+        if let Some(width) = self.indent {
+            self.out.push('\n');
+            self.out.extend(std::iter::repeat_n(' ', width * self.depth));
         }
     }
 }

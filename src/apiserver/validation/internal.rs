@@ -4,74 +4,56 @@
 //! The fields come from the schema; what differs is their spelling (Go's), their completeness (every field is printed, `null`
 //! for what is not there) and, for a few structs, their order and place. Metadata keeps its JSON names, as there.
 
-use crate::api::json;
+use crate::api::json::Writer;
 use crate::api::schema::{Field, FieldType, Shape, Struct, schema};
 use crate::api::value::Value;
 
 /// A JSON value with its fields in Go's order.
-enum Node {
-    /// Printed already.
-    Plain(String),
-    List(Vec<Node>),
-    Struct(Vec<(String, Node)>),
+enum Node<'a> {
+    Value(&'a Value),
+    /// What is there where nothing was written: `null`, `0`, `""`.
+    Zero(&'static str),
+    List(Vec<Node<'a>>),
+    Struct(Vec<(String, Node<'a>)>),
 }
 
 /// On one line, as the bad value of an error.
 pub fn compact(structure: &str, value: &Value) -> String {
-    let mut out = String::new();
-    if let Some(structure) = schema().struct_(structure) {
-        write(&mut out, &object(structure, value), None, 0);
-    }
-    out
+    print(structure, value, None)
 }
 
 /// One field a line, one space a level: what a diff compares.
 pub fn pretty(structure: &str, value: &Value) -> String {
-    let mut out = String::new();
-    if let Some(structure) = schema().struct_(structure) {
-        write(&mut out, &object(structure, value), Some(1), 0);
-    }
-    out
+    print(structure, value, Some(1))
 }
 
-fn write(out: &mut String, node: &Node, indent: Option<usize>, depth: usize) {
-    let line = |out: &mut String, depth: usize| {
-        if let Some(width) = indent {
-            out.push('\n');
-            out.extend(std::iter::repeat_n(' ', width * depth));
-        }
-    };
+fn print(structure: &str, value: &Value, indent: Option<usize>) -> String {
+    let mut writer = Writer::new(indent);
+    if let Some(structure) = schema().struct_(structure) {
+        write(&mut writer, &object(structure, value));
+    }
+    writer.out
+}
+
+fn write(writer: &mut Writer, node: &Node) {
     match node {
-        Node::Plain(text) => out.push_str(text),
+        Node::Value(value) => writer.value(value),
+        Node::Zero(text) => writer.out.push_str(text),
         Node::List(items) => {
-            out.push('[');
-            for (i, item) in items.iter().enumerate() {
-                if i > 0 {
-                    out.push(',');
-                }
-                line(out, depth + 1);
-                write(out, item, indent, depth + 1);
+            writer.open('[');
+            for item in items {
+                writer.item();
+                write(writer, item);
             }
-            if !items.is_empty() {
-                line(out, depth);
-            }
-            out.push(']');
+            writer.close(']');
         }
         Node::Struct(fields) => {
-            out.push('{');
-            for (i, (name, field)) in fields.iter().enumerate() {
-                if i > 0 {
-                    out.push(',');
-                }
-                line(out, depth + 1);
-                json::write_string(out, name);
-                out.push_str(if indent.is_some() { ": " } else { ":" });
-                write(out, field, indent, depth + 1);
+            writer.open('{');
+            for (name, field) in fields {
+                writer.key(name);
+                write(writer, field);
             }
-            if !fields.is_empty() {
-                line(out, depth);
-            }
-            out.push('}');
+            writer.close('}');
         }
     }
 }
@@ -168,10 +150,9 @@ fn order(structure: &str) -> &'static [&'static str] {
     }
 }
 
-fn object(structure: &Struct, value: &Value) -> Node {
-    let keeps_json = structure.name == "ObjectMeta" || structure.name.starts_with("LabelSelector");
-    if keeps_json {
-        return Node::Plain(json_in_order(structure, value));
+fn object<'a>(structure: &Struct, value: &'a Value) -> Node<'a> {
+    if structure.name == "ObjectMeta" || structure.name.starts_with("LabelSelector") {
+        return Node::Struct(json_fields(structure, value));
     }
     let first = order(structure.name);
     let rank = |f: &Field| first.iter().position(|n| *n == f.name).unwrap_or(first.len());
@@ -196,10 +177,8 @@ fn object(structure: &Struct, value: &Value) -> Node {
         }
         if structure.name == "PodTemplateSpec" && field.name == "metadata" {
             // Metadata is embedded: its fields stand beside the spec.
-            if let Some(meta) = schema().struct_("ObjectMeta") {
-                for (key, text) in json_fields(meta, value.get("metadata").unwrap_or(&Value::Null)) {
-                    out.push((key, Node::Plain(text)));
-                }
+            if let (Some(meta), Some(written)) = (schema().struct_("ObjectMeta"), value.get("metadata")) {
+                out.extend(json_fields(meta, written));
             }
             continue;
         }
@@ -208,17 +187,16 @@ fn object(structure: &Struct, value: &Value) -> Node {
     Node::Struct(out)
 }
 
-fn typed(ty: &FieldType, value: Option<&Value>) -> Node {
-    let plain = |text: &str| Node::Plain(text.to_string());
+fn typed<'a>(ty: &FieldType, value: Option<&'a Value>) -> Node<'a> {
     let Some(value) = value else {
         return match &ty.shape {
-            _ if ty.pointer => plain("null"),
-            Shape::Bool => plain("false"),
-            Shape::Int32 | Shape::Int64 | Shape::Float64 | Shape::IntOrString => plain("0"),
-            Shape::String | Shape::Duration => plain("\"\""),
-            Shape::Quantity => plain("\"0\""),
+            _ if ty.pointer => Node::Zero("null"),
+            Shape::Bool => Node::Zero("false"),
+            Shape::Int32 | Shape::Int64 | Shape::Float64 | Shape::IntOrString => Node::Zero("0"),
+            Shape::String | Shape::Duration => Node::Zero("\"\""),
+            Shape::Quantity => Node::Zero("\"0\""),
             Shape::Struct(id) => object(schema().at(*id), &Value::Null),
-            _ => plain("null"),
+            _ => Node::Zero("null"),
         };
     };
     match (&ty.shape, value) {
@@ -227,20 +205,22 @@ fn typed(ty: &FieldType, value: Option<&Value>) -> Node {
         (Shape::Map(inner), Value::Map(map)) => {
             Node::Struct(map.iter().map(|(k, v)| (k.to_string(), typed(inner, Some(v)))).collect())
         }
-        (_, value) => Node::Plain(json::to_string(value)),
+        (_, value) => Node::Value(value),
     }
 }
 
 /// The fields of a struct that has JSON names, without the empty ones.
-fn json_fields(structure: &Struct, value: &Value) -> Vec<(String, String)> {
-    let fields = structure.fields().iter().filter_map(|f| Some((f.name.to_string(), value.field(f.name)?)));
-    fields.map(|(name, v)| (name, json::to_string(v))).collect()
+fn json_fields<'a>(structure: &Struct, value: &'a Value) -> Vec<(String, Node<'a>)> {
+    let present = structure.fields().iter().filter_map(|f| Some((f, value.field(f.name)?)));
+    present.map(|(field, value)| (field.name.to_string(), json_typed(&field.ty, value))).collect()
 }
 
-fn json_in_order(structure: &Struct, value: &Value) -> String {
-    let fields: Vec<String> =
-        json_fields(structure, value).iter().map(|(k, v)| format!("{}:{v}", json::quote(k))).collect();
-    format!("{{{}}}", fields.join(","))
+fn json_typed<'a>(ty: &FieldType, value: &'a Value) -> Node<'a> {
+    match (&ty.shape, value) {
+        (Shape::Struct(id), value) => Node::Struct(json_fields(schema().at(*id), value)),
+        (Shape::List(inner), Value::List(items)) => Node::List(items.iter().map(|v| json_typed(inner, v)).collect()),
+        (_, value) => Node::Value(value),
+    }
 }
 
 /// The Go name of a field: its initial word in capitals where it is an abbreviation.
@@ -284,6 +264,11 @@ mod tests {
 
     #[test]
     fn a_pod_keeps_its_host_fields_in_the_security_context() {
+        let spread = pretty("TopologySpreadConstraint", &value!({ "labelSelector": { "matchLabels": { "a": "b" } } }));
+        assert!(
+            spread.contains("\n \"LabelSelector\": {\n  \"matchLabels\": {\n   \"a\": \"b\"\n  }\n },"),
+            "{spread}"
+        );
         let text = pretty("PodSpec", &value!({ "hostNetwork": true, "securityContext": {} }));
         assert!(text.contains("\n \"SecurityContext\": {\n  \"HostNetwork\": true,\n  \"HostPID\": false,"), "{text}");
         assert!(text.ends_with("\"SELinuxChangePolicy\": null\n },\n \"ImagePullSecrets\": null,\n \"Hostname\": \"\",\n \"Subdomain\": \"\",\n \"SetHostnameAsFQDN\": null,\n \"Affinity\": null,\n \"SchedulerName\": \"\",\n \"Tolerations\": null,\n \"HostAliases\": null,\n \"PriorityClassName\": \"\",\n \"Priority\": null,\n \"PreemptionPolicy\": null,\n \"DNSConfig\": null,\n \"ReadinessGates\": null,\n \"RuntimeClassName\": null,\n \"Overhead\": null,\n \"EnableServiceLinks\": null,\n \"TopologySpreadConstraints\": null,\n \"OS\": null,\n \"SchedulingGates\": null,\n \"ResourceClaims\": null,\n \"Resources\": null,\n \"HostnameOverride\": null,\n \"SchedulingGroup\": null\n}"), "{text}");
