@@ -4,7 +4,7 @@ import { acceptCompletion, autocompletion, completionKeymap } from "@codemirror/
 import { defaultKeymap, history, historyKeymap, indentWithTab, redo, undo } from "@codemirror/commands";
 import { yaml } from "@codemirror/lang-yaml";
 import { bracketMatching, indentOnInput, indentUnit } from "@codemirror/language";
-import { lintGutter, lintKeymap, setDiagnostics } from "@codemirror/lint";
+import { forEachDiagnostic, lintGutter, lintKeymap, setDiagnostics } from "@codemirror/lint";
 import { search, searchKeymap } from "@codemirror/search";
 import { Annotation, Compartment, EditorState } from "@codemirror/state";
 import {
@@ -22,6 +22,19 @@ import { look } from "./look.mjs";
 
 /** Marks a change that the program made, so that `onChange` tells of the person's changes alone. */
 const fromProgram = Annotation.define();
+
+/** Carries out the first mend of the first problem on the cursor's line that has one. */
+function mendHere(view) {
+  const line = view.state.doc.lineAt(view.state.selection.main.head);
+  let mend;
+  forEachDiagnostic(view.state, (problem, from, to) => {
+    if (!mend && problem.actions?.length && from <= line.to && to >= line.from) {
+      mend = () => problem.actions[0].apply(view, from, to);
+    }
+  });
+  mend?.();
+  return !!mend;
+}
 
 class Editor {
   constructor(parent, options) {
@@ -68,6 +81,7 @@ class Editor {
         // Tab indents; a person on the keyboard leaves the editor with Escape, then Tab (CodeMirror's own convention).
         keymap.of([
           { key: "Mod-Enter", run: () => (onSubmit ? (onSubmit(), true) : false) },
+          { key: "Mod-.", run: mendHere },
           { key: "Tab", run: acceptCompletion },
           ...lintKeymap,
           ...completionKeymap,

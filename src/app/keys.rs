@@ -9,7 +9,7 @@ use super::lessons::Lessons;
 use super::session::{Pane, Session, Tab};
 
 /// The shortcuts that the help lists: keys, message.
-pub const SHORTCUTS: [(&str, &str); 19] = [
+pub const SHORTCUTS: [(&str, &str); 20] = [
     ("Ctrl/⌘ Enter", "keys.send"),
     ("Ctrl/⌘ K", "keys.palette"),
     ("Space", "keys.play"),
@@ -21,6 +21,7 @@ pub const SHORTCUTS: [(&str, &str); 19] = [
     ("Ctrl Space", "keys.complete"),
     ("Ctrl/⌘ I", "keys.card"),
     ("Ctrl/⌘ ⇧ M", "keys.problems"),
+    ("Ctrl/⌘ .", "keys.mend"),
     ("M", "keys.map"),
     ("J", "keys.journey"),
     ("T", "keys.terminal"),

@@ -324,6 +324,7 @@ fn Problems() -> impl IntoView {
         };
         let file = d.file.clone();
         let explanation = d.explanation.clone();
+        let mends = d.fixes.iter().enumerate().map(|(i, fix)| (fix_id(&d, i), fix.title.clone())).collect::<Vec<_>>();
         view! {
             <li class=class>
                 <button type="button" class="line-link" on:click=move |_| s.focus.held.set(Some(Target::Line(file.clone(), line)))>
@@ -331,6 +332,16 @@ fn Problems() -> impl IntoView {
                 </button>
                 {(!d.verbatim.is_empty()).then(|| view! { <code>{d.verbatim.clone()}</code> })}
                 {explanation.map(|m| view! { <span>{move || m.text(s.lang.get())}</span> })}
+                {mends
+                    .into_iter()
+                    .map(|(id, title)| {
+                        view! {
+                            <button type="button" class="mend" on:click=move |_| mend(s, &id)>
+                                {move || title.text(s.lang.get())}
+                            </button>
+                        }
+                    })
+                    .collect_view()}
             </li>
         }
     };

@@ -1,0 +1,131 @@
+// The editor with the keyboard alone: what a field is for, what can be written, what mends a mistake.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { launch, open, ready } from "./browser.mjs";
+
+let browser;
+before(async () => {
+  browser = await launch();
+});
+after(() => browser?.close());
+
+const shown = (page) => page.locator(".cm-content").evaluate((e) => e.cmTile?.view?.state.doc.toString() ?? e.innerText);
+
+/** Goes into the editor by its shortcut and puts the cursor behind the first `words` of the text, by the search panel. */
+async function goTo(page, words) {
+  await page.evaluate(() => document.activeElement?.blur());
+  await page.keyboard.press("e");
+  await page.locator(".cm-content:focus").waitFor();
+  await page.keyboard.press("Control+Home");
+  await page.keyboard.press("Control+f");
+  await page.keyboard.type(words);
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Escape");
+  await page.locator(".cm-content:focus").waitFor();
+  await page.keyboard.press("ArrowRight");
+}
+
+/** Types over the line that the cursor is in. */
+async function retype(page, words) {
+  await page.keyboard.press("End");
+  await page.keyboard.press("Shift+Home");
+  await page.keyboard.press("Shift+Home");
+  await page.keyboard.type(words);
+}
+
+test("the card of a field, by Ctrl+I; Escape puts it away", async (t) => {
+  const { page, complaints } = await open(t, browser, { locale: "en-GB" });
+  await ready(page);
+  await goTo(page, "targetPort");
+  await page.keyboard.press("ArrowLeft");
+  await page.keyboard.press("Control+i");
+  const card = page.locator(".hover-card");
+  await card.waitFor();
+  const words = await card.innerText();
+  assert.match(words, /spec\.ports\.targetPort/);
+  assert.match(words, /IntOrString/);
+  await page.keyboard.press("Escape");
+  await card.waitFor({ state: "detached" });
+  assert.deepEqual(complaints, []);
+});
+
+test("completion: names of fields and their values, taken by Enter", async (t) => {
+  const { page, complaints } = await open(t, browser, { locale: "en-GB" });
+  await ready(page);
+  await goTo(page, "spec:");
+  await page.keyboard.press("End");
+  await page.keyboard.type("\n");
+  await retype(page, "  sessionAff");
+  await page.keyboard.press("Control+Space");
+  const list = page.locator(".cm-tooltip-autocomplete");
+  await list.waitFor();
+  assert.match(await list.innerText(), /sessionAffinity/);
+  // A list that has only just opened does not take Enter yet, so that a fast typist's line break stays one.
+  await page.waitForTimeout(150);
+  await page.keyboard.press("Enter");
+  assert.match(await shown(page), /\n {2}sessionAffinity: /);
+  await page.keyboard.press("Control+Space");
+  await list.waitFor();
+  assert.match(await list.innerText(), /ClientIP/);
+  await page.waitForTimeout(150);
+  await page.keyboard.press("Enter");
+  assert.match(await shown(page), /\n {2}sessionAffinity: ClientIP/);
+  assert.deepEqual(complaints, []);
+});
+
+test("a mistake is found with F8 and mended with Ctrl+.", async (t) => {
+  const { page, complaints } = await open(t, browser, { locale: "en-GB" });
+  await ready(page);
+  await goTo(page, "ports:");
+  await retype(page, "  prots:");
+  await page.locator(".problem-error").filter({ hasText: 'unknown field "spec.prots"' }).waitFor();
+  await page.keyboard.press("Control+Home");
+  await page.keyboard.press("F8");
+  await page.keyboard.press("Control+.");
+  await page.locator(".problem-error").waitFor({ state: "detached" });
+  assert.match(await shown(page), /\n {2}ports:/);
+  assert.doesNotMatch(await shown(page), /prots/);
+  assert.deepEqual(complaints, []);
+});
+
+test("the same mend stands in the list of problems, a Tab away", async (t) => {
+  const { page } = await open(t, browser);
+  await ready(page);
+  await goTo(page, "ports:");
+  await retype(page, "  prots:");
+  const mend = page.locator(".problem-error .mend").first();
+  await mend.waitFor();
+  await page.keyboard.press("Escape");
+  for (let i = 0; i < 20 && !(await mend.evaluate((e) => e === document.activeElement)); i++) {
+    await page.keyboard.press("Tab");
+  }
+  assert.equal(await mend.evaluate((e) => e === document.activeElement), true, "the keyboard reaches it");
+  await page.keyboard.press("Enter");
+  await page.locator(".problem-error").waitFor({ state: "detached" });
+  assert.doesNotMatch(await shown(page), /prots/);
+});
+
+test("a kind that is kept and not simulated says so, in the text and among the objects", async (t) => {
+  const { page } = await open(t, browser, { locale: "en-GB" });
+  await ready(page);
+  await goTo(page, "spec:");
+  await page.keyboard.press("Control+End");
+  await page.keyboard.type("\n");
+  await retype(page, "---");
+  for (const line of [
+    "apiVersion: networking.k8s.io/v1",
+    "kind: NetworkPolicy",
+    "metadata:",
+    "  name: closed",
+    "spec:",
+    "  podSelector: {}",
+  ]) {
+    await page.keyboard.press("Escape");
+    await page.keyboard.type("\n");
+    await retype(page, line);
+  }
+  await page.locator(".problem-hint").filter({ hasText: /not simulated/ }).waitFor();
+  await page.evaluate(() => document.activeElement?.blur());
+  await page.getByRole("tab", { name: "Objects" }).click();
+  await page.locator(".object").filter({ hasText: "NetworkPolicy" }).filter({ hasText: "not simulated" }).waitFor();
+});
