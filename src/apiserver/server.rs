@@ -311,7 +311,7 @@ fn read(
     }
     let or = |given: &str, default: &str| SmolStr::from(if given.is_empty() { default } else { given });
     let kind = or(content.text("kind"), &resource.kind);
-    let group_version = or(content.text("apiVersion"), &resource.group_version);
+    let group_version = or(content.text("apiVersion").trim_start_matches('/'), &resource.group_version);
     let version = group_version.rsplit_once('/').map_or(group_version.as_str(), |(_, v)| v).to_smolstr();
     let cannot = |why: &str| {
         Status::bad_request(format!("{kind} in version {version:?} cannot be handled as a {}: {why}", resource.kind))

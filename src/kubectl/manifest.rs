@@ -114,7 +114,8 @@ fn objects(
 
 fn item(store: &Store, file: &SmolStr, document: usize, value: &Value, options: &Options) -> Result<Item, Failure> {
     let undecodable = |why: String| Failure::Own(format!("unable to decode {:?}: {why}", file.as_str()));
-    let (group_version, kind) = (value.text("apiVersion"), value.text("kind"));
+    // A slash before the version leaves the group empty, as it is for the core group.
+    let (group_version, kind) = (value.text("apiVersion").trim_start_matches('/'), value.text("kind"));
     if kind.is_empty() {
         return Err(undecodable(format!("Object 'Kind' is missing in '{}'", json::to_string(value))));
     }

@@ -147,10 +147,15 @@ fn priority(context: &Context, resource: &Resource, pod: &mut Value) -> Result<(
         );
         return Err(Status::forbidden(resource.group(), &resource.plural, &pod_name, &why));
     }
-    spec.map_mut().insert("priority", number);
-    if spec.field("preemptionPolicy").is_none() {
-        spec.map_mut().insert("preemptionPolicy", policy);
+    if spec.field("preemptionPolicy").is_some_and(|own| own.as_str() != Some(policy.as_str())) {
+        let why = format!(
+            "the string value of PreemptionPolicy ({}) must not be provided in pod spec; priority admission controller computed {policy} from the given PriorityClass name",
+            spec.text("preemptionPolicy")
+        );
+        return Err(Status::forbidden(resource.group(), &resource.plural, &pod_name, &why));
     }
+    spec.map_mut().insert("priority", number);
+    spec.map_mut().insert("preemptionPolicy", policy);
     if !name.is_empty() {
         spec.map_mut().insert("priorityClassName", name);
     }
