@@ -96,6 +96,14 @@ fn every_diagnostic_stands_where_the_manifest_says() {
                 for (span, new) in mend.edits.iter().rev() {
                     mended.replace_range(span.start as usize..span.end as usize, new);
                 }
+                // Made in a text that was right before, so that what is sent is a patch, the mistake is told the same way.
+                let mut workspace = Workspace::new(Settings::default());
+                workspace.set_file("manifest.yaml", &mended);
+                workspace.set_file("manifest.yaml", &text);
+                if !workspace.diagnostics().iter().any(|d| fits(e, d, &lines) && !d.fixes.is_empty()) {
+                    let told: Vec<_> = workspace.diagnostics().iter().map(|d| (d.span, &d.verbatim)).collect();
+                    wrong.push(format!("{name}: {:?} is told otherwise of an edited text: {told:?}", e.words));
+                }
                 let after = check(&mended);
                 if after.iter().any(|d| fits(e, d, &LineIndex::new(&mended))) {
                     wrong.push(format!("{name}: {:?} is still said after the mend", e.words));

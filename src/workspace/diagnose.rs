@@ -14,6 +14,14 @@ use smol_str::SmolStr;
 /// The diagnostics of one refusal: one a cause, or one a complaint of strict decoding.
 pub fn refusal(manifest: &Manifest, text: &str, status: &Status) -> Vec<Diagnostic> {
     let about = about(manifest);
+    // What an apply sends for an object that is there already is a patch, and the refusal prints all of it. Who edits a file
+    // wrote no patch: the reason behind it is what counts.
+    if let [cause] = &status.causes[..]
+        && cause.field.as_str() == "patch"
+    {
+        let reason = reason_of_patch(&cause.message);
+        return refusal(manifest, text, &Status { message: reason.into(), causes: Vec::new(), ..status.clone() });
+    }
     let mut found: Vec<Diagnostic> = status
         .causes
         .iter()
@@ -47,6 +55,21 @@ pub fn refusal(manifest: &Manifest, text: &str, status: &Status) -> Vec<Diagnost
         found.push(diagnostic);
     }
     found
+}
+
+/// `Invalid value: "…": strict decoding error: …` → what follows the patch. In the quoted patch every quote is escaped.
+fn reason_of_patch(message: &str) -> &str {
+    let Some((_, quoted)) = message.split_once(": \"") else { return message };
+    let mut escaped = false;
+    for (i, c) in quoted.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => return quoted[i + 1..].trim_start_matches(": "),
+            _ => {}
+        }
+    }
+    message
 }
 
 /// A warning header of the API server, at the field that it names (if it names one).
@@ -274,6 +297,14 @@ fn explain_status(manifest: &Manifest, status: &Status) -> Option<Message> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_refused_patch_the_reason_counts() {
+        let words =
+            r#"Invalid value: "map[a:\"b\\": strict decoding error: no]": strict decoding error: unknown field "x""#;
+        assert_eq!(reason_of_patch(words), "strict decoding error: unknown field \"x\"");
+        assert_eq!(reason_of_patch("no such words"), "no such words");
+    }
 
     #[test]
     fn complaints_are_read_out_of_the_servers_words() {

@@ -108,22 +108,21 @@ test("the same mend stands in the list of problems, a Tab away", async (t) => {
 test("a kind that is kept and not simulated says so, in the text and among the objects", async (t) => {
   const { page } = await open(t, browser, { locale: "en-GB" });
   await ready(page);
-  await goTo(page, "spec:");
-  await page.keyboard.press("Control+End");
-  await page.keyboard.type("\n");
-  await retype(page, "---");
-  for (const line of [
+  const policy = [
     "apiVersion: networking.k8s.io/v1",
     "kind: NetworkPolicy",
     "metadata:",
     "  name: closed",
     "spec:",
     "  podSelector: {}",
-  ]) {
-    await page.keyboard.press("Escape");
-    await page.keyboard.type("\n");
-    await retype(page, line);
-  }
+  ].join("\n");
+  await page.locator(".cm-content").click();
+  await page.keyboard.press("Control+a");
+  await page.locator(".cm-content").evaluate((content, text) => {
+    const clipboardData = new DataTransfer();
+    clipboardData.setData("text/plain", text);
+    content.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+  }, policy);
   await page.locator(".problem-hint").filter({ hasText: /not simulated/ }).waitFor();
   await page.evaluate(() => document.activeElement?.blur());
   await page.getByRole("tab", { name: "Objects" }).click();
