@@ -24,7 +24,10 @@ const TABLE: [(&str, &[&str]); 18] = [
     ("map", &["api", "network", "trace", "apiserver::store"]),
     ("kubectl", &["api", "apiserver", "controller", "network", "runtime", "trace", "cluster"]),
     ("workspace", &["api", "apiserver", "controller", "network", "runtime", "trace", "cluster", "kubectl"]),
-    ("shell", &["api", "apiserver", "controller", "network", "runtime", "trace", "cluster", "kubectl", "workspace"]),
+    (
+        "shell",
+        &["api", "apiserver", "controller", "network", "runtime", "trace", "cluster", "kubectl", "workspace", "export"],
+    ),
     ("lesson", &["api", "apiserver", "network", "runtime", "trace", "cluster", "kubectl", "workspace", "shell"]),
     ("export", &["api", "apiserver", "network", "runtime", "trace", "cluster", "kubectl", "workspace", "map"]),
     ("doctor", &["api", "apiserver", "network", "runtime", "trace", "cluster", "workspace", "export"]),

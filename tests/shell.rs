@@ -1,5 +1,5 @@
 //! Golden transcripts of the terminal: `tests/golden/shell/*.txt`. Each holds the manifests that the cluster starts with
-//! (`== NAME` begins a file) and, behind `== transcript`, what somebody types and what comes. `UPDATE_GOLDEN=1` writes down
+//! (`== NAME` begins a file; one of `== tab NAME` is open in the editor, but not applied) and, behind `== transcript`, what somebody types and what comes. `UPDATE_GOLDEN=1` writes down
 //! what comes now; the difference is then read, not trusted.
 
 use giljabi::cluster::{ProxyMode, Settings};
@@ -12,6 +12,8 @@ struct Golden {
     head: String,
     settings: Settings,
     files: Vec<File>,
+    /// Files that are open in the editor, but not applied.
+    tabs: Vec<File>,
     script: String,
     expected: String,
 }
@@ -20,20 +22,26 @@ fn read(text: &str) -> Golden {
     let (head, expected) = text.split_once("== transcript\n").expect("a line `== transcript`");
     let mut settings = Settings { seed: 1, ..Settings::default() };
     let mut files: Vec<File> = Vec::new();
+    let mut tabs: Vec<File> = Vec::new();
+    let mut in_tab = false;
     for line in head.lines() {
         match line.strip_prefix("== ") {
             Some("mode ipvs") => settings.proxy_mode = ProxyMode::Ipvs,
             Some("mode nftables") => settings.proxy_mode = ProxyMode::Nftables,
-            Some(name) => files.push(File { name: name.into(), text: String::new() }),
+            Some(name) => {
+                in_tab = name.starts_with("tab ");
+                let list = if in_tab { &mut tabs } else { &mut files };
+                list.push(File { name: name.trim_start_matches("tab ").into(), text: String::new() });
+            }
             None => {
-                if let Some(file) = files.last_mut() {
+                if let Some(file) = if in_tab { tabs.last_mut() } else { files.last_mut() } {
                     file.text.push_str(line);
                     file.text.push('\n');
                 }
             }
         }
     }
-    Golden { head: head.to_string(), settings, files, script: typed(expected), expected: expected.to_string() }
+    Golden { head: head.to_string(), settings, files, tabs, script: typed(expected), expected: expected.to_string() }
 }
 
 /// What is typed: everything behind a prompt, and `^C`.
@@ -70,7 +78,8 @@ fn transcripts_are_as_they_were_read_and_approved() {
     for path in paths {
         let text = std::fs::read_to_string(&path).expect("a text");
         let golden = read(&text);
-        let tabs: Vec<(String, String)> = golden.files.iter().map(|f| (f.name.to_string(), f.text.clone())).collect();
+        let tabs: Vec<(String, String)> =
+            golden.files.iter().chain(&golden.tabs).map(|f| (f.name.to_string(), f.text.clone())).collect();
         let mut workspace = Workspace::new(golden.settings);
         workspace.set_files(golden.files);
         assert!(workspace.last().refused.is_empty(), "{}: a manifest is refused", path.display());

@@ -516,6 +516,7 @@ impl Session {
         let mut trace = None;
         self.workspace.update_value(|w| trace = Some(w.send(request)));
         let Some(trace) = trace else { return };
+        self.computer.update_value(|computer| computer.wire.note(trace.clone()));
         self.take_trace(trace);
         self.pane.set(Pane::Map);
     }

@@ -3,7 +3,7 @@
 
 mod json;
 mod mermaid;
-mod pcap;
+pub mod pcap;
 mod svg;
 mod text;
 

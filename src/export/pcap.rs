@@ -22,24 +22,41 @@ pub struct Capture {
 }
 
 /// A packet at a point: when, and its bytes.
-type Seen = (Time, Vec<u8>);
+pub type Seen = (Time, Vec<u8>);
 
 /// The captures of a trace, ordered by their points.
 pub fn captures(trace: &Trace) -> Vec<Capture> {
+    packets(trace).into_iter().map(|(point, seen)| Capture { point, bytes: file(&seen) }).collect()
+}
+
+/// The packets of a trace at each point, in the order of time.
+pub fn packets(trace: &Trace) -> BTreeMap<String, Vec<Seen>> {
     let mut points: BTreeMap<String, Vec<Seen>> = BTreeMap::new();
     for group in conversations(&trace.hops) {
         conversation(trace.started, group, &mut points);
     }
+    points.values_mut().for_each(|seen| seen.sort_by_key(|(at, _)| *at));
     points
-        .into_iter()
-        .map(|(point, mut seen)| {
-            seen.sort_by_key(|(at, _)| *at);
-            Capture { point, bytes: file(&seen) }
-        })
-        .collect()
 }
 
-fn file(seen: &[Seen]) -> Vec<u8> {
+/// The packets of a capture file that [`file`] wrote; `None` when it is anything else.
+pub fn read(bytes: &[u8]) -> Option<Vec<Seen>> {
+    let word = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
+    if word(0)? != 0xa1b2_c3d4 || word(20)? != 101 {
+        return None;
+    }
+    let (mut packets, mut at) = (Vec::new(), 24);
+    while at < bytes.len() {
+        let micros = (u64::from(word(at)?).checked_sub(EPOCH_SECS)?) * 1_000_000 + u64::from(word(at + 4)?);
+        let length = word(at + 8)? as usize;
+        packets.push((Time(micros), bytes.get(at + 16..at + 16 + length)?.to_vec()));
+        at += 16 + length;
+    }
+    Some(packets)
+}
+
+/// A capture file of these packets.
+pub fn file(seen: &[Seen]) -> Vec<u8> {
     let mut out = Vec::new();
     // Magic of microseconds, version 2.4, no time zone, snap length, LINKTYPE_RAW.
     for word in [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 65_535, 101] {

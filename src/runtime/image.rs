@@ -238,7 +238,7 @@ const IMAGES: &[Image] = &[
     Image {
         server: &["node"],
         heeds_sigterm: false,
-        extra: &["curl", "wget", "node"],
+        extra: &["curl", "wget", "node", "ping"],
         ..image("luksa/kubia", Gnu, &[http(8080, App::Kubia)])
     },
     Image {

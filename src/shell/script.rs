@@ -119,7 +119,7 @@ fn show(transcript: &mut String, events: &[Event]) {
                 transcript.push_str(&text.replace('\r', ""));
             }
             Event::Edit { title, .. } => transcript.push_str(&format!("(the editor opens {title})\n")),
-            Event::Clear | Event::Trace(_) | Event::Exit => {}
+            Event::Clear | Event::Trace(_) | Event::Saved { .. } | Event::Exit => {}
         }
     }
     // A prompt begins a line of its own.

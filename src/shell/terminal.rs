@@ -189,6 +189,11 @@ impl Terminal {
         level.wait = None;
         let mut world = World { cluster, computer, tabs, events: &mut events, ended_session: None };
         let poll = job.step(&mut world, &mut level.io);
+        for event in &events {
+            if let Event::Trace(trace) = event {
+                computer.wire.note((**trace).clone());
+            }
+        }
         self.printed += level.io.out.len() + level.io.err.len();
         emit(&mut level.io, &mut events);
         if self.printed > MOST_OUTPUT {

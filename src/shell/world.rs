@@ -3,10 +3,12 @@
 use super::env::{Env, Place};
 use crate::api::object::ObjectKey;
 use crate::cluster::Cluster;
+use crate::cluster::addons::Addon;
 use crate::kubectl::call::{Config, Files};
 use crate::runtime::image;
 use crate::trace::Trace;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 /// What happens in a terminal beside its text.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,8 +26,45 @@ pub enum Event {
         title: String,
         text: String,
     },
+    /// A capture file was written: what it is called, and its bytes, for who can take it along.
+    Saved {
+        name: String,
+        bytes: Vec<u8>,
+    },
     /// The outermost shell was left.
     Exit,
+}
+
+/// How many requests the wire keeps.
+const ON_WIRE: usize = 64;
+
+/// The requests that were sent lately, from terminals and from the map: what a tcpdump that runs meanwhile sees.
+#[derive(Clone, Debug, Default)]
+pub struct Wire {
+    last: VecDeque<Arc<Trace>>,
+    total: usize,
+}
+
+impl Wire {
+    /// A request was sent.
+    pub fn note(&mut self, trace: Trace) {
+        self.last.push_back(Arc::new(trace));
+        self.total += 1;
+        if self.last.len() > ON_WIRE {
+            self.last.pop_front();
+        }
+    }
+
+    /// How many were sent so far.
+    pub fn total(&self) -> usize {
+        self.total
+    }
+
+    /// Those sent after the first `count`, as far as they are still known.
+    pub fn since(&self, count: usize) -> Vec<Arc<Trace>> {
+        let fresh = self.total.saturating_sub(count).min(self.last.len());
+        self.last.iter().skip(self.last.len() - fresh).cloned().collect()
+    }
 }
 
 /// The learner's computer, and what its terminals share.
@@ -40,6 +79,7 @@ pub struct Computer {
     pub connections: Vec<u16>,
     /// What editors saved, by file; `None`: closed without saving.
     pub saved: BTreeMap<String, Option<String>>,
+    pub wire: Wire,
 }
 
 /// How much all files together may hold.
@@ -238,8 +278,9 @@ pub struct HostFiles<'a> {
 
 impl Files for HostFiles<'_> {
     fn read(&self, path: &str) -> Option<String> {
+        // The addresses of the installation manifests that tutorials name; nothing is fetched.
         if path.starts_with("http://") || path.starts_with("https://") {
-            return None;
+            return Addon::of_address(path).map(|addon| addon.manifests().to_string());
         }
         let absolute = self.env.absolute(path);
         self.files.get(&absolute).cloned().or_else(|| {

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use super::log::Log;
 use crate::app::keep;
+use crate::app::leave;
 use crate::app::player::now;
 use crate::app::session::{Sent, Session};
 
@@ -74,6 +75,8 @@ pub struct Shells {
     index: StoredValue<(u64, Arc<Index>)>,
     /// The requests of each terminal's commands: terminal, command, request.
     sent: StoredValue<Vec<(usize, usize, Arc<Sent>)>>,
+    /// Capture files that can be taken along.
+    saved: StoredValue<Vec<(String, Vec<u8>)>>,
     scheduled: StoredValue<bool>,
     last_tick: StoredValue<f64>,
     shown_revision: StoredValue<(u64, f64)>,
@@ -118,6 +121,7 @@ impl Shells {
             history: StoredValue::new(history),
             index: StoredValue::new((u64::MAX, Arc::default())),
             sent: StoredValue::new(Vec::new()),
+            saved: StoredValue::new(Vec::new()),
             scheduled: StoredValue::new(false),
             last_tick: StoredValue::new(0.0),
             shown_revision: StoredValue::new((0, 0.0)),
@@ -454,6 +458,12 @@ impl Shells {
                     self.sent.update_value(|all| all.push((shell.number, command, sent)));
                 }
                 Event::Clear => shell.inner.update_value(|i| i.log.clear()),
+                Event::Saved { name, bytes } => {
+                    let words = said(self.session, "term.save_file", &[("name", &name)]);
+                    let number = self.saved.with_value(Vec::len);
+                    self.saved.update_value(|all| all.push((name, bytes)));
+                    shell.inner.update_value(|i| i.log.offer(&words, number));
+                }
                 Event::Edit { file, title, text } => {
                     self.draft.set(Some(Draft { shell: shell.number, file, title, text }));
                 }
@@ -497,6 +507,14 @@ impl Shells {
     /// A request that a terminal sent, by its number.
     pub fn sent(self, number: usize) -> Option<Arc<Sent>> {
         self.sent.with_value(|all| all.iter().find(|(_, _, s)| s.number == number).map(|(_, _, s)| s.clone()))
+    }
+
+    /// Hands a capture file to the browser, which keeps it wherever the person keeps files.
+    pub fn take_along(self, number: usize) {
+        if let Some((name, bytes)) = self.saved.with_value(|all| all.get(number).cloned()) {
+            let bytes = js_sys::Uint8Array::from(bytes.as_slice());
+            leave::save(&name, "application/vnd.tcpdump.pcap", &bytes);
+        }
     }
 
     /// What there is to say about a line of a command's output: our words, and what went wrong with the request, if it sent one.

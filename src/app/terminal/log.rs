@@ -106,6 +106,21 @@ impl Log {
         self.count(1);
     }
 
+    /// A file that can be taken along.
+    pub fn offer(&mut self, words: &str, number: usize) {
+        self.close_line();
+        let row = element("div", "term-row");
+        let button = element("button", "term-chip");
+        button.set_text_content(Some(words));
+        for (name, value) in [("type", "button"), ("tabindex", "-1"), ("data-file", &number.to_string())] {
+            let _ = button.set_attribute(name, value);
+        }
+        append(&row, &button);
+        append(&self.block(), &row);
+        self.count(1);
+        self.rove();
+    }
+
     /// What a program printed. `index`: the names that lead somewhere.
     pub fn write(&mut self, text: &str, error: bool, index: &Index, explain_title: &str) {
         let text = display::plain(text);

@@ -229,6 +229,10 @@ fn act(t: Shells, shell: Shell, at: &Element) {
         s.pane.set(Pane::Map);
         return;
     }
+    if let Some(file) = at.get_attribute("data-file").and_then(|n| n.parse().ok()) {
+        t.take_along(file);
+        return;
+    }
     explain(t, shell, at);
 }
 

@@ -6,6 +6,7 @@ use crate::api::object::ObjectKey;
 use crate::api::time::Duration;
 use crate::api::value::Value;
 use crate::cluster::LoadBalancerProvider;
+use crate::cluster::addons::Addon;
 use crate::shell::env::{Env, Place};
 use crate::shell::machine::{Io, Machine, Poll, Process};
 use crate::shell::parse;
@@ -43,21 +44,14 @@ pub fn minikube(world: &mut World, env: Env, words: Vec<String>) -> Box<dyn Proc
             "minikube\ntype: Control Plane\nhost: Running\nkubelet: Running\napiserver: Running\nkubeconfig: Configured\n\n",
         ),
         "service" => service(world, &words, &ip),
-        "tunnel" => Box::new(Tunnel { before: None }),
+        "tunnel" => Box::new(Tunnel { before: None, told: Vec::new() }),
         "ssh" => {
             let node = words.iter().position(|w| w == "-n" || w == "--node").and_then(|i| words.get(i + 1)).cloned();
             let node =
                 node.or_else(|| world.cluster.settings().nodes.first().map(|n| n.name.to_string())).unwrap_or_default();
             enter_node(world, &node, &[])
         }
-        "addons" => match operands.get(1).copied() {
-            Some("list") => said(
-                "|-----------------------------|----------|--------------|\n|         ADDON NAME          | PROFILE  |    STATUS    |\n|-----------------------------|----------|--------------|\n| default-storageclass        | minikube | enabled ✅   |\n| ingress                     | minikube | disabled     |\n| metrics-server              | minikube | disabled     |\n|-----------------------------|----------|--------------|\n",
-            ),
-            _ => failed(
-                "minikube addons only lists here; an ingress controller comes with its manifest: kubectl apply -f FILE\n",
-            ),
-        },
+        "addons" => addons(world, &operands[1..]),
         "version" => said("minikube version: v1.37.0\n"),
         "kubectl" => {
             let rest: Vec<String> = words.iter().skip_while(|w| *w != "--").skip(1).cloned().collect();
@@ -71,6 +65,62 @@ pub fn minikube(world: &mut World, env: Env, words: Vec<String>) -> Box<dyn Proc
         )),
         _ => said(
             "minikube provisions and manages local Kubernetes clusters optimized for development workflows.\n\nHere: minikube ip | service NAME [--url] [-n NAMESPACE] | tunnel | ssh | addons list | status\n",
+        ),
+    }
+}
+
+/// `minikube addons`: what can be switched on is installed from the manifests that come with the program.
+fn addons(world: &mut World, operands: &[&str]) -> Box<dyn Process> {
+    const KNOWN: [(&str, Addon, &str, &str, &str); 2] = [
+        (
+            "ingress",
+            Addon::IngressNginx,
+            "ingress-nginx",
+            "Kubernetes",
+            "registry.k8s.io/ingress-nginx/controller:v1.13.2",
+        ),
+        ("metallb", Addon::MetalLb, "metallb-system", "3rd party (MetalLB)", "quay.io/metallb/speaker:v0.15.2"),
+    ];
+    let on = |world: &World, namespace: &str| {
+        world.cluster.store().get(&ObjectKey::new("Namespace", "", namespace)).is_some()
+    };
+    match (operands.first().copied(), operands.get(1).copied()) {
+        (Some("list"), _) => {
+            let mut rows = vec![("default-storageclass", true, "Kubernetes")];
+            rows.extend(KNOWN.iter().map(|(name, _, namespace, who, _)| (*name, on(world, namespace), *who)));
+            rows.push(("metrics-server", false, "Kubernetes"));
+            rows.push(("storage-provisioner", true, "minikube"));
+            let line = "|----------------------|----------|--------------|---------------------|\n";
+            let mut text =
+                format!("{line}|      ADDON NAME      | PROFILE  |    STATUS    |     MAINTAINER      |\n{line}");
+            for (name, enabled, who) in rows {
+                let status = if enabled { "enabled \u{2705}  " } else { "disabled    " };
+                text.push_str(&format!("| {name:<20} | minikube | {status} | {who:<19} |\n"));
+            }
+            said(text + line)
+        }
+        (Some("enable"), Some(wanted)) => match KNOWN.iter().find(|(name, ..)| *name == wanted) {
+            Some((name, addon, _, who, image)) => match world.cluster.install(*addon) {
+                Ok(()) => said(format!(
+                    "\u{1f4a1}  {name} is an addon maintained by {who}. For any concerns contact minikube on GitHub.\nYou can view the list of minikube maintainers at: https://github.com/kubernetes/minikube/blob/master/OWNERS\n    \u{25aa} Using image {image}\n\u{1f31f}  The '{name}' addon is enabled\n"
+                )),
+                Err(status) => {
+                    failed(format!("\n\u{274c}  Exiting due to MK_ADDON_ENABLE: enable failed: {}\n", status.message))
+                }
+            },
+            None => failed(format!(
+                "\n\u{274c}  Exiting due to MK_ADDON_ENABLE_PAUSED: the addon {wanted} is not simulated here; ingress and metallb are\n"
+            )),
+        },
+        (Some("disable"), Some(wanted)) => match KNOWN.iter().find(|(name, ..)| *name == wanted) {
+            Some((name, _, namespace, ..)) => {
+                let _ = world.cluster.delete(&ObjectKey::new("Namespace", "", *namespace), None);
+                said(format!("\u{1f311}  \"The '{name}' addon is disabled\n"))
+            }
+            None => failed(format!("the addon {wanted} is not simulated here; ingress and metallb are\n")),
+        },
+        _ => said(
+            "addons modifies minikube addons files using subcommands like \"minikube addons enable dashboard\"\n\nHere: minikube addons list | enable ingress | enable metallb | disable NAME\n",
         ),
     }
 }
@@ -124,6 +174,8 @@ fn service(world: &mut World, words: &[String], ip: &str) -> Box<dyn Process> {
 /// `minikube tunnel`: as long as it runs, LoadBalancer Services have an address and their network is reached.
 struct Tunnel {
     before: Option<LoadBalancerProvider>,
+    /// The Services whose tunnel has been told.
+    told: Vec<ObjectKey>,
 }
 
 impl Process for Tunnel {
@@ -133,6 +185,13 @@ impl Process for Tunnel {
             world.cluster.set_load_balancer(LoadBalancerProvider::Tunnel);
             io.out.push_str("\u{2705}  Tunnel successfully started\n\n\u{1f4cc}  NOTE: Please do not close this terminal as this process must stay alive for the tunnel to be accessible ...\n\n");
         }
+        let services = world.cluster.store().list("Service");
+        let balanced = services.filter(|s| s.value.str_at(&["spec", "type"]) == "LoadBalancer");
+        let fresh: Vec<ObjectKey> = balanced.map(|s| s.key.clone()).filter(|k| !self.told.contains(k)).collect();
+        for key in fresh {
+            io.out.push_str(&format!("\u{1f3c3}  Starting tunnel for service {}.\n", key.name));
+            self.told.push(key);
+        }
         Poll::Wait(world.cluster.now() + Duration::secs(1))
     }
 
@@ -140,7 +199,9 @@ impl Process for Tunnel {
         if let Some(before) = self.before {
             world.cluster.set_load_balancer(before);
         }
-        io.out.push_str("\u{270b}  Stopped tunnel.\n");
+        for key in &self.told {
+            io.out.push_str(&format!("\u{270b}  Stopped tunnel for service {}.\n", key.name));
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 use super::{Inner, start as start_program};
 use crate::api::object::ObjectKey;
 use crate::api::time::Duration;
+use crate::cluster::LoadBalancerProvider;
+use crate::cluster::addons::Addon;
 use crate::kubectl;
 use crate::kubectl::call::{Exec, Follow, Forward, Next, Step, Streams};
 use crate::kubectl::verbs::edit::{Edit, Saved};
@@ -181,6 +183,11 @@ impl Process for Kubectl {
                 let started = kubectl::start(world.cluster, &mut config, &files, &input, &words);
                 world.computer.config = config;
                 world.computer.files = own;
+                // MetalLB gives addresses from the moment it is there.
+                let metallb = |w: &String| w.contains("://") && Addon::of_address(w) == Some(Addon::MetalLb);
+                if self.words.iter().any(metallb) && started.streams.out.contains("created") {
+                    world.cluster.set_load_balancer(LoadBalancerProvider::MetalLb);
+                }
                 io.out.push_str(&started.streams.out);
                 io.err.push_str(&started.streams.err);
                 self.go_on(world, started.next, io)

@@ -9,6 +9,7 @@ mod network;
 mod node;
 mod ping;
 mod rules;
+mod tcpdump;
 mod text;
 mod wget;
 
@@ -181,7 +182,7 @@ const PROGRAMS: &[(&str, Kind)] = &[
     ("ipset", Kind::Plain(rules::ipset)),
     ("nft", Kind::Plain(rules::nft)),
     ("conntrack", Kind::Plain(rules::conntrack)),
-    ("tcpdump", Kind::Plain(node::tcpdump)),
+    ("tcpdump", Kind::Process(tcpdump::start)),
     ("crictl", Kind::Plain(node::crictl)),
     ("systemctl", Kind::Plain(node::systemctl)),
     ("minikube", Kind::Process(computer::minikube)),

@@ -343,12 +343,13 @@ pub fn hostname(ctx: &mut Ctx) -> i32 {
     0
 }
 
-pub fn ps(ctx: &mut Ctx) -> i32 {
-    ctx.say("PID   USER     TIME  COMMAND");
+/// What runs here: number, minutes and seconds that it has worked, command.
+fn processes(ctx: &Ctx) -> Vec<(u32, u32, String)> {
+    let mut found: Vec<(u32, u32, String)> = Vec::new();
     match &ctx.env.place {
         Place::Container { pod, container, .. } => {
-            let found = ctx.world.cluster.runtime().get(pod).and_then(|s| s.container(container).cloned());
-            if let Some(running) = found {
+            let running = ctx.world.cluster.runtime().get(pod).and_then(|s| s.container(container).cloned());
+            if let Some(running) = running {
                 let words = crate::runtime::command::words(&running.spec);
                 let text = match (&running.program, words.is_empty()) {
                     (Program::Server, true) => crate::runtime::image::base_name(&running.image)
@@ -358,14 +359,60 @@ pub fn ps(ctx: &mut Ctx) -> i32 {
                         .to_string(),
                     _ => words.join(" "),
                 };
-                ctx.say(format!("    1 root      0:00 {text}"));
+                found.push((1, 0, text));
             }
         }
-        Place::Node { .. } => {
-            ctx.say("    1 root      0:02 /sbin/init\n  655 root      0:41 kube-apiserver\n  701 root      0:30 kubelet\n  720 root      0:12 containerd\n  933 root      0:05 kube-proxy");
+        Place::Node { name } => {
+            let first = ctx.world.cluster.settings().nodes.first().is_some_and(|n| n.name == *name);
+            found.push((1, 2, "/sbin/init".to_string()));
+            if first {
+                found.push((655, 41, "kube-apiserver".to_string()));
+            }
+            let rest = [(701, 30, "kubelet"), (720, 12, "containerd"), (933, 5, "kube-proxy")];
+            found.extend(rest.map(|(pid, time, name)| (pid, time, name.to_string())));
         }
-        Place::Computer => ctx.say(" 4242 learner   0:00 bash"),
+        Place::Computer => found.push((4_242, 0, "bash".to_string())),
     }
-    ctx.say("   42 root      0:00 ps");
+    found.push((4_250, 0, ctx.words.join(" ")));
+    found
+}
+
+pub fn ps(ctx: &mut Ctx) -> i32 {
+    let flags: String = ctx.args().iter().map(|a| a.trim_start_matches('-')).collect();
+    let (user, found) = (ctx.env.place.user(), processes(ctx));
+    let seconds = crate::api::time::EPOCH_SECS % 86_400;
+    let began = format!("{:02}:{:02}", seconds / 3_600, seconds / 60 % 60);
+    if ctx.env.place.is_busybox() {
+        ctx.say("PID   USER     TIME  COMMAND");
+        for (pid, time, command) in found {
+            ctx.say(format!("{pid:>5} {user:<8} {:>2}:{:02} {command}", time / 60, time % 60));
+        }
+    } else if flags.contains('u') {
+        ctx.say("USER         PID %CPU %MEM    VSZ   RSS TTY      STAT START   TIME COMMAND");
+        for (pid, time, command) in found {
+            let own = pid > 4_000;
+            let (tty, state) = if own { ("pts/0", "R+") } else { ("?", "Ss") };
+            ctx.say(format!(
+                "{user:<8} {pid:>7}  0.0  0.1   8280  4096 {tty:<8} {state:<4} {began} {:>3}:{:02} {command}",
+                time / 60,
+                time % 60
+            ));
+        }
+    } else if flags.contains('f') || flags.contains('e') || flags.contains('A') {
+        ctx.say("UID          PID    PPID  C STIME TTY          TIME CMD");
+        for (pid, time, command) in found {
+            let tty = if pid > 4_000 { "pts/0" } else { "?" };
+            let parent = u32::from(pid > 1);
+            ctx.say(format!(
+                "{user:<8} {pid:>7} {parent:>7}  0 {began} {tty:<8} 00:{:02}:{:02} {command}",
+                time / 60,
+                time % 60
+            ));
+        }
+    } else {
+        ctx.say("    PID TTY          TIME CMD");
+        ctx.say("   4242 pts/0    00:00:00 bash");
+        ctx.say("   4250 pts/0    00:00:00 ps");
+    }
     0
 }

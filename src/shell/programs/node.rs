@@ -1,4 +1,4 @@
-//! What else is on a node: crictl, systemctl, tcpdump (which is refused).
+//! What else is on a node: crictl, systemctl.
 
 use super::Ctx;
 use crate::kubectl::output::age::human_duration;
@@ -67,10 +67,5 @@ pub fn systemctl(ctx: &mut Ctx) -> i32 {
         return 0;
     }
     ctx.complain("systemctl is not simulated here beyond status kubelet and status containerd; to lose a node, pull its plug on the map");
-    1
-}
-
-pub fn tcpdump(ctx: &mut Ctx) -> i32 {
-    ctx.complain("tcpdump is not simulated here; the journey of each request shows its packets hop by hop, and exports them as pcap");
     1
 }
