@@ -213,13 +213,10 @@ mod tests {
     use super::*;
 
     fn packet() -> Packet {
-        Packet {
-            src: [10, 244, 0, 3].into(),
-            dst: [10, 96, 0, 10].into(),
-            protocol: 6,
-            ports: Some((36_000, 80)),
-            ..Packet::default()
-        }
+        // 10.244.0.3:36000 → 10.96.0.10:80, a SYN.
+        let mut bytes = vec![0x45, 0, 0, 40, 0, 0, 0x40, 0, 64, 6, 0, 0, 10, 244, 0, 3, 10, 96, 0, 10];
+        bytes.extend([0x8c, 0xa0, 0, 80, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, 2, 0xfa, 0xf0, 0, 0, 0, 0]);
+        Packet::read(&bytes).unwrap()
     }
 
     #[test]

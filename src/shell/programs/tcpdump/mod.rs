@@ -113,8 +113,7 @@ fn read(world: &mut World, env: &Env, words: &[String]) -> Result<Box<dyn Proces
             }
             continue;
         }
-        let mut chars = letters.char_indices();
-        while let Some((i, letter)) = chars.next() {
+        for (i, letter) in letters.char_indices() {
             match letter {
                 'n' => show.numbers = true,
                 'v' => show.verbose = true,

@@ -20,13 +20,6 @@ pub struct Packet {
     ttl: u8,
 }
 
-impl Default for Packet {
-    fn default() -> Packet {
-        let none = IpAddr::from([0, 0, 0, 0]);
-        Packet { src: none, dst: none, protocol: 0, ports: None, transport: 0, payload: 0, ttl: 64 }
-    }
-}
-
 fn word(bytes: &[u8], at: usize) -> u16 {
     u16::from_be_bytes([bytes.get(at).copied().unwrap_or(0), bytes.get(at + 1).copied().unwrap_or(0)])
 }
