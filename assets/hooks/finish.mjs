@@ -1,24 +1,19 @@
 // Runs after trunk has built the page (post_build hook). It puts the editor's bundle beside the app under a name that changes
-// with its bytes, tells the page that name, and in a release gives boot.js such a name too and writes the
-// Content-Security-Policy into the page. The lessons go beside the app in the same way. In development trunk injects an inline script for live reload, so there is no policy.
-import { createHash } from "node:crypto";
-import { copyFile, readdir, readFile, rename, writeFile } from "node:fs/promises";
+// with its bytes and tells the page that name; the lessons go beside the app in the same way. In a release it packs the
+// program (pack.mjs) and writes the Content-Security-Policy into the page. In development trunk injects an inline script for
+// live reload, so there is no policy.
+import { copyFile, readdir, readFile, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { CSP } from "./csp.mjs";
 import { EDITOR_BUNDLE } from "../editor/bundle-path.mjs";
 import { packLessons } from "./lessons.mjs";
+import { hashOf, pack, replaceOnce } from "./pack.mjs";
 
 const staging = process.env.TRUNK_STAGING_DIR;
 if (!staging) throw new Error("this is trunk's post_build hook: TRUNK_STAGING_DIR is not set");
 const release = process.env.TRUNK_PROFILE === "release";
-
-const hashOf = (bytes) => createHash("sha256").update(bytes).digest("hex").slice(0, 16);
-
-/** Replaces `from`, which must stand in the text exactly once. */
-function replaceOnce(text, from, to) {
-  if (text.split(from).length !== 2) throw new Error(`index.html should hold ${from} once`);
-  return text.replace(from, () => to);
-}
+/** `cargo xtask first` asks for a build that records which functions are called. */
+const recording = process.env.GILJABI_RECORD === "1";
 
 const page = join(staging, "index.html");
 let html = await readFile(page, "utf8");
@@ -35,9 +30,7 @@ for (const [name, text] of Object.entries(await packLessons())) {
 }
 
 if (release) {
-  const boot = `boot-${hashOf(await readFile(join(staging, "boot.js")))}.js`;
-  await rename(join(staging, "boot.js"), join(staging, boot));
-  html = replaceOnce(html, 'src="boot.js"', `src="${boot}"`);
+  html = await pack(staging, html, recording);
   head = `<meta http-equiv="Content-Security-Policy" content="${CSP}">${head}`;
 }
 html = replaceOnce(html, '<meta charset="utf-8">', `<meta charset="utf-8">${head}`);

@@ -7,7 +7,7 @@ mod setup;
 mod suite;
 
 use std::net::TcpListener;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use process::Outcome;
 
@@ -16,6 +16,8 @@ cargo xtask run [trunk's options]   set up, then serve the app on 127.0.0.1 and 
 cargo xtask test [part …]           set up, then run every test; parts: lint native wasm e2e
 cargo xtask build [trunk's options] set up, then build the site into dist/ (works under any path)
 cargo xtask bench [part …]          set up, then measure, beside another simulator; --long, --keep (see benches/suite.mjs)
+cargo xtask size                    what the built site in dist/ weighs, file by file and module by module
+cargo xtask first                   record anew which functions the first request needs (assets/first.txt)
 cargo xtask setup                   install what the other commands need, browser for the tests included
 ";
 
@@ -32,6 +34,8 @@ fn main() -> ExitCode {
         },
         "build" => build(&rest),
         "bench" => bench(&rest),
+        "size" => process::run(&mut process::command("node", &["benches/size.mjs", "dist"])),
+        "first" => first(),
         "setup" => setup::for_app().and_then(|()| setup::for_browser_tests()),
         "" | "help" | "-h" | "--help" => {
             print!("{HELP}");
@@ -63,7 +67,7 @@ fn run(options: &[String]) -> Outcome {
 /// Builds what a web server needs, into dist/.
 fn build(options: &[String]) -> Outcome {
     setup::for_app()?;
-    process::run(process::command("trunk", &["build", "--release"]).args(options))?;
+    process::run(release().args(options))?;
     process::say("the site is in dist/: any static web server can serve it, under any path");
     Ok(())
 }
@@ -74,7 +78,7 @@ fn bench(options: &[String]) -> Outcome {
     setup::for_browser_tests()?;
     let mut parts = options.iter().filter(|option| !option.starts_with("--")).peekable();
     if parts.peek().is_none() || parts.any(|part| part == "interaction" || part == "size") {
-        process::run(&mut process::command("trunk", &["build", "--release", "--dist", suite::SITE]))?;
+        process::run(release().args(["--dist", suite::SITE]))?;
     }
     let mut bench = process::command("node", &["benches/suite.mjs"]);
     bench.args(options).env("SITE_DIR", process::root().join(suite::SITE));
@@ -82,6 +86,28 @@ fn bench(options: &[String]) -> Outcome {
         bench.env("CHROME", browser);
     }
     process::run(&mut bench)
+}
+
+/// `trunk build --release`, with the compiler's options of a release: Leptos without a type of its own for every view, which
+/// makes the program smaller; and names of functions with their type arguments, which tell apart what assets/first.txt names.
+pub fn release() -> Command {
+    let mut trunk = process::command("trunk", &["build", "--release"]);
+    let options = "--cfg=erase_components -Csymbol-mangling-version=v0";
+    trunk.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", options);
+    trunk
+}
+
+/// Builds a site that records, and writes down what the browser ran until the first request had arrived.
+fn first() -> Outcome {
+    setup::for_app()?;
+    setup::for_browser_tests()?;
+    let site = "target/recorder";
+    process::run(release().args(["--dist", site]).env("GILJABI_RECORD", "1"))?;
+    let mut record = process::command("node", &["tests/e2e/record.mjs"]);
+    if let Some(browser) = setup::browser() {
+        record.env("CHROME", browser);
+    }
+    process::run(record.env("SITE_DIR", process::root().join(site)))
 }
 
 /// The first free port from 8080 on, so that something else on 8080 is no reason to fail.

@@ -16,6 +16,7 @@ pub fn for_app() -> Outcome {
     wasm_target()?;
     node_packages()?;
     wasm_bindgen()?;
+    splitter()?;
     trunk()
 }
 
@@ -119,16 +120,35 @@ fn wasm_bindgen() -> Outcome {
         return Ok(());
     }
     say("building wasm-bindgen's command line (the first time about a minute)");
-    let build = ["build", "--locked", "--package", "giljabi-tools", "--target-dir", "target"];
-    run(&mut command("cargo", &build))?;
+    build_tools("giljabi-tools", &PROGRAMS)?;
+    write(&stamp, &wanted)
+}
+
+/// The program that splits a release's WASM in two. Its stamp is its source.
+fn splitter() -> Outcome {
+    const SOURCES: [&str; 4] = ["Cargo.toml", "src/main.rs", "src/module.rs", "src/write.rs"];
+    let stamp = tools_bin().join(".giljabi-split");
+    let sources = SOURCES.iter().map(|file| read(&root().join("xtask/split").join(file)));
+    let wanted = sources.collect::<Result<String, _>>()?;
+    if fs::read_to_string(&stamp).is_ok_and(|built| built == wanted) {
+        return Ok(());
+    }
+    say("building the program that splits the WASM");
+    build_tools("giljabi-split", &[("giljabi-split", "giljabi-split")])?;
+    write(&stamp, &wanted)
+}
+
+/// Builds a package of this workspace and puts its programs, under the names that they are called by, with the tools.
+fn build_tools(package: &str, programs: &[(&str, &str)]) -> Outcome {
+    run(&mut command("cargo", &["build", "--locked", "--package", package, "--target-dir", "target"]))?;
     make_folder(&tools_bin())?;
-    for (built, name) in PROGRAMS {
+    for (built, name) in programs {
         let exe = std::env::consts::EXE_SUFFIX;
         let from = root().join(format!("target/debug/{built}{exe}"));
         let to = tools_bin().join(format!("{name}{exe}"));
         fs::copy(&from, &to).map_err(|error| format!("{} cannot be copied: {error}", from.display()))?;
     }
-    write(&stamp, &wanted)
+    Ok(())
 }
 
 fn trunk() -> Outcome {

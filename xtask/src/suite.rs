@@ -39,8 +39,9 @@ fn lint(suite: &mut Suite) {
         run_command(&mut command("cargo", &["fmt", "--all", "--check"]))
     });
     suite.check("clippy: core and commands", || {
-        let packages = ["clippy", "--locked", "--package", "giljabi", "--package", "xtask", "--all-targets"];
-        run_command(command("cargo", &packages).args(["--", "-D", "warnings"]))
+        let packages =
+            ["clippy", "--locked", "--package", "giljabi", "--package", "xtask", "--package", "giljabi-split"];
+        run_command(command("cargo", &packages).args(["--all-targets", "--", "-D", "warnings"]))
     });
     suite.check("clippy: app", || {
         setup::for_app()?;
@@ -54,7 +55,20 @@ fn lint(suite: &mut Suite) {
 
 fn native(suite: &mut Suite) {
     suite.tests("native tests", || {
-        Ok(command("cargo", &["test", "--locked", "--no-fail-fast", "--package", "giljabi", "--package", "xtask"]))
+        Ok(command(
+            "cargo",
+            &[
+                "test",
+                "--locked",
+                "--no-fail-fast",
+                "--package",
+                "giljabi",
+                "--package",
+                "xtask",
+                "--package",
+                "giljabi-split",
+            ],
+        ))
     });
     if root().join("tests/oracle.rs").is_file() {
         suite.tests("recorded facts of a real cluster", || {
@@ -80,7 +94,7 @@ fn wasm(suite: &mut Suite) {
 fn e2e(suite: &mut Suite) {
     let built = suite.check("build the site", || {
         setup::for_app()?;
-        run_command(&mut command("trunk", &["build", "--release", "--dist", SITE]))
+        run_command(crate::release().args(["--dist", SITE]))
     });
     suite.tests("end-to-end tests", || {
         if !built {

@@ -1,0 +1,89 @@
+// Packs a release's program for the way to the browser: the WASM in two parts, what the first request needs and the rest
+// (xtask/split, by the list assets/first.txt), and the scripts in one file. Everything gets a name that changes with its bytes.
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const root = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+/** What the first part holds. */
+const FIRST = root("assets/first.txt");
+/** What was split and what each function weighs, for `cargo xtask size`. */
+export const REPORT = root("target/size/functions.tsv");
+
+export const hashOf = (bytes) => createHash("sha256").update(bytes).digest("hex").slice(0, 16);
+
+/** Replaces `from`, which must stand in the text exactly once. */
+export function replaceOnce(text, from, to) {
+  if (text.split(from).length !== 2) throw new Error(`this should stand in the text once: ${from}`);
+  return text.replace(from, () => to);
+}
+
+/** Splits the WASM in two, or, to make the list anew, lets it record which functions are called. */
+async function split(wasm, recording) {
+  const folder = root("target/size");
+  await mkdir(folder, { recursive: true });
+  const [first, rest] = ["first.wasm", "rest.wasm"].map((name) => join(folder, name));
+  const program = root(`target/tools/bin/giljabi-split${process.platform === "win32" ? ".exe" : ""}`);
+  if (!existsSync(program)) throw new Error(`${program} is missing: run \`cargo xtask setup\``);
+  const run = (...options) => execFileSync(program, options, { stdio: "inherit" });
+  if (recording) {
+    run("record", wasm, "--out", first, "--report", REPORT);
+    return [await readFile(first), undefined];
+  }
+  run("split", wasm, "--list", FIRST, "--first", first, "--rest", rest, "--report", REPORT);
+  return [await readFile(first), await readFile(rest)];
+}
+
+/**
+ * wasm-bindgen's script gives the WASM its imports and keeps its exports to itself. The stand-ins of the first part call
+ * `rest.wait`, and the rest imports the first part's exports: both go through `giljabiRest` (assets/boot.js).
+ */
+function joined(glue) {
+  const imports = glue.match(/"\.\/[\w-]+_bg\.js": import0,/);
+  if (!imports) throw new Error("wasm-bindgen's script has changed: where are the imports?");
+  const withImport = replaceOnce(glue, imports[0], `${imports[0]} rest: globalThis.giljabiRest,`);
+  return replaceOnce(withImport, "wasm = instance.exports;", "wasm = globalThis.giljabiRest.first = instance.exports;");
+}
+
+/** Packs what trunk has put into the folder, and returns the page with the new names. */
+export async function pack(staging, html, recording) {
+  const names = await readdir(staging);
+  const named = (pattern) => names.find((name) => pattern.test(name)) ?? fail(`${pattern} is not among ${names}`);
+  const [js, wasm] = [named(/^giljabi-app-\w+\.js$/), named(/^giljabi-app-\w+_bg\.wasm$/)];
+  const write = async (base, ending, bytes) => {
+    const name = `${base}-${hashOf(bytes)}.${ending}`;
+    await writeFile(join(staging, name), bytes);
+    return name;
+  };
+
+  const [first, rest] = await split(join(staging, wasm), recording);
+  const firstName = await write("app", "wasm", first);
+  const restName = rest && (await write("rest", "wasm", rest));
+
+  await writeFile(join(staging, js), joined(await readFile(join(staging, js), "utf8")));
+  const boot = replaceOnce(await readFile(join(staging, "boot.js"), "utf8"), "import(url(here.dataset.js))", `import("./${js}")`);
+  const bundled = await build({
+    stdin: { contents: boot, resolveDir: staging },
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: ["es2022"],
+    legalComments: "none",
+    write: false,
+  });
+  const script = await write("boot", "js", bundled.outputFiles[0].contents);
+  for (const name of [js, wasm, "boot.js", "snippets"]) await rm(join(staging, name), { recursive: true, force: true });
+
+  // What trunk would have the browser get ahead of time is in the one script now.
+  html = html.replaceAll(new RegExp(`<link [^>]*href="[^"]*(${js}|snippets/[^"]*)"[^>]*>`, "g"), "");
+  html = replaceOnce(html, ` data-js="./${js}"`, restName ? ` data-rest="./${restName}"` : "");
+  return replaceOnce(html, 'src="boot.js"', `src="${script}"`).replaceAll(wasm, firstName);
+}
+
+function fail(why) {
+  throw new Error(why);
+}

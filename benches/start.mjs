@@ -1,0 +1,69 @@
+// `node benches/start.mjs [site]`: how long a first visit takes until a request can be sent, on a slow phone: the processor four
+// times slower, and a network of 1.6 Mbit/s with 150 ms to the server and back (Lighthouse's slow 4G). The site is served as
+// a good host does, compressed. Prints the median of some visits; a figure for a page on this machine, no test.
+import { once } from "node:events";
+import { readFile, readdir } from "node:fs/promises";
+import { createServer } from "node:http";
+import { extname, join } from "node:path";
+import { brotliCompressSync } from "node:zlib";
+import { launch } from "../tests/e2e/browser.mjs";
+
+const [site = "dist", visits = "5"] = process.argv.slice(2);
+const TYPES = { ".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".wasm": "application/wasm" };
+const files = new Map();
+for (const entry of await readdir(site, { withFileTypes: true })) {
+  if (entry.isFile()) files.set(`/${entry.name}`, brotliCompressSync(await readFile(join(site, entry.name))));
+}
+const server = createServer(({ url }, response) => {
+  const path = url === "/" ? "/index.html" : url;
+  const body = files.get(path);
+  const type = TYPES[extname(path)] ?? "text/plain";
+  const caching = { "cache-control": path === "/index.html" ? "no-cache" : "max-age=31536000, immutable" };
+  response.writeHead(body ? 200 : 404, { "content-type": type, "content-encoding": "br", ...caching }).end(body);
+}).listen(0, "127.0.0.1");
+await once(server, "listening");
+const address = `http://127.0.0.1:${server.address().port}/`;
+
+/** Milliseconds from the navigation until the button that sends is there. */
+async function visit(context, slow) {
+  const page = await context.newPage();
+  const client = await context.newCDPSession(page);
+  if (slow) {
+    await client.send("Network.enable");
+    const rate = (1.6 * 1_000_000) / 8;
+    await client.send("Network.emulateNetworkConditions", { offline: false, latency: 150, downloadThroughput: rate, uploadThroughput: rate / 2 });
+    await client.send("Emulation.setCPUThrottlingRate", { rate: 4 });
+  }
+  await page.addInitScript(() => {
+    const look = new MutationObserver(() => {
+      if (!document.querySelector(".send") || globalThis.sendable) return;
+      globalThis.sendable = performance.now();
+    });
+    look.observe(document, { childList: true, subtree: true });
+  });
+  await page.goto(address);
+  await page.waitForFunction(() => globalThis.sendable, undefined, { timeout: 120_000 });
+  const time = await page.evaluate(() => [globalThis.sendable, performance.getEntriesByName("first-contentful-paint")[0]?.startTime]);
+  await page.close();
+  return time;
+}
+
+const browser = await launch();
+const median = (list) => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)];
+for (const [name, slow, again] of [
+  ["slow 4G, processor / 4", true, false],
+  ["slow 4G, processor / 4, second visit", true, true],
+  ["as this machine is", false, false],
+]) {
+  const times = [];
+  for (let count = 0; count < Number(visits); count++) {
+    const context = await browser.newContext();
+    let [time] = await visit(context, slow && !again);
+    if (again) [time] = await visit(context, slow);
+    times.push(time);
+    await context.close();
+  }
+  console.log(`${name.padEnd(40)} median ${Math.round(median(times))} ms, ${Math.round(Math.min(...times))} to ${Math.round(Math.max(...times))}`);
+}
+await browser.close();
+server.close();

@@ -1,0 +1,48 @@
+// Writes assets/first.txt: which functions of the WASM run until the first request has been sent and has arrived, and which
+// stretches of them. The site must be one that records (`cargo xtask first` builds it and calls this).
+import { readFile, writeFile } from "node:fs/promises";
+import { launch, open, ready } from "./browser.mjs";
+import { REPORT } from "../../assets/hooks/pack.mjs";
+
+const LIST = new URL("../../assets/first.txt", import.meta.url);
+const HEAD = `# What runs until the first request has been sent and has arrived: what the first part of the WASM holds.
+# A line a function: the sums of its name and of its instructions, and a 1 for each stretch of it that ran (+: all of them).
+# The line that begins with - holds what was there and did not run, by the first letters of the sums of the names.
+# Written by \`cargo xtask first\`, read by xtask/split.
+`;
+/** How people come: both languages, light and dark, a wide screen and a phone, with and without motion. */
+const VISITS = [
+  { locale: "ko-KR", colorScheme: "light" },
+  { locale: "en-GB", colorScheme: "dark", reducedMotion: "reduce" },
+  { locale: "ko-KR", viewport: { width: 390, height: 844 }, hasTouch: true },
+];
+
+const browser = await launch();
+const cleanup = [];
+const functions = (await readFile(REPORT, "utf8")).trimEnd().split("\n").map((line) => {
+  const [start, count, name, shape] = line.split("\t")[2].split(" ");
+  return { start: Number(start), ran: new Array(Number(count)).fill(0), name, shape };
+});
+for (const visit of VISITS) {
+  const { page, complaints } = await open({ after: (f) => cleanup.push(f) }, browser, visit);
+  await ready(page);
+  await page.locator(".send").click();
+  await page.locator(".ending.good").waitFor({ state: "attached", timeout: 60_000 });
+  const marks = await page.evaluate(() => new TextDecoder("latin1").decode(globalThis.giljabiRest.first.memory.buffer));
+  functions.forEach(({ start, ran }) => ran.forEach((bit, index) => (ran[index] = bit | marks.charCodeAt(start + index))));
+  if (complaints.length) console.warn(complaints.join("\n"));
+}
+for (const each of cleanup) await each();
+await browser.close();
+const lines = new Map();
+for (const { ran, name, shape } of functions) {
+  if (!ran[0]) continue;
+  // Functions of one name and shape are one to the splitter.
+  const before = lines.get(`${name} ${shape}`);
+  lines.set(`${name} ${shape}`, before ? before.map((bit, index) => bit | ran[index]) : ran);
+}
+const ran = new Set([...lines.keys()].map((sums) => sums.split(" ")[0]));
+const idle = [...new Set(functions.filter(({ name }) => !ran.has(name)).map(({ name }) => name.slice(0, 6)))].sort();
+const list = [...lines].map(([sums, ran]) => `${sums} ${ran.every((bit) => bit) ? "+" : ran.join("")}\n`).sort();
+await writeFile(LIST, `${HEAD}- ${idle.join("")}\n${list.join("")}`);
+console.log(`${list.length} of ${functions.length} functions run before the first request has arrived`);

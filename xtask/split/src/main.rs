@@ -1,0 +1,216 @@
+//! `giljabi-split`: splits the app's WASM in two, what the page needs before it can send its first request, and the rest.
+//!
+//!     giljabi-split split app.wasm --list assets/first.txt --first first.wasm --rest rest.wasm --report functions.tsv
+//!     giljabi-split record app.wasm --out recorder.wasm --report functions.tsv
+//!
+//! What the first part holds is said by a recording of a real start of the page: which functions ran, and which stretches of
+//! them. A function is known by its name there, and its stretches by the shape of its instructions, so that the list stays of
+//! use while the program changes: a name that is gone does no harm, a function that has changed is taken whole, one that is
+//! new goes with its caller, and everything else is in the rest, which the page loads by itself and, should it be called
+//! earlier, waits for.
+
+mod body;
+mod liveness;
+mod module;
+mod outline;
+mod record;
+mod write;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fmt::Write as _;
+use std::fs;
+
+use anyhow::{Context, Result, bail};
+
+use module::{Function, Module};
+
+fn main() -> Result<()> {
+    let mut args = std::env::args().skip(1);
+    let command = args.next().unwrap_or_default();
+    let input = args.next().context("the WASM to read is missing")?;
+    let rest: Vec<String> = args.collect();
+    let option = |name: &str| -> Result<&str> {
+        let at = rest.iter().position(|word| word == name).with_context(|| format!("{name} is missing"))?;
+        Ok(rest.get(at + 1).with_context(|| format!("{name} wants a file"))?)
+    };
+    let bytes = fs::read(&input).with_context(|| input.clone())?;
+    let module = Module::read(&bytes).with_context(|| input.clone())?;
+    match command.as_str() {
+        "split" => {
+            let list = List::read(&fs::read_to_string(option("--list")?)?)?;
+            let outlined = outline::outline(&module, &list.stretches(&module)?)?;
+            let mut whole = Module::read(&outlined.bytes)?;
+            let names = module.functions.iter().map(|function| function.name.clone());
+            let parents = outlined.parents.iter().map(|parent| module.functions[*parent as usize].name.clone());
+            for (function, name) in whole.functions.iter_mut().zip(names.chain(parents)) {
+                function.name = name;
+            }
+            let is_first = list.first(&whole, module.functions.len())?;
+            let parts = write::split(&whole, &is_first)?;
+            for part in [&parts.first, &parts.rest] {
+                wasmparser::Validator::new()
+                    .validate_all(part)
+                    .context("the splitter wrote a module that is not valid")?;
+            }
+            fs::write(option("--first")?, parts.first)?;
+            fs::write(option("--rest")?, parts.rest)?;
+            fs::write(
+                option("--report")?,
+                report(&whole, |index| if is_first[index] { "first" } else { "rest" }.into())?,
+            )?;
+        }
+        "record" => {
+            let recorder = record::recorder(&module)?;
+            fs::write(option("--out")?, &recorder.bytes)?;
+            let marks = |index: usize| {
+                let function = &module.functions[index];
+                let (start, count) = recorder.marks[index - module.imported_functions as usize];
+                format!("{start} {count} {} {}", key(function), shape(&module, function))
+            };
+            fs::write(option("--report")?, report(&module, marks)?)?;
+        }
+        other => bail!("no such command: {other}"),
+    }
+    Ok(())
+}
+
+/// A recording: a line a function that ran, `name shape stretches`, the first two as sums (see `sum`), the last as a `1` or
+/// `0` for each stretch or a `+` where all of them ran; and a line of the functions that were there and did not run.
+struct List {
+    names: HashSet<String>,
+    /// The first letters of their sums.
+    idle: HashSet<String>,
+    stretches: HashMap<(String, String), Vec<bool>>,
+}
+
+impl List {
+    fn read(text: &str) -> Result<Self> {
+        let mut list = List { names: HashSet::new(), idle: HashSet::new(), stretches: HashMap::new() };
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            if let Some(idle) = line.strip_prefix("- ") {
+                list.idle.extend(idle.as_bytes().chunks(IDLE).map(|sum| String::from_utf8_lossy(sum).into_owned()));
+                continue;
+            }
+            let words: Vec<&str> = line.split(' ').collect();
+            let [name, shape, stretches] = words[..] else { bail!("a line of the list has three words, not: {line}") };
+            list.names.insert(name.into());
+            let ran: Vec<bool> = stretches.bytes().map(|byte| byte == b'1').collect();
+            if stretches != "+" {
+                list.stretches.insert((name.into(), shape.into()), ran);
+            }
+        }
+        Ok(list)
+    }
+
+    /// Which functions the first part holds, of a module whose functions from `outlined` on were taken out of others: those
+    /// that ran, and those that are new since the recording and called by them.
+    fn first(&self, module: &Module, outlined: usize) -> Result<Vec<bool>> {
+        let keys: Vec<String> = module.functions.iter().map(key).collect();
+        let of_module = |index: usize| index >= module.imported_functions as usize && index < outlined;
+        let mut is_first: Vec<bool> = (0..keys.len()).map(|i| of_module(i) && self.names.contains(&keys[i])).collect();
+        let mut open: Vec<u32> = (0..).zip(&is_first).filter(|(_, first)| **first).map(|(index, _)| index).collect();
+        while let Some(function) = open.pop() {
+            let mut called = BTreeSet::new();
+            write::calls(module, function, &mut called)?;
+            for callee in called {
+                let at = callee as usize;
+                if of_module(at) && !is_first[at] && !self.idle.contains(&keys[at][..IDLE]) {
+                    is_first[at] = true;
+                    open.push(callee);
+                }
+            }
+        }
+        Ok(is_first)
+    }
+
+    /// The stretches of the functions that are still as they were when they were recorded.
+    fn stretches(&self, module: &Module) -> Result<HashMap<u32, Vec<bool>>> {
+        let mut found = HashMap::new();
+        for (index, function) in (0..).zip(&module.functions).skip(module.imported_functions as usize) {
+            let name = key(function);
+            if self.names.contains(&name)
+                && let Some(ran) = self.stretches.get(&(name, shape(module, function)))
+            {
+                found.insert(index, ran.clone());
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// How many letters of a sum the list has of a function that did not run.
+const IDLE: usize = 6;
+
+/// A line a function: its number, its bytes, what `more` says of it, its name.
+fn report(module: &Module, more: impl Fn(usize) -> String) -> Result<String> {
+    let mut text = String::new();
+    for (index, function) in module.functions.iter().enumerate().skip(module.imported_functions as usize) {
+        writeln!(text, "{index}\t{}\t{}\t{}", function.body.len(), more(index), plain(&function.name))?;
+    }
+    Ok(text)
+}
+
+/// What a function is known by: the sum of its plain name.
+fn key(function: &Function) -> String {
+    sum(plain(&function.name).bytes())
+}
+
+/// The sum of the instructions of a function without what they are about (addresses, numbers of functions and locals).
+fn shape(module: &Module, function: &Function) -> String {
+    let body = wasmparser::FunctionBody::new(wasmparser::BinaryReader::new(
+        &module.bytes[function.body.clone()],
+        function.body.start,
+    ));
+    let mut starts = Vec::new();
+    if let Ok(mut operators) = body.get_operators_reader() {
+        while !operators.eof() {
+            starts.push(module.bytes[operators.original_position()]);
+            if operators.read().is_err() {
+                break;
+            }
+        }
+    }
+    sum(starts)
+}
+
+/// FNV-1a of some bytes, in hexadecimal.
+fn sum(bytes: impl IntoIterator<Item = u8>) -> String {
+    let start = 0xcbf2_9ce4_8422_2325_u64;
+    let sum = bytes.into_iter().fold(start, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    format!("{:012x}", sum >> 16)
+}
+
+/// A function's name without what changes from build to build: the numbers of crates (`core[c5930c85a12de822]`) and of equal
+/// names (`…[1]`, which wasm-bindgen appends).
+fn plain(name: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = name;
+    while let Some((head, tail)) = rest.split_once('[') {
+        plain.push_str(head);
+        match tail.split_once(']') {
+            Some((number, after))
+                if head.ends_with(|c: char| c.is_alphanumeric() || "_>})".contains(c))
+                    && number.bytes().all(|b| b.is_ascii_hexdigit()) =>
+            {
+                rest = after;
+            }
+            _ => {
+                plain.push('[');
+                rest = tail;
+            }
+        }
+    }
+    plain + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn a_name_loses_its_numbers_and_keeps_its_types() {
+        assert_eq!(plain("<[u8] as core[c5930c85a12de822]::fmt::Debug>::fmt"), "<[u8] as core::fmt::Debug>::fmt");
+        assert_eq!(plain("core[c59]::slice::sort::<[u8; 4]>[12]"), "core::slice::sort::<[u8; 4]>");
+        assert_eq!(plain("giljabi::text::{closure#0}[1]"), "giljabi::text::{closure#0}");
+    }
+}
