@@ -126,10 +126,12 @@ fn wasm_bindgen() -> Outcome {
 
 /// The program that splits a release's WASM in two. Its stamp is its source.
 fn splitter() -> Outcome {
-    const SOURCES: [&str; 4] = ["Cargo.toml", "src/main.rs", "src/module.rs", "src/write.rs"];
     let stamp = tools_bin().join(".giljabi-split");
-    let sources = SOURCES.iter().map(|file| read(&root().join("xtask/split").join(file)));
-    let wanted = sources.collect::<Result<String, _>>()?;
+    let folder = root().join("xtask/split/src");
+    let entries = fs::read_dir(&folder).map_err(|error| format!("{} cannot be read: {error}", folder.display()))?;
+    let mut sources: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    sources.sort();
+    let wanted = sources.iter().map(|path| read(path)).collect::<Result<String, _>>()?;
     if fs::read_to_string(&stamp).is_ok_and(|built| built == wanted) {
         return Ok(());
     }
