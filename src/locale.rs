@@ -42,6 +42,7 @@ const TABLES: &[(&str, &str)] = &[
     ("export", include_str!("../assets/locale/export.tsv")),
     ("doctor", include_str!("../assets/locale/doctor.tsv")),
     ("app", include_str!("../assets/locale/app.tsv")),
+    ("screen", include_str!("../assets/locale/screen.tsv")),
     ("lesson", include_str!("../assets/locale/lesson.tsv")),
     ("lessons", include_str!("../assets/locale/lessons.tsv")),
     ("terminal", include_str!("../assets/locale/terminal.tsv")),

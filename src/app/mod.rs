@@ -20,6 +20,7 @@ mod session;
 mod splitter;
 mod terminal;
 mod timebar;
+mod told;
 
 use giljabi::diagnostic::Diagnostic;
 use giljabi::locale::Lang;

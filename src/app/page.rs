@@ -17,7 +17,7 @@ use super::session::{Pane, Session, Theme, session};
 use super::splitter::Splitter;
 use super::terminal::{EditSheet, Shells};
 use super::timebar::TimeBar;
-use super::{keep, keys, leave, said};
+use super::{keep, keys, leave, said, told};
 
 #[component]
 pub fn Page() -> impl IntoView {
@@ -157,9 +157,21 @@ fn Announcer() -> impl IntoView {
         if s.player.ended.get() {
             return Some(why::symptom(&sent.trace.outcome, s.lang.get()));
         }
-        let hop_words = said::headline(&sent.trace.hops[hop]).map(|step| why::step(step, s.lang.get()));
-        let place = said::place(&sent.trace.hops[hop].at, s.lang.get());
-        Some(format!("{} — {place} — {}", hop + 1, hop_words.unwrap_or_default()))
+        let stages = s.stages.read();
+        let stage = stages.get(giljabi::map::stage_of(&stages, hop))?;
+        // A folded lookup is said once, not question by question.
+        let (at, words) = match stage.lookup && !s.lookup_open.get() {
+            true => (stage.telling(&sent.trace), told::stage(&sent.trace, stage, s.lang.get())),
+            false => (hop, told::hop(&sent.trace, hop, s.lang.get())),
+        };
+        let place = said::place(&sent.trace.hops[at].at, s.lang.get());
+        let number = giljabi::map::number(&stages, at);
+        let number = if stage.lookup && !s.lookup_open.get() {
+            number.split('.').next().unwrap_or("").to_string()
+        } else {
+            number
+        };
+        Some(format!("{number} — {place} — {words}"))
     });
     view! { <div class="sr-only" role="log" aria-live="polite" aria-atomic="true">{move || words.get().unwrap_or_default()}</div> }
 }

@@ -20,6 +20,8 @@ pub struct Player {
     pub looping: RwSignal<bool>,
     /// How long each beat lasts at speed 1, in milliseconds.
     beats: StoredValue<Vec<f64>>,
+    /// The last hops of the rows, where a step comes to rest.
+    stops: StoredValue<Vec<usize>>,
     count: RwSignal<usize>,
     loaded: RwSignal<bool>,
     /// Where playing stops by itself.
@@ -46,6 +48,7 @@ impl Player {
             speed: RwSignal::new(1.0),
             looping: RwSignal::new(false),
             beats: StoredValue::new(Vec::new()),
+            stops: StoredValue::new(Vec::new()),
             count,
             loaded,
             until: StoredValue::new(0.0),
@@ -93,33 +96,44 @@ impl Player {
         if self.playing.get_untracked() { self.pause() } else { self.play() }
     }
 
-    /// One hop on, seen as it happens.
+    /// Where steps come to rest: the last hop of every row, in order.
+    pub fn set_stops(self, stops: Vec<usize>) {
+        self.stops.set_value(stops);
+    }
+
+    /// One row on, seen as it happens.
     pub fn step(self) {
         let (at, count) = (self.at.get_untracked(), self.count.get_untracked());
         if count == 0 {
             return;
         }
         let settled = at.fract() >= SETTLED - 1e-6 || at >= count as f64;
-        let next = if at == 0.0 || !settled { at.floor() } else { at.floor() + 1.0 };
-        if next >= count as f64 {
+        let from = at as usize;
+        let first = if at == 0.0 || !settled { from } else { from + 1 };
+        let Some(stop) = self.stops.with_value(|s| s.iter().copied().find(|stop| *stop >= first)) else { return };
+        if first >= count {
             return;
         }
         if self.still.get_untracked() {
             self.pause();
-            self.at.set(next + SETTLED);
+            self.at.set(stop as f64 + SETTLED);
         } else {
             if settled {
-                self.at.set(next);
+                self.at.set(first as f64);
             }
-            self.run_until(next + SETTLED);
+            self.run_until(stop as f64 + SETTLED);
         }
     }
 
-    /// One hop back.
+    /// One row back.
     pub fn back(self) {
         self.pause();
-        let at = self.at.get_untracked().floor();
-        self.at.set(if at < 1.0 { 0.0 } else { at - 1.0 + SETTLED });
+        let hop = self.at.get_untracked() as usize;
+        let before = self.stops.with_value(|s| {
+            let row = s.partition_point(|stop| *stop < hop);
+            row.checked_sub(1).and_then(|i| s.get(i).copied())
+        });
+        self.at.set(before.map_or(0.0, |stop| stop as f64 + SETTLED));
     }
 
     /// To the very start.

@@ -20,6 +20,16 @@ pub fn place(place: &Place, lang: Lang) -> String {
     }
 }
 
+/// Where, in one word that is the same in both languages; `None` where no such word is.
+pub fn short_place(place: &Place) -> Option<String> {
+    match place {
+        Place::Pod { pod, .. } => Some(pod.name.to_string()),
+        Place::Kernel { node } | Place::Node { node } => Some(node.to_string()),
+        Place::Outside { ip, name } => Some(if name.is_empty() { ip.to_string() } else { name.to_string() }),
+        Place::Learner | Place::LoadBalancer { .. } => None,
+    }
+}
+
 /// What a kernel's strip shows for a hop.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KernelLines {
@@ -37,6 +47,8 @@ pub fn kernel_lines(hop: &Hop, changed: bool, lang: Lang) -> KernelLines {
     let mut bad = false;
     let mut also = String::new();
     let mut dnat = None;
+    let empty = |s: &Step| matches!(&s.kind, StepKind::RuleMatched { rule, .. } if rule.contains("has no endpoints"));
+    let no_endpoints = hop.steps.iter().any(empty);
     for step in &hop.steps {
         match &step.kind {
             StepKind::RuleMatched { chain, .. } if chains.last() != Some(&chain.as_str()) => chains.push(chain),
@@ -53,6 +65,9 @@ pub fn kernel_lines(hop: &Hop, changed: bool, lang: Lang) -> KernelLines {
             }
             StepKind::Translated { after, .. } => {
                 verdict = Some(format!("conntrack: dst → {}", after.dst));
+            }
+            StepKind::Rejected { .. } if no_endpoints => {
+                (verdict, bad) = (Some("REJECT · no endpoints".to_string()), true)
             }
             StepKind::Rejected { with } => (verdict, bad) = (Some(format!("REJECT · {}", with.segment.label())), true),
             StepKind::Dropped { .. } => (verdict, bad) = (Some("DROP".to_string()), true),

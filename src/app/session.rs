@@ -11,7 +11,7 @@ use giljabi::diagnostic::Diagnostic;
 use giljabi::lesson::Desk;
 use giljabi::lesson::scene::Ran;
 use giljabi::locale::{self, Lang};
-use giljabi::map::{GroupKey, Leg, Phase, Places, Scene, Setting, of_hop, phase};
+use giljabi::map::{GroupKey, Leg, Phase, Places, Scene, Setting, Stage, of_hop, phase};
 use giljabi::network::kube_proxy::Family;
 use giljabi::network::netfilter::nft_text;
 use giljabi::shell::Computer;
@@ -158,6 +158,10 @@ pub struct Session {
     pub lit: Memo<Arc<Lit>>,
     /// The ways of the shown trace over the map.
     pub legs: Memo<Arc<Vec<Leg>>>,
+    /// The rows of the shown trace: a lookup is one, however many questions it takes.
+    pub stages: Memo<Arc<Vec<Stage>>>,
+    /// Whether the lookup shows its hops one by one.
+    pub lookup_open: RwSignal<bool>,
     pub help: RwSignal<bool>,
     pub palette: RwSignal<bool>,
     /// The map alone, large, for an audience.
@@ -218,6 +222,8 @@ impl Session {
             let sent = sent.get();
             Arc::new(sent.map(|s| giljabi::map::legs(&scene.read(), &s.trace)).unwrap_or_default())
         });
+        let stages =
+            Memo::new(move |_| Arc::new(sent.get().map(|s| giljabi::map::stages(&s.trace)).unwrap_or_default()));
         let session = Session {
             workspace: StoredValue::new_local(workspace),
             computer: StoredValue::new_local(Computer::default()),
@@ -249,12 +255,21 @@ impl Session {
             scene,
             lit,
             legs,
+            stages,
+            lookup_open: RwSignal::new(false),
             help: RwSignal::new(false),
             palette: RwSignal::new(false),
             presenter: RwSignal::new(false),
             beside: RwSignal::new(None),
         };
         session.keep_settings();
+        // One press goes on by one row: over a folded lookup as a whole.
+        Effect::new(move || {
+            let open = session.lookup_open.get();
+            let stages = session.stages.read();
+            let ends = stages.iter().flat_map(|s| if open { s.hops.clone() } else { s.hops.end - 1..s.hops.end });
+            session.player.set_stops(ends.collect());
+        });
         session
     }
 
@@ -576,7 +591,13 @@ impl Session {
 
     fn show(self, sent: Arc<Sent>) {
         self.chosen.set(None);
+        self.lookup_open.set(false);
         self.sent.set(Some(sent));
+    }
+
+    /// The number of a hop as it is shown everywhere.
+    pub fn number(self, hop: usize) -> String {
+        giljabi::map::number(&self.stages.read(), hop)
     }
 
     /// The line that a field stands on, if somebody wrote it.
@@ -694,20 +715,24 @@ fn scenario() -> Vec<(String, String)> {
 }
 
 /// How long each hop is shown, in milliseconds: a name's many questions quickly, a change of addresses slowly enough to read.
+/// A whole request is seen within ten seconds.
 fn beats(trace: &Trace) -> Vec<f64> {
     let names = trace.hops.iter().filter(|h| phase(h) == Phase::Dns).count().max(1) as f64;
-    let name_beat = (3_600.0 / names).clamp(110.0, 520.0);
+    let name_beat = (1_800.0 / names).clamp(60.0, 420.0);
     let last = trace.hops.len().saturating_sub(1);
     let beat = |(i, hop): (usize, &giljabi::trace::Hop)| {
         let changes = hop.steps.iter().any(|s| s.kind.change().is_some());
         match phase(hop) {
             Phase::Dns => name_beat,
-            _ if i == last || of_hop(hop) == giljabi::map::Tone::Bad => 1_100.0,
+            _ if i == last || of_hop(hop) == giljabi::map::Tone::Bad => 1_000.0,
+            Phase::Reply => 550.0,
             _ if changes => 1_300.0,
-            _ => 750.0,
+            _ => 700.0,
         }
     };
-    trace.hops.iter().enumerate().map(beat).collect()
+    let beats: Vec<f64> = trace.hops.iter().enumerate().map(beat).collect();
+    let shrink = (9_000.0 / beats.iter().sum::<f64>().max(1.0)).min(1.0);
+    beats.into_iter().map(|beat| beat * shrink).collect()
 }
 
 /// The Service that an address means, as the client would resolve it.

@@ -1,6 +1,6 @@
 //! The time bar: who sends what to where, send, one hop, back, speed, and a scrubber over the hops.
 
-use giljabi::map::Phase;
+use giljabi::map::{Stage, Tone};
 use giljabi::trace::Client;
 use leptos::prelude::*;
 
@@ -126,19 +126,35 @@ pub fn TimeBar() -> impl IntoView {
     }
 }
 
-/// One dot a hop; those of a name's many questions are small.
+/// One dot a row of the journey: a folded lookup is one, unfolded its hops are small ones.
 #[component]
 fn Scrubber() -> impl IntoView {
     let s = session();
     let p = s.player;
-    let part = move |hop: usize| {
-        let count = p.count().max(2) as f64 - 1.0;
-        hop as f64 / count * 100.0
-    };
+    // Where a hop's dot stands. The hops of a folded lookup share the way to its one dot.
+    let spots = Memo::new(move |_| {
+        let open = s.lookup_open.get();
+        let stages = s.stages.read();
+        let rows = stages.iter().map(|st| if open { st.hops.len() } else { 1 }).sum::<usize>().max(2) as f64 - 1.0;
+        let mut spots = Vec::new();
+        let mut row = 0.0;
+        for stage in stages.iter() {
+            let n = stage.hops.len();
+            for k in 1..=n {
+                let within = if open { k as f64 - 1.0 } else { k as f64 / n as f64 - 1.0 };
+                spots.push(((row + within) / rows * 100.0_f64).max(0.0));
+            }
+            row += if open { n as f64 } else { 1.0 };
+        }
+        spots
+    });
+    let part = move |hop: usize| spots.read().get(hop).copied().unwrap_or(0.0);
     let done = move || {
-        let count = p.count().max(2) as f64 - 1.0;
-        // A beat's end is where its dot stands.
-        ((p.at.get() - 0.999).max(0.0) / count * 100.0).min(100.0)
+        let at = p.at.get();
+        let (hop, within) = (at as usize, (at.fract() / 0.999).min(1.0));
+        let to = part(hop);
+        let from = hop.checked_sub(1).map_or(0.0, part);
+        from + (to - from) * within
     };
     let words = move || {
         let sent = s.sent.get();
@@ -148,11 +164,7 @@ fn Scrubber() -> impl IntoView {
                 let place = said::place(&sent.trace.hops[hop].at, s.lang.get());
                 s.tx(
                     "time.at",
-                    &[
-                        ("hop", &(hop + 1).to_string()),
-                        ("count", &sent.trace.hops.len().to_string()),
-                        ("place", &place),
-                    ],
+                    &[("hop", &s.number(hop)), ("count", &s.stages.read().len().to_string()), ("place", &place)],
                 )
             }
             None => s.tx("time.nothing", &[]),
@@ -178,24 +190,36 @@ fn Scrubber() -> impl IntoView {
             <div class="track-line" aria-hidden="true">
                 <div class="track-done" style:width=move || format!("{:.2}%", done())></div>
                 {move || {
-                    s.legs
-                        .get()
+                    let open = s.lookup_open.get();
+                    let legs = s.legs.get();
+                    let sent = s.sent.get();
+                    let rows = |stage: &Stage| {
+                        let folded = stage.lookup && !open;
+                        if folded { vec![stage.clone()] } else { stage.hops.clone().map(|i| Stage { hops: i..i + 1, lookup: stage.lookup }).collect() }
+                    };
+                    s.stages
+                        .read()
                         .iter()
-                        .map(|leg| {
-                            let hop = leg.hop;
-                            let small = leg.phase == Phase::Dns && p.count() > 14;
-                            view! {
+                        .flat_map(rows)
+                        .filter_map(|row| {
+                            let last = row.hops.end - 1;
+                            let small = row.lookup && row.hops.len() == 1;
+                            let bad = row.hops.clone().any(|i| legs.get(i).is_some_and(|l| l.tone == Tone::Bad));
+                            let tone = if bad { Tone::Bad } else { legs.get(last)?.tone };
+                            let telling = row.telling(&sent.as_ref()?.trace);
+                            let (here, lit) = (row.hops.clone(), row.hops);
+                            Some(view! {
                                 <i
-                                    class=format!("tick tick-{}", leg.tone.name())
+                                    class=format!("tick tick-{}", tone.name())
                                     class:small=small
-                                    class:here=move || p.hop.get() == Some(hop)
-                                    class:lit=move || s.lit.read().hops.contains(&hop)
-                                    style:left=move || format!("{:.2}%", part(hop))
-                                    on:mouseenter=move |_| s.focus.hover(Target::Hop(hop))
+                                    class:here=move || p.hop.get().is_some_and(|now| here.contains(&now))
+                                    class:lit=move || s.lit.read().hops.iter().any(|hop| lit.contains(hop))
+                                    style:left=move || format!("{:.2}%", part(last))
+                                    on:mouseenter=move |_| s.focus.hover(Target::Hop(telling))
                                     on:mouseleave=move |_| s.focus.leave()
-                                    on:click=move |_| p.seek(hop)
+                                    on:click=move |_| p.seek(last)
                                 ></i>
-                            }
+                            })
                         })
                         .collect_view()
                 }}

@@ -5,6 +5,7 @@ use crate::api::view::{PodPhase, ServiceType};
 use crate::map::geometry::{Point, Rect, text_width};
 use crate::map::places::workload;
 use crate::map::scene::{GroupKey, MARGIN, Setting};
+use crate::map::tone::{Phase, phase};
 use crate::trace::{Client, Place};
 use smol_str::{SmolStr, ToSmolStr};
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,6 +43,10 @@ pub enum PodRole {
 pub struct PodBox {
     pub key: ObjectKey,
     pub rect: Rect,
+    /// What a person calls it: the workload's name, or the pod's own when nothing generated it.
+    pub stem: SmolStr,
+    /// What was generated behind it (`78cb5f6d7c-kmtbr`); empty when nothing was.
+    pub tail: SmolStr,
     pub address: SmolStr,
     pub state: PodState,
     pub role: PodRole,
@@ -140,8 +145,11 @@ pub(super) struct Floor {
     pub bottom: f64,
 }
 
-const POD: (f64, f64) = (122.0, 60.0);
-const POD_GAP: f64 = 14.0;
+/// As wide as the generated end of a name and an address need, as high as four lines.
+const POD: (f64, f64) = (124.0, 66.0);
+const POD_GAP: f64 = 12.0;
+/// Between the edge of a node and its pods.
+const NODE_PAD: f64 = 14.0;
 const NODE_HEAD: f64 = 40.0;
 const OPEN_KERNEL: f64 = 90.0;
 const SHUT_KERNEL: f64 = 50.0;
@@ -197,10 +205,13 @@ pub(super) fn draw(setting: &Setting, width: f64, top: f64) -> Floor {
     Floor { nodes, waiting, outside, outside_top: y, bottom: bottom.max(setting.height) }
 }
 
-/// The nodes whose kernel the trace passes.
+/// The nodes whose kernel the request passes. Where only a name's question passed, the strip stays shut: it would take the
+/// eye away from where the request is decided. A trace that is a lookup alone has nothing else to show.
 fn kernels_of(setting: &Setting) -> BTreeSet<SmolStr> {
     let hops = setting.trace.map_or(&[][..], |t| &t.hops);
+    let only_names = hops.iter().all(|hop| phase(hop) == Phase::Dns);
     hops.iter()
+        .filter(|hop| only_names || phase(hop) != Phase::Dns)
         .filter_map(|hop| match &hop.at {
             Place::Kernel { node } => Some(node.clone()),
             _ => None,
@@ -211,7 +222,7 @@ fn kernels_of(setting: &Setting) -> BTreeSet<SmolStr> {
 fn node(setting: &Setting, roles: &Roles, name: &SmolStr, frame: Rect, open: bool) -> NodeBox {
     let object = setting.store.get(&ObjectKey::new("Node", "", name.clone()));
     let view = object.and_then(|o| o.view().node());
-    let filled = fill(setting, roles, name, frame.x + 20.0, frame.y + NODE_HEAD, frame.w - 40.0);
+    let filled = fill(setting, roles, name, frame.x + NODE_PAD, frame.y + NODE_HEAD, frame.w - 2.0 * NODE_PAD);
     let Filled { pods, groups, bottom: y } = filled;
     let fall = if setting.places.nodes().len() > 6 { 30.0 } else { FALL };
     // Room for an open kernel, so that a request does not make the nodes grow.
@@ -244,7 +255,7 @@ fn fill(setting: &Setting, roles: &Roles, name: &SmolStr, x0: f64, top: f64, roo
     let slots = setting.places.slots(name);
     let columns = (((room + POD_GAP) / (POD.0 + POD_GAP)).floor() as usize).max(1);
     // Boxes grow a little to fill the row; dots do not.
-    let pod_width = ((room - POD_GAP * (columns - 1) as f64) / columns as f64).min(150.0);
+    let pod_width = ((room - POD_GAP * (columns - 1) as f64) / columns as f64).min(160.0);
     let mut y = top;
     let (mut pods, mut groups) = (Vec::new(), Vec::new());
     let mut boxes = |keys: &[Option<ObjectKey>], y: f64| -> f64 {
@@ -253,7 +264,7 @@ fn fill(setting: &Setting, roles: &Roles, name: &SmolStr, x0: f64, top: f64, roo
             let (row, column) = (i / columns, i % columns);
             let x = x0 + column as f64 * (pod_width + POD_GAP);
             let rect = Rect::new(x, y + row as f64 * (POD.1 + POD_GAP), pod_width, POD.1);
-            pods.push(pod_box(object, rect, roles));
+            pods.push(pod_box(setting, object, rect, roles));
         }
         y + keys.len().div_ceil(columns) as f64 * (POD.1 + POD_GAP)
     };
@@ -342,12 +353,26 @@ fn state_of(object: &Object) -> PodState {
     }
 }
 
-fn pod_box(object: &Object, rect: Rect, roles: &Roles) -> PodBox {
+/// A generated name taken apart: the workload's name, and what a controller put behind it. A StatefulSet's ordinal belongs to
+/// the name.
+fn stem_and_tail(setting: &Setting, pod: &Object) -> (SmolStr, SmolStr) {
+    let owner = workload(setting.store, pod);
+    let tail = pod.name().strip_prefix(owner.name.as_str()).and_then(|rest| rest.strip_prefix('-'));
+    match tail {
+        Some(tail) if owner.kind != "StatefulSet" && owner != pod.key => (owner.name.clone(), tail.into()),
+        _ => (pod.name().clone(), SmolStr::default()),
+    }
+}
+
+fn pod_box(setting: &Setting, object: &Object, rect: Rect, roles: &Roles) -> PodBox {
     let view = object.view().pod();
     let reason = view.and_then(|p| p.statuses().find(|s| s.state != "running" && !s.reason.is_empty()));
+    let (stem, tail) = stem_and_tail(setting, object);
     PodBox {
         key: object.key.clone(),
         rect,
+        stem,
+        tail,
         address: view.and_then(|p| p.ip).map(|ip| ip.to_smolstr()).unwrap_or_default(),
         state: state_of(object),
         role: roles.of_pod(&object.key),
@@ -403,7 +428,7 @@ fn outside(setting: &Setting, width: f64, top: f64) -> Vec<OutsideBox> {
             add(ip.to_smolstr(), name);
         }
     }
-    let (mut x, mut y) = (MARGIN + 116.0, top + 4.0);
+    let (mut x, mut y) = (MARGIN + 134.0, top + 4.0);
     let mut boxes = Vec::new();
     for kind in kinds {
         let w = match &kind {

@@ -125,7 +125,7 @@ pub(super) fn chips(setting: &Setting, width: f64) -> (Vec<ServiceChip>, f64) {
     let mut chips = Vec::new();
     let narrow = width < NARROW;
     // The lane's title stands before them.
-    let (mut x, mut y) = (if narrow { MARGIN } else { 330.0 }, if narrow { 30.0 } else { 10.0 });
+    let (mut x, mut y) = (if narrow { MARGIN } else { 366.0 }, if narrow { 30.0 } else { 10.0 });
     let mut services: Vec<_> = setting.store.list("Service").filter(|s| Some(&s.key) != setting.service).collect();
     services.sort_by_key(|s| s.namespace() == "kube-system" || s.name() == "kubernetes");
     for object in services {

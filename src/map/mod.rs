@@ -9,6 +9,7 @@ pub mod geometry;
 mod lane;
 mod places;
 mod scene;
+mod stage;
 #[cfg(test)]
 mod tests;
 mod tone;
@@ -19,5 +20,6 @@ pub use geometry::{Point, Rect, Way};
 pub use lane::{EndpointMark, Lane, PortChip, RouteCard, ServiceChip, SliceCard, Thread, VipCard, VipKind};
 pub use places::{Places, workload};
 pub use scene::{GroupKey, Scene, Setting};
+pub use stage::{Stage, number, stage_of, stages};
 pub use tone::{Phase, Tone, of_hop, of_step, phase};
 pub use way::{Leg, legs};

@@ -2,10 +2,11 @@
 
 use crate::map::geometry::{Point, Rect, Way};
 use crate::map::scene::Scene;
+use crate::map::stage::stages;
 use crate::map::tone::{Phase, Tone, of_hop, phase};
 use crate::network::packet::Segment;
 use crate::trace::{Exchange, Place, Trace};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The way to one hop.
 #[derive(Clone, Debug, PartialEq)]
@@ -165,14 +166,14 @@ fn over_the_bus(scene: &Scene, from: &Place, a: Rect, to: &Place, b: Rect, shift
     points
 }
 
-/// Badges stand in a row on the edge of their place; each exchange has the row for itself, because exchanges are shown one at
-/// a time.
+/// Badges stand in a row on the edge of their place, one for each row of the journey.
 fn place_badges(scene: &Scene, trace: &Trace, legs: &mut [Leg], fallback: Rect) {
-    let mut by_place: BTreeMap<(&Place, Exchange), Vec<usize>> = BTreeMap::new();
-    for (i, hop) in trace.hops.iter().enumerate() {
-        by_place.entry((&hop.at, hop.exchange)).or_default().push(i);
+    let told: BTreeSet<usize> = stages(trace).iter().map(|stage| stage.telling(trace)).collect();
+    let mut by_place: BTreeMap<&Place, Vec<usize>> = BTreeMap::new();
+    for (i, hop) in trace.hops.iter().enumerate().filter(|(i, _)| told.contains(i)) {
+        by_place.entry(&hop.at).or_default().push(i);
     }
-    for ((place, _), hops) in by_place {
+    for (place, hops) in by_place {
         let rect = scene.place_rect(place).unwrap_or(fallback);
         let room = (rect.w - 28.0).max(1.0);
         let pitch = if hops.len() > 1 { (room / (hops.len() - 1) as f64).min(24.0) } else { 0.0 };
@@ -184,7 +185,7 @@ fn place_badges(scene: &Scene, trace: &Trace, legs: &mut [Leg], fallback: Rect) 
                     Point::new(rect.right() - 14.0 - (hops.len() - 1 - n) as f64 * pitch, rect.bottom())
                 }
                 _ if rect.w < 20.0 => Point::new(rect.center().x, rect.y - 6.0),
-                _ => Point::new(rect.x + 14.0 + along, rect.y),
+                _ => Point::new(rect.x + 14.0 + along, rect.y - 4.0),
             };
         }
     }

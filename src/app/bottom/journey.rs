@@ -1,6 +1,6 @@
 //! The journey: the hops as a list, equal to the animation in every word.
 
-use giljabi::map::{Phase, of_hop, phase};
+use giljabi::map::{Stage, Tone, of_hop};
 use giljabi::trace::{Exchange, Rcode, StepKind};
 use leptos::prelude::*;
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::app::focus::Target;
 use crate::app::said;
 use crate::app::session::{LineRef, Sent, Session, session};
+use crate::app::told;
 use giljabi::trace::why;
 
 #[component]
@@ -25,7 +26,12 @@ fn table(s: Session, sent: Arc<Sent>) -> impl IntoView {
     // The row of the hop that is played stays in sight.
     Effect::new(move || {
         let (Some(hop), false) = (s.player.hop.get(), s.player.ended.get()) else { return };
-        if let Some(row) = document().get_element_by_id(&format!("hop-{hop}")) {
+        let row = document().get_element_by_id(&format!("hop-{hop}"));
+        let folded = || {
+            let stage = giljabi::map::stage_of(&s.stages.read_untracked(), hop);
+            document().get_element_by_id(&format!("stage-{}", stage + 1))
+        };
+        if let Some(row) = row.or_else(folded) {
             let how = web_sys::ScrollIntoViewOptions::new();
             how.set_block(web_sys::ScrollLogicalPosition::Nearest);
             row.scroll_into_view_with_scroll_into_view_options(&how);
@@ -39,8 +45,14 @@ fn table(s: Session, sent: Arc<Sent>) -> impl IntoView {
             view.set_scroll_top(0);
         }
     });
-    let hops = sent.trace.hops.len();
-    let rows = (0..hops).map(|i| row(s, sent.clone(), i)).collect_view();
+    let rows = giljabi::map::stages(&sent.trace)
+        .into_iter()
+        .enumerate()
+        .map(|(n, stage)| match stage.lookup {
+            true => lookup(s, sent.clone(), n, stage).into_any(),
+            false => row(s, sent.clone(), stage.hops.start, false).into_any(),
+        })
+        .collect_view();
     let ending = sent.clone();
     view! {
         <Show when=move || s.is_stale()>
@@ -62,38 +74,121 @@ fn table(s: Session, sent: Arc<Sent>) -> impl IntoView {
     }
 }
 
+/// All hops of a lookup as one row that unfolds, question by question.
+fn lookup(s: Session, sent: Arc<Sent>, n: usize, stage: Stage) -> impl IntoView {
+    let hops = stage.hops.clone();
+    let telling = stage.telling(&sent.trace);
+    let place = sent.trace.hops[telling].at.clone();
+    let mut lines: Vec<LineRef> = Vec::new();
+    for line in hops.clone().flat_map(|i| sent.lines[i].iter()) {
+        if !lines.iter().any(|l| l.file == line.file && l.line == line.line) {
+            lines.push(line.clone());
+        }
+    }
+    let current = {
+        let hops = hops.clone();
+        move || s.player.hop.get().is_some_and(|now| hops.contains(&now))
+    };
+    let lit = {
+        let hops = hops.clone();
+        move || s.lit.read().hops.iter().any(|hop| hops.contains(hop))
+    };
+    let first = hops.start;
+    let reached = move || s.player.hop.get().is_some_and(|now| now >= first);
+    let told = {
+        let (sent, stage) = (sent.clone(), stage.clone());
+        move || told::stage(&sent.trace, &stage, s.lang.get())
+    };
+    let packet = sent.trace.hops[telling].packet;
+    let count = hops.len().to_string();
+    let number = n + 1;
+    let tone = match stage.hops.clone().any(|i| of_hop(&sent.trace.hops[i]) == Tone::Bad) {
+        true => "bad",
+        false => "dns",
+    };
+    let questions = stage.exchanges(&sent.trace);
+    let inner = move || {
+        questions
+            .iter()
+            .flat_map(|(exchange, hops)| {
+                let vain = is_vain(&sent, *exchange);
+                hops.clone().map(move |i| (i, vain)).collect::<Vec<_>>()
+            })
+            .map(|(i, vain)| row(s, sent.clone(), i, vain))
+            .collect_view()
+    };
+    let open = s.lookup_open;
+    view! {
+        <tr
+            id=format!("stage-{number}")
+            class:cur=current.clone()
+            class:lit=lit
+            class:ahead=move || !reached()
+            aria-current=move || current().then_some("step")
+            on:mouseenter=move |_| s.focus.hover(Target::Hop(telling))
+            on:mouseleave=move |_| s.focus.leave()
+        >
+            <td>
+                <button
+                    type="button"
+                    class=format!("hop-number hop-{tone}")
+                    aria-label=move || s.tx("journey.go", &[("hop", &number.to_string())])
+                    on:focus=move |_| s.focus.hover(Target::Hop(telling))
+                    on:blur=move |_| s.focus.leave()
+                    on:click=move |_| {
+                        s.player.seek(hops.end - 1);
+                        s.focus.hold(Target::Hop(telling));
+                    }
+                >
+                    {number}
+                </button>
+            </td>
+            <td>{move || said::place(&place, s.lang.get())}</td>
+            <td class="wide">
+                <span>{told}</span>
+                <button type="button" class="more" aria-expanded=move || open.get().to_string() on:click=move |_| open.update(|o| *o = !*o)>
+                    {move || s.tx(if open.get() { "journey.fold" } else { "journey.unfold" }, &[("n", &count)])}
+                </button>
+            </td>
+            <td class="mono">
+                {packet
+                    .map(|packet| {
+                        let (src, dst) = said::ends(&packet);
+                        view! { <span>{format!("{src} → {dst} {}", packet.segment.label())}</span> }
+                    })}
+            </td>
+            <td class="mono">{lines.into_iter().take(2).map(|line| line_button(s, line)).collect_view()}</td>
+        </tr>
+        {move || open.get().then(&inner)}
+    }
+}
+
 /// Questions to DNS that found nothing are many and alike: they are shown smaller.
 fn is_vain(sent: &Sent, exchange: Exchange) -> bool {
     let answers = |h: &giljabi::trace::Hop| {
         h.steps.iter().any(|s| matches!(&s.kind, StepKind::DnsAnswer { rcode: Rcode::NxDomain, .. }))
     };
-    matches!(exchange, Exchange::Dns(_)) && sent.trace.hops.iter().any(|h| h.exchange == exchange && answers(h))
+    sent.trace.hops.iter().any(|h| h.exchange == exchange && answers(h))
 }
 
-fn row(s: Session, sent: Arc<Sent>, i: usize) -> impl IntoView {
+fn row(s: Session, sent: Arc<Sent>, i: usize, vain: bool) -> impl IntoView {
     let hop = &sent.trace.hops[i];
     let tone = of_hop(hop).name();
     let first = i == 0 || sent.trace.hops[i - 1].exchange != hop.exchange;
-    let vain = phase(hop) == Phase::Dns && is_vain(&sent, hop.exchange);
     let packet = hop.packet;
     let changed = said::change(hop);
     let lines = sent.lines[i].clone();
     let place = hop.at.clone();
     let (told, headline) = (sent.clone(), sent.clone());
-    let what = move || {
-        let hop = &headline.trace.hops[i];
-        said::headline(hop).map(|step| why::step(step, s.lang.get())).unwrap_or_default()
-    };
+    let what = move || told::hop(&headline.trace, i, s.lang.get());
     let more = move || {
         let hop = &told.trace.hops[i];
-        let head = said::headline(hop).map(std::ptr::from_ref);
-        hop.steps
-            .iter()
-            .filter(|step| Some(std::ptr::from_ref(*step)) != head)
-            .map(|step| view! { <li>{why::step(step, s.lang.get())}</li> })
-            .collect_view()
+        hop.steps.iter().map(|step| view! { <li>{why::step(step, s.lang.get())}</li> }).collect_view()
     };
     let steps = hop.steps.len();
+    let number = giljabi::map::number(&s.stages.read_untracked(), i);
+    let label = number.clone();
+    let inner = number.contains('.');
     let open = RwSignal::new(false);
     let current = move || s.player.hop.get() == Some(i);
     let lit = move || s.lit.read().hops.contains(&i);
@@ -105,6 +200,7 @@ fn row(s: Session, sent: Arc<Sent>, i: usize) -> impl IntoView {
             class:lit=lit
             class:first=first
             class:vain=vain
+            class:inner=inner
             class:ahead=move || !reached()
             aria-current=move || current().then_some("step")
             on:mouseenter=move |_| s.focus.hover(Target::Hop(i))
@@ -114,7 +210,7 @@ fn row(s: Session, sent: Arc<Sent>, i: usize) -> impl IntoView {
                 <button
                     type="button"
                     class=format!("hop-number hop-{tone}")
-                    aria-label=move || s.tx("journey.go", &[("hop", &(i + 1).to_string())])
+                    aria-label=move || s.tx("journey.go", &[("hop", &label)])
                     on:focus=move |_| s.focus.hover(Target::Hop(i))
                     on:blur=move |_| s.focus.leave()
                     on:click=move |_| {
@@ -122,23 +218,18 @@ fn row(s: Session, sent: Arc<Sent>, i: usize) -> impl IntoView {
                         s.focus.hold(Target::Hop(i));
                     }
                 >
-                    {i + 1}
+                    {number}
                 </button>
             </td>
             <td>{move || said::place(&place, s.lang.get())}</td>
             <td class="wide">
                 <span>{what}</span>
-                {(steps > 1)
-                    .then(|| {
-                        view! {
-                            <button type="button" class="more" aria-expanded=move || open.get().to_string() on:click=move |_| open.update(|o| *o = !*o)>
-                                {move || s.tx("journey.more", &[("n", &(steps - 1).to_string())])}
-                            </button>
-                            <Show when=move || open.get()>
-                                <ol class="steps-list">{more()}</ol>
-                            </Show>
-                        }
-                    })}
+                <button type="button" class="more" aria-expanded=move || open.get().to_string() on:click=move |_| open.update(|o| *o = !*o)>
+                    {move || s.tx(if open.get() { "journey.less" } else { "journey.more" }, &[("n", &steps.to_string())])}
+                </button>
+                <Show when=move || open.get()>
+                    <ol class="steps-list">{more()}</ol>
+                </Show>
             </td>
             <td class="mono">
                 {packet

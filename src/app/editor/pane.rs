@@ -92,9 +92,12 @@ async fn open(
         on_submit: Box::new(move || set_timeout(move || s.send(), std::time::Duration::ZERO)),
         on_action: Box::new(move |id| set_timeout(move || mend(s, &id), std::time::Duration::ZERO)),
         on_mark: Box::new(move |label, _| {
-            if let Ok(hop) = label.parse::<usize>() {
-                s.player.seek(hop.saturating_sub(1));
-                s.focus.hold(Target::Hop(hop.saturating_sub(1)));
+            let stage =
+                label.parse::<usize>().ok().and_then(|n| s.stages.get_untracked().get(n.checked_sub(1)?).cloned());
+            if let (Some(stage), Some(sent)) = (stage, s.sent.get_untracked()) {
+                let hop = stage.telling(&sent.trace);
+                s.player.seek(hop);
+                s.focus.hold(Target::Hop(hop));
             }
         }),
         ..Options::default()
@@ -199,7 +202,11 @@ fn wire(s: Session, editor: StoredValue<Option<Editor>, LocalStorage>, ready: Rw
             for (i, lines) in sent.lines.iter().enumerate() {
                 for line in lines.iter().filter(|l| l.file == file) {
                     let kind = of_hop(&sent.trace.hops[i]).name().to_string();
-                    marks.entry(line.line).or_default().push(Mark { label: (i + 1).to_string(), kind });
+                    let label = (giljabi::map::stage_of(&s.stages.read(), i) + 1).to_string();
+                    let marks = marks.entry(line.line).or_default();
+                    if marks.last().is_none_or(|last| last.label != label) {
+                        marks.push(Mark { label, kind });
+                    }
                 }
             }
         }

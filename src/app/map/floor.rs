@@ -1,8 +1,8 @@
 //! The lower layer: nodes with their pods and kernels, and the world outside.
 
 use giljabi::map::geometry::fit;
-use giljabi::map::{Group, NodeBox, OutsideBox, OutsideKind, PodBox, PodRole, PodState, Rect, Waiting};
-use giljabi::trace::Place;
+use giljabi::map::{Group, NodeBox, OutsideBox, OutsideKind, Phase, PodBox, PodRole, PodState, Rect, Waiting, phase};
+use giljabi::trace::{Place, StepKind};
 use leptos::prelude::*;
 use std::fmt::Write;
 
@@ -93,7 +93,7 @@ fn pod(s: Session, pod: &PodBox) -> impl IntoView + use<> {
             PodState::Finished => s.tx("pod.finished", &[]),
             _ => reason.to_string(),
         };
-        fit(&words, w - 22.0, 11.5, true)
+        fit(&words, w - 20.0, 11.5, true)
     };
     let look = looks_at(s, pod.key.clone());
     let (enter, leave) = (look.clone(), look.clone());
@@ -109,13 +109,23 @@ fn pod(s: Session, pod: &PodBox) -> impl IntoView + use<> {
         _ => false,
     };
     let faded = state != PodState::Ready;
+    let leaving = state == PodState::Terminating;
+    // The lines of the box: name, generated end, address or state, namespace. What is not there leaves its room to the rest.
+    let rows = match (pod.tail.is_empty(), foreign) {
+        (true, false) => [27.0, 0.0, 48.0, 0.0],
+        (true, true) => [20.0, 0.0, 38.0, 56.0],
+        (false, false) => [20.0, 36.0, 55.0, 0.0],
+        (false, true) => [17.0, 31.0, 46.0, 60.0],
+    };
     view! {
-        <g class=role data-tip=format!("{} {}", pod.key, pod.address) class:lit=lit class:here=here class:faded=faded on:mouseenter=enter on:mouseleave=leave on:click=look>
+        <g class=role data-tip=format!("{} {}", pod.key, pod.address) class:lit=lit class:here=here class:faded=faded class:leaving=leaving on:mouseenter=enter on:mouseleave=leave on:click=look>
             <rect x=x y=y width=w height=h rx="9"></rect>
-            <text class="t13 strong" x=x + 12.0 y=y + 24.0>{fit(&pod.key.name, w - 38.0, 14.2, false)}</text>
-            <text class=format!("t12 {mark_class}") text-anchor="end" x=x + w - 10.0 y=y + 24.0>{mark}</text>
-            <text class="t11 mono t-soft" x=x + 12.0 y=y + 43.0>{second}</text>
-            {foreign.then(|| view! { <text class="t10 t-soft" x=x + 12.0 y=y + 55.0>{fit(&namespace, w - 22.0, 10.0, false)}</text> })}
+            <text class="t13 strong" x=x + 11.0 y=y + rows[0]>{fit(&pod.stem, w - 34.0, 14.2, false)}</text>
+            <text class=format!("t12 {mark_class}") text-anchor="end" x=x + w - 10.0 y=y + rows[0]>{mark}</text>
+            {(!pod.tail.is_empty())
+                .then(|| view! { <text class="t10 mono t-soft" x=x + 11.0 y=y + rows[1]>{fit(&pod.tail, w - 18.0, 10.0, true)}</text> })}
+            <text class="t11 mono t-soft" x=x + 11.0 y=y + rows[2]>{second}</text>
+            {foreign.then(|| view! { <text class="t10 tone-ns" x=x + 11.0 y=y + rows[3]>{fit(&format!("ns/{namespace}"), w - 18.0, 10.0, false)}</text> })}
         </g>
     }
 }
@@ -177,8 +187,20 @@ fn kernel(s: Session, node: &NodeBox) -> impl IntoView + use<> {
     let shown = Memo::new(move |_| {
         let hop = s.player.hop.get()?;
         let sent = s.sent.get()?;
-        let here = |i: &usize| sent.trace.hops[*i].at == place;
-        let i = (0..=hop.min(sent.trace.hops.len().saturating_sub(1))).rev().find(here)?;
+        let hops = &sent.trace.hops;
+        let hop = hop.min(hops.len().checked_sub(1)?);
+        // A name's questions are told while they run; afterwards the strip is the request's.
+        let names = phase(&hops[hop]) == Phase::Dns;
+        let here = |i: &usize| hops[*i].at == place && (phase(&hops[*i]) == Phase::Dns) == names;
+        let mut met = (0..=hop).rev().filter(here);
+        // Afterwards, what decided; while it runs, what is newest.
+        let decided = |i: &usize| {
+            hops[*i]
+                .steps
+                .iter()
+                .any(|s| matches!(s.kind, StepKind::Dnat { .. } | StepKind::Rejected { .. } | StepKind::Dropped { .. }))
+        };
+        let i = if s.player.ended.get() { met.clone().find(decided).or_else(|| met.next()) } else { met.next() }?;
         let now = i < hop || s.player.changed.get();
         Some(said::kernel_lines(&sent.trace.hops[i], now, s.lang.get()))
     });

@@ -1,9 +1,10 @@
 //! The ways of the shown trace, the numbers of its hops, and the packet with its label.
 
 use giljabi::map::geometry::text_width;
-use giljabi::map::{Leg, Phase, Point, Tone, of_hop, phase};
+use giljabi::map::{Leg, Phase, Point, Stage, Tone, of_hop, phase};
 use giljabi::trace::{Exchange, Outcome, StepKind, Symptom};
 use leptos::prelude::*;
+use std::ops::Range;
 
 use crate::app::focus::Target;
 use crate::app::player::TRAVEL;
@@ -16,7 +17,13 @@ pub fn JourneyLayer() -> impl IntoView {
     let s = session();
     view! {
         {move || s.legs.get().iter().map(|leg| way(s, leg)).collect_view()}
-        {move || s.legs.get().iter().map(|leg| badge(s, leg)).collect_view()}
+        {move || {
+            let (legs, sent) = (s.legs.get(), s.sent.get());
+            let stages = s.stages.get();
+            // A lookup has one number, at who answered it.
+            let shown = |stage: &Stage| Some((legs.get(stage.telling(&sent.as_ref()?.trace))?.clone(), stage.hops.clone()));
+            stages.iter().enumerate().filter_map(|(n, stage)| shown(stage).map(|(leg, hops)| badge(s, n + 1, &leg, hops))).collect_view()
+        }}
         <Show when=move || s.sent.read().is_some()>
             <PacketMark/>
             <EndMark/>
@@ -56,20 +63,18 @@ fn tone_of(leg: &Leg) -> Tone {
     }
 }
 
-fn badge(s: Session, leg: &Leg) -> impl IntoView + use<> {
-    let (hop, own, Point { x, y }) = (leg.hop, leg.exchange, leg.badge);
-    let hidden = move || {
-        let reached = s.player.hop.get().is_some_and(|now| now >= hop);
-        !(s.lit.read().hops.contains(&hop) || reached && exchange(s) == Some(own))
-    };
-    let current = move || s.player.hop.get() == Some(hop);
-    let lit = move || s.lit.read().hops.contains(&hop);
+fn badge(s: Session, number: usize, leg: &Leg, hops: Range<usize>) -> impl IntoView + use<> {
+    let (hop, Point { x, y }) = (leg.hop, leg.badge);
+    let (first, here, looked_at) = (hops.start, hops.clone(), hops);
+    let lit = Memo::new(move |_| s.lit.read().hops.iter().any(|hop| looked_at.contains(hop)));
+    let hidden = move || !(lit.get() || s.player.hop.get().is_some_and(|now| now >= first));
+    let current = move || s.player.hop.get().is_some_and(|now| here.contains(&now));
     view! {
         <g
             class=format!("badge badge-{} pick", leg.tone.name())
             class:gone=hidden
             class:here=current
-            class:lit=lit
+            class:lit=move || lit.get()
             on:mouseenter=move |_| s.focus.hover(Target::Hop(hop))
             on:mouseleave=move |_| s.focus.leave()
             on:click=move |event| {
@@ -79,7 +84,7 @@ fn badge(s: Session, leg: &Leg) -> impl IntoView + use<> {
             }
         >
             <circle cx=x cy=y r="10.5"></circle>
-            <text class="t11" text-anchor="middle" x=x y=y + 4.0>{(hop + 1).to_string()}</text>
+            <text class="t11" text-anchor="middle" x=x y=y + 4.0>{number.to_string()}</text>
         </g>
     }
 }
