@@ -27,6 +27,8 @@ pub struct Player {
     /// Where playing stops by itself.
     until: StoredValue<f64>,
     last_frame: StoredValue<Option<f64>>,
+    /// Whether the end has been seen: then its sentences stay, however one goes back and forth.
+    pub seen: RwSignal<bool>,
     /// Movement is replaced by steps.
     pub still: RwSignal<bool>,
     /// The hop that the playhead is in.
@@ -42,6 +44,13 @@ impl Player {
         let at = RwSignal::new(0.0_f64);
         let count = RwSignal::new(0_usize);
         let loaded = RwSignal::new(false);
+        let seen = RwSignal::new(false);
+        let ended = Memo::new(move |_| loaded.get() && at.get() >= count.get() as f64 - (1.0 - SETTLED) * 2.0);
+        Effect::new(move || {
+            if ended.get() && !seen.get_untracked() {
+                seen.set(true);
+            }
+        });
         Player {
             at,
             playing: RwSignal::new(false),
@@ -59,12 +68,15 @@ impl Player {
                 n => Some((at.get() as usize).min(n - 1)),
             }),
             changed: Memo::new(move |_| at.get().fract() >= CHANGED || at.get() >= count.get() as f64),
-            ended: Memo::new(move |_| loaded.get() && at.get() >= count.get() as f64 - (1.0 - SETTLED) * 2.0),
+            ended,
+            seen,
         }
     }
 
-    /// Takes a new trace: as many beats as hops, from the start.
-    pub fn load(self, beats: Vec<f64>) {
+    /// Takes a new trace: as many beats as hops, and where steps come to rest; from the start.
+    pub fn load(self, beats: Vec<f64>, stops: Vec<usize>) {
+        self.stops.set_value(stops);
+        self.seen.set(false);
         self.playing.set(false);
         self.count.set(beats.len());
         self.loaded.set(true);

@@ -265,10 +265,7 @@ impl Session {
         session.keep_settings();
         // One press goes on by one row: over a folded lookup as a whole.
         Effect::new(move || {
-            let open = session.lookup_open.get();
-            let stages = session.stages.read();
-            let ends = stages.iter().flat_map(|s| if open { s.hops.clone() } else { s.hops.end - 1..s.hops.end });
-            session.player.set_stops(ends.collect());
+            session.player.set_stops(stops(&session.stages.read(), session.lookup_open.get()));
         });
         session
     }
@@ -417,7 +414,7 @@ impl Session {
         self.past.update_value(Vec::clear);
         self.future.update_value(Vec::clear);
         self.focus.release();
-        self.player.load(Vec::new());
+        self.player.load(Vec::new(), Vec::new());
         self.sent.set(None);
         self.beside.set(None);
         self.history.set(Vec::new());
@@ -556,12 +553,12 @@ impl Session {
             .map(|f| f.because.iter().filter_map(line).filter(|l| seen.insert((l.file.clone(), l.line))).collect())
             .unwrap_or_default();
         let number = self.history.read_untracked().len() + 1;
-        let beats = beats(&trace);
+        let (beats, stops) = (beats(&trace), stops(&giljabi::map::stages(&trace), false));
         let sent = Arc::new(Sent { trace, lines, to_mend, edit: self.edits.get_untracked(), number });
         self.focus.release();
         self.history.update(|h| h.push(sent.clone()));
         self.show(sent.clone());
-        self.player.load(beats);
+        self.player.load(beats, stops);
         sent
     }
 
@@ -583,9 +580,9 @@ impl Session {
 
     /// Shows an earlier request again, at its end.
     pub fn show_again(self, sent: Arc<Sent>) {
-        let beats = beats(&sent.trace);
+        let (beats, stops) = (beats(&sent.trace), stops(&giljabi::map::stages(&sent.trace), false));
         self.show(sent);
-        self.player.load(beats);
+        self.player.load(beats, stops);
         self.player.finish();
     }
 
@@ -733,6 +730,11 @@ fn beats(trace: &Trace) -> Vec<f64> {
     let beats: Vec<f64> = trace.hops.iter().enumerate().map(beat).collect();
     let shrink = (9_000.0 / beats.iter().sum::<f64>().max(1.0)).min(1.0);
     beats.into_iter().map(|beat| beat * shrink).collect()
+}
+
+/// The last hop of each row; of every hop of a lookup that is unfolded.
+fn stops(stages: &[Stage], open: bool) -> Vec<usize> {
+    stages.iter().flat_map(|s| if open { s.hops.clone() } else { s.hops.end - 1..s.hops.end }).collect()
 }
 
 /// The Service that an address means, as the client would resolve it.

@@ -293,7 +293,7 @@ fn ending_of(s: Session, sent: Arc<Sent>) -> impl IntoView {
         caused.trace.outcome.failure().map(|f| (why::cause(f, lang), why::mend(f, lang)))
     };
     view! {
-        <Show when=move || s.player.ended.get()>
+        <Show when=move || s.player.seen.get()>
             <div class=if good { "ending good" } else { "ending bad" }>
                 <p>
                     <b>{s.t("journey.client_sees")}" "</b>

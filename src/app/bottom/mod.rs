@@ -99,5 +99,5 @@ fn Verdict() -> impl IntoView {
         let mark = if good { "✓ " } else { "✕ " };
         Some(view! { <span class=class><span aria-hidden="true">{mark}</span>{text}</span> })
     };
-    view! { <Show when=move || s.player.ended.get()>{words}</Show> }
+    view! { <Show when=move || s.player.seen.get()>{words}</Show> }
 }
