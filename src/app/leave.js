@@ -22,7 +22,7 @@ const LOOK = [
 
 /** The map as an SVG text that stands alone. */
 export function mapSvg() {
-  const drawn = document.querySelector(".map-svg");
+  const drawn = document.querySelector(".map-main");
   const copy = drawn.cloneNode(true);
   const [from, to] = [drawn, copy].map((svg) => svg.querySelectorAll("*"));
   to.forEach((element, i) => {

@@ -2,6 +2,7 @@
 //! Kubernetes.
 
 mod bottom;
+mod clock;
 mod editor;
 mod failure;
 mod focus;
@@ -11,6 +12,7 @@ mod keys;
 mod leave;
 mod lessons;
 mod map;
+mod moments;
 mod page;
 mod palette;
 mod player;

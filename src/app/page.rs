@@ -6,24 +6,28 @@ use giljabi::trace::why;
 use leptos::prelude::*;
 
 use super::bottom::Bottom;
+use super::clock::Clock;
 use super::editor::pane::EditorPane;
 use super::help::Help;
 use super::lessons::route::Route;
 use super::lessons::{Crumb, LessonPanel, Lessons, MapButton, Screens, Sheets};
-use super::map::MapPane;
+use super::map::{Flow, MapPane};
 use super::palette::Palette;
-use super::scenario::ScenarioPanel;
+use super::scenario::{Play, ScenarioPanel};
 use super::session::{Pane, Session, Theme, session};
 use super::splitter::Splitter;
 use super::terminal::{EditSheet, Shells};
 use super::timebar::TimeBar;
-use super::{keep, keys, leave, said, told};
+use super::{keep, keys, leave, said, scenario, told};
 
 #[component]
 pub fn Page() -> impl IntoView {
     let s = Session::open();
     provide_context(s);
     provide_context(Shells::new(s));
+    provide_context(Play::open());
+    provide_context(Clock::new());
+    provide_context(Flow::new());
     leave::take_in(s);
     let l = Lessons::start(s);
     keys::listen(s, l);

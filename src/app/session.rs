@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use giljabi::api::object::{FieldRef, ObjectKey};
-use giljabi::api::time::{Duration, Time};
+use giljabi::api::time::Time;
 use giljabi::apiserver::store::Store;
-use giljabi::cluster::{Cluster, Settings};
+use giljabi::cluster::Cluster;
 use giljabi::diagnostic::Diagnostic;
 use giljabi::lesson::Desk;
+use giljabi::lesson::model::RequestSpec;
 use giljabi::lesson::scene::Ran;
-use giljabi::locale::{self, Lang};
+use giljabi::locale::{self, Lang, Message};
 use giljabi::map::{GroupKey, Leg, Phase, Places, Scene, Setting, Stage, of_hop, phase};
 use giljabi::network::kube_proxy::Family;
 use giljabi::network::netfilter::nft_text;
@@ -21,8 +22,9 @@ use giljabi::workspace::{File, Workspace};
 use leptos::prelude::*;
 
 use super::focus::{Focus, Lit, Target};
-use super::keep;
+use super::moments::{self, History};
 use super::player::{self, Player};
+use super::{keep, scenario};
 
 /// The cluster as the last good text made it, and what there is to say about the text of now.
 #[derive(Clone)]
@@ -58,6 +60,38 @@ pub struct Sent {
     pub edit: usize,
     /// Running number.
     pub number: usize,
+}
+
+impl Sent {
+    /// A request that was sent through a workspace's cluster, with the lines behind what happened.
+    pub fn of(workspace: &Workspace, trace: Trace, edit: usize, number: usize) -> Sent {
+        let line = |field: &FieldRef| line_in(workspace, field);
+        let lines = trace
+            .hops
+            .iter()
+            .map(|hop| {
+                let mut lines: Vec<LineRef> = hop.steps.iter().flat_map(|s| &s.because).filter_map(line).collect();
+                let mut seen = BTreeSet::new();
+                lines.retain(|l| seen.insert((l.file.clone(), l.line)));
+                lines
+            })
+            .collect();
+        let mut seen = BTreeSet::new();
+        let to_mend = trace
+            .outcome
+            .failure()
+            .map(|f| f.because.iter().filter_map(line).filter(|l| seen.insert((l.file.clone(), l.line))).collect())
+            .unwrap_or_default();
+        Sent { trace, lines, to_mend, edit, number }
+    }
+}
+
+/// The line of a workspace's files that a field stands on.
+fn line_in(workspace: &Workspace, field: &FieldRef) -> Option<LineRef> {
+    let at = workspace.locate(field)?;
+    let text = &workspace.file(&at.file)?.text;
+    let line = LineIndex::new(text).line_column(at.span.start as usize, text).line;
+    Some(LineRef { file: at.file.to_string(), line, span: at.span, field: field.clone() })
 }
 
 /// The tabs below the map.
@@ -125,6 +159,10 @@ pub struct Session {
     /// The files before each edit, and those that undo took back.
     past: StoredValue<Vec<Vec<(String, String)>>>,
     future: StoredValue<Vec<Vec<(String, String)>>>,
+    /// Moments of the cluster to go back to.
+    pub moments: History,
+    /// The cluster's own clock, also while nothing happens.
+    pub clock: RwSignal<Time>,
     /// Counts the changes of texts that did not come from the editor.
     pub texts: RwSignal<usize>,
     /// Whether the browser keeps what is written.
@@ -179,10 +217,12 @@ impl Session {
     /// Opens what the browser kept, or the first scenario.
     pub fn open() -> Session {
         let began = player::now();
-        let mut workspace = Workspace::new(Settings::default());
+        let (scenario, world) = scenario::kept();
+        let mut workspace = world.open();
         if !take_kept(&mut workspace, "") {
-            workspace.set_files(files_of(scenario()));
+            workspace.set_files(scenario::files(scenario));
         }
+        world.finish(&mut workspace);
         let files: Vec<String> = workspace.files().map(|f| f.name.to_string()).collect();
         let state = RwSignal::new(Arc::new(state_of(&workspace, player::now() - began)));
         let first = files.first().cloned().unwrap_or_default();
@@ -196,35 +236,17 @@ impl Session {
         let unfolded = RwSignal::new(BTreeSet::new());
         let room = RwSignal::new((992.0, 516.0));
         let url = RwSignal::new(keep::read("url").unwrap_or_else(|| "http://kimho".to_string()));
-        let places = StoredValue::new(Places::default());
-        let scene = Memo::new(move |_| {
-            let state = state.get();
-            let sent = sent.get();
-            let service = chosen.get().or_else(|| service_of(&state.store, &url.read(), &client.read()));
-            places.update_value(|places| places.update(&state.store));
-            places.with_value(|places| {
-                let (width, height) = room.get();
-                Arc::new(Scene::draw(&Setting {
-                    store: &state.store,
-                    places,
-                    width,
-                    height,
-                    service: service.as_ref(),
-                    client: Some(&client.read()),
-                    trace: sent.as_ref().map(|s| &s.trace),
-                    unfolded: &unfolded.read(),
-                }))
-            })
-        });
+        let asked = Asked { url, client };
+        let scene = scene_of(state, sent, chosen, asked, room, unfolded);
         let focus = Focus::new();
         let lit = Memo::new(move |_| Arc::new(Lit::of(focus.target(), sent.get().as_deref())));
-        let legs = Memo::new(move |_| {
-            let sent = sent.get();
-            Arc::new(sent.map(|s| giljabi::map::legs(&scene.read(), &s.trace)).unwrap_or_default())
-        });
-        let stages =
-            Memo::new(move |_| Arc::new(sent.get().map(|s| giljabi::map::stages(&s.trace)).unwrap_or_default()));
+        let legs = legs_of(scene, sent);
+        let stages = stages_of(sent);
+        let moments = History::new();
+        moments.keep(&workspace, Message::new("moment.began"));
         let session = Session {
+            moments,
+            clock: RwSignal::new(workspace.cluster().now()),
             workspace: StoredValue::new_local(workspace),
             computer: StoredValue::new_local(Computer::default()),
             ran: RwSignal::new(Vec::new()),
@@ -332,16 +354,6 @@ impl Session {
         self.file.set(to.to_string());
     }
 
-    /// Begins the scenario anew.
-    pub fn start_over(self) {
-        self.change(|w| {
-            w.set_files(files_of(scenario()));
-        });
-        self.file.set(self.files.get_untracked().first().cloned().unwrap_or_default());
-        self.url.set("http://kimho".to_string());
-        self.texts.update(|n| *n += 1);
-    }
-
     /// Takes back the last applied edit, or does it again.
     pub fn undo(self, again: bool) {
         let (from, to) = if again { (self.future, self.past) } else { (self.past, self.future) };
@@ -374,10 +386,37 @@ impl Session {
         self.applied(began);
     }
 
-    /// Shows and keeps what the workspace is now.
+    /// Shows and keeps what the workspace is now: another moment, unless the edit changed nothing in the cluster.
     fn applied(self, began: f64) {
+        let told = self.workspace.with_value(moments::of_edit);
+        if told.id != "moment.nothing" {
+            self.keep_moment(told);
+        }
+        self.shown(began);
+    }
+
+    /// Keeps the cluster of now as a moment to come back to.
+    pub fn keep_moment(self, what: Message) {
+        self.workspace.with_value(|w| self.moments.keep(w, what));
+    }
+
+    /// Goes back to an earlier workspace. Its files come back too; undo knows the ones of now.
+    pub fn restore(self, workspace: Workspace) {
+        let began = player::now();
+        let before = self.pairs();
+        self.past.update_value(|past| past.push(before));
+        self.workspace.set_value(workspace);
+        self.shown(began);
+        if !self.files.read_untracked().contains(&self.file.read_untracked()) {
+            self.file.set(self.files.get_untracked().first().cloned().unwrap_or_default());
+        }
+        self.texts.update(|n| *n += 1);
+    }
+
+    fn shown(self, began: f64) {
         let state = self.workspace.with_value(|w| state_of(w, player::now() - began));
         let good = state.good;
+        self.clock.set(state.now);
         self.state.set(Arc::new(state));
         let pairs = self.pairs();
         let names: Vec<String> = pairs.iter().map(|(name, _)| name.clone()).collect();
@@ -408,6 +447,9 @@ impl Session {
     pub fn sit_down(self, desk: Desk, ran: Vec<Ran>, whose: &str) {
         let (workspace, computer) = desk.into_parts();
         let began = player::now();
+        if whose != self.desk.get_value() {
+            self.moments.clear();
+        }
         self.workspace.set_value(workspace);
         self.computer.set_value(computer);
         self.desk.set_value(whose.to_string());
@@ -420,7 +462,8 @@ impl Session {
         self.history.set(Vec::new());
         self.chosen.set(None);
         self.ran.set(ran);
-        self.applied(began);
+        self.keep_moment(Message::new("moment.began"));
+        self.shown(began);
         self.file.set(self.files.get_untracked().first().cloned().unwrap_or_default());
         self.texts.update(|n| *n += 1);
         self.seat.update(|n| *n += 1);
@@ -428,16 +471,23 @@ impl Session {
 
     /// Back to free play, with the files that were there.
     pub fn play_freely(self) {
-        let mut workspace = Workspace::new(Settings::default());
+        let (scenario, world) = scenario::kept();
+        let mut workspace = world.open();
         if !take_kept(&mut workspace, "") {
-            workspace.set_files(files_of(scenario()));
+            workspace.set_files(scenario::files(scenario));
         }
+        world.finish(&mut workspace);
         self.sit_down(Desk::new(workspace, Computer::default(), Vec::new()), Vec::new(), "");
     }
 
     /// Notes that a terminal ran a line to its end.
     pub fn note_ran(self, line: &str, code: i32) {
         self.ran.update(|ran| ran.push(Ran { line: line.to_string(), code }));
+        // What only looked is no moment of the cluster.
+        let changed = self.workspace.with_value(|w| self.moments.revision() != Some(w.cluster().store().revision()));
+        if changed {
+            self.keep_moment(Message::new("moment.command").with("line", line));
+        }
     }
 
     /// What a link carries: the files, and under names that no file has, the request and the view.
@@ -474,12 +524,74 @@ impl Session {
         self.texts.update(|n| *n += 1);
     }
 
-    /// Lets the cluster's time go by.
-    pub fn advance(self, secs: u64) {
+    /// Lets something happen in the cluster that is no edit: time goes by, a node loses its power.
+    pub fn let_pass<R>(self, act: impl FnOnce(&mut Cluster) -> R) -> R {
+        let began = player::now();
+        let mut act = Some(act);
+        let mut result = None;
+        let shown = self.state.read_untracked().store.revision();
+        let mut changed = false;
         self.workspace.update_value(|w| {
-            w.cluster_mut().run_for(Duration::secs(secs));
+            result = act.take().map(|act| act(w.cluster_mut()));
+            changed = w.cluster().store().revision() != shown;
+            if changed {
+                w.refresh();
+            }
         });
-        self.show_changes();
+        self.clock.set(self.workspace.with_value(|w| w.cluster().now()));
+        // A clock that only ticks changes nothing that is drawn.
+        if changed {
+            self.state.set(Arc::new(self.workspace.with_value(|w| state_of(w, player::now() - began))));
+        }
+        result.unwrap_or_else(|| unreachable!("the act runs once"))
+    }
+
+    /// Whether a node has power.
+    pub fn is_powered(self, node: &str) -> bool {
+        self.workspace.with_value(|w| w.cluster().runtime().is_up(node))
+    }
+
+    /// Pulls a node's plug, or puts it back.
+    pub fn set_power(self, node: &str, up: bool) {
+        self.let_pass(|cluster| cluster.set_power(node, up));
+        let id = if up { "moment.power_on" } else { "moment.power_off" };
+        self.keep_moment(Message::new(id).with("node", node));
+    }
+
+    /// Puts a client and an address into the time bar: `pod/client`, `computer`; `lb(web)` stands for an address.
+    pub fn aim(self, from: &str, to: &str) {
+        let spec = RequestSpec { from: from.into(), to: to.into(), ..RequestSpec::default() };
+        match giljabi::lesson::scene::request(&self.state.read_untracked().store, &spec) {
+            Ok(request) => {
+                self.client.set(request.from);
+                self.url.set(request.to.to_string());
+            }
+            // What is not there yet is shown as it was asked for; sending says the rest.
+            Err(_) => self.url.set(to.to_string()),
+        }
+    }
+
+    /// A session that shows another state, with another request, beside this one: same language, same focus, its own map.
+    pub fn twin(self, store: Store, sent: Option<Arc<Sent>>) -> Session {
+        let now = self.clock.get_untracked();
+        let state = RwSignal::new(Arc::new(State { store, diagnostics: Vec::new(), good: true, now, took: 0.0 }));
+        let player = Player::new();
+        if let Some(sent) = &sent {
+            player.load(beats(&sent.trace), stops(&giljabi::map::stages(&sent.trace), false));
+            player.finish();
+        }
+        let sent = RwSignal::new(sent);
+        let (room, unfolded) = (RwSignal::new(self.room.get_untracked()), self.unfolded);
+        let asked = Asked { url: self.url, client: self.client };
+        let scene = scene_of(state, sent, self.chosen, asked, room, unfolded);
+        let focus = self.focus;
+        // Hops have other numbers here; lines, places and objects are the same.
+        let lit = Memo::new(move |_| {
+            let target = focus.target().filter(|t| !matches!(t, Target::Hop(_)));
+            Arc::new(Lit::of(target, sent.get().as_deref()))
+        });
+        let (legs, stages) = (legs_of(scene, sent), stages_of(sent));
+        Session { state, player, sent, room, scene, lit, legs, stages, ..self }
     }
 
     /// The files, name and text.
@@ -535,26 +647,9 @@ impl Session {
 
     /// Takes a request that was sent, from here or from a terminal, and makes it the one that is shown.
     pub fn take_trace(self, trace: Trace) -> Arc<Sent> {
-        let line = |field: &FieldRef| self.line_of(field);
-        let lines = trace
-            .hops
-            .iter()
-            .map(|hop| {
-                let mut lines: Vec<LineRef> = hop.steps.iter().flat_map(|s| &s.because).filter_map(line).collect();
-                let mut seen = BTreeSet::new();
-                lines.retain(|l| seen.insert((l.file.clone(), l.line)));
-                lines
-            })
-            .collect();
-        let mut seen = BTreeSet::new();
-        let to_mend = trace
-            .outcome
-            .failure()
-            .map(|f| f.because.iter().filter_map(line).filter(|l| seen.insert((l.file.clone(), l.line))).collect())
-            .unwrap_or_default();
-        let number = self.history.read_untracked().len() + 1;
+        let (edit, number) = (self.edits.get_untracked(), self.history.read_untracked().len() + 1);
         let (beats, stops) = (beats(&trace), stops(&giljabi::map::stages(&trace), false));
-        let sent = Arc::new(Sent { trace, lines, to_mend, edit: self.edits.get_untracked(), number });
+        let sent = Arc::new(self.workspace.with_value(|w| Sent::of(w, trace, edit, number)));
         self.focus.release();
         self.history.update(|h| h.push(sent.clone()));
         self.show(sent.clone());
@@ -575,7 +670,9 @@ impl Session {
     pub fn show_changes(self) {
         let began = player::now();
         self.workspace.update_value(|w| w.refresh());
-        self.state.set(Arc::new(self.workspace.with_value(|w| state_of(w, player::now() - began))));
+        let state = self.workspace.with_value(|w| state_of(w, player::now() - began));
+        self.clock.set(state.now);
+        self.state.set(Arc::new(state));
     }
 
     /// Shows an earlier request again, at its end.
@@ -599,12 +696,7 @@ impl Session {
 
     /// The line that a field stands on, if somebody wrote it.
     pub fn line_of(self, field: &FieldRef) -> Option<LineRef> {
-        self.workspace.with_value(|w| {
-            let at = w.locate(field)?;
-            let text = &w.file(&at.file)?.text;
-            let line = LineIndex::new(text).line_column(at.span.start as usize, text).line;
-            Some(LineRef { file: at.file.to_string(), line, span: at.span, field: field.clone() })
-        })
+        self.workspace.with_value(|w| line_in(w, field))
     }
 
     /// Whether the shown trace was sent before the last edit.
@@ -701,14 +793,54 @@ fn files_of(pairs: Vec<(String, String)>) -> Vec<File> {
     pairs.into_iter().map(|(name, text)| File { name: name.into(), text }).collect()
 }
 
-/// The files of the first scenario: a Service with a port that no pod has.
-fn scenario() -> Vec<(String, String)> {
-    [
-        ("service.yaml", include_str!("../../assets/scenarios/kimho/service.yaml")),
-        ("pods.yaml", include_str!("../../assets/scenarios/kimho/pods.yaml")),
-    ]
-    .map(|(name, text)| (name.to_string(), text.to_string()))
-    .to_vec()
+/// What the time bar asks for.
+#[derive(Clone, Copy)]
+struct Asked {
+    url: RwSignal<String>,
+    client: RwSignal<Client>,
+}
+
+/// The drawing of a state. What did not change keeps its place from one drawing to the next.
+fn scene_of(
+    state: RwSignal<Arc<State>>,
+    sent: RwSignal<Option<Arc<Sent>>>,
+    chosen: RwSignal<Option<ObjectKey>>,
+    asked: Asked,
+    room: RwSignal<(f64, f64)>,
+    unfolded: RwSignal<BTreeSet<GroupKey>>,
+) -> Memo<Arc<Scene>> {
+    let places = StoredValue::new(Places::default());
+    // The address is typed letter by letter; the drawing cares only for the Service that it means.
+    let service = Memo::new(move |_| {
+        let state = state.get();
+        chosen.get().or_else(|| service_of(&state.store, &asked.url.read(), &asked.client.read()))
+    });
+    Memo::new(move |_| {
+        let state = state.get();
+        let sent = sent.get();
+        places.update_value(|places| places.update(&state.store));
+        places.with_value(|places| {
+            let (width, height) = room.get();
+            Arc::new(Scene::draw(&Setting {
+                store: &state.store,
+                places,
+                width,
+                height,
+                service: service.read().as_ref(),
+                client: Some(&asked.client.read()),
+                trace: sent.as_ref().map(|s| &s.trace),
+                unfolded: &unfolded.read(),
+            }))
+        })
+    })
+}
+
+fn legs_of(scene: Memo<Arc<Scene>>, sent: RwSignal<Option<Arc<Sent>>>) -> Memo<Arc<Vec<Leg>>> {
+    Memo::new(move |_| Arc::new(sent.get().map(|s| giljabi::map::legs(&scene.read(), &s.trace)).unwrap_or_default()))
+}
+
+fn stages_of(sent: RwSignal<Option<Arc<Sent>>>) -> Memo<Arc<Vec<Stage>>> {
+    Memo::new(move |_| Arc::new(sent.get().map(|s| giljabi::map::stages(&s.trace)).unwrap_or_default()))
 }
 
 /// How long each hop is shown, in milliseconds: a name's many questions quickly, a change of addresses slowly enough to read.

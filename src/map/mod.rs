@@ -10,6 +10,7 @@ mod lane;
 mod places;
 mod scene;
 mod stage;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod tone;
@@ -21,5 +22,6 @@ pub use lane::{EndpointMark, Lane, PortChip, RouteCard, ServiceChip, SliceCard, 
 pub use places::{Places, workload};
 pub use scene::{GroupKey, Scene, Setting};
 pub use stage::{Stage, number, stage_of, stages};
+pub use stream::{Arrival, Stream, stream_width, streams};
 pub use tone::{Phase, Tone, of_hop, of_step, phase};
 pub use way::{Leg, legs};

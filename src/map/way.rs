@@ -101,7 +101,8 @@ fn rest(place: &Place, rect: Rect) -> Point {
     }
 }
 
-fn route(scene: &Scene, from: &Place, a: Rect, to: &Place, b: Rect, shift: f64) -> Way {
+/// The way from one place to another, `shift` aside of the straight one.
+pub(super) fn route(scene: &Scene, from: &Place, a: Rect, to: &Place, b: Rect, shift: f64) -> Way {
     let same_node = node_of(from).is_some() && node_of(from) == node_of(to);
     match (is_kernel(from), is_kernel(to)) {
         (false, true) if same_node => Way::new(fall(scene, a, b, shift)),

@@ -12,6 +12,7 @@ mod spread;
 use leptos::prelude::*;
 
 use super::session::{Session, Tab, session};
+pub use journey::line_button;
 
 /// The views and their messages, in the order of their tabs.
 pub const TABS: [(Tab, &str); 9] = [
@@ -64,7 +65,7 @@ pub fn Bottom() -> impl IntoView {
                     Tab::Reach => reach::Reach().into_any(),
                     Tab::Spread => spread::Spread().into_any(),
                     Tab::Terminal => super::terminal::Terminals().into_any(),
-                    Tab::History => history::History().into_any(),
+                    Tab::History => view! { <div class="both">{history::History()} {super::moments::Moments()}</div> }.into_any(),
                     Tab::Events => events::Events().into_any(),
                 }}
             </div>

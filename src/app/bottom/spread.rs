@@ -1,46 +1,48 @@
-//! Many requests at once: to whom they went. Sent one after the other in a copy of the cluster, so that nothing is disturbed.
+//! Many requests at once: to whom they went, against what the rules promise. Sent in a copy of the cluster, so that nothing is
+//! disturbed, in slices, so that the page stays alive and one can stop.
 
-use giljabi::trace::{Outcome, Request, Url};
+use giljabi::api::object::ObjectKey;
+use giljabi::cluster::Cluster;
+use giljabi::trace::many::{Answerer, Many, Tally, chi_square, predict};
+use giljabi::trace::{Request, Url, why};
 use leptos::prelude::*;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use crate::app::session::session;
-use giljabi::trace::why;
+use crate::app::map::Flow;
+use crate::app::player;
+use crate::app::session::{Session, session};
 
-/// How many requests go in one breath.
-const AT_ONCE: usize = 50;
+/// How long a slice may take, in milliseconds: half a frame is left for the page.
+const SLICE: f64 = 8.0;
+/// As many rows as can be looked through; the rest is one.
+const ROWS: usize = 60;
+
+/// A run: the copy of the cluster that it goes through, and what it has come to.
+#[derive(Clone, Copy)]
+struct Run {
+    many: StoredValue<Option<(Cluster, Many)>, LocalStorage>,
+    /// Which run it is; an older one's slices find that they are not it any more.
+    number: StoredValue<u32>,
+    shares: RwSignal<BTreeMap<ObjectKey, f64>>,
+    wanted: RwSignal<u64>,
+    flow: Flow,
+}
 
 #[component]
 pub fn Spread() -> impl IntoView {
     let s = session();
-    let count = RwSignal::new(60_usize);
-    let answers = RwSignal::new(BTreeMap::<String, (usize, bool)>::new());
-    let sent = RwSignal::new(0_usize);
-    let running = RwSignal::new(false);
-    let send = move || {
-        let Some(to) = Url::parse(&s.url.get_untracked()) else {
-            s.bad_url.set(true);
-            return;
-        };
-        let request = Request::get(s.client.get_untracked(), to);
-        answers.set(BTreeMap::new());
-        sent.set(0);
-        running.set(true);
-        breathe(request, StoredValue::new_local(s.fork()), count.get_untracked(), answers, sent, running);
+    let flow = expect_context::<Flow>();
+    let run = Run {
+        many: StoredValue::new_local(None),
+        number: StoredValue::new(0),
+        shares: RwSignal::new(BTreeMap::new()),
+        wanted: RwSignal::new(1_000),
+        flow,
     };
-    let row = move |(who, (n, good)): (String, (usize, bool))| {
-        let share = move || n as f64 / sent.get().max(1) as f64 * 100.0;
-        view! {
-            <tr>
-                <th scope="row" class=if good { "mono" } else { "mono bad" }>{who}</th>
-                <td class="mono">{n}</td>
-                <td class="wide">
-                    <div class=if good { "bar" } else { "bar bar-bad" } style:width=move || format!("{:.1}%", share())></div>
-                </td>
-                <td class="mono">{move || format!("{:.1} %", share())}</td>
-            </tr>
-        }
-    };
+    on_cleanup(move || flow.running.set(false));
+    let (tally, running) = (flow.tally, flow.running);
+    let sent = move || tally.read().as_ref().map_or(0, |t| t.sent);
     view! {
         <div class="spread">
             <p class="rules-head">
@@ -51,66 +53,146 @@ pub fn Spread() -> impl IntoView {
                         class="field"
                         type="number"
                         min="1"
-                        max="10000"
-                        prop:value=move || count.get().to_string()
+                        max="100000"
+                        prop:value=move || run.wanted.get().to_string()
                         on:input=move |event| {
-                            if let Ok(n) = event_target_value(&event).parse::<usize>() {
-                                count.set(n.clamp(1, 10_000));
+                            if let Ok(n) = event_target_value(&event).parse::<u64>() {
+                                run.wanted.set(n.clamp(1, 100_000));
                             }
                         }
                     />
                 </label>
-                <button type="button" class="btn btn-primary" on:click=move |_| if running.get_untracked() { running.set(false) } else { send() }>
+                <button type="button" class="btn btn-primary" on:click=move |_| if running.get_untracked() { running.set(false) } else { begin(s, run) }>
                     {move || if running.get() { s.tx("spread.stop", &[]) } else { s.tx("spread.send", &[]) }}
                 </button>
+                <progress max=move || run.wanted.get().to_string() value=move || sent().to_string() aria-label=s.t("spread.progress")></progress>
                 <span class="t-soft" role="status">
-                    {move || (sent.get() > 0).then(|| s.tx("spread.sent", &[("n", &sent.get().to_string()), ("url", &s.url.get())]))}
+                    {move || (sent() > 0).then(|| s.tx("spread.sent", &[("n", &sent().to_string()), ("url", &s.url.get())]))}
                 </span>
             </p>
-            <table>
-                <tbody>{move || answers.get().into_iter().map(row).collect_view()}</tbody>
-            </table>
+            {move || tally.get().map(|tally| told(s, run, &tally))}
         </div>
     }
 }
 
+fn begin(s: Session, run: Run) {
+    let Some(to) = Url::parse(&s.url.get_untracked()) else {
+        s.bad_url.set(true);
+        return;
+    };
+    let request = Request::get(s.client.get_untracked(), to);
+    let mut cluster = s.fork();
+    // The way that all begin with, and the shares that the rules promise.
+    let sample = cluster.clone().send(&request);
+    run.shares.set(predict(&cluster.world(), &request).unwrap_or_default());
+    run.flow.sample.set_value(Some(Arc::new(sample)));
+    run.flow.tally.set(Some(Arc::new(Tally::default())));
+    run.flow.running.set(true);
+    run.many.set_value(Some((cluster, Many::new(&request, &[], run.wanted.get_untracked()))));
+    run.number.update_value(|n| *n += 1);
+    breathe(run, run.number.get_value());
+}
+
 /// Sends some of what is left in the copy, then lets the page breathe.
-fn breathe(
-    request: Request,
-    copy: StoredValue<giljabi::cluster::Cluster, LocalStorage>,
-    left: usize,
-    answers: RwSignal<BTreeMap<String, (usize, bool)>>,
-    sent: RwSignal<usize>,
-    running: RwSignal<bool>,
-) {
+fn breathe(run: Run, mine: u32) {
     set_timeout(
         move || {
-            if !running.try_get_untracked().unwrap_or(false) {
+            let goes_on = run.flow.running.try_get_untracked().unwrap_or(false);
+            if !goes_on || run.number.try_get_value() != Some(mine) {
                 return;
             }
-            let now = left.min(AT_ONCE);
-            let mut found = Vec::with_capacity(now);
-            copy.update_value(|cluster| found.extend((0..now).map(|_| cluster.send_quietly(&request).0)));
-            answers.update(|answers| {
-                for outcome in found {
-                    let who = match &outcome {
-                        Outcome::Answered { response, .. } => match &response.pod {
-                            Some(pod) => pod.name.to_string(),
-                            None => format!("HTTP {}", response.status),
-                        },
-                        failed => why::symptom(failed, giljabi::locale::Lang::En),
-                    };
-                    let entry = answers.entry(who).or_insert((0, outcome.is_success()));
-                    entry.0 += 1;
+            let mut done = true;
+            run.many.update_value(|held| {
+                let Some((cluster, many)) = held else { return };
+                let until = player::now() + SLICE;
+                while !many.is_done() && player::now() < until {
+                    many.run(&mut cluster.world(), 4);
                 }
+                done = many.is_done();
+                run.flow.tally.set(Some(Arc::new(many.tally.clone())));
             });
-            sent.update(|n| *n += now);
-            if left > now {
-                breathe(request, copy, left - now, answers, sent, running);
-            } else {
-                running.set(false);
-            }
+            if done { run.flow.running.set(false) } else { breathe(run, mine) }
         },
         std::time::Duration::ZERO,
     );
+}
+
+fn told(s: Session, run: Run, tally: &Arc<Tally>) -> impl IntoView + use<> {
+    let all = tally.sent.max(1) as f64;
+    let mut rows: Vec<(Answerer, u64)> = tally.by_answerer.iter().map(|(who, n)| (who.clone(), *n)).collect();
+    // Pods that should answer and have not yet stand there too.
+    let shares = run.shares.get();
+    for pod in shares.keys() {
+        if !tally.by_answerer.contains_key(&Some(pod.clone())) {
+            rows.push((Some(pod.clone()), 0));
+        }
+    }
+    rows.sort_by(|a, b| a.0.cmp(&b.0));
+    let more = rows.len().saturating_sub(ROWS);
+    let rows = rows
+        .into_iter()
+        .take(ROWS)
+        .map(|(who, n)| {
+            let share = n as f64 / all * 100.0;
+            let promised = who.as_ref().and_then(|pod| shares.get(pod)).map(|p| p * 100.0);
+            let name = who.map(|pod| pod.name.to_string());
+            view! {
+                <tr>
+                    <th scope="row" class="mono">{move || name.clone().unwrap_or_else(|| s.tx("spread.no_pod", &[]))}</th>
+                    <td class="mono">{n}</td>
+                    <td class="wide">
+                        <div class="bar-room">
+                            <div class="bar" style:width=format!("{share:.1}%")></div>
+                            {promised.map(|p| view! { <i class="promised" style:left=format!("{p:.1}%") title=s.t("spread.promised")></i> })}
+                        </div>
+                    </td>
+                    <td class="mono">{format!("{share:.1} %")}</td>
+                    <td class="mono t-soft">{promised.map(|p| format!("{p:.1} %"))}</td>
+                </tr>
+            }
+        })
+        .collect_view();
+    let failures = tally
+        .failures
+        .values()
+        .map(|failures| {
+            let share = failures.count as f64 / all * 100.0;
+            let example = failures.example.clone();
+            view! {
+                <tr>
+                    <th scope="row" class="bad wide">{move || why::cause(&example, s.lang.get())}</th>
+                    <td class="mono">{failures.count}</td>
+                    <td class="wide"><div class="bar-room"><div class="bar bar-bad" style:width=format!("{share:.1}%")></div></div></td>
+                    <td class="mono">{format!("{share:.1} %")}</td>
+                    <td></td>
+                </tr>
+            }
+        })
+        .collect_view();
+    let by_node = tally.by_node.iter().map(|(node, n)| format!("{node} {:.1} %", *n as f64 / all * 100.0));
+    let by_node = by_node.collect::<Vec<_>>().join(" · ");
+    let verdict = chi_square(tally, &shares).map(|chi| chi.words());
+    let mean = tally.time.0 as f64 / all / 1_000.0;
+    let longest = tally.longest.0 as f64 / 1_000.0;
+    let times = [("mean", format!("{mean:.1}")), ("longest", format!("{longest:.1}"))];
+    view! {
+        <table>
+            <thead>
+                <tr>
+                    <th scope="col">{s.t("spread.who")}</th>
+                    <th scope="col">{s.t("spread.how_many")}</th>
+                    <th scope="col"><span class="sr-only">{s.t("spread.share")}</span></th>
+                    <th scope="col">{s.t("spread.share")}</th>
+                    <th scope="col">{s.t("spread.promised")}</th>
+                </tr>
+            </thead>
+            <tbody>{rows}{failures}</tbody>
+        </table>
+        {(more > 0).then(|| view! { <p class="empty">{move || s.tx("journey.more", &[("n", &more.to_string())])}</p> })}
+        <p class="spread-words">
+            {verdict.map(|words| view! { <span>{move || words.text(s.lang.get())}</span> })}
+            {(!by_node.is_empty()).then(|| view! { <span class="t-soft">{by_node}</span> })}
+            <span class="t-soft">{move || s.tx("spread.times", &[("mean", &times[0].1), ("longest", &times[1].1)])}</span>
+        </p>
+    }
 }

@@ -1,0 +1,145 @@
+//! The cluster's own clock: it runs, pauses, goes faster, and goes on to what comes next: the next thing that happens, the next
+//! probe, or the moment from which nothing more happens.
+//!
+//! A clock that runs ticks four times a second, and only while the page is looked at.
+
+use giljabi::api::time::Duration;
+use giljabi::locale::Message;
+use leptos::prelude::*;
+
+use super::session::{Session, session};
+use super::timebar::clock;
+
+/// Milliseconds from tick to tick.
+const TICK: u64 = 250;
+const SPEEDS: [u64; 4] = [1, 5, 20, 60];
+
+/// The clock's state, given by context.
+#[derive(Clone, Copy)]
+pub struct Clock {
+    pub running: RwSignal<bool>,
+    speed: RwSignal<u64>,
+    /// What the last jump came to.
+    said: RwSignal<Option<Message>>,
+}
+
+impl Clock {
+    pub fn new() -> Clock {
+        Clock { running: RwSignal::new(false), speed: RwSignal::new(1), said: RwSignal::new(None) }
+    }
+
+    /// Starts or pauses. A pause is a moment to come back to.
+    pub fn toggle(self, s: Session) {
+        self.running.update(|on| *on = !*on);
+        match self.running.get_untracked() {
+            true => self.tick(s),
+            false => s.keep_moment(Message::new("moment.ran")),
+        }
+    }
+
+    fn tick(self, s: Session) {
+        set_timeout(
+            move || {
+                if !self.running.try_get_untracked().unwrap_or(false) {
+                    return;
+                }
+                if !document().hidden() {
+                    let time = Duration::millis(TICK * self.speed.get_untracked());
+                    s.let_pass(|cluster| cluster.run_for(time));
+                }
+                self.tick(s);
+            },
+            std::time::Duration::from_millis(TICK),
+        );
+    }
+
+    /// Lets seconds go by at once.
+    pub fn advance(self, s: Session, secs: u64) {
+        s.let_pass(|cluster| cluster.run_for(Duration::secs(secs)));
+        s.keep_moment(Message::new("moment.secs").with("secs", secs));
+        self.said.set(None);
+    }
+
+    /// On to the next thing that happens, whatever it is.
+    fn next(self, s: Session) {
+        let due = s.let_pass(|cluster| {
+            let revision = cluster.store().revision();
+            // Looks that change nothing are no events; a quiet cluster has probes and heartbeats at most.
+            let mut last = None;
+            for _ in 0..2_000 {
+                let Some(due) = cluster.step() else { break };
+                if cluster.store().revision() != revision {
+                    last = Some((giljabi::cluster::controller_name(due.controller), due.key));
+                    break;
+                }
+            }
+            last
+        });
+        self.said.set(Some(match &due {
+            Some((who, key)) => Message::new("clock.next").with("who", who).with("object", key),
+            None => Message::new("clock.nothing"),
+        }));
+        s.keep_moment(Message::new("moment.next"));
+    }
+
+    /// On until the next probe has run.
+    pub fn next_probe(self, s: Session) {
+        let pod = s.let_pass(|cluster| cluster.run_until_next_probe("default"));
+        self.said.set(Some(match &pod {
+            Some(pod) => Message::new("clock.probe").with("pod", &pod.name),
+            None => Message::new("clock.no_probe"),
+        }));
+        s.keep_moment(Message::new("moment.probe"));
+    }
+
+    /// On until nothing more happens.
+    pub fn settle(self, s: Session) {
+        let settled = s.let_pass(|cluster| cluster.run_until_settled());
+        let secs = format!("{:.1}", settled.took.0 as f64 / 1e6);
+        self.said.set(Some(match &settled.busy {
+            None => Message::new("clock.settled").with("secs", secs),
+            Some((who, key)) => Message::new("clock.busy").with("who", who).with("object", key).with("secs", secs),
+        }));
+        s.keep_moment(Message::new("moment.settled"));
+    }
+}
+
+/// The clock with its buttons, on the map.
+#[component]
+pub fn ClockBar() -> impl IntoView {
+    let s = session();
+    let clock_state = expect_context::<Clock>();
+    let speed = move || format!("×{}", clock_state.speed.get());
+    let faster = move |_| {
+        clock_state.speed.update(|v| {
+            let at = SPEEDS.iter().position(|s| s == v).unwrap_or(0);
+            *v = SPEEDS[(at + 1) % SPEEDS.len()];
+        });
+    };
+    let play = move || s.tx(if clock_state.running.get() { "clock.pause" } else { "clock.run" }, &[]);
+    let jump = move |id: &'static str, act: fn(Clock, Session)| {
+        view! { <button type="button" on:click=move |_| act(clock_state, s)>{s.t(id)}</button> }
+    };
+    view! {
+        <div class="clock-bar" role="group" aria-label=s.t("time.clock_title")>
+            <button type="button" class="btn btn-icon" aria-label=play title=play on:click=move |_| clock_state.toggle(s)>
+                {move || if clock_state.running.get() { "❚❚" } else { "▶" }}
+            </button>
+            <span class="clock" title=s.t("time.clock_title")>{move || s.tx("time.clock", &[("time", &clock(s.clock.get()))])}</span>
+            <button type="button" class="btn btn-icon" title=s.t("clock.speed") aria-label=move || format!("{} {}", s.tx("clock.speed", &[]), speed()) on:click=faster>
+                {speed}
+            </button>
+            <details class="menu menu-up">
+                <summary class="btn">{s.t("clock.jump")}</summary>
+                <div class="menu-list">
+                    {jump("clock.to_next", Clock::next)}
+                    {jump("clock.one", |c, s| c.advance(s, 1))}
+                    {jump("clock.ten", |c, s| c.advance(s, 10))}
+                    {jump("clock.to_probe", Clock::next_probe)}
+                    {jump("clock.to_rest", Clock::settle)}
+                </div>
+            </details>
+            <span class="clock-said" role="status">{move || clock_state.said.get().map(|m| m.text(s.lang.get()))}</span>
+        </div>
+    }
+}

@@ -1,0 +1,127 @@
+//! Free play: scenarios to start from, the requests that are worth a try, and what the cluster is made of.
+
+mod chooser;
+mod settings;
+pub mod table;
+pub mod world;
+
+use giljabi::lesson::Desk;
+use giljabi::shell::Computer;
+use giljabi::workspace::{File, Workspace};
+use leptos::prelude::*;
+
+use super::keep;
+use super::session::{Session, session};
+use table::Scenario;
+use world::World;
+
+/// What free play has chosen.
+#[derive(Clone, Copy)]
+pub struct Play {
+    pub scenario: RwSignal<&'static str>,
+    pub world: RwSignal<World>,
+    /// Whether the list of scenarios is open.
+    pub choosing: RwSignal<bool>,
+}
+
+/// The names under which the browser keeps the choice.
+const SCENARIO: &str = "scenario";
+const WORLD: &str = "world";
+
+/// The scenario and the world of the last visit, or the first ones.
+pub fn kept() -> (&'static Scenario, World) {
+    let scenario = table::find(&keep::read(SCENARIO).unwrap_or_default());
+    (scenario, keep::read(WORLD).map_or(scenario.world, |words| scenario.world.with_words(&words)))
+}
+
+/// Keeps a choice.
+pub fn remember(scenario: &str, world: World) {
+    keep::write(SCENARIO, scenario);
+    keep::write(WORLD, &world.to_words());
+}
+
+/// The files of a scenario.
+pub fn files(scenario: &Scenario) -> Vec<File> {
+    scenario.files.iter().map(|(name, text)| File { name: (*name).into(), text: (*text).to_string() }).collect()
+}
+
+impl Play {
+    pub fn open() -> Play {
+        let (scenario, world) = kept();
+        Play { scenario: RwSignal::new(scenario.id), world: RwSignal::new(world), choosing: RwSignal::new(false) }
+    }
+
+    /// Begins a scenario in a cluster of its own. What was there before stays in the history.
+    pub fn start(self, s: Session, scenario: &'static Scenario) {
+        self.scenario.set(scenario.id);
+        self.world.set(scenario.world);
+        remember(scenario.id, scenario.world);
+        let mut workspace = scenario.world.open();
+        workspace.set_files(files(scenario));
+        self.sit_down(s, workspace);
+        if let Some((from, to)) = scenario.tries.first() {
+            s.aim(from, to);
+        }
+        s.pane.set(super::session::Pane::Map);
+    }
+
+    /// Puts the files of now into another cluster.
+    pub fn move_to(self, s: Session, world: World) {
+        self.world.set(world);
+        remember(self.scenario.get_untracked(), world);
+        let mut workspace = world.open();
+        let file = |(name, text): (String, String)| File { name: name.into(), text };
+        workspace.set_files(s.pairs().into_iter().map(file).collect());
+        self.sit_down(s, workspace);
+    }
+
+    fn sit_down(self, s: Session, mut workspace: Workspace) {
+        self.world.get_untracked().finish(&mut workspace);
+        s.sit_down(Desk::new(workspace, Computer::default(), Vec::new()), Vec::new(), "");
+    }
+}
+
+/// A request that is ready to be sent.
+fn try_button(s: Session, from: &'static str, to: &'static str) -> impl IntoView {
+    let words = to.trim_start_matches("http://").trim_end_matches('/');
+    let words = words.split("lb(").next().filter(|w| w.len() == words.len()).unwrap_or("EXTERNAL-IP");
+    let words = words.replace("nodeport(web)", "nodePort");
+    view! {
+        <button
+            type="button"
+            class="btn try"
+            title=format!("{from} → {to}")
+            on:click=move |_| {
+                s.aim(from, to);
+                s.send();
+            }
+        >
+            <span aria-hidden="true">"▶ "</span>
+            <code>{words}</code>
+        </button>
+    }
+}
+
+/// The panel above the editor while no lesson is open.
+#[component]
+pub fn ScenarioPanel() -> impl IntoView {
+    let s = session();
+    let play = expect_context::<Play>();
+    let now = move || table::find(play.scenario.get());
+    view! {
+        <section class="task" aria-labelledby="task-title">
+            <div class="task-head">
+                <h2 id="task-title">{move || s.tx(now().title, &[])}</h2>
+                <button type="button" class="btn" on:click=move |_| play.choosing.set(true)>{s.t("scenario.others")}</button>
+            </div>
+            <p>{move || s.tx(now().text, &[])}</p>
+            <div class="tries">
+                {move || now().tries.iter().map(|(from, to)| try_button(s, from, to)).collect_view()}
+                <span class="push"></span>
+                <button type="button" class="btn" on:click=move |_| play.start(s, now())>{s.t("task.start_over")}</button>
+            </div>
+            <settings::Holds/>
+        </section>
+        <chooser::Chooser/>
+    }
+}

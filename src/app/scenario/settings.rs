@@ -1,0 +1,149 @@
+//! What the cluster holds and what it is made of: nodes (and their power), kube-proxy's mode, load balancers, add-ons.
+
+use giljabi::cluster::addons::Addon;
+use leptos::prelude::*;
+
+use super::Play;
+use super::world::{BALANCERS, MODES, MOST_NODES, World};
+use crate::app::session::{Pane, Session, Tab, session};
+
+/// One line of counts that unfolds into the choices.
+#[component]
+pub fn Holds() -> impl IntoView {
+    let s = session();
+    let count = move |kind: &'static str| s.state.read().store.list(kind).count().to_string();
+    let words = move || {
+        s.tx("scenario.holds", &[("nodes", &count("Node")), ("pods", &count("Pod")), ("services", &count("Service"))])
+    };
+    view! {
+        <details class="holds">
+            <summary>{words}</summary>
+            <Choices/>
+            <button
+                type="button"
+                class="line-link"
+                on:click=move |_| {
+                    s.tab.set(Tab::Objects);
+                    s.pane.set(Pane::Journey);
+                }
+            >
+                {s.t("scenario.objects")}
+            </button>
+        </details>
+    }
+}
+
+#[component]
+fn Choices() -> impl IntoView {
+    let s = session();
+    let play = expect_context::<Play>();
+    let change = move |change: &dyn Fn(&mut World)| {
+        let mut world = play.world.get_untracked();
+        change(&mut world);
+        if world != play.world.get_untracked() {
+            play.move_to(s, world);
+        }
+    };
+    view! {
+        <div class="choices">
+            <label>
+                <span>{s.t("world.nodes")}</span>
+                <input
+                    class="field"
+                    type="number"
+                    min="1"
+                    max=MOST_NODES.to_string()
+                    prop:value=move || play.world.get().nodes.to_string()
+                    on:change=move |event| {
+                        if let Ok(nodes) = event_target_value(&event).parse::<usize>() {
+                            change(&|w| w.nodes = nodes.clamp(1, MOST_NODES));
+                        }
+                    }
+                />
+            </label>
+            <label>
+                <span>{s.t("world.proxy")}</span>
+                <select
+                    class="field"
+                    prop:value=move || play.world.get().proxy.name()
+                    on:change=move |event| {
+                        let wanted = event_target_value(&event);
+                        if let Some(mode) = MODES.into_iter().find(|m| m.name() == wanted) {
+                            change(&|w| w.proxy = mode);
+                        }
+                    }
+                >
+                    {MODES.map(|mode| view! { <option value=mode.name()>{mode.name()}</option> }).collect_view()}
+                </select>
+            </label>
+            <label>
+                <span>{s.t("world.balancer")}</span>
+                <select
+                    class="field"
+                    prop:value=move || {
+                        let now = play.world.get().balancer;
+                        BALANCERS.iter().find(|(b, _)| *b == now).map(|(_, word)| *word)
+                    }
+                    on:change=move |event| {
+                        let wanted = event_target_value(&event);
+                        if let Some((balancer, _)) = BALANCERS.into_iter().find(|(_, word)| *word == wanted) {
+                            change(&|w| w.balancer = balancer);
+                        }
+                    }
+                >
+                    {[("none", "world.none"), ("cloud", "world.cloud"), ("metallb", "world.metallb"), ("tunnel", "world.tunnel")]
+                        .map(|(word, id)| view! { <option value=word>{s.t(id)}</option> })
+                        .collect_view()}
+                </select>
+            </label>
+            <fieldset>
+                <legend>{s.t("world.addons")}</legend>
+                {Addon::ALL
+                    .into_iter()
+                    .enumerate()
+                    .map(|(i, addon)| {
+                        view! {
+                            <label>
+                                <input
+                                    type="checkbox"
+                                    prop:checked=move || play.world.get().addons[i]
+                                    on:change=move |event| {
+                                        let on = event_target_checked(&event);
+                                        change(&|w| w.addons[i] = on);
+                                    }
+                                />
+                                <code>{addon.name()}</code>
+                            </label>
+                        }
+                    })
+                    .collect_view()}
+            </fieldset>
+            <fieldset>
+                <legend>{s.t("world.power")}</legend>
+                {move || power(s)}
+            </fieldset>
+        </div>
+    }
+}
+
+/// A switch for each node.
+fn power(s: Session) -> impl IntoView {
+    let nodes: Vec<_> = s.state.read().store.list("Node").map(|n| n.name().to_string()).collect();
+    nodes
+        .into_iter()
+        .map(|name| {
+            let on = s.is_powered(&name);
+            let node = name.clone();
+            view! {
+                <label>
+                    <input
+                        type="checkbox"
+                        prop:checked=on
+                        on:change=move |event| s.set_power(&node, event_target_checked(&event))
+                    />
+                    <code>{name}</code>
+                </label>
+            }
+        })
+        .collect_view()
+}
