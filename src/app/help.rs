@@ -50,4 +50,5 @@ pub fn Help() -> impl IntoView {
             </form>
         </dialog>
     }
+    .into_any()
 }

@@ -107,6 +107,7 @@ pub fn Leave() -> impl IntoView {
         </details>
         <span class="toast" role="status" class:gone=move || said.get().is_none()>{move || said.get().map(|id| s.tx(id, &[]))}</span>
     }
+    .into_any()
 }
 
 /// Takes in what a link carries, if the page was opened with one.

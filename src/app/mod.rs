@@ -32,7 +32,10 @@ use wasm_bindgen::JsCast;
 /// Installs the panic handler and puts the page into the document's body.
 pub fn start() {
     failure::install();
-    leptos::mount::mount_to_body(page::Page);
+    leptos::mount::mount_to_body(|| {
+        page::open();
+        page::Page()
+    });
 }
 
 /// A diagnostic as plain text: the real tool's words first, then ours.

@@ -10,7 +10,7 @@ use super::clock::Clock;
 use super::editor::pane::EditorPane;
 use super::help::Help;
 use super::lessons::route::Route;
-use super::lessons::{Crumb, LessonPanel, Lessons, MapButton, Screens, Sheets};
+use super::lessons::{Crumb, LessonPanel, Lessons, MapButton, Screens, Sheets, lessons};
 use super::map::{Flow, MapPane};
 use super::palette::Palette;
 use super::scenario::{Play, ScenarioPanel};
@@ -18,10 +18,12 @@ use super::session::{Pane, Session, Theme, session};
 use super::splitter::Splitter;
 use super::terminal::{EditSheet, Shells};
 use super::timebar::TimeBar;
-use super::{keep, keys, leave, said, scenario, told};
+use super::{keep, keys, leave, said, told};
 
-#[component]
-pub fn Page() -> impl IntoView {
+/// Opens the session and what else the page's parts share. Before the page is built and not while it is: making a cluster goes
+/// deep, and so does building a page.
+#[inline(never)]
+pub fn open() {
     let s = Session::open();
     provide_context(s);
     provide_context(Shells::new(s));
@@ -31,6 +33,12 @@ pub fn Page() -> impl IntoView {
     leave::take_in(s);
     let l = Lessons::start(s);
     keys::listen(s, l);
+}
+
+#[component]
+pub fn Page() -> impl IntoView {
+    let s = session();
+    let l = lessons();
     let size = |name: &'static str, default: f64| {
         let size = RwSignal::new(keep::read(name).and_then(|v| v.parse().ok()).unwrap_or(default));
         Effect::new(move || {
@@ -74,6 +82,7 @@ pub fn Page() -> impl IntoView {
             <Palette/>
         </div>
     }
+    .into_any()
 }
 
 #[component]
@@ -125,6 +134,7 @@ fn Header() -> impl IntoView {
             <button type="button" class="btn btn-icon" aria-label=s.t("keys.help") title=s.t("keys.help") on:click=move |_| s.help.set(true)>"?"</button>
         </header>
     }
+    .into_any()
 }
 
 /// The panes as tabs, on a narrow screen only.
@@ -150,6 +160,7 @@ fn Panes() -> impl IntoView {
                 .collect_view()}
         </nav>
     }
+    .into_any()
 }
 
 /// Says each hop as it happens, to those who listen.
@@ -178,4 +189,5 @@ fn Announcer() -> impl IntoView {
         Some(format!("{number} — {place} — {words}"))
     });
     view! { <div class="sr-only" role="log" aria-live="polite" aria-atomic="true">{move || words.get().unwrap_or_default()}</div> }
+    .into_any()
 }

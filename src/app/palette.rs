@@ -199,4 +199,5 @@ pub fn Palette() -> impl IntoView {
             </ul>
         </dialog>
     }
+    .into_any()
 }

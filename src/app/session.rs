@@ -200,6 +200,8 @@ pub struct Session {
     pub stages: Memo<Arc<Vec<Stage>>>,
     /// Whether the lookup shows its hops one by one.
     pub lookup_open: RwSignal<bool>,
+    /// Whether the packet view shows bytes.
+    pub bytes_open: RwSignal<bool>,
     pub help: RwSignal<bool>,
     pub palette: RwSignal<bool>,
     /// The map alone, large, for an audience.
@@ -279,6 +281,7 @@ impl Session {
             legs,
             stages,
             lookup_open: RwSignal::new(false),
+            bytes_open: RwSignal::new(false),
             help: RwSignal::new(false),
             palette: RwSignal::new(false),
             presenter: RwSignal::new(false),

@@ -64,4 +64,5 @@ pub fn Splitter(
             on:pointercancel=move |_| held.set_value(None)
         ></div>
     }
+    .into_any()
 }

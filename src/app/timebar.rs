@@ -124,6 +124,7 @@ pub fn TimeBar() -> impl IntoView {
             </button>
         </section>
     }
+    .into_any()
 }
 
 /// One dot a row of the journey: a folded lookup is one, unfolded its hops are small ones.
@@ -226,4 +227,5 @@ fn Scrubber() -> impl IntoView {
             </div>
         </div>
     }
+    .into_any()
 }

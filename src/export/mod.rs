@@ -9,7 +9,7 @@ mod text;
 
 pub use json::trace as trace_json;
 pub use mermaid::trace as trace_mermaid;
-pub use pcap::{Capture, captures as trace_captures};
+pub use pcap::{Capture, captures as trace_captures, packets_at as trace_packets};
 pub use svg::trace as trace_svg;
 pub use text::{place_name, trace as trace_text};
 

@@ -39,6 +39,35 @@ pub fn packets(trace: &Trace) -> BTreeMap<String, Vec<Seen>> {
     points
 }
 
+/// The packets that a hop sees, as bytes, in their order: those that come in its direction, at each point that it has (a kernel
+/// has two, before and after translation).
+pub fn packets_at(trace: &Trace, hop: usize) -> Vec<Capture> {
+    let Some(hop) = trace.hops.get(hop) else { return Vec::new() };
+    let groups = conversations(&trace.hops);
+    let Some(group) = groups.into_iter().find(|group| group.iter().any(|h| std::ptr::eq(*h, hop))) else {
+        return Vec::new();
+    };
+    let mut points = BTreeMap::new();
+    conversation(trace.started, group, &mut points);
+    let mut packets = Vec::new();
+    for sight in sights(std::iter::once(&hop)) {
+        let from = source_bytes(sight.packet.src.ip());
+        let start = if from.len() == 4 { 12 } else { 8 };
+        let mut seen: Vec<&Seen> = points.get(&sight.point).into_iter().flatten().collect();
+        seen.sort_by_key(|(at, _)| *at);
+        let own = seen.into_iter().filter(|(_, bytes)| bytes.get(start..start + from.len()) == Some(from.as_slice()));
+        packets.extend(own.map(|(_, bytes)| Capture { point: sight.point.clone(), bytes: bytes.clone() }));
+    }
+    packets
+}
+
+fn source_bytes(ip: std::net::IpAddr) -> Vec<u8> {
+    match ip {
+        std::net::IpAddr::V4(ip) => ip.octets().to_vec(),
+        std::net::IpAddr::V6(ip) => ip.octets().to_vec(),
+    }
+}
+
 /// The packets of a capture file that [`file`] wrote; `None` when it is anything else.
 pub fn read(bytes: &[u8]) -> Option<Vec<Seen>> {
     let word = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));

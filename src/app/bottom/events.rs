@@ -29,6 +29,7 @@ pub fn Events() -> impl IntoView {
             </tbody>
         </table>
     }
+    .into_any()
 }
 
 fn row(s: Session, event: &Event) -> impl IntoView + use<> {

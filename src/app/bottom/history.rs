@@ -40,6 +40,7 @@ pub fn History() -> impl IntoView {
                 .into_any()
         }}
     }
+    .into_any()
 }
 
 fn row(s: Session, sent: Arc<Sent>) -> impl IntoView {

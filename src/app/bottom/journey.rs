@@ -20,6 +20,7 @@ pub fn Journey() -> impl IntoView {
             Some(sent) => table(s, sent).into_any(),
         }}
     }
+    .into_any()
 }
 
 fn table(s: Session, sent: Arc<Sent>) -> impl IntoView {

@@ -71,6 +71,7 @@ pub fn Bottom() -> impl IntoView {
             </div>
         </section>
     }
+    .into_any()
 }
 
 fn walk(s: Session, event: &web_sys::KeyboardEvent) {
@@ -100,5 +101,5 @@ fn Verdict() -> impl IntoView {
         let mark = if good { "✓ " } else { "✕ " };
         Some(view! { <span class=class><span aria-hidden="true">{mark}</span>{text}</span> })
     };
-    view! { <Show when=move || s.player.seen.get()>{words}</Show> }
+    view! { <Show when=move || s.player.seen.get()>{words}</Show> }.into_any()
 }

@@ -76,4 +76,5 @@ pub fn Objects() -> impl IntoView {
             </pre>
         </div>
     }
+    .into_any()
 }

@@ -1,10 +1,12 @@
 //! The packet of a hop: its headers as it came and as it left, with what changed marked.
 
+use giljabi::export::trace_packets;
 use giljabi::network::packet::Packet;
 use leptos::prelude::*;
+use std::sync::Arc;
 
 use crate::app::said;
-use crate::app::session::{Session, session};
+use crate::app::session::{Sent, Session, session};
 
 /// A header field and its value before and after.
 struct Field {
@@ -29,11 +31,17 @@ pub fn PacketView() -> impl IntoView {
                     let (before, after) = change.or(packet.map(|p| (p, p))).unwrap_or_else(|| unreachable!("one is there"));
                     let place = said::place(&h.at, s.lang.get());
                     let title = s.tx("packet.title", &[("hop", &(hop.unwrap_or(0) + 1).to_string()), ("place", &place)]);
-                    table(s, title, &before, &after).into_any()
+                    let trace = sent.clone().zip(hop);
+                    view! {
+                        {table(s, title, &before, &after)}
+                        {trace.map(|(sent, hop)| bytes(s, sent, hop))}
+                    }
+                        .into_any()
                 }
             }
         }}
     }
+    .into_any()
 }
 
 fn fields(before: &Packet, after: &Packet) -> Vec<Field> {
@@ -89,5 +97,77 @@ fn table(s: Session, title: String, before: &Packet, after: &Packet) -> impl Int
             </thead>
             <tbody>{rows}</tbody>
         </table>
+    }
+}
+
+/// The bytes, when somebody asks for them: every packet that this hop sees in its direction, headers and payload told apart.
+fn bytes(s: Session, sent: Arc<Sent>, hop: usize) -> impl IntoView {
+    let open = s.bytes_open;
+    let dump = move || {
+        open.get().then(|| {
+            let packets = trace_packets(&sent.trace, hop);
+            let none = packets.is_empty();
+            view! {
+                {none.then(|| view! { <p class="t-soft">{s.t("packet.no_bytes")}</p> })}
+                {packets.iter().map(|packet| hex(&packet.point, &packet.bytes)).collect_view()}
+            }
+        })
+    };
+    view! {
+        <div class="bytes">
+            <button type="button" class="btn" aria-expanded=move || open.get().to_string() on:click=move |_| open.update(|o| *o = !*o)>
+                {s.t("packet.bytes")}
+            </button>
+            <span class="bytes-legend" class:gone=move || !open.get()>
+                <i class="hex-ip">{s.t("packet.hex_ip")}</i>
+                <i class="hex-l4">{s.t("packet.hex_l4")}</i>
+                <i class="hex-data">{s.t("packet.hex_data")}</i>
+            </span>
+            {dump}
+        </div>
+    }
+}
+
+/// Where the IP header and the header behind it end.
+fn header_ends(bytes: &[u8]) -> (usize, usize) {
+    let v4 = bytes.first().is_some_and(|b| b >> 4 == 4);
+    let (ip, protocol) =
+        if v4 { (usize::from(bytes[0] & 15) * 4, bytes.get(9).copied()) } else { (40, bytes.get(6).copied()) };
+    let l4 = match protocol {
+        Some(6) => bytes.get(ip + 12).map_or(20, |b| usize::from(b >> 4) * 4),
+        _ => 8,
+    };
+    (ip.min(bytes.len()), (ip + l4).min(bytes.len()))
+}
+
+/// Sixteen bytes a row: offset, hexadecimal, letters.
+fn hex(point: &str, bytes: &[u8]) -> impl IntoView + use<> {
+    let (ip, l4) = header_ends(bytes);
+    let class = |i: usize| match i {
+        i if i < ip => "hex-ip",
+        i if i < l4 => "hex-l4",
+        _ => "hex-data",
+    };
+    let rows = bytes
+        .chunks(16)
+        .enumerate()
+        .map(|(row, chunk)| {
+            let cells = chunk
+                .iter()
+                .enumerate()
+                .map(|(i, byte)| view! { <i class=class(row * 16 + i)>{format!("{byte:02x} ")}</i> })
+                .collect_view();
+            let letters: String =
+                chunk.iter().map(|b| if (0x20..0x7f).contains(b) { char::from(*b) } else { '.' }).collect();
+            let gap = "   ".repeat(16 - chunk.len());
+            view! { <span class="hex-offset">{format!("{:04x}  ", row * 16)}</span>{cells}{gap}" "{letters}"\n" }
+        })
+        .collect_view();
+    let title = format!("{point} · {} bytes", bytes.len());
+    view! {
+        <figure>
+            <figcaption class="mono t-soft">{title.clone()}</figcaption>
+            <pre tabindex="0" aria-label=title>{rows}</pre>
+        </figure>
     }
 }

@@ -101,6 +101,7 @@ pub fn Reach() -> impl IntoView {
             <p class="empty" role="status">{move || s.tx("reach.pending", &[("n", &pending.get().to_string())])}</p>
         </Show>
     }
+    .into_any()
 }
 
 /// The address that a client can use: cluster names mean something to pods alone, others are given the ClusterIP.

@@ -69,6 +69,7 @@ pub fn RulesView() -> impl IntoView {
             </details>
         </div>
     }
+    .into_any()
 }
 
 /// The rules of a listing by table and chain, in order.

@@ -73,6 +73,7 @@ pub fn Spread() -> impl IntoView {
             {move || tally.get().map(|tally| told(s, run, &tally))}
         </div>
     }
+    .into_any()
 }
 
 fn begin(s: Session, run: Run) {

@@ -142,4 +142,5 @@ pub fn ClockBar() -> impl IntoView {
             <span class="clock-said" role="status">{move || clock_state.said.get().map(|m| m.text(s.lang.get()))}</span>
         </div>
     }
+    .into_any()
 }

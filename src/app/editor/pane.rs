@@ -44,6 +44,7 @@ pub fn EditorPane() -> impl IntoView {
             <Status/>
         </section>
     }
+    .into_any()
 }
 
 async fn open(
@@ -311,6 +312,7 @@ fn Files() -> impl IntoView {
             </span>
         </div>
     }
+    .into_any()
 }
 
 /// The diagnostics of the shown file as a list: where, the API server's words, ours.
@@ -359,6 +361,7 @@ fn Problems() -> impl IntoView {
             </ul>
         </Show>
     }
+    .into_any()
 }
 
 #[component]
@@ -387,4 +390,5 @@ fn Status() -> impl IntoView {
             </Show>
         </div>
     }
+    .into_any()
 }

@@ -27,7 +27,7 @@ pub fn Crumb() -> impl IntoView {
     };
     move || match in_lesson() {
         Some(crumb) => crumb.into_any(),
-        None => view! { <p class="crumb">{s.t("kimho.crumb")}</p> }.into_any(),
+        None => view! { <p class="crumb">{super::super::scenario::title(s)}</p> }.into_any(),
     }
 }
 

@@ -23,6 +23,7 @@ pub fn LaneLayer() -> impl IntoView {
         {move || scene.read().services.iter().map(|c| chip(s, c.clone())).collect_view()}
         {move || scene.read().lane.clone().map(|l| lane(s, l))}
     }
+    .into_any()
 }
 
 /// Hovering and clicking on an object.

@@ -104,6 +104,7 @@ pub fn Find() -> impl IntoView {
             <span class="find-tally" role="status">{tally}</span>
         </div>
     }
+    .into_any()
 }
 
 /// Rings around what was found.

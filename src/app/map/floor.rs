@@ -23,6 +23,7 @@ pub fn FloorLayer() -> impl IntoView {
         <text class="t12 t-soft" x="24" y=outside_top>{s.t("map.outside")}</text>
         {move || scene.read().outside.iter().map(|o| outside(s, o)).collect_view()}
     }
+    .into_any()
 }
 
 fn looks_at_place(s: Session, place: Place) -> impl Fn(web_sys::MouseEvent) + Clone {

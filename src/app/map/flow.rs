@@ -74,5 +74,5 @@ pub fn FlowLayer() -> impl IntoView {
             {numbers.into_iter().map(number).collect_view()}
         })
     };
-    view! { <g class="flow" class:flowing=move || flow.running.get()>{drawn}</g> }
+    view! { <g class="flow" class:flowing=move || flow.running.get()>{drawn}</g> }.into_any()
 }

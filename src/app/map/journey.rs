@@ -29,6 +29,7 @@ pub fn JourneyLayer() -> impl IntoView {
             <EndMark/>
         </Show>
     }
+    .into_any()
 }
 
 /// The exchange that the playhead is in.
@@ -209,6 +210,7 @@ fn PacketMark() -> impl IntoView {
             </g>
         </g>
     }
+    .into_any()
 }
 
 /// How it ended, in a shape: a tick; a cross for a refusal; an empty ring for what vanished; a clock for a time-out.
@@ -235,6 +237,7 @@ fn EndMark() -> impl IntoView {
             }}
         </Show>
     }
+    .into_any()
 }
 
 fn shape(outcome: &Outcome) -> (&'static str, &'static str) {

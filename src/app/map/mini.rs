@@ -78,4 +78,5 @@ pub fn MiniMap() -> impl IntoView {
             </svg>
         </Show>
     }
+    .into_any()
 }

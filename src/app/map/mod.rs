@@ -57,6 +57,7 @@ pub fn MapPane() -> impl IntoView {
             <places::PlaceList/>
         </div>
     }
+    .into_any()
 }
 
 /// The drawing of a session's cluster in a frame that scrolls. `main` is the one that tools and playhead move.
@@ -131,4 +132,5 @@ pub fn Drawing(main: bool) -> impl IntoView {
             }}
         </div>
     }
+    .into_any()
 }

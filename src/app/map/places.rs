@@ -66,6 +66,7 @@ pub fn PlaceList() -> impl IntoView {
             }}
         </ol>
     }
+    .into_any()
 }
 
 fn rows(scene: &Scene, lang: Lang) -> Vec<(Target, String)> {

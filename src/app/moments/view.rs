@@ -36,6 +36,7 @@ pub fn Moments() -> impl IntoView {
         </table>
         {move || history.beside.get().map(|number| differences(s, history, number))}
     }
+    .into_any()
 }
 
 /// How far a moment stands from the trunk: each branch one step to the right.

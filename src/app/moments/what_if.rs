@@ -41,7 +41,7 @@ pub fn WhatIf() -> impl IntoView {
             _ => None,
         }
     });
-    view! { {move || other.get().map(|held| side(s, history, held))} }
+    view! { {move || other.get().map(|held| side(s, history, held))} }.into_any()
 }
 
 /// What stands on the other side.

@@ -51,4 +51,5 @@ pub fn Chooser() -> impl IntoView {
             </form>
         </dialog>
     }
+    .into_any()
 }

@@ -45,6 +45,12 @@ pub fn files(scenario: &Scenario) -> Vec<File> {
     scenario.files.iter().map(|(name, text)| File { name: (*name).into(), text: (*text).to_string() }).collect()
 }
 
+/// The title of the scenario of now.
+pub fn title(s: Session) -> impl Fn() -> String + Send + Sync {
+    let play = expect_context::<Play>();
+    move || s.tx(table::find(play.scenario.get()).title, &[])
+}
+
 impl Play {
     pub fn open() -> Play {
         let (scenario, world) = kept();
@@ -124,4 +130,5 @@ pub fn ScenarioPanel() -> impl IntoView {
         </section>
         <chooser::Chooser/>
     }
+    .into_any()
 }

@@ -31,6 +31,7 @@ pub fn Holds() -> impl IntoView {
             </button>
         </details>
     }
+    .into_any()
 }
 
 #[component]
@@ -124,6 +125,7 @@ fn Choices() -> impl IntoView {
             </fieldset>
         </div>
     }
+    .into_any()
 }
 
 /// A switch for each node.
