@@ -824,19 +824,30 @@ fn scene_of(
         places.update_value(|places| places.update(&state.store));
         places.with_value(|places| {
             let (width, height) = room.get();
-            Arc::new(Scene::draw(&Setting {
-                store: &state.store,
-                places,
-                width,
-                height,
-                service: service.read().as_ref(),
-                client: Some(&asked.client.read()),
-                trace: sent.as_ref().map(|s| &s.trace),
-                unfolded: &unfolded.read(),
-            }))
+            let draw = |zoom: f64| {
+                Scene::draw(&Setting {
+                    store: &state.store,
+                    places,
+                    width: width / zoom,
+                    height: height / zoom,
+                    service: service.read().as_ref(),
+                    client: Some(&asked.client.read()),
+                    trace: sent.as_ref().map(|s| &s.trace),
+                    unfolded: &unfolded.read(),
+                })
+            };
+            let scene = draw(1.0);
+            // What is too high for the frame is drawn smaller, and then has more room at its sides: as long as it can be read.
+            let zoom = (height / scene.height).clamp(SMALLEST, 1.0);
+            Arc::new(if width < NARROW || zoom > 0.99 { scene } else { draw(zoom) })
         })
     })
 }
+
+/// Smaller than this the drawing cannot be read; it scrolls instead.
+const SMALLEST: f64 = 0.7;
+/// On a frame as narrow as this things stand under each other, and it scrolls.
+const NARROW: f64 = 640.0;
 
 fn legs_of(scene: Memo<Arc<Scene>>, sent: RwSignal<Option<Arc<Sent>>>) -> Memo<Arc<Vec<Leg>>> {
     Memo::new(move |_| Arc::new(sent.get().map(|s| giljabi::map::legs(&scene.read(), &s.trace)).unwrap_or_default()))

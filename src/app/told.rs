@@ -69,13 +69,21 @@ fn answers(trace: &Trace, stage: &Stage) -> Vec<String> {
 
 /// Whether an address of the request is one that only rules know: it is translated or refused by them.
 fn is_virtual(trace: &Trace, exchange: Exchange, address: SocketAddr) -> bool {
-    trace.hops.iter().filter(|h| h.exchange == exchange).flat_map(|h| &h.steps).any(|s| match &s.kind {
-        StepKind::Dnat { before, .. } => before.dst == address,
-        StepKind::RuleMatched { rule, .. } => {
-            rule.contains("has no endpoints") && rule.contains(&format!("{}/32", address.ip()))
-        }
+    let steps = || trace.hops.iter().filter(|h| h.exchange == exchange).flat_map(|h| &h.steps);
+    // A load balancer's address and a node's are those of a machine, whatever rules do with them afterwards.
+    let machine = |s: &Step| match &s.kind {
+        StepKind::LoadBalancerChose { .. } => true,
+        StepKind::Dnat { before, .. } => before.dst == address && before.dst.port() >= 30_000,
         _ => false,
-    })
+    };
+    !steps().any(machine)
+        && steps().any(|s| match &s.kind {
+            StepKind::Dnat { before, .. } => before.dst == address,
+            StepKind::RuleMatched { rule, .. } => {
+                rule.contains("has no endpoints") && rule.contains(&format!("{}/32", address.ip()))
+            }
+            _ => false,
+        })
 }
 
 /// Who stands behind an address, in a word: the pod's name where the balance chose one.

@@ -17,10 +17,9 @@ pub struct Stream {
     pub bad: bool,
 }
 
-/// How many arrived where.
+/// How many arrived where: at a pod, or at a group of pods.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Arrival {
-    pub pod: ObjectKey,
     pub at: Rect,
     pub count: u64,
 }
@@ -39,29 +38,49 @@ pub fn streams(
             *stretches.entry((pair[0].clone(), pair[1].clone(), bad)).or_default() += count;
         }
     };
-    let mut arrivals = Vec::new();
+    let mut arrivals: Vec<Arrival> = Vec::new();
+    let mut last: BTreeMap<(Place, usize), (Rect, u64)> = BTreeMap::new();
     for (pod, count) in answered {
         let home = scene.nodes.iter().find_map(|n| Some((n, n.pod_rect(pod)?)));
         let Some((node, at)) = home else { continue };
         let kernel = Place::Kernel { node: node.name.clone() };
         let mut places = entry.clone();
         if places.last() != Some(&kernel) {
-            places.push(kernel);
+            places.push(kernel.clone());
         }
-        places.push(Place::Pod { pod: pod.clone(), node: node.name.clone() });
         add(&places, *count, false);
-        arrivals.push(Arrival { pod: pod.clone(), at, count: *count });
+        // The dots of a group share a stream, and their number.
+        let group = node.groups.iter().position(|g| g.pods.iter().any(|(key, _)| key == pod));
+        let (turn, rect) = match group {
+            Some(i) => (i, node.groups[i].rect),
+            None => (1_000 + last.len(), at),
+        };
+        let stretch = last.entry((kernel, turn)).or_insert((rect, 0));
+        stretch.1 += count;
+        match arrivals.iter_mut().find(|a| a.at == rect) {
+            Some(arrival) => arrival.count += count,
+            None => arrivals.push(Arrival { at: rect, count: *count }),
+        }
     }
     if failed > 0 {
         add(&entry, failed, true);
     }
-    let point = |place: &Place| scene.place_rect(place);
+    let rect = |place: &Place| scene.place_rect(place);
     let stream = |((from, to, bad), count): ((Place, Place, bool), u64)| {
-        let (a, b) = (point(&from)?, point(&to)?);
+        let (a, b) = (rect(&from)?, rect(&to)?);
         let shift = if bad { 18.0 } else { 0.0 };
         Some(Stream { way: route(scene, &from, a, &to, b, shift), count, bad })
     };
-    (stretches.into_iter().filter_map(stream).collect(), arrivals)
+    let mut streams: Vec<Stream> = stretches.into_iter().filter_map(stream).collect();
+    for ((kernel, _), (to, count)) in last {
+        let Place::Kernel { node } = &kernel else { continue };
+        // Any pod of the node stands for its place there: the way depends on the box alone.
+        let pod = Place::Pod { pod: ObjectKey::default(), node: node.clone() };
+        if let Some(from) = rect(&kernel) {
+            streams.push(Stream { way: route(scene, &kernel, from, &pod, to, 0.0), count, bad: false });
+        }
+    }
+    (streams, arrivals)
 }
 
 /// The places that every such request passes before its way depends on the lot: up to the first kernel that translates.

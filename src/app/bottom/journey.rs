@@ -1,7 +1,7 @@
 //! The journey: the hops as a list, equal to the animation in every word.
 
 use giljabi::map::{Stage, Tone, of_hop};
-use giljabi::trace::{Exchange, Rcode, StepKind};
+use giljabi::trace::{Exchange, Place, Rcode, StepKind};
 use leptos::prelude::*;
 use std::sync::Arc;
 
@@ -144,7 +144,7 @@ fn lookup(s: Session, sent: Arc<Sent>, n: usize, stage: Stage) -> impl IntoView 
                     {number}
                 </button>
             </td>
-            <td>{move || said::place(&place, s.lang.get())}</td>
+            <td>{move || place_words(s, &place)}</td>
             <td class="wide">
                 <span>{told}</span>
                 <button type="button" class="more" aria-expanded=move || open.get().to_string() on:click=move |_| open.update(|o| *o = !*o)>
@@ -161,6 +161,20 @@ fn lookup(s: Session, sent: Arc<Sent>, n: usize, stage: Stage) -> impl IntoView 
             <td class="mono">{lines.into_iter().take(2).map(|line| line_button(s, line)).collect_view()}</td>
         </tr>
         {move || open.get().then(&inner)}
+    }
+}
+
+/// Where: of a pod with a generated name what tells it apart, and its node.
+fn place_words(s: Session, place: &Place) -> String {
+    let Place::Pod { pod, node } = place else { return said::place(place, s.lang.get()) };
+    let scene = s.scene.read();
+    let Some(own) = scene.pods().find(|p| p.key == *pod).filter(|p| !p.tail.is_empty()) else {
+        return said::place(place, s.lang.get());
+    };
+    let alone = scene.pods().filter(|p| p.stem == own.stem && p.key.namespace == pod.namespace).count() == 1;
+    match own.tail.rsplit('-').next() {
+        Some(end) if !alone => format!("{}…{end} · {node}", own.stem),
+        _ => format!("{} · {node}", own.stem),
     }
 }
 
@@ -222,11 +236,11 @@ fn row(s: Session, sent: Arc<Sent>, i: usize, vain: bool) -> impl IntoView {
                     {number}
                 </button>
             </td>
-            <td>{move || said::place(&place, s.lang.get())}</td>
+            <td>{move || place_words(s, &place)}</td>
             <td class="wide">
                 <span>{what}</span>
                 <button type="button" class="more" aria-expanded=move || open.get().to_string() on:click=move |_| open.update(|o| *o = !*o)>
-                    {move || s.tx(if open.get() { "journey.less" } else { "journey.more" }, &[("n", &steps.to_string())])}
+                    {move || s.tx(if open.get() { "journey.less" } else { "journey.steps" }, &[("n", &steps.to_string())])}
                 </button>
                 <Show when=move || open.get()>
                     <ol class="steps-list">{more()}</ol>

@@ -64,7 +64,7 @@ pub fn FlowLayer() -> impl IntoView {
             view! {
                 <g class="arrival">
                     <rect class="arrival-bar" x=x y=y + h - 4.0 width=w * share.min(1.0) height="4" rx="2"></rect>
-                    {(!small).then(|| view! { <text class="t11 strong" text-anchor="end" x=x + w - 8.0 y=y + h - 8.0>{words}</text> })}
+                    {(!small).then(|| view! { <text class="t11 strong" text-anchor="end" x=x + w - 8.0 y=y + h - 9.0>{words}</text> })}
                 </g>
             }
         };

@@ -16,7 +16,7 @@ const ZOOM: (f64, f64) = (0.12, 4.0);
 #[derive(Clone, Copy)]
 pub struct View {
     pub frame: NodeRef<Div>,
-    /// What the person chose; otherwise the drawing shrinks a little to fit, as long as it can be read.
+    /// What the person chose; otherwise the drawing is as wide as the frame.
     chosen: RwSignal<Option<f64>>,
     /// Whether the frame goes where the packet goes.
     pub follow: RwSignal<bool>,
@@ -41,8 +41,7 @@ impl View {
 
     pub fn zoom(self, s: Session) -> f64 {
         let scene = s.scene.read();
-        let fitting = (s.room.get().1 / scene.height).clamp(0.66, 1.0);
-        self.chosen.get().unwrap_or(if scene.width < 640.0 { 1.0 } else { fitting })
+        self.chosen.get().unwrap_or_else(|| (s.room.get().0 / scene.width).clamp(ZOOM.0, 1.0))
     }
 
     /// Larger or smaller, around the middle of what is seen.

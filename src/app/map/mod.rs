@@ -32,9 +32,9 @@ pub fn MapPane() -> impl IntoView {
             <Drawing main=true/>
             <WhatIf/>
             <mini::MiniMap/>
-            <find::Find/>
             <div class="map-tools">
                 <ClockBar/>
+                <find::Find/>
                 <div class="zoom" role="group" aria-label=s.t("map.zoom")>
                     <button
                         type="button"
