@@ -11,7 +11,7 @@ use super::editor::pane::EditorPane;
 use super::help::Help;
 use super::lessons::route::Route;
 use super::lessons::{Crumb, LessonPanel, Lessons, MapButton, Screens, Sheets, lessons};
-use super::map::{Flow, MapPane};
+use super::map::{Flow, MapPane, View};
 use super::palette::Palette;
 use super::scenario::{Play, ScenarioPanel};
 use super::session::{Pane, Session, Theme, session};
@@ -30,6 +30,7 @@ pub fn open() {
     provide_context(Play::open());
     provide_context(Clock::new());
     provide_context(Flow::new());
+    provide_context(View::new());
     leave::take_in(s);
     let l = Lessons::start(s);
     keys::listen(s, l);

@@ -6,7 +6,13 @@ use leptos::html::{Dialog, Input};
 use leptos::prelude::*;
 
 use super::bottom::TABS;
+use super::clock::{Clock, Jump};
 use super::focus::Target;
+use super::lessons::lessons;
+use super::lessons::route::{self, Route};
+use super::map::View;
+use super::scenario::Play;
+use super::scenario::table::{SCENARIOS, find};
 use super::session::{Session, Tab, Theme, session};
 
 /// What choosing an entry does.
@@ -22,6 +28,13 @@ enum Act {
     View(Tab),
     Request(String),
     Object(ObjectKey),
+    Scenario(&'static str),
+    Lesson(Route),
+    Undo(bool),
+    Clock(Jump),
+    Follow,
+    Find,
+    Print,
 }
 
 #[derive(Clone, PartialEq)]
@@ -48,7 +61,29 @@ fn entries(s: Session) -> Vec<Entry> {
         command("palette.dark", Act::Theme(Theme::Dark)),
         command("palette.contrast", Act::Theme(Theme::Contrast)),
         command("palette.system", Act::Theme(Theme::System)),
+        command("editor.undo", Act::Undo(false)),
+        command("editor.redo", Act::Undo(true)),
+        command("clock.run", Act::Clock(Jump::Run)),
+        command("clock.to_next", Act::Clock(Jump::Next)),
+        command("clock.to_probe", Act::Clock(Jump::Probe)),
+        command("clock.to_rest", Act::Clock(Jump::Rest)),
+        command("map.follow", Act::Follow),
+        command("map.find", Act::Find),
+        command("palette.print", Act::Print),
+        Entry { words: t("palette.lessons"), kind: "palette.view", act: Act::Lesson(Route::Lessons(None)) },
     ];
+    entries.extend(SCENARIOS.iter().map(|scenario| Entry {
+        words: t(scenario.title),
+        kind: "palette.scenario",
+        act: Act::Scenario(scenario.id),
+    }));
+    let l = lessons();
+    if let Some(course) = l.course.get() {
+        entries.extend(course.lessons.iter().filter_map(|lesson| {
+            let words = l.words(&lesson.id)?.title;
+            Some(Entry { words, kind: "palette.lesson", act: Act::Lesson(Route::Lesson(lesson.id.to_string())) })
+        }));
+    }
     entries.extend(TABS.iter().map(|(tab, id)| Entry { words: t(id), kind: "palette.view", act: Act::View(*tab) }));
     let state = s.state.get();
     for object in state.store.list("Service") {
@@ -75,13 +110,26 @@ fn fits(words: &str, wanted: &str) -> bool {
     wanted.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).all(|c| letters.any(|l| l == c))
 }
 
-fn carry_out(s: Session, act: Act) {
+fn carry_out(s: Session, play: Play, clock: Clock, view: View, act: Act) {
     match act {
         Act::Send => s.send(),
         Act::Step => s.player.step(),
         Act::Rewind => s.player.rewind(),
         Act::Language => s.lang.update(|l| *l = if *l == Lang::Ko { Lang::En } else { Lang::Ko }),
         Act::Theme(theme) => s.theme.set(theme),
+        Act::Scenario(id) => {
+            route::go(&Route::Free);
+            play.start(s, find(id));
+        }
+        Act::Lesson(to) => route::go(&to),
+        Act::Undo(again) => s.undo(again),
+        Act::Clock(jump) => clock.jump(s, jump),
+        Act::Follow => view.follow.update(|f| *f = !*f),
+        Act::Find => super::focus_on("map-find"),
+        Act::Print => {
+            // A browser without a printer says so itself.
+            let _ = window().print();
+        }
         Act::Presenter => s.presenter.update(|p| *p = !*p),
         Act::Help => s.help.set(true),
         Act::View(tab) => {
@@ -104,6 +152,7 @@ fn carry_out(s: Session, act: Act) {
 #[component]
 pub fn Palette() -> impl IntoView {
     let s = session();
+    let (play, clock, view) = (expect_context::<Play>(), expect_context::<Clock>(), expect_context::<View>());
     let dialog = NodeRef::<Dialog>::new();
     let input = NodeRef::<Input>::new();
     let wanted = RwSignal::new(String::new());
@@ -142,7 +191,7 @@ pub fn Palette() -> impl IntoView {
         let act = found.read_untracked().get(i).map(|e| e.act.clone());
         s.palette.set(false);
         if let Some(act) = act {
-            carry_out(s, act);
+            carry_out(s, play, clock, view, act);
         }
     };
     let walk = move |event: web_sys::KeyboardEvent| {

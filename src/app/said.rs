@@ -58,7 +58,7 @@ pub fn kernel_lines(hop: &Hop, changed: bool, lang: Lang) -> KernelLines {
             }
             StepKind::Snat { before, after } => {
                 let words = format!("SNAT {} → {}", before.src.ip(), after.src.ip());
-                if verdict.is_some() { also = format!(" · {words}") } else { verdict = Some(words) }
+                if verdict.is_some() { also = " · SNAT".to_string() } else { verdict = Some(words) }
             }
             StepKind::Translated { before, after } if before.src != after.src => {
                 verdict = Some(format!("conntrack: src → {}", after.src));

@@ -13,8 +13,7 @@ use giljabi::lesson::model::RequestSpec;
 use giljabi::lesson::scene::Ran;
 use giljabi::locale::{self, Lang, Message};
 use giljabi::map::{GroupKey, Leg, Phase, Places, Scene, Setting, Stage, of_hop, phase};
-use giljabi::network::kube_proxy::Family;
-use giljabi::network::netfilter::nft_text;
+use giljabi::network::kube_proxy::{Family, Listing};
 use giljabi::shell::Computer;
 use giljabi::text::{LineIndex, Span};
 use giljabi::trace::{Client, Outcome, Request, Trace, Url};
@@ -707,12 +706,9 @@ impl Session {
         self.sent.read().as_ref().is_some_and(|s| s.edit != self.edits.get())
     }
 
-    /// The rules of a node as the node's own tool lists them.
-    pub fn rules_text(self, node: &str) -> Option<String> {
-        self.workspace.with_value(|w| {
-            let tables = w.cluster().network().proxy.node(node)?.tables(Family::V4)?;
-            Some(tables.iptables_save().unwrap_or_else(|| nft_text::list(&tables.program)))
-        })
+    /// The rules of a node as the tools of its kube-proxy's mode list them.
+    pub fn listings(self, node: &str) -> Option<Vec<Listing>> {
+        self.workspace.with_value(|w| Some(w.cluster().network().proxy.node(node)?.tables(Family::V4)?.listings()))
     }
 
     /// A copy of the cluster, to try things in.

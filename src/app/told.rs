@@ -110,7 +110,13 @@ fn message(trace: &Trace, i: usize, hop: &Hop) -> Option<Message> {
         }
         StepKind::Dnat { before, after } => {
             let to = after.dst;
+            let plain = !is_virtual(trace, hop.exchange, before.dst);
             match chosen(hop) {
+                Some((pod, n)) if plain => Message::new("told.dnat_from")
+                    .with("before", before.dst)
+                    .with("pod", pod.name)
+                    .with("to", to)
+                    .with("n", n),
                 Some((pod, 1)) => {
                     Message::new("told.dnat_only").with("vip", before.dst.ip()).with("pod", pod.name).with("to", to)
                 }

@@ -65,6 +65,18 @@ pub struct Group {
     pub columns: usize,
 }
 
+/// The line above a group that is unfolded, which folds it again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fold {
+    pub key: GroupKey,
+    pub rect: Rect,
+    /// How many pods it holds.
+    pub count: usize,
+}
+
+/// The height of that line.
+const FOLD: f64 = 24.0;
+
 /// The distance of dots in a group.
 pub(super) const DOT: f64 = 11.0;
 const GROUP_HEAD: f64 = 26.0;
@@ -93,6 +105,7 @@ pub struct NodeBox {
     pub cordoned: bool,
     pub pods: Vec<PodBox>,
     pub groups: Vec<Group>,
+    pub folds: Vec<Fold>,
     /// The strip of the kernel.
     pub kernel: Rect,
     /// Whether the trace passes through this kernel, so that it is drawn open.
@@ -134,6 +147,7 @@ pub struct Waiting {
     pub rect: Rect,
     pub pods: Vec<PodBox>,
     pub groups: Vec<Group>,
+    pub folds: Vec<Fold>,
 }
 
 /// What [`draw`] gives.
@@ -223,7 +237,7 @@ fn node(setting: &Setting, roles: &Roles, name: &SmolStr, frame: Rect, open: boo
     let object = setting.store.get(&ObjectKey::new("Node", "", name.clone()));
     let view = object.and_then(|o| o.view().node());
     let filled = fill(setting, roles, name, frame.x + NODE_PAD, frame.y + NODE_HEAD, frame.w - 2.0 * NODE_PAD);
-    let Filled { pods, groups, bottom: y } = filled;
+    let Filled { pods, groups, folds, bottom: y } = filled;
     let fall = if setting.places.nodes().len() > 6 { 30.0 } else { FALL };
     // Room for an open kernel, so that a request does not make the nodes grow.
     let height = y - POD_GAP - frame.y + fall + OPEN_KERNEL + 14.0;
@@ -236,6 +250,7 @@ fn node(setting: &Setting, roles: &Roles, name: &SmolStr, frame: Rect, open: boo
         cordoned: view.is_some_and(|n| n.unschedulable),
         pods,
         groups,
+        folds,
         kernel: Rect::default(),
         open,
         bus: 0.0,
@@ -246,6 +261,7 @@ fn node(setting: &Setting, roles: &Roles, name: &SmolStr, frame: Rect, open: boo
 struct Filled {
     pods: Vec<PodBox>,
     groups: Vec<Group>,
+    folds: Vec<Fold>,
     bottom: f64,
 }
 
@@ -257,7 +273,7 @@ fn fill(setting: &Setting, roles: &Roles, name: &SmolStr, x0: f64, top: f64, roo
     // Boxes grow a little to fill the row; dots do not.
     let pod_width = ((room - POD_GAP * (columns - 1) as f64) / columns as f64).min(160.0);
     let mut y = top;
-    let (mut pods, mut groups) = (Vec::new(), Vec::new());
+    let (mut pods, mut groups, mut folds) = (Vec::new(), Vec::new(), Vec::new());
     let mut boxes = |keys: &[Option<ObjectKey>], y: f64| -> f64 {
         for (i, key) in keys.iter().enumerate() {
             let Some(object) = key.as_ref().and_then(|k| setting.store.get(k)) else { continue };
@@ -283,26 +299,65 @@ fn fill(setting: &Setting, roles: &Roles, name: &SmolStr, x0: f64, top: f64, roo
         let (single, many): (Vec<_>, Vec<_>) = by_workload.into_iter().partition(|(_, members)| members.len() < 3);
         let singles: Vec<_> = single.into_iter().flat_map(|(_, members)| members).collect();
         y = boxes(&singles, y);
-        for (workload, members) in many {
+        let many = many.into_iter().map(|(workload, members)| (workload, members.into_iter().flatten().collect()));
+        let is_open = |workload: &ObjectKey| {
+            setting.unfolded.contains(&GroupKey { node: name.clone(), workload: workload.clone() })
+        };
+        for (depth, workload, members) in by_namespace(many.collect(), is_open) {
             let key = GroupKey { node: name.clone(), workload };
-            if setting.unfolded.contains(&key) {
-                y = boxes(&members, y);
+            let x = x0 + depth as f64 * 10.0;
+            let room = room - depth as f64 * 10.0;
+            if is_open(&key.workload) {
+                // What is unfolded keeps a line that folds it again.
+                folds.push(Fold { key, rect: Rect::new(x, y, room, FOLD), count: members.len() });
+                y += FOLD + 4.0;
+                if !members.is_empty() && folds.last().is_some_and(|f| f.key.workload.kind != "Namespace") {
+                    let members: Vec<_> = members.into_iter().map(Some).collect();
+                    y = boxes(&members, y);
+                }
                 continue;
             }
-            let pods: Vec<_> = members
-                .iter()
-                .flatten()
-                .filter_map(|k| setting.store.get(k))
-                .map(|o| (o.key.clone(), state_of(o)))
-                .collect();
+            let pods: Vec<_> =
+                members.iter().filter_map(|k| setting.store.get(k)).map(|o| (o.key.clone(), state_of(o))).collect();
             let columns = (((room - 20.0) / DOT).floor() as usize).max(1);
             let height = GROUP_HEAD + pods.len().div_ceil(columns) as f64 * DOT + 8.0;
             let role = pods.first().map_or(PodRole::Other, |(key, _)| roles.of_pod(key));
-            groups.push(Group { key, rect: Rect::new(x0, y, room, height), pods, role, columns });
+            groups.push(Group { key, rect: Rect::new(x, y, room, height), pods, role, columns });
             y += height + POD_GAP;
         }
     }
-    Filled { pods, groups, bottom: y }
+    Filled { pods, groups, folds, bottom: y }
+}
+
+/// More groups than this on one node are first told by their namespaces.
+const GROUPS: usize = 5;
+
+/// A namespace or workload with its pods, and how deep it stands.
+type Nested = (usize, ObjectKey, Vec<ObjectKey>);
+
+/// The groups as they are drawn. Many of several namespaces stand behind their namespace, until that is unfolded.
+fn by_namespace(groups: Vec<(ObjectKey, Vec<ObjectKey>)>, is_open: impl Fn(&ObjectKey) -> bool) -> Vec<Nested> {
+    let mut namespaces: Vec<SmolStr> = Vec::new();
+    for (workload, _) in &groups {
+        if !namespaces.contains(&workload.namespace) {
+            namespaces.push(workload.namespace.clone());
+        }
+    }
+    if groups.len() <= GROUPS || namespaces.len() < 2 {
+        return groups.into_iter().map(|(workload, members)| (0, workload, members)).collect();
+    }
+    let mut nested = Vec::new();
+    for namespace in namespaces {
+        let key = ObjectKey::new("Namespace", "", namespace.clone());
+        let own = || groups.iter().filter(|(workload, _)| workload.namespace == namespace);
+        let all: Vec<ObjectKey> = own().flat_map(|(_, members)| members.clone()).collect();
+        let open = is_open(&key);
+        nested.push((0, key, all));
+        if open {
+            nested.extend(own().map(|(workload, members)| (1, workload.clone(), members.clone())));
+        }
+    }
+    nested
 }
 
 /// The pods of the story.
@@ -385,9 +440,9 @@ fn waiting(setting: &Setting, roles: &Roles, width: f64, y: f64) -> Option<Waiti
         return None;
     }
     let inner = width - 2.0 * MARGIN;
-    let Filled { pods, groups, bottom } =
+    let Filled { pods, groups, folds, bottom } =
         fill(setting, roles, &SmolStr::default(), MARGIN + 20.0, y + 30.0, inner - 40.0);
-    Some(Waiting { rect: Rect::new(MARGIN, y, inner, bottom - y + 4.0), pods, groups })
+    Some(Waiting { rect: Rect::new(MARGIN, y, inner, bottom - y + 4.0), pods, groups, folds })
 }
 
 fn outside(setting: &Setting, width: f64, top: f64) -> Vec<OutsideBox> {

@@ -248,7 +248,9 @@ fn vip_card(setting: &Setting, key: &ObjectKey, service: &Service, rect: Rect) -
         VipKind::Headless => "None".into(),
         VipKind::Vip(_) => service.cluster_ip().map(|ip| ip.to_smolstr()).unwrap_or_default(),
     };
-    let mut x = rect.x + 14.0 + text_width(&address, 15.0, true) + 12.0;
+    // A headless Service is drawn in the words of its field.
+    let drawn = if kind == VipKind::Headless { "clusterIP: None" } else { address.as_str() };
+    let mut x = rect.x + 14.0 + text_width(drawn, 15.0, true) + 12.0;
     let mut ports = Vec::new();
     for (index, port) in service.ports.iter().enumerate() {
         let ready = ready_with_port(setting, key, &port.name);

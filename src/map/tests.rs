@@ -91,3 +91,62 @@ fn an_edit_moves_nothing_that_it_did_not_change() {
         assert_eq!(after.pod_rect(&pod.key), Some(pod.rect), "{}", pod.key);
     }
 }
+
+#[test]
+fn groups_unfold_by_namespace_and_workload_and_fold_again() {
+    let mut store = Store::default();
+    put(&mut store, "Node", value!({ "metadata": { "name": "node-000" } }));
+    for namespace in ["default", "shop", "bank"] {
+        for workload in ["a", "b", "c"] {
+            let owner = value!([{ "kind": "ReplicaSet", "name": (workload), "uid": "1", "controller": true }]);
+            for p in 0..6 {
+                put(
+                    &mut store,
+                    "Pod",
+                    value!({
+                        "metadata": {
+                            "name": (format!("{workload}-{p}")), "namespace": (namespace), "ownerReferences": (owner.clone())
+                        },
+                        "spec": { "nodeName": "node-000" },
+                        "status": { "phase": "Running" }
+                    }),
+                );
+            }
+        }
+    }
+    let mut places = Places::default();
+    places.update(&store);
+    let mut unfolded = BTreeSet::new();
+    let draw = |unfolded: &BTreeSet<super::GroupKey>| {
+        Scene::draw(&Setting {
+            store: &store,
+            places: &places,
+            width: 992.0,
+            height: 516.0,
+            service: None,
+            client: None,
+            trace: None,
+            unfolded,
+        })
+    };
+    let folded = draw(&unfolded);
+    let kinds = |scene: &Scene| scene.groups().map(|g| g.key.workload.kind.to_string()).collect::<Vec<_>>();
+    assert_eq!(kinds(&folded), ["Namespace"; 3], "many groups stand behind their namespaces");
+    unfolded.insert(folded.nodes[0].groups[0].key.clone());
+    let namespace = draw(&unfolded);
+    assert_eq!(namespace.nodes[0].folds.len(), 1);
+    assert_eq!(kinds(&namespace).iter().filter(|k| *k == "ReplicaSet").count(), 3);
+    let workload = namespace.groups().find(|g| g.key.workload.kind == "ReplicaSet").expect("a workload").key.clone();
+    unfolded.insert(workload.clone());
+    let pods = draw(&unfolded);
+    assert_eq!(pods.nodes[0].pods.len(), 6, "its pods have boxes of their own");
+    let node = &pods.nodes[0];
+    let inside: Vec<Rect> = node.pods.iter().map(|p| p.rect).chain(node.groups.iter().map(|g| g.rect)).collect();
+    let all: Vec<Rect> = inside.into_iter().chain(node.folds.iter().map(|f| f.rect)).chain([node.kernel]).collect();
+    for (i, a) in all.iter().enumerate() {
+        assert!(!all[i + 1..].iter().any(|b| a.overlaps(*b)), "{a:?}");
+    }
+    assert!(store.list("Pod").all(|p| pods.pod_rect(&p.key).is_some()), "every pod is somewhere");
+    unfolded.clear();
+    assert_eq!(draw(&unfolded), folded);
+}

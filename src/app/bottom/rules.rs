@@ -2,6 +2,7 @@
 //! the others why they did not match.
 
 use giljabi::locale::Message;
+use giljabi::network::kube_proxy::Listing;
 use giljabi::network::packet::Packet;
 use giljabi::trace::{Hop, Place, StepKind};
 use leptos::prelude::*;
@@ -39,7 +40,7 @@ pub fn RulesView() -> impl IntoView {
     });
     let text = Memo::new(move |_| {
         s.state.track();
-        s.rules_text(&node.get()?)
+        s.listings(&node.get()?)
     });
     let hop = Memo::new(move |_| passed.get().filter(|(_, at)| Some(at) == node.get().as_ref()).map(|(i, _)| i));
     view! {
@@ -65,30 +66,104 @@ pub fn RulesView() -> impl IntoView {
             }}
             <details class="rules-all">
                 <summary>{s.t("rules.all")}</summary>
-                <pre tabindex="0" aria-label=s.t("rules.all")>{move || text.get().unwrap_or_else(|| s.tx("rules.none", &[]))}</pre>
+                {move || {
+                    let listings = text.get().unwrap_or_default();
+                    let none = listings.is_empty();
+                    let one = |listing: Listing| {
+                        view! {
+                            <h3><code>{listing.command}</code></h3>
+                            <pre tabindex="0" aria-label=listing.command>{listing.text}</pre>
+                        }
+                    };
+                    view! {
+                        {none.then(|| view! { <p>{s.t("rules.none")}</p> })}
+                        {listings.into_iter().map(one).collect_view()}
+                    }
+                }}
             </details>
         </div>
     }
     .into_any()
 }
 
-/// The rules of a listing by table and chain, in order.
-fn by_chain(text: &str) -> BTreeMap<(String, String), Vec<String>> {
+/// The rules of the listings by chain, in order: of `iptables-save` its `-A` lines, of nftables the lines of each chain and the
+/// elements of each map. Chains of iptables are told apart by their table, which `nft` prints for none.
+fn by_chain(listings: &[Listing]) -> BTreeMap<(String, String), Vec<String>> {
     let mut chains: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
     let mut table = String::new();
-    for line in text.lines() {
+    // Within `chain NAME {` or `map NAME {` of nftables.
+    let mut inside: Option<String> = None;
+    for line in listings.iter().flat_map(|l| l.text.lines()) {
+        let bare = line.trim();
         if let Some(name) = line.strip_prefix('*') {
             table = name.to_string();
         } else if let Some(rest) = line.strip_prefix("-A ") {
             let chain = rest.split(' ').next().unwrap_or("").to_string();
             chains.entry((table.clone(), chain)).or_default().push(line.to_string());
+        } else if let Some(name) = bare.strip_prefix("chain ").and_then(|r| r.strip_suffix(" {")) {
+            inside = Some(name.to_string());
+        } else if let Some(name) = bare.strip_prefix("map ").and_then(|r| r.strip_suffix(" {")) {
+            inside = Some(format!("@{name}"));
+        } else if bare == "}" {
+            inside = None;
+        } else if let Some(chain) = &inside {
+            let list = chains.entry((String::new(), chain.clone())).or_default();
+            if chain.starts_with('@') {
+                let elements = bare.strip_prefix("elements = {").unwrap_or(bare);
+                let element = elements.trim().trim_end_matches('}').trim().trim_end_matches(',');
+                list.extend(element.contains(" : ").then(|| element.to_string()));
+            } else if !bare.starts_with("type ") && !bare.starts_with("comment ") && !bare.is_empty() {
+                list.push(bare.to_string());
+            }
         }
     }
     chains
 }
 
-fn walked(s: Session, hop: &Hop, text: &str) -> impl IntoView + use<> {
-    let all = by_chain(text);
+/// The rules of a chain with the elements of the maps that it asks; what was matched and stands in no listing (an element of a
+/// map, told as a rule) stands where it was asked.
+fn rules_of(all: &BTreeMap<(String, String), Vec<String>>, table: &str, chain: &str, hits: &[String]) -> Vec<String> {
+    let own = all.get(&(table.to_string(), chain.to_string())).or_else(|| all.get(&(String::new(), chain.to_string())));
+    let Some(own) = own else { return hits.to_vec() };
+    let mut rules = Vec::new();
+    for rule in own {
+        rules.push(rule.clone());
+        let map = rule.split(' ').find_map(|word| word.strip_prefix('@'));
+        let elements = map.filter(|_| rule.contains("vmap")).and_then(|m| all.get(&(String::new(), format!("@{m}"))));
+        for element in elements.into_iter().flatten() {
+            let goes_to = element.rsplit(" : ").next().unwrap_or("");
+            let told = hits.iter().find(|hit| !own.contains(hit) && hit.ends_with(goes_to));
+            rules.push(told.unwrap_or(element).clone());
+        }
+    }
+    for hit in hits {
+        if !rules.contains(hit) {
+            rules.push(hit.clone());
+        }
+    }
+    rules
+}
+
+/// The virtual server that ipvs chose a pod by, as `ipvsadm` lists it: its lines, and which of them was chosen.
+fn virtual_server(hop: &Hop, listings: &[Listing]) -> Option<(Vec<String>, Option<usize>)> {
+    let chosen = hop.steps.iter().find_map(|s| match &s.kind {
+        StepKind::Balanced { by, candidates, chosen, .. } if by.starts_with("ipvs") => {
+            Some(candidates.get(*chosen)?.address.to_string())
+        }
+        _ => None,
+    })?;
+    let asked = hop.packet?.dst.to_string();
+    let text = &listings.iter().find(|l| l.command.starts_with("ipvsadm"))?.text;
+    let mut lines = text.lines().skip_while(|l| l.starts_with("  ->") || l.split_whitespace().nth(1) != Some(&asked));
+    let head = lines.next()?.to_string();
+    let block: Vec<String> =
+        std::iter::once(head).chain(lines.take_while(|l| l.starts_with("  ->")).map(str::to_string)).collect();
+    let at = block.iter().position(|l| l.split_whitespace().nth(1) == Some(&chosen));
+    Some((block, at))
+}
+
+fn walked(s: Session, hop: &Hop, listings: &[Listing]) -> impl IntoView + use<> {
+    let all = by_chain(listings);
     let mut chains: Vec<(&'static str, String)> = Vec::new();
     let mut matched: Vec<Matched> = Vec::new();
     let mut lines = Vec::new();
@@ -106,8 +181,7 @@ fn walked(s: Session, hop: &Hop, text: &str) -> impl IntoView + use<> {
         .map(|(table, chain)| {
             let hits: Vec<String> =
                 matched.iter().filter(|m| m.table == table && m.chain == chain).map(|m| m.rule.clone()).collect();
-            // A mode whose listing is not by chains (nftables, ipvs) shows what was matched.
-            let rules = all.get(&(table.to_string(), chain.clone())).cloned().unwrap_or_else(|| hits.clone());
+            let rules = rules_of(&all, table, &chain, &hits);
             let last = rules.iter().rposition(|r| hits.contains(r)).unwrap_or(0);
             let total = rules.len();
             let shown = rules
@@ -149,7 +223,26 @@ fn walked(s: Session, hop: &Hop, text: &str) -> impl IntoView + use<> {
         })
         .collect_view();
     let none = matched.is_empty();
+    let server = virtual_server(hop, listings).map(|(lines, chosen)| {
+        let line = |(i, line): (usize, String)| {
+            let hit = i == 0 || Some(i) == chosen;
+            view! {
+                <li class:hit=hit>
+                    <code>{line}</code>
+                    {(Some(i) == chosen).then(|| view! { <small class="hit-mark">{s.t("rules.matched")}</small> })}
+                    {(!hit).then(|| view! { <small>{s.t("rules.not_its_turn")}</small> })}
+                </li>
+            }
+        };
+        view! {
+            <section>
+                <h2><code>"ipvsadm -Ln"</code></h2>
+                <ol>{lines.into_iter().enumerate().map(line).collect_view()}</ol>
+            </section>
+        }
+    });
     view! {
+        {server}
         {none.then(|| view! { <p class="empty">{s.t("rules.no_match")}</p> })}
         {sections}
     }
@@ -187,8 +280,54 @@ fn why_not(rule: &str, packet: &Packet) -> Option<Message> {
     if let Some(share) = after("--probability") {
         return other("rules.lot", share, String::new());
     }
-    if rule.contains("--mark") {
+    if let Some(set) = after("--match-set") {
+        return other("rules.not_in_set", set, packet.dst.to_string());
+    }
+    if let Some(state) = after("--ctstate") {
+        return other("rules.other_state", state, String::new());
+    }
+    if rule.contains("--dst-type LOCAL") {
+        return other("rules.not_local", "LOCAL", packet.dst.ip().to_string());
+    }
+    if rule.contains("--mark") || rule.contains("meta mark") {
         return Some(Message::new("rules.other_mark"));
+    }
+    why_not_nft(&words, packet)
+}
+
+/// The same of a rule or an element of a map as `nft` writes them.
+fn why_not_nft(words: &[&str], packet: &Packet) -> Option<Message> {
+    let other = |id, wanted: &str, is: String| Some(Message::new(id).with("wanted", wanted).with("is", is));
+    // An element: address . protocol . port : verdict.
+    if let [address, ".", protocol, ".", port, ..] = words
+        && address.parse::<std::net::IpAddr>().is_ok()
+    {
+        return match () {
+            () if *address != packet.dst.ip().to_string() => {
+                other("rules.other_destination", address, packet.dst.ip().to_string())
+            }
+            () if *port != packet.dst.port().to_string() => {
+                other("rules.other_port", port, packet.dst.port().to_string())
+            }
+            () => other("rules.other_protocol", protocol, packet.protocol.lower().to_string()),
+        };
+    }
+    let after = |first: &str, second: &str| {
+        let at = words.windows(2).position(|w| w[0] == first && w[1] == second)?;
+        words.get(at + 2).copied()
+    };
+    for (side, id, ip) in
+        [("daddr", "rules.other_destination", packet.dst.ip()), ("saddr", "rules.other_source", packet.src.ip())]
+    {
+        if let Some(wanted) = after("ip", side).or_else(|| after("ip6", side)).filter(|w| *w != ".") {
+            return other(id, wanted, ip.to_string());
+        }
+    }
+    if let Some(state) = after("ct", "state") {
+        return other("rules.other_state", state, String::new());
+    }
+    if words.contains(&"vmap") {
+        return Some(Message::new("rules.no_element"));
     }
     None
 }

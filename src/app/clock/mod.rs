@@ -14,10 +14,25 @@ use super::timebar::clock;
 const TICK: u64 = 250;
 const SPEEDS: [u64; 4] = [1, 5, 20, 60];
 
+/// How the clock goes on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Jump {
+    /// Start or pause.
+    Run,
+    /// To the next thing that happens.
+    Next,
+    /// So many seconds.
+    Secs(u64),
+    /// To the next probe.
+    Probe,
+    /// Until nothing more happens.
+    Rest,
+}
+
 /// The clock's state, given by context.
 #[derive(Clone, Copy)]
 pub struct Clock {
-    pub running: RwSignal<bool>,
+    running: RwSignal<bool>,
     speed: RwSignal<u64>,
     /// What the last jump came to.
     said: RwSignal<Option<Message>>,
@@ -28,8 +43,18 @@ impl Clock {
         Clock { running: RwSignal::new(false), speed: RwSignal::new(1), said: RwSignal::new(None) }
     }
 
+    pub fn jump(self, s: Session, jump: Jump) {
+        match jump {
+            Jump::Run => self.toggle(s),
+            Jump::Next => self.next(s),
+            Jump::Secs(secs) => self.advance(s, secs),
+            Jump::Probe => self.next_probe(s),
+            Jump::Rest => self.settle(s),
+        }
+    }
+
     /// Starts or pauses. A pause is a moment to come back to.
-    pub fn toggle(self, s: Session) {
+    fn toggle(self, s: Session) {
         self.running.update(|on| *on = !*on);
         match self.running.get_untracked() {
             true => self.tick(s),
@@ -54,7 +79,7 @@ impl Clock {
     }
 
     /// Lets seconds go by at once.
-    pub fn advance(self, s: Session, secs: u64) {
+    fn advance(self, s: Session, secs: u64) {
         s.let_pass(|cluster| cluster.run_for(Duration::secs(secs)));
         s.keep_moment(Message::new("moment.secs").with("secs", secs));
         self.said.set(None);
@@ -83,7 +108,7 @@ impl Clock {
     }
 
     /// On until the next probe has run.
-    pub fn next_probe(self, s: Session) {
+    fn next_probe(self, s: Session) {
         let pod = s.let_pass(|cluster| cluster.run_until_next_probe("default"));
         self.said.set(Some(match &pod {
             Some(pod) => Message::new("clock.probe").with("pod", &pod.name),
@@ -93,7 +118,7 @@ impl Clock {
     }
 
     /// On until nothing more happens.
-    pub fn settle(self, s: Session) {
+    fn settle(self, s: Session) {
         let settled = s.let_pass(|cluster| cluster.run_until_settled());
         let secs = format!("{:.1}", settled.took.0 as f64 / 1e6);
         self.said.set(Some(match &settled.busy {
@@ -117,12 +142,12 @@ pub fn ClockBar() -> impl IntoView {
         });
     };
     let play = move || s.tx(if clock_state.running.get() { "clock.pause" } else { "clock.run" }, &[]);
-    let jump = move |id: &'static str, act: fn(Clock, Session)| {
-        view! { <button type="button" on:click=move |_| act(clock_state, s)>{s.t(id)}</button> }
+    let jump = move |id: &'static str, to: Jump| {
+        view! { <button type="button" on:click=move |_| clock_state.jump(s, to)>{s.t(id)}</button> }
     };
     view! {
         <div class="clock-bar" role="group" aria-label=s.t("time.clock_title")>
-            <button type="button" class="btn btn-icon" aria-label=play title=play on:click=move |_| clock_state.toggle(s)>
+            <button type="button" class="btn btn-icon" aria-label=play title=play on:click=move |_| clock_state.jump(s, Jump::Run)>
                 {move || if clock_state.running.get() { "❚❚" } else { "▶" }}
             </button>
             <span class="clock" title=s.t("time.clock_title")>{move || s.tx("time.clock", &[("time", &clock(s.clock.get()))])}</span>
@@ -132,11 +157,11 @@ pub fn ClockBar() -> impl IntoView {
             <details class="menu menu-up">
                 <summary class="btn">{s.t("clock.jump")}</summary>
                 <div class="menu-list">
-                    {jump("clock.to_next", Clock::next)}
-                    {jump("clock.one", |c, s| c.advance(s, 1))}
-                    {jump("clock.ten", |c, s| c.advance(s, 10))}
-                    {jump("clock.to_probe", Clock::next_probe)}
-                    {jump("clock.to_rest", Clock::settle)}
+                    {jump("clock.to_next", Jump::Next)}
+                    {jump("clock.one", Jump::Secs(1))}
+                    {jump("clock.ten", Jump::Secs(10))}
+                    {jump("clock.to_probe", Jump::Probe)}
+                    {jump("clock.to_rest", Jump::Rest)}
                 </div>
             </details>
             <span class="clock-said" role="status">{move || clock_state.said.get().map(|m| m.text(s.lang.get()))}</span>

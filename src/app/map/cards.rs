@@ -144,17 +144,19 @@ fn vip_card(s: Session, key: &ObjectKey, card: &VipCard) -> impl IntoView + use<
         card.ports.iter().filter(|p| p.node_port > 0).map(|p| format!("{}→{}", p.port, p.node_port)).collect();
     let detail = move || {
         let mut parts = Vec::new();
-        parts.push(if selector.is_empty() { s.tx("map.no_selector", &[]) } else { format!("selector {selector}") });
-        if kind == VipKind::ExternalName {
-            parts.clear();
-        }
-        if !node_ports.is_empty() {
-            parts.push(format!("nodePort {}", node_ports.join(" ")));
-        }
         match external.as_deref() {
             Some([]) => parts.push("EXTERNAL-IP <pending>".to_string()),
             Some(addresses) => parts.push(format!("EXTERNAL-IP {}", addresses.join(", "))),
             None => {}
+        }
+        if !node_ports.is_empty() {
+            parts.push(format!("nodePort {}", node_ports.join(" ")));
+        }
+        let selector = if selector.is_empty() { s.tx("map.no_selector", &[]) } else { format!("selector {selector}") };
+        // The selector stands in the YAML, too: it gives way to what only the cluster knows.
+        let room = w - 26.0 - text_width(&parts.join(" · "), 12.0, false);
+        if kind != VipKind::ExternalName && (parts.is_empty() || text_width(&selector, 12.0, false) + 14.0 < room) {
+            parts.push(selector);
         }
         fit(&parts.join(" · "), w - 26.0, 12.0, false)
     };

@@ -1,7 +1,10 @@
 //! The lower layer: nodes with their pods and kernels, and the world outside.
 
+use giljabi::api::object::ObjectKey;
 use giljabi::map::geometry::fit;
-use giljabi::map::{Group, NodeBox, OutsideBox, OutsideKind, Phase, PodBox, PodRole, PodState, Rect, Waiting, phase};
+use giljabi::map::{
+    Fold, Group, NodeBox, OutsideBox, OutsideKind, Phase, PodBox, PodRole, PodState, Rect, Waiting, phase,
+};
 use giljabi::trace::{Place, StepKind};
 use leptos::prelude::*;
 use std::fmt::Write;
@@ -53,6 +56,7 @@ fn node(s: Session, node: &NodeBox) -> impl IntoView + use<> {
             <text class="t11 mono t-soft" text-anchor="end" x=x + w - 16.0 y=y + 25.0>{node.address.to_string()}</text>
             {node.pods.iter().map(|p| pod(s, p)).collect_view()}
             {node.groups.iter().map(|g| group(s, g)).collect_view()}
+            {node.folds.iter().map(|f| fold(s, f)).collect_view()}
             {kernel(s, node)}
         </g>
     }
@@ -143,7 +147,7 @@ fn group(s: Session, group: &Group) -> impl IntoView + use<> {
         // A circle of radius 3.5, as two arcs.
         let _ = write!(path, "M{:.1} {:.1}a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0 -7 0", at.x - 3.5, at.y);
     }
-    let label = format!("{} ×{}", group.key.workload.name, group.pods.len());
+    let label = format!("{} ×{}", group_name(&group.key.workload), group.pods.len());
     let tally = format!("{count}/{}", group.pods.len());
     let tip = format!("{} — {tally}", group.key.workload);
     let key = group.key.clone();
@@ -172,6 +176,33 @@ fn group(s: Session, group: &Group) -> impl IntoView + use<> {
             <text class="t11 mono t-soft" text-anchor="end" x=x + w - 10.0 y=y + 18.0>{tally}</text>
             <path class="dots-ready" d=ready></path>
             <path class="dots-other" d=other></path>
+        </g>
+    }
+}
+
+/// What a group is called: a workload's name, `ns/shop` for a namespace.
+fn group_name(key: &ObjectKey) -> String {
+    if key.kind == "Namespace" { format!("ns/{}", key.name) } else { key.name.to_string() }
+}
+
+/// The line above an unfolded group.
+fn fold(s: Session, fold: &Fold) -> impl IntoView + use<> {
+    let Rect { x, y, w, h } = fold.rect;
+    let label = format!("▾ {} ×{}", group_name(&fold.key.workload), fold.count);
+    let key = fold.key.clone();
+    view! {
+        <g
+            class="fold pick"
+            on:click=move |event| {
+                event.stop_propagation();
+                s.unfolded.update(|u| {
+                    u.remove(&key);
+                });
+            }
+        >
+            <rect x=x y=y width=w height=h rx="7"></rect>
+            <text class="t12 strong" x=x + 10.0 y=y + 16.5>{fit(&label, w - 70.0, 12.0, false)}</text>
+            <text class="t11 t-soft" text-anchor="end" x=x + w - 10.0 y=y + 16.5>{s.t("journey.fold")}</text>
         </g>
     }
 }
@@ -246,20 +277,26 @@ fn waiting(s: Session, waiting: &Waiting) -> impl IntoView + use<> {
             <text class="t12 t-soft" x=x + 16.0 y=y + 20.0>{s.t("map.unscheduled")}</text>
             {waiting.pods.iter().map(|p| pod(s, p)).collect_view()}
             {waiting.groups.iter().map(|g| group(s, g)).collect_view()}
+            {waiting.folds.iter().map(|f| fold(s, f)).collect_view()}
         </g>
+    }
+}
+
+/// The place of a trace that a box outside the cluster is.
+pub fn place_of(kind: &OutsideKind) -> Option<Place> {
+    match kind {
+        OutsideKind::Learner => Some(Place::Learner),
+        OutsideKind::LoadBalancer { service, .. } => Some(Place::LoadBalancer { service: service.clone() }),
+        OutsideKind::Address { address, name } => {
+            address.parse().ok().map(|ip| Place::Outside { ip, name: name.clone() })
+        }
     }
 }
 
 fn outside(s: Session, outside: &OutsideBox) -> impl IntoView + use<> {
     let Rect { x, y, w, h } = outside.rect;
     let kind = outside.kind.clone();
-    let place = match &kind {
-        OutsideKind::Learner => Some(Place::Learner),
-        OutsideKind::LoadBalancer { service, .. } => Some(Place::LoadBalancer { service: service.clone() }),
-        OutsideKind::Address { address, name } => {
-            address.parse().ok().map(|ip| Place::Outside { ip, name: name.clone() })
-        }
-    };
+    let place = place_of(&kind);
     let class = match &kind {
         OutsideKind::Learner => "outside pick",
         OutsideKind::LoadBalancer { addresses, .. } if addresses.is_empty() => "outside outside-pending pick",

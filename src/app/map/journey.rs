@@ -2,7 +2,8 @@
 
 use giljabi::map::geometry::text_width;
 use giljabi::map::{Leg, Phase, Point, Stage, Tone, of_hop, phase};
-use giljabi::trace::{Exchange, Outcome, StepKind, Symptom};
+use giljabi::network::packet::{Packet, Segment};
+use giljabi::trace::{Exchange, Hop, Outcome, StepKind, Symptom};
 use leptos::prelude::*;
 use std::ops::Range;
 
@@ -25,6 +26,7 @@ pub fn JourneyLayer() -> impl IntoView {
             stages.iter().enumerate().filter_map(|(n, stage)| shown(stage).map(|(leg, hops)| badge(s, n + 1, &leg, hops))).collect_view()
         }}
         <Show when=move || s.sent.read().is_some()>
+            <VanishMark/>
             <PacketMark/>
             <EndMark/>
         </Show>
@@ -90,9 +92,31 @@ fn badge(s: Session, number: usize, leg: &Leg, hops: Range<usize>) -> impl IntoV
     }
 }
 
+/// The shapes of packets, around their middle: a disc for a bare segment, a rhombus for DNS, a lock for TLS, a letter for HTTP, a
+/// cross for a refusal. Nobody needs the colours to tell them apart.
+const DOT: &str = "M-5.5 0a5.5 5.5 0 1 0 11 0a5.5 5.5 0 1 0 -11 0z";
+const RHOMBUS: &str = "M0 -7L7 0L0 7L-7 0z";
+const LOCK: &str = "M-6 -1h1.5v-2a4.5 4.5 0 0 1 9 0v2h1.5v7.5h-12zM-2.2 -1h4.4v-2a2.2 2.2 0 0 0 -4.4 0z";
+const LETTER: &str = "M-8 -5.5h16v11h-16zM-6 -4.2L0 0.6L6 -4.2z";
+const CROSS: &str = "M-6.5 -4L-4 -6.5L0 -2.5L4 -6.5L6.5 -4L2.5 0L6.5 4L4 6.5L0 2.5L-4 6.5L-6.5 4L-2.5 0z";
+
+/// The shape of what a hop's packet carries.
+fn shape_of(hop: &Hop, packet: &Packet) -> &'static str {
+    let does = |wanted: fn(&StepKind) -> bool| hop.steps.iter().any(|s| wanted(&s.kind));
+    match packet.segment {
+        _ if phase(hop) == Phase::Dns => RHOMBUS,
+        Segment::Rst | Segment::PortUnreachable | Segment::HostUnreachable => CROSS,
+        _ if does(|k| matches!(k, StepKind::Tls { .. })) => LOCK,
+        Segment::Data => LETTER,
+        _ if does(|k| matches!(k, StepKind::HttpRequest { .. } | StepKind::HttpResponse { .. })) => LETTER,
+        _ => DOT,
+    }
+}
+
 /// What stands on the packet's label.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Label {
+    shape: &'static str,
     tone: &'static str,
     src: String,
     dst: String,
@@ -111,15 +135,17 @@ impl Label {
                 _ => None,
             })
         })?;
+        let secret = hop.steps.iter().any(|s| matches!(s.kind, StepKind::Tls { .. } | StepKind::HttpRouted { .. }));
         let tone = match (phase(hop), of_hop(hop), packet.is_icmp()) {
             (Phase::Dns, ..) => "dns",
+            _ if secret => "l7",
             (_, Tone::Bad, _) | (_, _, true) => "bad",
             (Phase::Reply, ..) => "pod",
             _ => "vip",
         };
         let (src, dst) = said::ends(&packet);
         let cargo = said::cargo(hop, &packet);
-        let mut label = Label { tone, src, dst, old_src: None, old_dst: None, cargo };
+        let mut label = Label { shape: shape_of(hop, &packet), tone, src, dst, old_src: None, old_dst: None, cargo };
         if changed && let Some((before, after)) = said::change(hop) {
             let ((old_src, old_dst), (src, dst)) = (said::ends(&before), said::ends(&after));
             label.old_src = (old_src != src).then_some(old_src);
@@ -188,8 +214,10 @@ fn PacketMark() -> impl IntoView {
     };
     view! {
         <g class=move || format!("packet packet-{}", label.read().as_ref().map_or("vip", |l| l.tone)) class:gone=move || label.read().is_none()>
-            <circle class="packet-ring" r="9" cx=move || format!("{:.1}", point.get().x) cy=move || format!("{:.1}", point.get().y)></circle>
-            <circle class="packet-dot" r="5" cx=move || format!("{:.1}", point.get().x) cy=move || format!("{:.1}", point.get().y)></circle>
+            <g transform=move || format!("translate({:.1} {:.1})", point.get().x, point.get().y)>
+                <circle class="packet-ring" r="9"></circle>
+                <path class="packet-dot" d=move || label.read().as_ref().map_or(DOT, |l| l.shape)></path>
+            </g>
             <g transform=tag>
                 <rect class="packet-tag" width=move || size.get().0 height=move || size.get().1 rx="8"></rect>
                 {move || {
@@ -241,8 +269,9 @@ fn EndMark() -> impl IntoView {
 }
 
 fn shape(outcome: &Outcome) -> (&'static str, &'static str) {
-    const CROSS: &str = "M-5 -5L5 5M5 -5L-5 5";
+    const NO: &str = "M-5 -5L5 5M5 -5L-5 5";
     const CLOCK: &str = "M0 -7V0L5 3";
+    const ASK: &str = "M-4 -4a4 4 0 1 1 5.5 3.7C0 0.4 0 1.2 0 2.4M0 6V6.5";
     match outcome {
         Outcome::Answered { .. } if outcome.is_success() => ("end-good", "M-6 0L-2 5L6 -5"),
         Outcome::Answered { .. } => ("end-bad", "M0 -7V2M0 6V6.5"),
@@ -251,7 +280,37 @@ fn shape(outcome: &Outcome) -> (&'static str, &'static str) {
             | Symptom::ResolveTimedOut { .. }
             | Symptom::NoAnswer { .. }
             | Symptom::NoEcho => ("end-bad end-late", CLOCK),
-            _ => ("end-bad", CROSS),
+            Symptom::CouldNotResolve { .. } => ("end-bad end-unknown", ASK),
+            _ => ("end-bad end-no", NO),
         },
+    }
+}
+
+/// Where packets ended without a word: a rule dropped them, or nobody was there. The packet fades where it was; around it
+/// nothing but rings that go out.
+#[component]
+fn VanishMark() -> impl IntoView {
+    let s = session();
+    let spot = Memo::new(move |_| {
+        let sent = s.sent.get()?;
+        let hop = sent.trace.hops.iter().rposition(|h| {
+            h.steps.iter().any(|s| matches!(s.kind, StepKind::Dropped { .. } | StepKind::Lost { .. }))
+        })?;
+        Some((hop, s.legs.read().get(hop)?.way.at(1.0)))
+    });
+    let there = move || spot.get().filter(|(hop, _)| s.player.hop.get().is_some_and(|now| now >= *hop));
+    view! {
+        {move || {
+            there()
+                .map(|(_, Point { x, y })| {
+                    view! {
+                        <g class="vanish" transform=format!("translate({x:.1} {y:.1})")>
+                            <circle r="7"></circle>
+                            <circle r="14"></circle>
+                            <circle r="22"></circle>
+                        </g>
+                    }
+                })
+        }}
     }
 }

@@ -24,8 +24,7 @@ use super::session::session;
 #[component]
 pub fn MapPane() -> impl IntoView {
     let s = session();
-    let view = View::new();
-    provide_context(view);
+    let view = expect_context::<View>();
     provide_context(find::Search::new());
     view! {
         <div class="map" id="map">

@@ -3,11 +3,12 @@
 
 use giljabi::api::object::ObjectKey;
 use giljabi::locale::Lang;
-use giljabi::map::{PodBox, PodState, Scene};
+use giljabi::map::{GroupKey, PodBox, PodState, Scene};
 use giljabi::trace::Place;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
+use super::floor;
 use crate::app::focus::Target;
 use crate::app::said;
 use crate::app::session::session;
@@ -43,7 +44,7 @@ pub fn PlaceList() -> impl IntoView {
                 rows.get()
                     .into_iter()
                     .enumerate()
-                    .map(|(i, (target, words))| {
+                    .map(|(i, (target, words, group))| {
                         let (focus, hold) = (target.clone(), target);
                         view! {
                             <li>
@@ -55,7 +56,18 @@ pub fn PlaceList() -> impl IntoView {
                                         s.focus.hover(focus.clone());
                                     }
                                     on:blur=move |_| s.focus.leave()
-                                    on:click=move |_| s.focus.hold(hold.clone())
+                                    on:click=move |_| match &group {
+                                        // A group unfolds, and folds again.
+                                        Some(key) => {
+                                            s.unfolded
+                                                .update(|u| {
+                                                    if !u.remove(key) {
+                                                        u.insert(key.clone());
+                                                    }
+                                                });
+                                        }
+                                        None => s.focus.hold(hold.clone()),
+                                    }
                                 >
                                     {words}
                                 </button>
@@ -69,25 +81,33 @@ pub fn PlaceList() -> impl IntoView {
     .into_any()
 }
 
-fn rows(scene: &Scene, lang: Lang) -> Vec<(Target, String)> {
+/// Target, words, and the group that a press unfolds or folds.
+type Row = (Target, String, Option<GroupKey>);
+
+fn rows(scene: &Scene, lang: Lang) -> Vec<Row> {
     let t = |id, args: &[(&str, &str)]| giljabi::locale::text(lang, id, args);
     let mut rows = Vec::new();
     if let Some(lane) = &scene.lane {
         let object = |key: &ObjectKey| Target::Object(key.clone());
         let answers: Vec<String> = lane.answers.iter().map(|(kind, data)| format!("{kind} {data}")).collect();
         let ports: Vec<String> = lane.vip.ports.iter().map(|p| p.port.to_string()).collect();
-        rows.push((object(&lane.service), t("list.name", &[("name", &lane.name), ("answers", &answers.join(", "))])));
+        rows.push((
+            object(&lane.service),
+            t("list.name", &[("name", &lane.name), ("answers", &answers.join(", "))]),
+            None,
+        ));
         rows.push((
             object(&lane.service),
             t(
                 "list.service",
                 &[("name", &lane.service.name), ("address", &lane.vip.address), ("ports", &ports.join(", "))],
             ),
+            None,
         ));
         if let Some(card) = &lane.slices {
             let key = card.slices.first().unwrap_or(&lane.service);
             let (ready, total) = (card.ready.to_string(), card.total.to_string());
-            rows.push((object(key), t("map.slices", &[("ready", &ready), ("total", &total)])));
+            rows.push((object(key), t("map.slices", &[("ready", &ready), ("total", &total)]), None));
         }
     }
     for node in &scene.nodes {
@@ -95,15 +115,24 @@ fn rows(scene: &Scene, lang: Lang) -> Vec<(Target, String)> {
         let pods = node.pods.len() + node.groups.iter().map(|g| g.pods.len()).sum::<usize>();
         let pods = pods.to_string();
         let words = t("list.node", &[("name", &node.name), ("address", &node.address), ("pods", &pods)]);
-        rows.push((Target::Place(kernel), words));
-        rows.extend(node.pods.iter().map(|p| (Target::Object(p.key.clone()), pod(p, &node.name, lang))));
+        rows.push((Target::Place(kernel), words, None));
+        rows.extend(node.pods.iter().map(|p| (Target::Object(p.key.clone()), pod(p, &node.name, lang), None)));
         for group in &node.groups {
             let count = group.pods.len().to_string();
             let words = t("list.group", &[("name", &group.key.workload.name), ("pods", &count), ("node", &node.name)]);
-            rows.push((Target::Object(group.key.workload.clone()), words));
+            rows.push((Target::Object(group.key.workload.clone()), words, Some(group.key.clone())));
+        }
+        for fold in &node.folds {
+            let words = t("list.fold", &[("name", &fold.key.workload.name), ("node", &node.name)]);
+            rows.push((Target::Object(fold.key.workload.clone()), words, Some(fold.key.clone())));
         }
     }
-    rows.push((Target::Place(Place::Learner), said::place(&Place::Learner, lang)));
+    for outside in &scene.outside {
+        if let Some(place) = floor::place_of(&outside.kind) {
+            let words = said::place(&place, lang);
+            rows.push((Target::Place(place), words, None));
+        }
+    }
     rows
 }
 
