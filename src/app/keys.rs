@@ -9,7 +9,7 @@ use super::lessons::Lessons;
 use super::session::{Pane, Session, Tab};
 
 /// The shortcuts that the help lists: keys, message.
-pub const SHORTCUTS: [(&str, &str); 20] = [
+pub const SHORTCUTS: [(&str, &str); 23] = [
     ("Ctrl/⌘ Enter", "keys.send"),
     ("Ctrl/⌘ K", "keys.palette"),
     ("Space", "keys.play"),
@@ -23,11 +23,14 @@ pub const SHORTCUTS: [(&str, &str); 20] = [
     ("Ctrl/⌘ ⇧ M", "keys.problems"),
     ("Ctrl/⌘ .", "keys.mend"),
     ("M", "keys.map"),
+    ("F", "map.find"),
     ("J", "keys.journey"),
     ("T", "keys.terminal"),
     ("L", "keys.lang"),
     ("P", "palette.presenter"),
     ("PgUp / PgDn", "lessons.turn_page"),
+    ("Ctrl/⌘ Z", "editor.undo"),
+    ("Ctrl/⌘ ⇧ Z", "editor.redo"),
     ("Esc", "keys.escape"),
     ("?", "keys.help"),
 ];
@@ -46,6 +49,12 @@ pub fn listen(s: Session, l: Lessons) {
         }
         if (event.ctrl_key() || event.meta_key()) && event.key().eq_ignore_ascii_case("k") {
             s.palette.update(|p| *p = !*p);
+            event.prevent_default();
+            return;
+        }
+        // In the editor this is the editor's own; elsewhere it goes back over applied edits.
+        if (event.ctrl_key() || event.meta_key()) && event.key().eq_ignore_ascii_case("z") && !typing {
+            s.undo(event.shift_key());
             event.prevent_default();
             return;
         }
@@ -81,6 +90,7 @@ pub fn listen(s: Session, l: Lessons) {
             "End" => s.player.finish(),
             "e" | "E" => go(s, Pane::Editor, ".cm-content"),
             "m" | "M" => go(s, Pane::Map, ".place-list button[tabindex='0']"),
+            "f" | "F" => go(s, Pane::Map, "#map-find"),
             "j" | "J" => go(s, Pane::Journey, "#view"),
             "t" | "T" => {
                 s.tab.set(Tab::Terminal);

@@ -145,8 +145,11 @@ const TABS = ["journey", "packet", "rules", "reach", "spread", "objects", "event
 
 for (const [theme, lang, width] of [
   ["light", "ko-KR", 1440],
+  ["light", "en-GB", 1440],
+  ["dark", "ko-KR", 1440],
   ["dark", "en-GB", 1440],
   ["contrast", "ko-KR", 1440],
+  ["contrast", "en-GB", 1440],
   ["light", "en-GB", 390],
   ["dark", "ko-KR", 390],
 ]) {
@@ -176,6 +179,18 @@ for (const [theme, lang, width] of [
       await page.locator(`#tab\\.${tab}`).click();
       await page.waitForTimeout(tab === "reach" ? 600 : 60);
       await look(tab);
+    }
+    // Two clusters side by side, and the dialogs.
+    if (width > 500) {
+      await page.locator(".holds summary").click();
+      await page.locator(".choices fieldset").last().locator("input").last().uncheck();
+      await page.locator("#tab\\.history").click();
+      await page.locator(".moments tbody tr").last().locator(".btn").click();
+      await page.locator(".what-if .node").first().waitFor();
+      await look("beside");
+      await page.locator(".task-head .btn").click();
+      await look("scenarios");
+      await page.keyboard.press("Escape");
     }
     await press(page, "?");
     await look("help");

@@ -1,0 +1,221 @@
+// What the screen can do beside sending a request: the cluster's clock, moments and what-if, many requests, searching, zooming,
+// exports, print; by keyboard alone, and as a screen reader hears it.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { launch, open, ready } from "./browser.mjs";
+
+let browser;
+before(async () => {
+  browser = await launch();
+});
+after(() => browser?.close());
+
+const press = async (page, key) => {
+  await page.evaluate(() => document.activeElement?.blur());
+  await page.keyboard.press(key);
+};
+
+async function begin(page, title) {
+  await page.locator(".task-head .btn").click();
+  await page.locator(".scenarios li button", { hasText: title }).click();
+  await page.locator("#task-title", { hasText: title }).waitFor();
+}
+
+async function attempt(page, n) {
+  await page.locator(".try").nth(n).click();
+  await press(page, "End");
+  await page.locator(".ending").waitFor();
+  return page.locator(".ending").innerText();
+}
+
+async function jump(page, words) {
+  await page.locator(".clock-bar summary").click();
+  await page.locator(".clock-bar .menu-list button", { hasText: words }).click();
+}
+
+test("the cluster's clock goes on to the next probe, and the pods become ready", async (t) => {
+  const { page, complaints } = await open(t, browser, { locale: "en-GB", reducedMotion: "reduce" });
+  await ready(page);
+  await begin(page, "Running, but not ready yet");
+  assert.match(await attempt(page, 0), /refused/i);
+  await page.locator(".pod-backend.faded").first().waitFor();
+  for (let i = 0; i < 9 && (await page.locator(".pod-backend.faded").count()) > 0; i++) await jump(page, "The next probe");
+  await page.locator(".clock-said", { hasText: /was probed/ }).waitFor();
+  await jump(page, "10 seconds");
+  assert.equal(await page.locator(".pod-backend.faded").count(), 0);
+  assert.match(await attempt(page, 0), /200/);
+  // It runs by itself, too, and pauses.
+  const before = await page.locator(".clock-bar .clock").innerText();
+  await page.locator(".clock-bar .btn").first().click();
+  await page.waitForFunction((before) => document.querySelector(".clock-bar .clock").innerText !== before, before);
+  await page.locator(".clock-bar .btn").first().click();
+  assert.deepEqual(complaints, []);
+});
+
+test("back to an earlier moment, on from there, and both side by side", async (t) => {
+  const { page, complaints } = await open(t, browser, { locale: "en-GB", reducedMotion: "reduce" });
+  await ready(page);
+  await begin(page, "Cluster or Local?");
+  assert.match(await attempt(page, 0), /./);
+  await page.locator("#tab\\.history").click();
+  const rows = page.locator(".moments tbody tr");
+  const count = await rows.count();
+  assert.ok(count >= 2, "each scenario is a moment");
+  // Pull a plug: another moment, and what differs is told.
+  await page.locator(".holds summary").click();
+  await page.locator(".choices fieldset").last().locator("input").last().uncheck();
+  await page.locator(".moments tbody tr", { hasText: "pulled the plug" }).waitFor();
+  await jump(page, "Until nothing more happens");
+  await jump(page, "10 seconds");
+  await rows.filter({ hasText: "pulled the plug" }).locator(".btn").click();
+  await page.locator(".differences").waitFor();
+  await page.locator(".what-if .map-twin .node").first().waitFor();
+  assert.match(await page.locator(".what-if header").innerText(), /moment/);
+  await page.locator(".what-if header .btn").click();
+  await page.locator(".what-if").waitFor({ state: "detached" });
+  // Back: the first scenario's files are there again, and the next edit would branch off.
+  await rows.last().locator(".line-link").click();
+  await page.locator(".files .file", { hasText: "service.yaml" }).waitFor();
+  await page.locator(".moments tr[aria-current]").waitFor();
+  assert.deepEqual(complaints, []);
+});
+
+test("a thousand requests flow as streams, can be stopped, and come out as the rules promise", async (t) => {
+  const { page, complaints } = await open(t, browser, { locale: "en-GB", reducedMotion: "reduce" });
+  await ready(page);
+  await page.locator("#tab\\.spread").click();
+  await page.locator(".spread .btn-primary").click();
+  await page.locator(".spread .btn-primary", { hasText: "Send them all" }).waitFor();
+  assert.ok((await page.locator(".map-main .stream").count()) >= 3);
+  assert.ok((await page.locator(".map-main .packet").count()) <= 1, "no dot a request");
+  const counts = await page.locator(".spread tbody tr td:nth-child(2)").allInnerTexts();
+  assert.equal(counts.map(Number).reduce((a, b) => a + b, 0), 1000);
+  assert.match(await page.locator(".spread-words").innerText(), /chi-square/);
+  await page.locator(".spread input").fill("100000");
+  await page.locator(".spread .btn-primary").click();
+  await page.locator(".spread .btn-primary", { hasText: "Stop" }).click();
+  const stopped = Number(await page.locator(".spread progress").getAttribute("value"));
+  assert.ok(stopped < 100_000, "stopped on the way");
+  assert.deepEqual(complaints, []);
+});
+
+test("a large cluster: search, unfold and fold, small map, zoom", async (t) => {
+  const { page, complaints } = await open(t, browser, { locale: "en-GB", reducedMotion: "reduce" });
+  await ready(page);
+  await begin(page, "A thousand pods");
+  await page.locator(".mini").waitFor();
+  await page.locator("#map-find").fill("node-19");
+  await page.locator(".found-now").waitFor({ state: "attached" });
+  assert.match(await page.locator(".find-tally").innerText(), /1\/1/);
+  const seen = await page.evaluate(() => {
+    const [frame, ring] = [".map-frame", ".found-now"].map((s) => document.querySelector(s).getBoundingClientRect());
+    return ring.top >= frame.top && ring.bottom <= frame.bottom;
+  });
+  assert.ok(seen, "what is found is scrolled to");
+  await page.locator("#map-find").press("Escape");
+  const group = page.locator(".place-list button", { hasText: /web: \d+ pods/ }).first();
+  await group.focus();
+  await page.keyboard.press("Enter");
+  await page.locator(".fold").waitFor({ state: "attached" });
+  await page.locator(".place-list button", { hasText: /fold/ }).first().focus();
+  await page.keyboard.press("Enter");
+  await page.locator(".fold").waitFor({ state: "detached" });
+  const width = () => page.locator(".map-main").evaluate((e) => e.getBoundingClientRect().width);
+  const before = await width();
+  await page.locator(".zoom .btn", { hasText: "+" }).click();
+  await page.waitForFunction((w) => document.querySelector(".map-main").getBoundingClientRect().width > w, before);
+  await page.locator(".zoom .btn").last().click();
+  await page.waitForFunction((w) => document.querySelector(".map-main").getBoundingClientRect().width < w, before);
+  assert.deepEqual(complaints, []);
+});
+
+test("bytes, rules of every mode, exports and print", async (t) => {
+  const { page, complaints } = await open(t, browser, { locale: "en-GB", reducedMotion: "reduce" });
+  await ready(page);
+  await page.locator(".send").click();
+  await press(page, "End");
+  await page.locator("#tab\\.packet").click();
+  await page.locator(".bytes .btn").click();
+  const dump = await page.locator(".bytes pre").first().innerText();
+  assert.match(dump, /^0000 {2}45 /, "an IPv4 header");
+  for (const mode of ["ipvs", "nftables"]) {
+    if (!(await page.locator(".holds[open]").count())) await page.locator(".holds summary").click();
+    await page.locator(".choices select").first().selectOption(mode);
+    await page.locator(".send").click();
+    await press(page, "End");
+    await page.locator("#tab\\.journey").click();
+    await page.locator(".journey tr:has(del) .hop-number").first().click();
+    await page.locator("#tab\\.rules").click();
+    await page.locator(".rules li.hit").first().waitFor();
+    assert.ok((await page.locator(".rules li:not(.hit) small").count()) > 0, `${mode}: why others did not match`);
+  }
+  await page.locator(".top .menu summary").click();
+  for (const [words, ending] of [[/journey as SVG/, ".svg"], [/map as SVG/, ".svg"], [/map as PNG/, ".png"]]) {
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.locator(".top .menu-list button", { hasText: words }).click(),
+    ]);
+    assert.ok(download.suggestedFilename().endsWith(ending));
+  }
+  await page.emulateMedia({ media: "print" });
+  assert.equal(await page.locator(".time").isVisible(), false);
+  assert.ok(await page.locator(".map-main").isVisible());
+  assert.deepEqual(complaints, []);
+});
+
+test("by keyboard alone: a request, a hop's steps, the map's list, the palette, a pane's size", async (t) => {
+  const { page } = await open(t, browser, { locale: "en-GB", reducedMotion: "reduce" });
+  await ready(page);
+  const focused = () => page.evaluate(() => {
+    const e = document.activeElement;
+    return { role: e.getAttribute("role") ?? e.tagName.toLowerCase(), name: e.getAttribute("aria-label") ?? e.innerText ?? "" };
+  });
+  // Tab reaches every part, and everything it reaches has a name.
+  const roles = new Set();
+  for (let i = 0; i < 70; i++) {
+    await page.keyboard.press("Tab");
+    const { role, name } = await focused();
+    if (role === "body") break;
+    const inEditor = await page.evaluate(() => Boolean(document.activeElement.closest(".cm-editor")));
+    if (inEditor) {
+      await page.keyboard.press("Escape");
+      continue;
+    }
+    roles.add(role);
+    const labelled = await page.evaluate(() => Boolean(document.activeElement.labels?.length || document.activeElement.title));
+    assert.ok(name.trim() || labelled, `a ${role} without a name`);
+  }
+  for (const role of ["separator", "tab", "select", "input", "button"]) assert.ok(roles.has(role), `${role}: ${[...roles]}`);
+  await press(page, "Control+k");
+  await page.keyboard.type("headless");
+  await page.keyboard.press("Enter");
+  await page.locator("#task-title", { hasText: "Headless" }).waitFor();
+  await page.locator(".url").focus();
+  await page.keyboard.press("Enter");
+  await press(page, "End");
+  await page.locator(".ending").waitFor();
+  await page.locator(".splitter-upright").focus();
+  const size = () => page.locator(".splitter-upright").getAttribute("aria-valuenow");
+  const before = Number(await size());
+  await page.keyboard.press("ArrowRight");
+  assert.ok(Number(await size()) > before);
+});
+
+test("as a screen reader has it: landmarks, the map as a list, each hop as it happens, the journey as a table", async (t) => {
+  const { page } = await open(t, browser, { locale: "en-GB", reducedMotion: "reduce" });
+  await ready(page);
+  await page.locator(".one-hop").click();
+  const log = page.locator("[role=log]");
+  await page.waitForFunction(() => /^1 — /.test(document.querySelector("[role=log]").innerText));
+  await press(page, ".");
+  await page.waitForFunction(() => /^2 — /.test(document.querySelector("[role=log]").innerText));
+  await press(page, "End");
+  await page.waitForFunction(() => /200/.test(document.querySelector("[role=log]").innerText));
+  assert.match(await log.innerText(), /HTTP 200/);
+  const tree = await page.locator("body").ariaSnapshot();
+  for (const part of [/banner/, /main/, /list "The map as a list/, /listitem/, /table/, /tablist "Views"/, /group "Steps"/, /slider "Hop"/, /search/]) {
+    assert.match(tree, part);
+  }
+  assert.match(tree, /Pod client on node-\d/);
+  assert.doesNotMatch(tree, /- img\n/, "no picture without a name");
+});
