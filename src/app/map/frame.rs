@@ -86,7 +86,7 @@ impl View {
     }
 
     /// A wheel turned with Ctrl (or a pinch on a touchpad) zooms around the pointer.
-    pub fn wheel(self, event: &web_sys::WheelEvent, _zoom: f64) {
+    pub fn wheel(self, event: &web_sys::WheelEvent) {
         if !event.ctrl_key() {
             return;
         }

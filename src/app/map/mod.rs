@@ -85,7 +85,7 @@ pub fn Drawing(main: bool) -> impl IntoView {
             on:mousemove=move |event| tip.set(frame::tip_at(&event))
             on:mouseleave=move |_| tip.set(None)
             on:scroll=scrolled
-            on:wheel=move |event| view.wheel(&event, zoom.get_untracked())
+            on:wheel=move |event| view.wheel(&event)
             on:pointerdown=move |event| view.grab(&event)
             on:pointermove=move |event| view.drag(&event)
             on:pointerup=move |_| view.release()
