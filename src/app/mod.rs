@@ -3,6 +3,7 @@
 
 mod bottom;
 mod clock;
+mod drawn;
 mod editor;
 mod failure;
 mod focus;
@@ -18,6 +19,7 @@ mod palette;
 mod player;
 mod said;
 mod scenario;
+mod sent;
 mod session;
 mod splitter;
 mod terminal;

@@ -12,18 +12,21 @@ use giljabi::lesson::Desk;
 use giljabi::lesson::model::RequestSpec;
 use giljabi::lesson::scene::Ran;
 use giljabi::locale::{self, Lang, Message};
-use giljabi::map::{GroupKey, Leg, Phase, Places, Scene, Setting, Stage, of_hop, phase};
+use giljabi::map::{GroupKey, Leg, Scene, Stage};
 use giljabi::network::kube_proxy::{Family, Listing};
 use giljabi::shell::Computer;
-use giljabi::text::{LineIndex, Span};
 use giljabi::trace::{Client, Outcome, Request, Trace, Url};
 use giljabi::workspace::{File, Workspace};
 use leptos::prelude::*;
 
+use super::drawn::{Asked, legs_of, scene_of, stages_of};
 use super::focus::{Focus, Lit, Target};
 use super::moments::{self, History};
 use super::player::{self, Player};
+use super::sent::{beats, line_in, stops};
 use super::{keep, scenario};
+
+pub use super::sent::{LineRef, Sent};
 
 /// The cluster as the last good text made it, and what there is to say about the text of now.
 #[derive(Clone)]
@@ -36,61 +39,6 @@ pub struct State {
     pub now: Time,
     /// Parsing, writing, settling: milliseconds of the last edit.
     pub took: f64,
-}
-
-/// A line of a file that a field stands on.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct LineRef {
-    pub file: String,
-    /// From one.
-    pub line: u32,
-    pub span: Span,
-    pub field: FieldRef,
-}
-
-/// A request that was sent.
-pub struct Sent {
-    pub trace: Trace,
-    /// The lines behind each hop.
-    pub lines: Vec<Vec<LineRef>>,
-    /// The lines to look at when it failed, the one to mend first.
-    pub to_mend: Vec<LineRef>,
-    /// Which edit it was sent after.
-    pub edit: usize,
-    /// Running number.
-    pub number: usize,
-}
-
-impl Sent {
-    /// A request that was sent through a workspace's cluster, with the lines behind what happened.
-    pub fn of(workspace: &Workspace, trace: Trace, edit: usize, number: usize) -> Sent {
-        let line = |field: &FieldRef| line_in(workspace, field);
-        let lines = trace
-            .hops
-            .iter()
-            .map(|hop| {
-                let mut lines: Vec<LineRef> = hop.steps.iter().flat_map(|s| &s.because).filter_map(line).collect();
-                let mut seen = BTreeSet::new();
-                lines.retain(|l| seen.insert((l.file.clone(), l.line)));
-                lines
-            })
-            .collect();
-        let mut seen = BTreeSet::new();
-        let to_mend = trace
-            .outcome
-            .failure()
-            .map(|f| f.because.iter().filter_map(line).filter(|l| seen.insert((l.file.clone(), l.line))).collect())
-            .unwrap_or_default();
-        Sent { trace, lines, to_mend, edit, number }
-    }
-}
-
-/// The line of a workspace's files that a field stands on.
-fn line_in(workspace: &Workspace, field: &FieldRef) -> Option<LineRef> {
-    let at = workspace.locate(field)?;
-    let text = &workspace.file(&at.file)?.text;
-    let line = LineIndex::new(text).line_column(at.span.start as usize, text).line;
-    Some(LineRef { file: at.file.to_string(), line, span: at.span, field: field.clone() })
 }
 
 /// The tabs below the map.
@@ -790,119 +738,6 @@ pub fn take_kept(workspace: &mut Workspace, desk: &str) -> bool {
 
 fn files_of(pairs: Vec<(String, String)>) -> Vec<File> {
     pairs.into_iter().map(|(name, text)| File { name: name.into(), text }).collect()
-}
-
-/// What the time bar asks for.
-#[derive(Clone, Copy)]
-struct Asked {
-    url: RwSignal<String>,
-    client: RwSignal<Client>,
-}
-
-/// The drawing of a state. What did not change keeps its place from one drawing to the next.
-fn scene_of(
-    state: RwSignal<Arc<State>>,
-    sent: RwSignal<Option<Arc<Sent>>>,
-    chosen: RwSignal<Option<ObjectKey>>,
-    asked: Asked,
-    room: RwSignal<(f64, f64)>,
-    unfolded: RwSignal<BTreeSet<GroupKey>>,
-) -> Memo<Arc<Scene>> {
-    let places = StoredValue::new(Places::default());
-    // The address is typed letter by letter; the drawing cares only for the Service that it means.
-    let service = Memo::new(move |_| {
-        let state = state.get();
-        chosen.get().or_else(|| service_of(&state.store, &asked.url.read(), &asked.client.read()))
-    });
-    Memo::new(move |_| {
-        let state = state.get();
-        let sent = sent.get();
-        places.update_value(|places| places.update(&state.store));
-        places.with_value(|places| {
-            let (width, height) = room.get();
-            let draw = |zoom: f64| {
-                Scene::draw(&Setting {
-                    store: &state.store,
-                    places,
-                    width: width / zoom,
-                    height: height / zoom,
-                    service: service.read().as_ref(),
-                    client: Some(&asked.client.read()),
-                    trace: sent.as_ref().map(|s| &s.trace),
-                    unfolded: &unfolded.read(),
-                })
-            };
-            let scene = draw(1.0);
-            // What is too high for the frame is drawn smaller, and then has more room at its sides: as long as it can be read.
-            let zoom = (height / scene.height).clamp(SMALLEST, 1.0);
-            Arc::new(if width < NARROW || zoom > 0.99 { scene } else { draw(zoom) })
-        })
-    })
-}
-
-/// Smaller than this the drawing cannot be read; it scrolls instead.
-const SMALLEST: f64 = 0.7;
-/// On a frame as narrow as this things stand under each other, and it scrolls.
-const NARROW: f64 = 640.0;
-
-fn legs_of(scene: Memo<Arc<Scene>>, sent: RwSignal<Option<Arc<Sent>>>) -> Memo<Arc<Vec<Leg>>> {
-    Memo::new(move |_| Arc::new(sent.get().map(|s| giljabi::map::legs(&scene.read(), &s.trace)).unwrap_or_default()))
-}
-
-fn stages_of(sent: RwSignal<Option<Arc<Sent>>>) -> Memo<Arc<Vec<Stage>>> {
-    Memo::new(move |_| Arc::new(sent.get().map(|s| giljabi::map::stages(&s.trace)).unwrap_or_default()))
-}
-
-/// How long each hop is shown, in milliseconds: a name's many questions quickly, a change of addresses slowly enough to read.
-/// A whole request is seen within ten seconds.
-fn beats(trace: &Trace) -> Vec<f64> {
-    let names = trace.hops.iter().filter(|h| phase(h) == Phase::Dns).count().max(1) as f64;
-    let name_beat = (1_800.0 / names).clamp(60.0, 420.0);
-    let last = trace.hops.len().saturating_sub(1);
-    let beat = |(i, hop): (usize, &giljabi::trace::Hop)| {
-        let changes = hop.steps.iter().any(|s| s.kind.change().is_some());
-        match phase(hop) {
-            Phase::Dns => name_beat,
-            _ if i == last || of_hop(hop) == giljabi::map::Tone::Bad => 1_000.0,
-            Phase::Reply => 550.0,
-            _ if changes => 1_300.0,
-            _ => 700.0,
-        }
-    };
-    let beats: Vec<f64> = trace.hops.iter().enumerate().map(beat).collect();
-    let shrink = (9_000.0 / beats.iter().sum::<f64>().max(1.0)).min(1.0);
-    beats.into_iter().map(|beat| beat * shrink).collect()
-}
-
-/// The last hop of each row; of every hop of a lookup that is unfolded.
-fn stops(stages: &[Stage], open: bool) -> Vec<usize> {
-    stages.iter().flat_map(|s| if open { s.hops.clone() } else { s.hops.end - 1..s.hops.end }).collect()
-}
-
-/// The Service that an address means, as the client would resolve it.
-fn service_of(store: &Store, url: &str, client: &Client) -> Option<ObjectKey> {
-    let first = || {
-        let own = |o: &&Arc<giljabi::api::object::Object>| o.namespace() != "kube-system" && o.name() != "kubernetes";
-        store.list("Service").find(own).map(|o| o.key.clone())
-    };
-    let Some(url) = Url::parse(url) else { return first() };
-    let here = match client {
-        Client::Pod { namespace, .. } => namespace.as_str(),
-        _ => "default",
-    };
-    let mut labels = url.host.split('.');
-    let (name, namespace) = (labels.next().unwrap_or(""), labels.next().unwrap_or(here));
-    let named = ObjectKey::new("Service", namespace, name);
-    if store.get(&named).is_some() {
-        return Some(named);
-    }
-    let by_address = store.list("Service").find(|o| {
-        o.view().service().is_some_and(|s| {
-            let listed = |ip: &std::net::IpAddr| ip.to_string() == url.host.as_str();
-            s.cluster_ips.iter().any(listed) || s.load_balancer.iter().filter_map(|p| p.ip.as_ref()).any(listed)
-        })
-    });
-    by_address.map(|o| o.key.clone()).or_else(first)
 }
 
 fn browser_language() -> Lang {

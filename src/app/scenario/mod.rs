@@ -5,6 +5,7 @@ mod settings;
 pub mod table;
 pub mod world;
 
+use giljabi::api::time::Duration;
 use giljabi::lesson::Desk;
 use giljabi::shell::Computer;
 use giljabi::workspace::{File, Workspace};
@@ -64,6 +65,9 @@ impl Play {
         remember(scenario.id, scenario.world);
         let mut workspace = scenario.world.open();
         workspace.set_files(files(scenario));
+        if let Some(workload) = scenario.anew {
+            make_anew(&mut workspace, workload);
+        }
         self.sit_down(s, workspace);
         if let Some((from, to)) = scenario.tries.first() {
             s.aim(from, to);
@@ -85,6 +89,20 @@ impl Play {
         self.world.get_untracked().finish(&mut workspace);
         s.sit_down(Desk::new(workspace, Computer::default(), Vec::new()), Vec::new(), "");
     }
+}
+
+/// Deletes the pods of a workload, and lets just as much time go by as their successors need to run.
+fn make_anew(workspace: &mut Workspace, workload: &str) {
+    let cluster = workspace.cluster_mut();
+    let own = |name: &str| name.strip_prefix(workload).is_some_and(|rest| rest.starts_with('-'));
+    let pods: Vec<_> =
+        cluster.store().list_in("Pod", "default").filter(|p| own(p.name())).map(|p| p.key.clone()).collect();
+    for pod in pods {
+        // A pod that is gone already needs no deleting.
+        let _ = cluster.delete(&pod, Some(0));
+    }
+    cluster.run_for(Duration::secs(5));
+    workspace.refresh();
 }
 
 /// A request that is ready to be sent.

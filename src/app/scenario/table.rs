@@ -17,6 +17,8 @@ pub struct Scenario {
     /// Who sends what to where.
     pub tries: &'static [(&'static str, &'static str)],
     pub world: World,
+    /// The workload whose pods have just been made anew when it begins: a roll-out that one can watch.
+    pub anew: Option<&'static str>,
 }
 
 const PLAIN: World = World {
@@ -47,6 +49,7 @@ pub const SCENARIOS: &[Scenario] = &[
             ("pod/client", "http://kimho:406"),
         ],
         world: PLAIN,
+        anew: None,
     },
     Scenario {
         id: "readiness",
@@ -56,6 +59,7 @@ pub const SCENARIOS: &[Scenario] = &[
         files: &[file!("readiness", "service.yaml"), file!("readiness", "pods.yaml")],
         tries: &[("pod/client", "http://web")],
         world: PLAIN,
+        anew: Some("web"),
     },
     Scenario {
         id: "namespaces",
@@ -65,6 +69,7 @@ pub const SCENARIOS: &[Scenario] = &[
         files: &[file!("namespaces", "service.yaml"), file!("namespaces", "pods.yaml")],
         tries: &[("pod/client", "http://order"), ("pod/client", "http://order.shop")],
         world: PLAIN,
+        anew: None,
     },
     Scenario {
         id: "node-port",
@@ -78,6 +83,7 @@ pub const SCENARIOS: &[Scenario] = &[
             ("pod/client", "http://web"),
         ],
         world: PLAIN,
+        anew: None,
     },
     Scenario {
         id: "policy",
@@ -91,6 +97,7 @@ pub const SCENARIOS: &[Scenario] = &[
             ("computer", "http://192.168.49.4:30080"),
         ],
         world: PLAIN,
+        anew: None,
     },
     Scenario {
         id: "load-balancer",
@@ -100,6 +107,7 @@ pub const SCENARIOS: &[Scenario] = &[
         files: &[file!("load-balancer", "service.yaml"), file!("load-balancer", "pods.yaml")],
         tries: &[("computer", "http://lb(web)"), ("pod/client", "http://web")],
         world: World { balancer: LoadBalancerProvider::Cloud, ..PLAIN },
+        anew: None,
     },
     Scenario {
         id: "pending",
@@ -109,6 +117,7 @@ pub const SCENARIOS: &[Scenario] = &[
         files: &[file!("pending", "service.yaml"), file!("pending", "pods.yaml")],
         tries: &[("pod/client", "http://web"), ("computer", "http://192.168.49.2:nodeport(web)")],
         world: PLAIN,
+        anew: None,
     },
     Scenario {
         id: "headless",
@@ -118,6 +127,7 @@ pub const SCENARIOS: &[Scenario] = &[
         files: &[file!("headless", "service.yaml"), file!("headless", "pods.yaml")],
         tries: &[("pod/client", "http://db:8080"), ("pod/client", "http://db-1.db:8080")],
         world: PLAIN,
+        anew: None,
     },
     Scenario {
         id: "external-name",
@@ -127,6 +137,7 @@ pub const SCENARIOS: &[Scenario] = &[
         files: &[file!("external-name", "service.yaml"), file!("external-name", "pods.yaml")],
         tries: &[("pod/client", "http://api")],
         world: PLAIN,
+        anew: None,
     },
     Scenario {
         id: "by-hand",
@@ -136,6 +147,7 @@ pub const SCENARIOS: &[Scenario] = &[
         files: &[file!("by-hand", "service.yaml"), file!("by-hand", "endpoints.yaml"), file!("by-hand", "pods.yaml")],
         tries: &[("pod/client", "http://old-server")],
         world: PLAIN,
+        anew: None,
     },
     Scenario {
         id: "ingress",
@@ -154,6 +166,7 @@ pub const SCENARIOS: &[Scenario] = &[
             host: Some("shop.example.com"),
             ..PLAIN
         },
+        anew: None,
     },
     Scenario {
         id: "gateway",
@@ -168,6 +181,7 @@ pub const SCENARIOS: &[Scenario] = &[
             host: Some("shop.example.com"),
             ..PLAIN
         },
+        anew: None,
     },
     Scenario {
         id: "hundred",
@@ -177,6 +191,7 @@ pub const SCENARIOS: &[Scenario] = &[
         files: &[file!("hundred", "service.yaml"), file!("hundred", "pods.yaml")],
         tries: &[("pod/client", "http://web")],
         world: World { nodes: 5, ..PLAIN },
+        anew: None,
     },
     Scenario {
         id: "thousand",
@@ -186,6 +201,7 @@ pub const SCENARIOS: &[Scenario] = &[
         files: &[file!("thousand", "service.yaml"), file!("thousand", "pods.yaml")],
         tries: &[("pod/client", "http://web")],
         world: World { nodes: 20, ..PLAIN },
+        anew: None,
     },
 ];
 

@@ -1,0 +1,99 @@
+//! What is drawn of a state: where everything is, the ways of a trace over it, and its rows. Computed anew only from what it
+//! is made of.
+
+use giljabi::api::object::{Object, ObjectKey};
+use giljabi::apiserver::store::Store;
+use giljabi::map::{GroupKey, Leg, Places, Scene, Setting, Stage};
+use giljabi::trace::{Client, Url};
+use leptos::prelude::*;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::session::{Sent, State};
+
+/// What the time bar asks for.
+#[derive(Clone, Copy)]
+pub struct Asked {
+    pub url: RwSignal<String>,
+    pub client: RwSignal<Client>,
+}
+
+/// The drawing of a state. What did not change keeps its place from one drawing to the next.
+pub fn scene_of(
+    state: RwSignal<Arc<State>>,
+    sent: RwSignal<Option<Arc<Sent>>>,
+    chosen: RwSignal<Option<ObjectKey>>,
+    asked: Asked,
+    room: RwSignal<(f64, f64)>,
+    unfolded: RwSignal<BTreeSet<GroupKey>>,
+) -> Memo<Arc<Scene>> {
+    let places = StoredValue::new(Places::default());
+    // The address is typed letter by letter; the drawing cares only for the Service that it means.
+    let service = Memo::new(move |_| {
+        let state = state.get();
+        chosen.get().or_else(|| service_of(&state.store, &asked.url.read(), &asked.client.read()))
+    });
+    Memo::new(move |_| {
+        let state = state.get();
+        let sent = sent.get();
+        places.update_value(|places| places.update(&state.store));
+        places.with_value(|places| {
+            let (width, height) = room.get();
+            let draw = |zoom: f64| {
+                Scene::draw(&Setting {
+                    store: &state.store,
+                    places,
+                    width: width / zoom,
+                    height: height / zoom,
+                    service: service.read().as_ref(),
+                    client: Some(&asked.client.read()),
+                    trace: sent.as_ref().map(|s| &s.trace),
+                    unfolded: &unfolded.read(),
+                })
+            };
+            let scene = draw(1.0);
+            // What is too high for the frame is drawn smaller, and then has more room at its sides: as long as it can be read.
+            let zoom = (height / scene.height).clamp(SMALLEST, 1.0);
+            Arc::new(if width < NARROW || zoom > 0.99 { scene } else { draw(zoom) })
+        })
+    })
+}
+
+/// Smaller than this the drawing cannot be read; it scrolls instead.
+const SMALLEST: f64 = 0.7;
+/// On a frame as narrow as this things stand under each other, and it scrolls.
+const NARROW: f64 = 640.0;
+
+pub fn legs_of(scene: Memo<Arc<Scene>>, sent: RwSignal<Option<Arc<Sent>>>) -> Memo<Arc<Vec<Leg>>> {
+    Memo::new(move |_| Arc::new(sent.get().map(|s| giljabi::map::legs(&scene.read(), &s.trace)).unwrap_or_default()))
+}
+
+pub fn stages_of(sent: RwSignal<Option<Arc<Sent>>>) -> Memo<Arc<Vec<Stage>>> {
+    Memo::new(move |_| Arc::new(sent.get().map(|s| giljabi::map::stages(&s.trace)).unwrap_or_default()))
+}
+
+/// The Service that an address means, as the client would resolve it.
+fn service_of(store: &Store, url: &str, client: &Client) -> Option<ObjectKey> {
+    let first = || {
+        let own = |o: &&Arc<Object>| o.namespace() != "kube-system" && o.name() != "kubernetes";
+        store.list("Service").find(own).map(|o| o.key.clone())
+    };
+    let Some(url) = Url::parse(url) else { return first() };
+    let here = match client {
+        Client::Pod { namespace, .. } => namespace.as_str(),
+        _ => "default",
+    };
+    let mut labels = url.host.split('.');
+    let (name, namespace) = (labels.next().unwrap_or(""), labels.next().unwrap_or(here));
+    let named = ObjectKey::new("Service", namespace, name);
+    if store.get(&named).is_some() {
+        return Some(named);
+    }
+    let by_address = store.list("Service").find(|o| {
+        o.view().service().is_some_and(|s| {
+            let listed = |ip: &std::net::IpAddr| ip.to_string() == url.host.as_str();
+            s.cluster_ips.iter().any(listed) || s.load_balancer.iter().filter_map(|p| p.ip.as_ref()).any(listed)
+        })
+    });
+    by_address.map(|o| o.key.clone()).or_else(first)
+}

@@ -1,0 +1,89 @@
+//! A request that was sent, with the lines behind what happened, and how long its animation takes.
+
+use giljabi::api::object::FieldRef;
+use giljabi::map::{Phase, Stage, of_hop, phase};
+use giljabi::text::{LineIndex, Span};
+use giljabi::trace::Trace;
+use giljabi::workspace::Workspace;
+use std::collections::BTreeSet;
+
+/// A line of a file that a field stands on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LineRef {
+    pub file: String,
+    /// From one.
+    pub line: u32,
+    pub span: Span,
+    pub field: FieldRef,
+}
+
+/// A request that was sent.
+pub struct Sent {
+    pub trace: Trace,
+    /// The lines behind each hop.
+    pub lines: Vec<Vec<LineRef>>,
+    /// The lines to look at when it failed, the one to mend first.
+    pub to_mend: Vec<LineRef>,
+    /// Which edit it was sent after.
+    pub edit: usize,
+    /// Running number.
+    pub number: usize,
+}
+
+impl Sent {
+    /// A request that was sent through a workspace's cluster, with the lines behind what happened.
+    pub fn of(workspace: &Workspace, trace: Trace, edit: usize, number: usize) -> Sent {
+        let line = |field: &FieldRef| line_in(workspace, field);
+        let lines = trace
+            .hops
+            .iter()
+            .map(|hop| {
+                let mut lines: Vec<LineRef> = hop.steps.iter().flat_map(|s| &s.because).filter_map(line).collect();
+                let mut seen = BTreeSet::new();
+                lines.retain(|l| seen.insert((l.file.clone(), l.line)));
+                lines
+            })
+            .collect();
+        let mut seen = BTreeSet::new();
+        let to_mend = trace
+            .outcome
+            .failure()
+            .map(|f| f.because.iter().filter_map(line).filter(|l| seen.insert((l.file.clone(), l.line))).collect())
+            .unwrap_or_default();
+        Sent { trace, lines, to_mend, edit, number }
+    }
+}
+
+/// The line of a workspace's files that a field stands on.
+pub fn line_in(workspace: &Workspace, field: &FieldRef) -> Option<LineRef> {
+    let at = workspace.locate(field)?;
+    let text = &workspace.file(&at.file)?.text;
+    let line = LineIndex::new(text).line_column(at.span.start as usize, text).line;
+    Some(LineRef { file: at.file.to_string(), line, span: at.span, field: field.clone() })
+}
+
+/// How long each hop is shown, in milliseconds: a name's many questions quickly, a change of addresses slowly enough to read.
+/// A whole request is seen within ten seconds.
+pub fn beats(trace: &Trace) -> Vec<f64> {
+    let names = trace.hops.iter().filter(|h| phase(h) == Phase::Dns).count().max(1) as f64;
+    let name_beat = (1_800.0 / names).clamp(60.0, 420.0);
+    let last = trace.hops.len().saturating_sub(1);
+    let beat = |(i, hop): (usize, &giljabi::trace::Hop)| {
+        let changes = hop.steps.iter().any(|s| s.kind.change().is_some());
+        match phase(hop) {
+            Phase::Dns => name_beat,
+            _ if i == last || of_hop(hop) == giljabi::map::Tone::Bad => 1_000.0,
+            Phase::Reply => 550.0,
+            _ if changes => 1_300.0,
+            _ => 700.0,
+        }
+    };
+    let beats: Vec<f64> = trace.hops.iter().enumerate().map(beat).collect();
+    let shrink = (9_000.0 / beats.iter().sum::<f64>().max(1.0)).min(1.0);
+    beats.into_iter().map(|beat| beat * shrink).collect()
+}
+
+/// The last hop of each row; of every hop of a lookup that is unfolded.
+pub fn stops(stages: &[Stage], open: bool) -> Vec<usize> {
+    stages.iter().flat_map(|s| if open { s.hops.clone() } else { s.hops.end - 1..s.hops.end }).collect()
+}
