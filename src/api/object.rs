@@ -32,13 +32,16 @@ impl ObjectKey {
 }
 
 impl Ord for ObjectKey {
-    /// Neighbours in a map mostly have kind and namespace in common, and short strings are told to be equal more quickly than
+    /// Neighbours in a map mostly have kind and namespace in common, and that short strings are equal is told more quickly than
     /// which of them is less.
     fn cmp(&self, other: &ObjectKey) -> Ordering {
-        let order = |a: &SmolStr, b: &SmolStr| if a == b { Ordering::Equal } else { a.as_str().cmp(b.as_str()) };
-        order(&self.kind, &other.kind)
-            .then_with(|| order(&self.namespace, &other.namespace))
-            .then_with(|| order(&self.name, &other.name))
+        if self.kind != other.kind {
+            return self.kind.as_str().cmp(other.kind.as_str());
+        }
+        if self.namespace != other.namespace {
+            return self.namespace.as_str().cmp(other.namespace.as_str());
+        }
+        self.name.as_str().cmp(other.name.as_str())
     }
 }
 

@@ -2,7 +2,7 @@
 //! subtrees shared so that a pod made from a template costs a few pointers.
 
 use smol_str::SmolStr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 #[derive(Clone, Debug, Default)]
 pub enum Value {
@@ -155,8 +155,10 @@ impl Value {
         }
     }
 
+    /// An empty map. All of them are one piece of memory until something is written into them.
     pub fn map() -> Value {
-        Value::Map(Arc::default())
+        static EMPTY: LazyLock<Arc<Map>> = LazyLock::new(Arc::default);
+        Value::Map(EMPTY.clone())
     }
 
     pub fn list(items: Vec<Value>) -> Value {

@@ -65,7 +65,8 @@ impl Controller for EndpointsController {
         if view.type_ == ServiceType::ExternalName || view.selector.is_empty() {
             return result;
         }
-        let cached = context.memory.endpoints.get(key).cloned().and_then(|c| c.caught_up(service, view, store));
+        // Taken out, so that it is changed in place unless a snapshot has it, too.
+        let cached = context.memory.endpoints.remove(key).and_then(|c| c.caught_up(service, view, store));
         let (subsets, truncated, pods) = match cached {
             Some((cache, changed)) => {
                 let (subset, truncated) = cache.subset();
@@ -77,9 +78,8 @@ impl Controller for EndpointsController {
                 let mut subsets = repack(service, view, &pods);
                 let total: usize = subsets.iter().map(|s| s.ready.len() + s.not_ready.len()).sum();
                 let truncated = total > CAPACITY;
-                match EndpointsCache::of(service, view, &pods, store) {
-                    Some(cache) => drop(context.memory.endpoints.insert(key.clone(), cache)),
-                    None => drop(context.memory.endpoints.remove(key)),
+                if let Some(cache) = EndpointsCache::of(service, view, &pods, store) {
+                    context.memory.endpoints.insert(key.clone(), cache);
                 }
                 if truncated {
                     truncate(&mut subsets);

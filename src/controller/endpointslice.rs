@@ -82,7 +82,8 @@ impl Controller for EndpointSliceController {
         if view.type_ == ServiceType::ExternalName || view.selector.is_empty() {
             return result;
         }
-        if let Some(cache) = context.memory.slices.get(key).cloned()
+        // Taken out, so that it is changed in place unless a snapshot has it, too.
+        if let Some(cache) = context.memory.slices.remove(key)
             && let Some(changes) = cache.changes(service, view, context)
         {
             result.looked += changes.pods.len();
@@ -106,7 +107,6 @@ impl Controller for EndpointSliceController {
         let saw = saw(service, &pods);
         let only = families.len() == 1 && plan.delete.is_empty();
         write(plan, since, &saw, service, &mut result);
-        context.memory.slices.remove(key);
         for family in families {
             let of_family: Vec<Arc<Object>> =
                 existing.iter().filter(|s| s.value.str_at(&["addressType"]) == family).cloned().collect();

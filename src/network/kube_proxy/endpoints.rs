@@ -36,6 +36,11 @@ impl Endpoint {
         Because::item_of(&self.key, "endpoints", usize::from(self.index), "")
     }
 
+    /// Whether it stands in this slice.
+    pub fn is_of(&self, slice: &ObjectKey) -> bool {
+        *self.key == *slice
+    }
+
     pub fn address(&self) -> SocketAddr {
         SocketAddr::new(self.ip, self.port)
     }
@@ -64,7 +69,15 @@ impl PartialEq for Endpoint {
 }
 
 /// More endpoints than this a service port are left out: rules number them with sixteen bits.
-const MOST_ENDPOINTS: usize = 60_000;
+pub const MOST_ENDPOINTS: usize = 60_000;
+
+/// The endpoints of every port of a Service.
+#[derive(Default)]
+pub struct Gathered {
+    pub ports: BTreeMap<PortName, Vec<Endpoint>>,
+    /// An address stands more than once for a port.
+    pub shadowed: bool,
+}
 
 /// The endpoints of every port of a Service in one family, each list ordered by its text.
 ///
@@ -75,8 +88,9 @@ pub fn gather<'a>(
     service: &SmolStr,
     slices: impl Iterator<Item = &'a Arc<Object>>,
     family: Family,
-) -> BTreeMap<PortName, Vec<Endpoint>> {
+) -> Gathered {
     let mut ports: BTreeMap<PortName, BTreeMap<SmolStr, Endpoint>> = BTreeMap::new();
+    let mut shadowed = false;
     for object in slices {
         let Some(slice) = object.view().endpoint_slice() else { continue };
         if slice.address_type != family.address_type() {
@@ -100,13 +114,15 @@ pub fn gather<'a>(
                 }
                 let text = SocketAddr::new(ip, number).to_smolstr();
                 if view.terminating && list.contains_key(&text) {
+                    shadowed = true;
                     continue;
                 }
                 let endpoint =
                     Endpoint { ip, port: number, text: text.clone(), slice: object.clone(), key: key.clone(), index };
-                list.insert(text, endpoint);
+                shadowed |= list.insert(text, endpoint).is_some();
             }
         }
     }
-    ports.into_iter().map(|(name, list)| (name, list.into_values().take(MOST_ENDPOINTS).collect())).collect()
+    let cut = |list: BTreeMap<SmolStr, Endpoint>| list.into_values().take(MOST_ENDPOINTS).collect();
+    Gathered { ports: ports.into_iter().map(|(name, list)| (name, cut(list))).collect(), shadowed }
 }

@@ -2,17 +2,20 @@
 //!
 //! Upstream: the change trackers of `pkg/proxy` (`servicechangetracker.go`, `endpointschangetracker.go`).
 
-use super::endpoints::{Endpoint, gather};
+use super::endpoints::{Endpoint, Gathered, MOST_ENDPOINTS, gather};
 use super::input::PortState;
 use super::service_port::{self, ServicePort};
 use super::settings::Family;
 use crate::api::object::{Object, ObjectKey};
 use crate::apiserver::store::Store;
 use crate::network::netfilter::PortName;
-use imbl::OrdMap;
+use imbl::{OrdMap, OrdSet};
 use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+/// More slices than this are not followed one by one: reading all of them once is less work then.
+const FEW_SLICES: usize = 4;
 
 /// The label by which a slice names its Service.
 const SERVICE_NAME: SmolStr = SmolStr::new_static("kubernetes.io/service-name");
@@ -28,6 +31,8 @@ pub struct Tracker {
     ports: OrdMap<PortName, Arc<PortState>>,
     /// Endpoints of all service ports together.
     total: usize,
+    /// Services that have an address more than once.
+    shadowed: OrdSet<ServiceName>,
 }
 
 /// What an update changed.
@@ -38,20 +43,41 @@ pub struct Changes {
     pub ports: BTreeSet<PortName>,
 }
 
+/// What of a Service has changed.
+#[derive(Clone, Debug)]
+pub enum Touched {
+    /// The Service itself.
+    Service,
+    /// Slices of it, before and after.
+    Slices(Vec<SliceChange>),
+}
+
+/// A slice before and after a change.
+type SliceChange = (Option<Arc<Object>>, Option<Arc<Object>>);
+
 /// The Services that the events after `revision` concern; `None` when the store does not reach back that far.
-pub fn touched(store: &Store, revision: u64) -> Option<BTreeSet<ServiceName>> {
+pub fn touched(store: &Store, revision: u64) -> Option<BTreeMap<ServiceName, Touched>> {
     if revision > store.revision() || !store.remembers(revision) {
         return None;
     }
-    let mut names = BTreeSet::new();
+    let mut names = BTreeMap::new();
     for event in store.events_since(revision) {
         match event.key.kind.as_str() {
             "Service" => {
-                names.insert((event.key.namespace.clone(), event.key.name.clone()));
+                names.insert((event.key.namespace.clone(), event.key.name.clone()), Touched::Service);
             }
             "EndpointSlice" => {
-                for object in event.old.iter().chain(&event.new) {
-                    names.extend(service_of(object));
+                let (old, new) = (event.old.as_ref(), event.new.as_ref());
+                for name in
+                    [old, new].into_iter().flatten().filter_map(|slice| service_of(slice)).collect::<BTreeSet<_>>()
+                {
+                    // A slice may go from one Service to another.
+                    let own =
+                        |slice: Option<&Arc<Object>>| slice.filter(|s| service_of(s).as_ref() == Some(&name)).cloned();
+                    let change = (own(old), own(new));
+                    if let Touched::Slices(list) = names.entry(name).or_insert(Touched::Slices(Vec::new())) {
+                        list.push(change);
+                    }
                 }
             }
             _ => {}
@@ -80,7 +106,7 @@ pub fn slices_by_service(store: &Store) -> BTreeMap<ServiceName, Vec<&Arc<Object
 impl Tracker {
     /// `unfiltered`: see [`super::Settings::unfiltered`].
     pub fn new(family: Family, unfiltered: bool) -> Tracker {
-        Tracker { family, unfiltered, ports: OrdMap::new(), total: 0 }
+        Tracker { family, unfiltered, ports: OrdMap::new(), total: 0, shadowed: OrdSet::new() }
     }
 
     pub fn family(&self) -> Family {
@@ -100,10 +126,15 @@ impl Tracker {
         self.total
     }
 
-    /// Reads the Services of `names` and their slices anew.
-    pub fn update(&mut self, store: &Store, names: &BTreeSet<ServiceName>) -> Changes {
+    /// Follows what has changed: slice by slice where only slices have, else the Service and its slices are read anew.
+    pub fn update(&mut self, store: &Store, names: &BTreeMap<ServiceName, Touched>) -> Changes {
         let mut changes = Changes::default();
-        for name in names {
+        for (name, touched) in names {
+            if let Touched::Slices(list) = touched
+                && self.follow(name, list, &mut changes)
+            {
+                continue;
+            }
             let selector = [(SERVICE_NAME, name.1.clone())];
             let slices = store.select("EndpointSlice", &name.0, &selector);
             let service = store.get(&ObjectKey::new("Service", name.0.clone(), name.1.clone()));
@@ -130,6 +161,55 @@ impl Tracker {
         changes
     }
 
+    /// Takes slices' changes into the lists of endpoints. False: read everything anew, because a list of ports has changed or
+    /// an address stands in more than one slice.
+    fn follow(&mut self, name: &ServiceName, list: &[SliceChange], changes: &mut Changes) -> bool {
+        // Of several changes of a slice, the first state and the last count.
+        let mut slices: BTreeMap<&ObjectKey, SliceChange> = BTreeMap::new();
+        for (old, new) in list {
+            let Some(slice) = old.as_ref().or(new.as_ref()) else { continue };
+            slices.entry(&slice.key).or_insert_with(|| (old.clone(), None)).1.clone_from(new);
+        }
+        if slices.len() > FEW_SLICES {
+            return false;
+        }
+        let first = PortName { namespace: name.0.clone(), service: name.1.clone(), ..PortName::default() };
+        let own = self.ports.range(first..).take_while(|(p, _)| p.namespace == name.0 && p.service == name.1);
+        let mut states: BTreeMap<PortName, Arc<PortState>> = own.map(|(p, s)| (p.clone(), s.clone())).collect();
+        if states.is_empty() || self.shadowed.contains(name) {
+            return false;
+        }
+        let seen = |slice: &&Arc<Object>| self.unfiltered || service_port::watched(slice);
+        for (key, (old, new)) in slices {
+            let read = |slice: &Option<Arc<Object>>| gather(&name.0, &name.1, slice.iter().filter(seen), self.family);
+            let (before, mut after) = (read(&old), read(&new));
+            if before.shadowed || after.shadowed {
+                return false;
+            }
+            for (port, state) in &mut states {
+                let old = before.ports.get(port).map_or(&[][..], Vec::as_slice);
+                let new = after.ports.remove(port).unwrap_or_default();
+                if old == new {
+                    continue;
+                }
+                let count = old.len();
+                let Some(endpoints) = exchange(&state.endpoints, key, count, new) else { return false };
+                *state = Arc::new(PortState { port: state.port.clone(), endpoints });
+            }
+        }
+        let mut changed = false;
+        for (port, state) in states {
+            if self.ports.get(&port).is_some_and(|old| !Arc::ptr_eq(old, &state)) {
+                let PortState { port, endpoints } = Arc::unwrap_or_clone(state);
+                changed |= self.put(port, endpoints, changes);
+            }
+        }
+        if changed {
+            changes.services.insert(name.clone());
+        }
+        true
+    }
+
     fn renew<'a>(
         &mut self,
         name: &ServiceName,
@@ -146,12 +226,20 @@ impl Tracker {
             .collect();
         let seen = |object: &&Arc<Object>| self.unfiltered || service_port::watched(object);
         let ports = service.filter(seen).map(|s| service_port::read(s, self.family)).unwrap_or_default();
-        let mut endpoints =
-            if ports.is_empty() { BTreeMap::new() } else { gather(&name.0, &name.1, slices.filter(seen), self.family) };
+        let mut gathered = if ports.is_empty() {
+            Gathered::default()
+        } else {
+            gather(&name.0, &name.1, slices.filter(seen), self.family)
+        };
+        if gathered.shadowed {
+            self.shadowed.insert(name.clone())
+        } else {
+            self.shadowed.remove(name)
+        };
         let mut changed = false;
         for port in ports {
             old.remove(&port.name);
-            let endpoints = endpoints.remove(&port.name).unwrap_or_default();
+            let endpoints = gathered.ports.remove(&port.name).unwrap_or_default();
             changed |= self.put(port, endpoints, changes);
         }
         for gone in old {
@@ -184,4 +272,28 @@ impl Tracker {
                 || pairs().any(|(a, b)| !a.same_to_proxy(b))
         })
     }
+}
+
+/// The list with the endpoints of one slice (there were `count`) exchanged for new ones. `None`: an address stands in more
+/// than one slice, and which one counts is not for this to say.
+fn exchange(list: &[Endpoint], slice: &ObjectKey, count: usize, new: Vec<Endpoint>) -> Option<Vec<Endpoint>> {
+    let mut merged = Vec::with_capacity(list.len() + new.len());
+    let mut kept = 0;
+    let mut new = new.into_iter().peekable();
+    for endpoint in list {
+        if endpoint.is_of(slice) {
+            kept += 1;
+            continue;
+        }
+        while let Some(next) = new.next_if(|next| next.text < endpoint.text) {
+            merged.push(next);
+        }
+        if new.peek().is_some_and(|next| next.text == endpoint.text) {
+            return None;
+        }
+        merged.push(endpoint.clone());
+    }
+    merged.extend(new);
+    // Some of the slice's were not in the list: others stood in their place.
+    (kept == count && merged.len() <= MOST_ENDPOINTS).then_some(merged)
 }
