@@ -479,7 +479,12 @@ impl Rollout {
 fn claim_sets(deployment: &Arc<Object>, context: &Context, result: &mut Reconcile) {
     let selector = Selector::of(deployment);
     let saw = deployment.key.field("spec.selector");
-    for set in context.store.list_in("ReplicaSet", deployment.namespace()).filter(|s| !s.is_terminating()) {
+    let orphans = context.index.orphan_sets(deployment.namespace());
+    let orphans = orphans.filter_map(|name| {
+        context.store.get(&ObjectKey::new("ReplicaSet", deployment.namespace().clone(), name.clone()))
+    });
+    let own = context.store.owned_by(deployment.uid()).filter(|o| o.key.kind == "ReplicaSet");
+    for set in orphans.chain(own).filter(|s| !s.is_terminating()) {
         let mut owners = set.value.items_at(&["metadata", "ownerReferences"]).to_vec();
         match set.controller_ref() {
             None if selector.matches(set) => owners.push(controller_reference(deployment)),

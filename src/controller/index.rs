@@ -44,6 +44,8 @@ pub struct Index {
     relabelled: OrdMap<SmolStr, OrdSet<ObjectKey>>,
     /// Pods by namespace that nobody manages.
     orphans: OrdMap<SmolStr, OrdSet<SmolStr>>,
+    /// ReplicaSets by namespace that nobody manages.
+    orphan_sets: OrdMap<SmolStr, OrdSet<SmolStr>>,
     /// Pods by namespace that are bound and do not run yet.
     pending: OrdMap<SmolStr, OrdSet<SmolStr>>,
     /// Pods that wait for a node.
@@ -108,6 +110,13 @@ impl Index {
             "Pod" => {
                 self.observe_pod(event, store);
                 self.change = self.pod_change(event, store);
+            }
+            "ReplicaSet" => {
+                let is_orphan = |set: &Option<Arc<Object>>| set.as_ref().is_some_and(|s| s.controller_ref().is_none());
+                let (was, is) = (is_orphan(&event.old), is_orphan(&event.new));
+                if was != is {
+                    toggle(&mut self.orphan_sets, event.key.namespace.clone(), &event.key.name, is);
+                }
             }
             "Service" => {
                 self.services_revision = event.revision;
@@ -248,6 +257,11 @@ impl Index {
     /// Pods of a namespace that nobody manages, neither finished nor being deleted, by name.
     pub fn orphans(&self, namespace: &str) -> impl Iterator<Item = &SmolStr> {
         self.orphans.get(namespace).into_iter().flatten()
+    }
+
+    /// ReplicaSets of a namespace that nobody manages, by name.
+    pub fn orphan_sets(&self, namespace: &str) -> impl Iterator<Item = &SmolStr> {
+        self.orphan_sets.get(namespace).into_iter().flatten()
     }
 
     pub fn unscheduled(&self) -> impl Iterator<Item = &ObjectKey> {

@@ -131,7 +131,9 @@ const BATCH: usize = 500;
 /// Binds a simple pod together with its waiting siblings of the same template: the nodes are looked at once for all of them,
 /// and each pod goes where it would have gone by itself.
 fn bind_alike(pod: &Arc<Object>, context: &mut Context, result: &mut Reconcile) {
-    let (Some(view), Some((_, owner))) = (pod.view().pod(), pod.controller_ref()) else { return };
+    let (Some(view), Some((set, owner))) = (pod.view().pod(), pod.controller_ref()) else { return };
+    // Pods are named after their set, so those of one set stand together.
+    let family = format_smolstr!("{}-", set.name);
     let store = context.store;
     let alike = |other: &&Arc<Object>| {
         other.value.get("spec") == pod.value.get("spec") && other.controller_ref().is_some_and(|(_, uid)| uid == owner)
@@ -139,7 +141,7 @@ fn bind_alike(pod: &Arc<Object>, context: &mut Context, result: &mut Reconcile) 
     let siblings: Vec<Arc<Object>> = context
         .index
         .unscheduled_from(&pod.key)
-        .take(4 * BATCH)
+        .take_while(|key| key.namespace == pod.key.namespace && key.name.starts_with(family.as_str()))
         .filter_map(|key| store.get(key))
         .filter(alike)
         .take(BATCH)

@@ -20,7 +20,7 @@ pub struct PortState {
 #[derive(Clone, Debug)]
 pub struct ChunkInput {
     pub state: Arc<PortState>,
-    pub selection: Selection,
+    pub selection: Arc<Selection>,
     pub masquerade_all: bool,
     pub local_cidr: Option<IpNet>,
     /// The place of the source range that admits the node itself.
@@ -52,7 +52,8 @@ impl Here {
 }
 
 impl ChunkInput {
-    pub fn new(state: Arc<PortState>, place: &Place) -> ChunkInput {
+    /// `selection`: what every node chooses, where that is the same.
+    pub fn new(state: Arc<PortState>, place: &Place, selection: Option<&Arc<Selection>>) -> ChunkInput {
         let port = &state.port;
         let here = (place.settings.mode == Mode::Ipvs).then(|| Here::new(&state, place));
         let allows_node = place.node.ip(place.family).and_then(|ip| {
@@ -60,7 +61,7 @@ impl ChunkInput {
             range.filter(|_| !port.load_balancer_ips.is_empty()).map(|r| r.index)
         });
         ChunkInput {
-            selection: select(port, &state.endpoints, &place.node),
+            selection: selection.cloned().unwrap_or_else(|| Arc::new(select(port, &state.endpoints, &place.node))),
             masquerade_all: place.settings.masquerade_all,
             local_cidr: place.local_cidr(),
             allows_node,

@@ -263,12 +263,19 @@ impl KubeProxies {
 /// comes out the same share it.
 fn write_port(row: &'static ModeRow, name: &PortName, state: Option<&Arc<PortState>>, nodes: &mut [&mut FamilyTables]) {
     let mut made: Vec<(Arc<ChunkInput>, Arc<Chunk>)> = Vec::new();
+    // Chosen once for all nodes where none of them would choose otherwise.
+    let selection = match (state, nodes.first()) {
+        (Some(state), Some(tables)) if topology::is_same_everywhere(&state.port, &state.endpoints) => {
+            Some(Arc::new(topology::select(&state.port, &state.endpoints, &tables.place.node)))
+        }
+        _ => None,
+    };
     for tables in nodes {
         let Some(state) = state else {
             tables.program.remove(name);
             continue;
         };
-        let input = ChunkInput::new(state.clone(), &tables.place);
+        let input = ChunkInput::new(state.clone(), &tables.place, selection.as_ref());
         let chunk = match made.iter().find(|(other, _)| other.same(&input)) {
             Some((_, chunk)) => chunk.clone(),
             None => {

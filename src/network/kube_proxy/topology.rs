@@ -74,6 +74,14 @@ pub fn select(port: &ServicePort, endpoints: &[Endpoint], node: &NodeFacts) -> S
     selection
 }
 
+/// Whether every node would choose the same endpoints: nothing is local, and hints do not count.
+pub fn is_same_everywhere(port: &ServicePort, endpoints: &[Endpoint]) -> bool {
+    let ready = || endpoints.iter().map(Endpoint::view).filter(|e| e.ready);
+    !port.uses_local_endpoints()
+        && (ready().any(|e| e.node_hints.is_empty()) || ready().next().is_none())
+        && (ready().any(|e| e.zone_hints.is_empty()) || ready().next().is_none())
+}
+
 /// Hints count only if every ready endpoint has one and at least one names this node, or else its zone.
 pub fn topology_of(endpoints: &[Endpoint], node: &NodeFacts) -> Topology {
     let (mut any, mut all_node, mut all_zone, mut this_node, mut this_zone) = (false, true, true, false, false);
