@@ -5,10 +5,10 @@ import { readFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 
 function build() {
-  const options = ["build", "--bench", "control", "--profile", "site", "--target", "wasm32-unknown-unknown"];
+  const options = ["build", "--example", "control_wasm", "--profile", "site", "--target", "wasm32-unknown-unknown"];
   const told = execFileSync("cargo", [...options, "--message-format", "json"], { stdio: ["ignore", "pipe", "inherit"], maxBuffer: 1 << 28 });
   const artifacts = told.toString().split("\n").filter(Boolean).map((line) => JSON.parse(line));
-  const made = artifacts.find((it) => it.reason === "compiler-artifact" && it.target.name === "control" && it.target.kind.includes("bench"));
+  const made = artifacts.find((it) => it.reason === "compiler-artifact" && it.target.name === "control_wasm");
   return made.filenames.find((name) => name.endsWith(".wasm"));
 }
 

@@ -11,7 +11,7 @@ use control_world::{deploy, flip, nodes_for, ready_endpoints, scale_by, settle};
 use giljabi::cluster::{Cluster, Settings};
 use std::hint::black_box;
 
-fn main() {
+pub fn main() {
     say(&format!("{:<64}{:>6}{:>12}{:>12}{:>12}", "what", "runs", "median ms", "CPU ms", "spread ms"));
     measure("a new cluster of 3 nodes, at rest with CoreDNS", 15, || Cluster::new(Settings::default()));
     let most = std::env::args().find_map(|word| word.parse().ok()).unwrap_or(10_000);

@@ -1,6 +1,7 @@
 //! Random sequences of actions: whatever people do, the cluster comes to rest or says why not, and at rest the books agree.
 //!
-//! A few hundred sequences in the normal run; `LONG=1` makes it 10,000. `SEED=n` runs one.
+//! A few hundred sequences in the normal run; `LONG=1 cargo test --release --test control_properties` runs 10,000, `SEED=n`
+//! one.
 
 use giljabi::api::object::{Object, ObjectKey};
 use giljabi::api::time::Duration;
@@ -8,6 +9,7 @@ use giljabi::api::value::Value;
 use giljabi::apiserver::defaulting;
 use giljabi::apiserver::store::Cause;
 use giljabi::apiserver::write::Random;
+use giljabi::cluster::history::History;
 use giljabi::cluster::{Cluster, Settings};
 use giljabi::value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -238,5 +240,27 @@ fn the_same_actions_replay_to_the_same_state() {
     };
     for seed in 0..20 {
         assert_eq!(bytes(&run(seed).0), bytes(&run(seed).0), "seed {seed}");
+    }
+}
+
+#[test]
+fn history_replays_to_the_same_state() {
+    let bytes = |cluster: &Cluster| -> Vec<String> {
+        cluster.store().iter().map(|o| giljabi::api::json::to_string(&o.value)).collect()
+    };
+    for seed in 0..40 {
+        let mut random = Random::new(seed);
+        let mut cluster = Cluster::new(Settings { seed, ..Settings::default() });
+        for _ in 0..4 {
+            act(&mut cluster, draw(&mut random));
+            cluster.run_until_settled();
+        }
+        // A moment forgets most events: what follows from it must not depend on them.
+        let mut history = History::default();
+        act(&mut cluster, draw(&mut random));
+        history.keep(&cluster, "an action");
+        cluster.run_until_settled();
+        let replayed = history.at_revision(cluster.store().revision()).expect("the moment");
+        assert_eq!(bytes(&replayed), bytes(&cluster), "seed {seed}");
     }
 }
