@@ -34,7 +34,7 @@ const wanted = (part) => asked.length === 0 || asked.includes(part);
 
 const PODS = long ? [10, 100, 300, 1_000] : [10, 100, 300];
 const DOORS = ["ClusterIP", "name", "NodePort"];
-/** Jobs of benches/suite.rs in the browser. */
+/** Jobs of benches/browser.rs. */
 const BOOT = 0, DEPLOY = 1, ASK = 10, TRACED = 10;
 
 /** A figure: what was measured, by whom, in which unit, and every sample. */
@@ -66,12 +66,12 @@ function native() {
   }
 }
 
-/** benches/suite.rs compiled as the site is. */
+/** benches/browser.rs compiled as the site is. */
 function module() {
-  const options = ["build", "--locked", "--bench", "suite", "--profile", "site", "--target", "wasm32-unknown-unknown"];
+  const options = ["build", "--locked", "--example", "bench-browser", "--features", "bench", "--profile", "site", "--target", "wasm32-unknown-unknown"];
   const told = execFileSync("cargo", [...options, "--message-format", "json"], { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"], maxBuffer: 1 << 28 });
   const artifacts = told.toString().split("\n").filter(Boolean).map((line) => JSON.parse(line));
-  const made = artifacts.find(({ reason, target }) => reason === "compiler-artifact" && target.name === "suite" && target.kind.includes("bench"));
+  const made = artifacts.find(({ reason, target }) => reason === "compiler-artifact" && target.name === "bench-browser");
   return readFileSync(made.filenames.find((name) => name.endsWith(".wasm")));
 }
 

@@ -1,169 +1,117 @@
-//! The work that `cargo xtask bench` measures beside another simulator of Kubernetes, and how the cost of each kind of work
-//! grows. `cargo bench --bench suite` measures it natively and prints `what <TAB> unit <TAB> sample …` lines, which the suite
-//! (benches/suite.mjs) turns into a table; so it is of use alone, too.
-//!
-//! Compiled for the browser the same file is a module whose `main` does the one job that its host names and takes no time of
-//! its own: the host has the clock.
+//! The work that `cargo xtask bench` measures natively, and how the cost of each kind of work grows. `cargo bench --bench suite`
+//! prints `what <TAB> unit <TAB> sample …` lines, which the suite (benches/suite.mjs) turns into a table; so it is of use alone, too.
 
 #[path = "../tests/work/mod.rs"]
 mod work;
 
-#[cfg(not(target_arch = "wasm32"))]
+use std::hint::black_box;
+use std::time::Instant;
+
 fn main() {
-    native::main();
+    let long = std::env::args().any(|word| word == "--long");
+    let sizes: &[usize] = if long { &[10, 100, 300, 1_000] } else { &[10, 100, 300] };
+    sample("boot", 9, || work::boot(0), |_| ());
+    for pods in sizes {
+        sample(&format!("deploy {pods}"), 5, || work::boot(*pods), |w| work::deploy(w, *pods, 80));
+    }
+    let mut workspace = work::boot(10);
+    work::deploy(&mut workspace, 10, 80);
+    for (door, name) in work::DOORS.iter().zip(["ClusterIP", "name", "NodePort"]) {
+        for (traced, how, count) in [(false, "untraced", 50_000), (true, "traced", 8_000)] {
+            work::ask(&mut workspace, door, 500, traced);
+            rate(&format!("requests {name} {how}"), count, || work::ask(&mut workspace, door, count, traced));
+        }
+    }
+    growth();
 }
 
-#[cfg(target_arch = "wasm32")]
-fn main() {
-    browser::main();
-}
-
-#[cfg(target_arch = "wasm32")]
-mod browser {
-    use super::work;
-    use giljabi::workspace::Workspace;
-    use std::cell::RefCell;
-
-    #[link(wasm_import_module = "machine")]
-    unsafe extern "C" {
-        /// Which job is wanted.
-        safe fn job() -> u32;
-        /// How much of it.
-        safe fn amount() -> u32;
+/// What each kind of work costs at sizes of three decades.
+fn growth() {
+    for count in [10, 100, 1_000, 10_000] {
+        let text = work::services(count);
+        sample(&format!("grows parse {count}"), 5, || (), |()| work::read(&text));
+        let store = work::store(count);
+        sample(&format!("grows rules {count}"), 3, || (), |()| drop(black_box(work::rules(&store))));
+        let (mut store, mut proxies, mut ready) = (store.clone(), work::rules(&store), true);
+        sample(
+            &format!("grows flip {count}"),
+            15,
+            || (),
+            |()| {
+                ready = !ready;
+                work::flip(&mut store, &mut proxies, ready);
+            },
+        );
     }
-
-    thread_local! {
-        static WORKSPACE: RefCell<Option<Workspace>> = const { RefCell::new(None) };
-    }
-
-    /// Jobs as benches/suite.mjs numbers them. From 10 on: requests by a door (the ones), untraced or traced (the tens).
-    pub fn main() {
-        let amount = amount();
-        WORKSPACE.with_borrow_mut(|kept| match (job(), kept) {
-            (0, kept) => *kept = Some(work::boot(amount as usize)),
-            (1, Some(workspace)) => work::deploy(workspace, amount as usize, 80),
-            (2, Some(workspace)) => work::deploy(workspace, amount as usize, 81),
-            (3, Some(workspace)) => work::matrix(workspace),
-            (job @ 10..30, Some(workspace)) => {
-                work::ask(workspace, work::DOORS[(job % 10) as usize], amount.into(), job >= 20);
-            }
-            (job, _) => panic!("no job {job}"),
-        });
-    }
-}
-
-#[cfg(not(target_arch = "wasm32"))]
-mod native {
-    use super::work;
-    use std::hint::black_box;
-    use std::time::Instant;
-
-    pub fn main() {
-        let long = std::env::args().any(|word| word == "--long");
-        let sizes: &[usize] = if long { &[10, 100, 300, 1_000] } else { &[10, 100, 300] };
-        sample("boot", 9, || work::boot(0), |_| ());
-        for pods in sizes {
-            sample(&format!("deploy {pods}"), 5, || work::boot(*pods), |w| work::deploy(w, *pods, 80));
-        }
-        let mut workspace = work::boot(10);
-        work::deploy(&mut workspace, 10, 80);
-        for (door, name) in work::DOORS.iter().zip(["ClusterIP", "name", "NodePort"]) {
-            for (traced, how, count) in [(false, "untraced", 50_000), (true, "traced", 8_000)] {
-                work::ask(&mut workspace, door, 500, traced);
-                rate(&format!("requests {name} {how}"), count, || work::ask(&mut workspace, door, count, traced));
-            }
-        }
-        growth();
-    }
-
-    /// What each kind of work costs at sizes of three decades.
-    fn growth() {
-        for count in [10, 100, 1_000, 10_000] {
-            let text = work::services(count);
-            sample(&format!("grows parse {count}"), 5, || (), |()| work::read(&text));
-            let store = work::store(count);
-            sample(&format!("grows rules {count}"), 3, || (), |()| drop(black_box(work::rules(&store))));
-            let (mut store, mut proxies, mut ready) = (store.clone(), work::rules(&store), true);
-            sample(
-                &format!("grows flip {count}"),
-                15,
-                || (),
-                |()| {
-                    ready = !ready;
-                    work::flip(&mut store, &mut proxies, ready);
-                },
-            );
-        }
-        for pods in [10, 100, 1_000, 10_000] {
-            let runs = if pods > 1_000 { 1 } else { 3 };
-            let mut workspace = work::boot(pods);
-            sample(&format!("grows settle {pods}"), runs, || workspace.clone(), |w| work::deploy(w, pods, 80));
+    for pods in [10, 100, 1_000, 10_000] {
+        let runs = if pods > 1_000 { 1 } else { 3 };
+        let mut workspace = work::boot(pods);
+        sample(&format!("grows settle {pods}"), runs, || workspace.clone(), |w| work::deploy(w, pods, 80));
+        work::deploy(&mut workspace, pods, 80);
+        let mut port = 80;
+        sample(
+            &format!("grows edit {pods}"),
+            5,
+            || (),
+            |()| {
+                port = 161 - port;
+                work::deploy(&mut workspace, pods, port);
+            },
+        );
+        if port == 81 {
             work::deploy(&mut workspace, pods, 80);
-            let mut port = 80;
-            sample(
-                &format!("grows edit {pods}"),
-                5,
-                || (),
-                |()| {
-                    port = 161 - port;
-                    work::deploy(&mut workspace, pods, port);
-                },
-            );
-            if port == 81 {
-                work::deploy(&mut workspace, pods, 80);
-            }
-            sample(&format!("grows trace {pods}"), 5, || (), |()| work::ask(&mut workspace, work::DOORS[0], 500, true));
-            sample(&format!("grows matrix {pods}"), 3, || (), |()| work::matrix(&mut workspace));
         }
-        println!("memory\tMB\t{:.1}", status("VmHWM:") / 1e3);
+        sample(&format!("grows trace {pods}"), 5, || (), |()| work::ask(&mut workspace, work::DOORS[0], 500, true));
+        sample(&format!("grows matrix {pods}"), 3, || (), |()| work::matrix(&mut workspace));
     }
+    println!("memory\tMB\t{:.1}", status("VmHWM:") / 1e3);
+}
 
-    /// Milliseconds on the clock and on the processor.
-    fn sample<T>(what: &str, runs: usize, mut before: impl FnMut() -> T, mut work: impl FnMut(&mut T)) {
-        let is_boot = what == "boot";
-        let (mut clock, mut processor) = (Vec::new(), Vec::new());
-        for _ in 0..runs {
-            let first = (Instant::now(), on_processor());
-            let mut made = before();
-            let begun = if is_boot { first } else { (Instant::now(), on_processor()) };
-            work(&mut made);
-            clock.push(begun.0.elapsed().as_secs_f64() * 1e3);
-            processor.push((on_processor() - begun.1) / 1e6);
-            // What was made is given back outside of the measured time.
-            drop(black_box(made));
-        }
-        line(what, "ms", &clock);
-        line(what, "CPU ms", &processor);
+/// Milliseconds on the clock and on the processor.
+fn sample<T>(what: &str, runs: usize, mut before: impl FnMut() -> T, mut work: impl FnMut(&mut T)) {
+    let is_boot = what == "boot";
+    let (mut clock, mut processor) = (Vec::new(), Vec::new());
+    for _ in 0..runs {
+        let first = (Instant::now(), on_processor());
+        let mut made = before();
+        let begun = if is_boot { first } else { (Instant::now(), on_processor()) };
+        work(&mut made);
+        clock.push(begun.0.elapsed().as_secs_f64() * 1e3);
+        processor.push((on_processor() - begun.1) / 1e6);
+        // What was made is given back outside of the measured time.
+        drop(black_box(made));
     }
+    line(what, "ms", &clock);
+    line(what, "CPU ms", &processor);
+}
 
-    /// How many a second.
-    fn rate(what: &str, count: u64, mut work: impl FnMut()) {
-        let (mut clock, mut processor) = (Vec::new(), Vec::new());
-        for _ in 0..5 {
-            let begun = (Instant::now(), on_processor());
-            work();
-            clock.push(count as f64 / begun.0.elapsed().as_secs_f64());
-            processor.push(count as f64 / (on_processor() - begun.1).max(1.0) * 1e9);
-        }
-        line(what, "/s", &clock);
-        line(what, "/CPU s", &processor);
+/// How many a second.
+fn rate(what: &str, count: u64, mut work: impl FnMut()) {
+    let (mut clock, mut processor) = (Vec::new(), Vec::new());
+    for _ in 0..5 {
+        let begun = (Instant::now(), on_processor());
+        work();
+        clock.push(count as f64 / begun.0.elapsed().as_secs_f64());
+        processor.push(count as f64 / (on_processor() - begun.1).max(1.0) * 1e9);
     }
+    line(what, "/s", &clock);
+    line(what, "/CPU s", &processor);
+}
 
-    fn line(what: &str, unit: &str, samples: &[f64]) {
-        let samples: Vec<String> = samples.iter().map(|s| format!("{s:.4}")).collect();
-        println!("{what}\t{unit}\t{}", samples.join(" "));
-    }
+fn line(what: &str, unit: &str, samples: &[f64]) {
+    let samples: Vec<String> = samples.iter().map(|s| format!("{s:.4}")).collect();
+    println!("{what}\t{unit}\t{}", samples.join(" "));
+}
 
-    /// Nanoseconds that this process was on the processor; 0 where the system does not say.
-    fn on_processor() -> f64 {
-        let text = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
-        text.split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0.0)
-    }
+/// Nanoseconds that this process was on the processor; 0 where the system does not say.
+fn on_processor() -> f64 {
+    let text = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
+    text.split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0.0)
+}
 
-    /// A line of /proc/self/status in kB; 0 where there is none.
-    fn status(name: &str) -> f64 {
-        let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let line = text.lines().find_map(|line| line.strip_prefix(name));
-        line.and_then(|l| l.trim().trim_end_matches("kB").trim().parse().ok()).unwrap_or(0.0)
-    }
+/// A line of /proc/self/status in kB; 0 where there is none.
+fn status(name: &str) -> f64 {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    line.and_then(|l| l.trim().trim_end_matches("kB").trim().parse().ok()).unwrap_or(0.0)
 }

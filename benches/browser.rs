@@ -1,0 +1,36 @@
+//! The work that `cargo xtask bench` measures in the browser, beside the same work of another simulator of Kubernetes: a module
+//! whose `main` does the one job that its host (benches/suite.mjs) names. It takes no time of its own: the host has the clock.
+
+#[path = "../tests/work/mod.rs"]
+#[expect(dead_code, reason = "the rest of the work is measured natively alone")]
+mod work;
+
+use giljabi::workspace::Workspace;
+use std::cell::RefCell;
+
+#[link(wasm_import_module = "machine")]
+unsafe extern "C" {
+    /// Which job is wanted.
+    safe fn job() -> u32;
+    /// How much of it.
+    safe fn amount() -> u32;
+}
+
+thread_local! {
+    static WORKSPACE: RefCell<Option<Workspace>> = const { RefCell::new(None) };
+}
+
+/// Jobs as benches/suite.mjs numbers them. From 10 on: requests by a door (the ones), untraced or traced (the tens).
+fn main() {
+    let amount = amount();
+    WORKSPACE.with_borrow_mut(|kept| match (job(), kept) {
+        (0, kept) => *kept = Some(work::boot(amount as usize)),
+        (1, Some(workspace)) => work::deploy(workspace, amount as usize, 80),
+        (2, Some(workspace)) => work::deploy(workspace, amount as usize, 81),
+        (3, Some(workspace)) => work::matrix(workspace),
+        (job @ 10..30, Some(workspace)) => {
+            work::ask(workspace, work::DOORS[(job % 10) as usize], amount.into(), job >= 20);
+        }
+        (job, _) => panic!("no job {job}"),
+    });
+}
