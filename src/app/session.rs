@@ -101,6 +101,8 @@ pub struct Session {
     pub ran: RwSignal<Vec<Ran>>,
     /// Counts the desks that were sat down at: a new one has new terminals.
     pub seat: RwSignal<usize>,
+    /// The request that a lesson's step is about; it may say more than the time bar can.
+    pub prepared: StoredValue<Option<Request>>,
     /// Whose files are kept: "" in free play, else a lesson's id.
     desk: StoredValue<String>,
     /// The files before each edit, and those that undo took back.
@@ -200,6 +202,7 @@ impl Session {
             computer: StoredValue::new_local(Computer::default()),
             ran: RwSignal::new(Vec::new()),
             seat: RwSignal::new(0),
+            prepared: StoredValue::new(None),
             desk: StoredValue::new(String::new()),
             past: StoredValue::new(Vec::new()),
             future: StoredValue::new(Vec::new()),
@@ -403,6 +406,7 @@ impl Session {
         self.workspace.set_value(workspace);
         self.computer.set_value(computer);
         self.desk.set_value(whose.to_string());
+        self.prepared.set_value(None);
         self.past.update_value(Vec::clear);
         self.future.update_value(Vec::clear);
         self.focus.release();
@@ -414,9 +418,17 @@ impl Session {
         self.ran.set(ran);
         self.keep_moment(Message::new("moment.began"));
         self.shown(began);
-        self.file.set(self.files.get_untracked().first().cloned().unwrap_or_default());
+        self.file.set(self.first_file());
         self.texts.update(|n| *n += 1);
         self.seat.update(|n| *n += 1);
+    }
+
+    /// The file to show first: one with a Service or an Ingress, if there is one; these are what it is about.
+    fn first_file(self) -> String {
+        let pairs = self.pairs();
+        let about = |text: &str| ["kind: Service", "kind: Ingress"].iter().any(|kind| text.contains(kind));
+        let found = pairs.iter().find(|(_, text)| about(text)).or(pairs.first());
+        found.map(|(name, _)| name.clone()).unwrap_or_default()
     }
 
     /// Back to free play, with the files that were there.
@@ -576,14 +588,10 @@ impl Session {
             return false;
         };
         self.bad_url.set(false);
-        self.carry_out(&Request::get(self.client.get_untracked(), to));
+        let request = Request::get(self.client.get_untracked(), to);
+        let prepared = self.prepared.get_value().filter(|p| p.from == request.from && p.to == request.to);
+        self.carry_out(&prepared.unwrap_or(request));
         true
-    }
-
-    /// Sends a request that the time bar cannot say (another address for the host, no verification) and plays its journey.
-    pub fn send_this(self, request: &Request) {
-        self.carry_out(request);
-        self.player.play();
     }
 
     fn carry_out(self, request: &Request) {

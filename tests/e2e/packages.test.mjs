@@ -35,6 +35,7 @@ function unzip(bytes) {
 /** Makes a package on the teacher's page. */
 async function make(t, standard, track) {
   const { page, complaints } = await open(t, browser, { locale: "ko-KR" });
+  await page.locator("#starting").waitFor({ state: "detached" });
   await page.evaluate(() => (location.hash = "#/teach"));
   await page.locator(".package-what").selectOption(track);
   await page.locator(".package-standard").selectOption(standard);

@@ -1,6 +1,7 @@
 //! The lesson on the desk: sitting down at it, looking at it after everything the learner does, starting over.
 
 use giljabi::lesson::desk::INTERRUPTED;
+use giljabi::lesson::model::TaskKind;
 use giljabi::lesson::result::LessonResult;
 use giljabi::lesson::scene::{self, Ran};
 use giljabi::lesson::{Course, Desk, Lesson, Record, Scene, Scope, StepState, draw, grade};
@@ -13,7 +14,7 @@ use std::time::Duration;
 use super::Lessons;
 use super::route::{self, Route};
 use crate::app::leave;
-use crate::app::session::{Pane, take_kept};
+use crate::app::session::{Pane, Tab, take_kept};
 
 /// What a start over can bring back.
 #[derive(Clone)]
@@ -111,7 +112,14 @@ impl Lessons {
         let first_open = self.report.read_untracked().as_ref().map(|r| {
             r.steps.iter().position(|s| s.state != StepState::Passed).unwrap_or(r.steps.len().saturating_sub(1))
         });
-        self.show_step(first_open.unwrap_or(0));
+        let at = first_open.unwrap_or(0);
+        // A step without a request of its own keeps the one before it; the first ones show what comes later.
+        if let Some(request) = (0..lesson.steps.len()).find_map(|step| self.request_of(step)) {
+            self.prepare(request);
+        }
+        self.show_step(at);
+        let terminal = lesson.steps.get(at).is_some_and(|s| s.kind == TaskKind::Terminal);
+        self.s.tab.set(if terminal { Tab::Terminal } else { Tab::Journey });
         self.s.pane.set(Pane::Task);
     }
 
@@ -119,12 +127,18 @@ impl Lessons {
     pub fn show_step(self, at: usize) {
         self.shown.set(at);
         self.turn.set(None);
+        self.waiting.set_value(None);
         self.acted.set_value(false);
-        let Some(request) = self.request_of(at) else { return };
-        if request.resolve.is_none() && !request.insecure {
-            self.s.client.set(request.from.clone());
-            self.s.url.set(request.to.to_string());
+        if let Some(request) = self.request_of(at) {
+            self.prepare(request);
         }
+    }
+
+    /// Puts a request into the time bar.
+    fn prepare(self, request: Request) {
+        self.s.client.set(request.from.clone());
+        self.s.url.set(request.to.to_string());
+        self.s.prepared.set_value(Some(request));
     }
 
     /// Shows the next step, or the one before, whether it is passed or not: for who presents a lesson.
@@ -223,16 +237,20 @@ impl Lessons {
         let Some(report) = report else { return };
         let turn = self.turn_of(&report);
         if turn.is_none() || self.turn.read_untracked().is_some() {
-            self.turn.set(turn);
-        } else {
-            let mine = self.due.get_value();
-            let later = move || {
-                if self.due.get_value() == mine {
-                    self.turn.set(turn);
+            self.turn.set(turn.clone());
+        } else if self.waiting.get_value() != turn {
+            let later = {
+                let turn = turn.clone();
+                move || {
+                    // Shown if it is still what there is to say.
+                    if self.waiting.get_value() == turn {
+                        self.turn.set(turn);
+                    }
                 }
             };
             set_timeout(later, QUIET);
         }
+        self.waiting.set_value(turn);
         if self.report.read_untracked().as_deref() != Some(&report) {
             self.report.set(Some(Arc::new(report)));
         }
@@ -262,7 +280,8 @@ impl Lessons {
         };
         if let Some(request) = predicts(lesson) {
             let pane = self.s.pane.get_untracked();
-            self.s.send_this(&request);
+            self.prepare(request);
+            self.s.send();
             // On a narrow screen the words about the answer come first; the map is a tap away.
             self.s.pane.set(pane);
         }

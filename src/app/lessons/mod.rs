@@ -58,6 +58,8 @@ pub struct Lessons {
     pub shown: RwSignal<usize>,
     /// The hint for a wrong turn, once the learner has stopped typing.
     pub turn: RwSignal<Option<TurnHint>>,
+    /// The hint that is shown if it still fits when the learner has stopped typing.
+    waiting: StoredValue<Option<TurnHint>>,
     /// What a teacher has set, and its code.
     pub assignment: RwSignal<Option<(String, Assignment)>>,
     /// What an author records.
@@ -93,6 +95,7 @@ impl Lessons {
             open: RwSignal::new(None),
             shown: RwSignal::new(0),
             turn: RwSignal::new(None),
+            waiting: StoredValue::new(None),
             assignment: RwSignal::new(None),
             tape: RwSignal::new(None),
             printing: RwSignal::new(Vec::new()),

@@ -24,7 +24,7 @@ pub fn Sheets() -> impl IntoView {
         let course = l.course.get()?;
         let (lesson, words) = (course.lesson(&id)?, l.words(&id)?);
         let text = sheet(lesson, &words, &course, s.lang.get());
-        Some(view! { <article class="sheet">{prose::blocks(&text)}</article> })
+        Some(view! { <article class="paper">{prose::blocks(&text)}</article> })
     };
     view! { <div class="sheets" aria-hidden="true">{move || l.printing.get().into_iter().filter_map(one).collect_view()}</div> }
 }
