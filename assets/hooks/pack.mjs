@@ -26,26 +26,29 @@ export function replaceOnce(text, from, to) {
 async function split(wasm, recording) {
   const folder = root("target/size");
   await mkdir(folder, { recursive: true });
-  const [first, rest] = ["first.wasm", "rest.wasm"].map((name) => join(folder, name));
+  const [first, rest, imports] = ["first.wasm", "rest.wasm", "imports.txt"].map((name) => join(folder, name));
   const program = root(`target/tools/bin/giljabi-split${process.platform === "win32" ? ".exe" : ""}`);
   if (!existsSync(program)) throw new Error(`${program} is missing: run \`cargo xtask setup\``);
   const run = (...options) => execFileSync(program, options, { stdio: "inherit" });
   if (recording) {
     run("record", wasm, "--out", first, "--report", REPORT);
-    return [await readFile(first), undefined];
+    return { first: await readFile(first), imports: [] };
   }
-  run("split", wasm, "--list", FIRST, "--first", first, "--rest", rest, "--report", REPORT);
-  return [await readFile(first), await readFile(rest)];
+  run("split", wasm, "--list", FIRST, "--first", first, "--rest", rest, "--imports", imports, "--report", REPORT);
+  const lines = (await readFile(imports, "utf8")).trimEnd().split("\n");
+  return { first: await readFile(first), rest: await readFile(rest), imports: lines.map((line) => line.split(" ")) };
 }
 
 /**
  * wasm-bindgen's script gives the WASM its imports and keeps its exports to itself. The stand-ins of the first part call
- * `rest.wait`, and the rest imports the first part's exports: both go through `giljabiRest` (assets/boot.js).
+ * `rest.wait`, and the rest imports the first part's exports: both go through `giljabiRest` (assets/boot.js). The imports have
+ * got shorter names.
  */
-function joined(glue) {
-  const imports = glue.match(/"\.\/[\w-]+_bg\.js": import0,/);
-  if (!imports) throw new Error("wasm-bindgen's script has changed: where are the imports?");
-  const withImport = replaceOnce(glue, imports[0], `${imports[0]} rest: globalThis.giljabiRest,`);
+function joined(glue, renamed) {
+  for (const [long, short] of renamed) glue = replaceOnce(glue, `${long}:`, `${short}:`);
+  const given = glue.match(/"\.\/[\w-]+_bg\.js": import0,/);
+  if (!given) throw new Error("wasm-bindgen's script has changed: where are the imports?");
+  const withImport = replaceOnce(glue, given[0], `${given[0]} rest: globalThis.giljabiRest,`);
   return replaceOnce(withImport, "wasm = instance.exports;", "wasm = globalThis.giljabiRest.first = instance.exports;");
 }
 
@@ -60,11 +63,11 @@ export async function pack(staging, html, recording) {
     return name;
   };
 
-  const [first, rest] = await split(join(staging, wasm), recording);
+  const { first, rest, imports: renamed } = await split(join(staging, wasm), recording);
   const firstName = await write("app", "wasm", first);
   const restName = rest && (await write("rest", "wasm", rest));
 
-  await writeFile(join(staging, js), joined(await readFile(join(staging, js), "utf8")));
+  await writeFile(join(staging, js), joined(await readFile(join(staging, js), "utf8"), renamed));
   const boot = replaceOnce(await readFile(join(staging, "boot.js"), "utf8"), "import(url(here.dataset.js))", `import("./${js}")`);
   const bundled = await build({
     stdin: { contents: boot, resolveDir: staging },

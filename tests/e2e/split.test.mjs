@@ -78,7 +78,7 @@ const INPUTS = [0, 1, 2, 3, 4, 5, 6].flatMap((kind) => [0, 1, 2, 7, 12, 40].map(
 // Kinds above 4 never meet the rare branch; 0 does at once.
 for (const recorded of [[], [[9, 6]], [[9, 6], [2, 1]], INPUTS]) {
   test(`what ran while it recorded: ${recorded.length} calls`, async () => {
-    const [recorder, list, report] = ["recorder.wasm", "list.txt", "report.tsv"].map((name) => join(folder, name));
+    const [recorder, list, imports, report] = ["recorder.wasm", "list.txt", "imports.txt", "report.tsv"].map((name) => join(folder, name));
     split("record", whole, "--out", recorder, "--report", report);
     const recording = await start(recorder);
     for (const [n, kind] of recorded) recording.work(n, kind);
@@ -91,7 +91,7 @@ for (const recorded of [[], [[9, 6]], [[9, 6], [2, 1]], INPUTS]) {
     await writeFile(list, `- ${idle}\n` + lines.filter(([, ran]) => ran[0]).map(([sums, ran]) => `${sums}${ran.join("")}\n`).join(""));
 
     const [first, second] = ["first.wasm", "rest.wasm"].map((name) => join(folder, name));
-    split("split", whole, "--list", list, "--first", first, "--rest", second, "--report", report);
+    split("split", whole, "--list", list, "--first", first, "--rest", second, "--imports", imports, "--report", report);
     const [one, other] = [await start(whole), await start(first, await WebAssembly.compile(await readFile(second)))];
     for (const [n, kind] of recorded) other.work(n, kind) && one.work(n, kind);
     assert.equal(other.state.waited, 0, "what ran before runs without the second part");

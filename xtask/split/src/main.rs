@@ -1,6 +1,7 @@
 //! `giljabi-split`: splits the app's WASM in two, what the page needs before it can send its first request, and the rest.
 //!
-//!     giljabi-split split app.wasm --list assets/first.txt --first first.wasm --rest rest.wasm --report functions.tsv
+//!     giljabi-split split app.wasm --list assets/first.txt --first first.wasm --rest rest.wasm --imports imports.txt \
+//!         --report functions.tsv
 //!     giljabi-split record app.wasm --out recorder.wasm --report functions.tsv
 //!
 //! What the first part holds is said by a recording of a real start of the page: which functions ran, and which stretches of
@@ -52,6 +53,8 @@ fn main() -> Result<()> {
                     .validate_all(part)
                     .context("the splitter wrote a module that is not valid")?;
             }
+            let imports: String = parts.imports.iter().map(|(long, short)| format!("{long} {short}\n")).collect();
+            fs::write(option("--imports")?, imports)?;
             fs::write(option("--first")?, parts.first)?;
             fs::write(option("--rest")?, parts.rest)?;
             fs::write(

@@ -28,6 +28,8 @@ const FIRST: &str = "f";
 pub struct Parts {
     pub first: Vec<u8>,
     pub rest: Vec<u8>,
+    /// The imports that wasm-bindgen's script gives: their names there, and here.
+    pub imports: Vec<(String, String)>,
 }
 
 /// What the two parts have in common.
@@ -149,7 +151,8 @@ impl Names {
 pub fn split(module: &Module, is_first: &[bool]) -> Result<Parts> {
     let mut plan = Plan::new(module, is_first)?;
     let lent = Lent::new(&mut plan);
-    Ok(Parts { first: first_part(&plan, &lent)?, rest: rest_part(&plan, &lent)? })
+    let imports = short_imports(module);
+    Ok(Parts { first: first_part(&plan, &lent, &imports)?, rest: rest_part(&plan, &lent)?, imports })
 }
 
 /// The names under which the first part exports what is no function.
@@ -168,13 +171,13 @@ impl Lent {
     }
 }
 
-fn first_part(plan: &Plan, lent: &Lent) -> Result<Vec<u8>> {
+fn first_part(plan: &Plan, lent: &Lent, short: &[(String, String)]) -> Result<Vec<u8>> {
     let module = plan.module;
     let mut out = wasm_encoder::Module::new();
     plan.raw(&mut out, SectionId::Type, &module.types);
 
     let nothing = type_without_anything(module)?;
-    let mut imports = imports_of(module)?;
+    let mut imports = imports_of(module, short)?;
     let wait = module.imported_functions;
     imports.import(WAIT.0, WAIT.1, EntityType::Function(nothing));
     out.section(&imports);
@@ -309,13 +312,28 @@ fn type_without_anything(module: &Module) -> Result<u32> {
     Ok(found.context("no function without parameters and results")? as u32)
 }
 
-fn imports_of(module: &Module) -> Result<ImportSection> {
+/// The imports, those from wasm-bindgen's script under short names.
+fn imports_of(module: &Module, short: &[(String, String)]) -> Result<ImportSection> {
     let mut imports = ImportSection::new();
+    let mut short = short.iter();
     for import in &module.imports {
         let TypeRef::Func(ty) = import.ty else { bail!("an import that is no function") };
-        imports.import(import.module, import.name, EntityType::Function(ty));
+        let name = if is_glue(import) { short.next().map(|(_, name)| name.as_str()) } else { None };
+        imports.import(import.module, name.unwrap_or(import.name), EntityType::Function(ty));
     }
     Ok(imports)
+}
+
+/// Whether wasm-bindgen's script itself gives an import: under a name that carries a sum, which nothing can compress.
+fn is_glue(import: &wasmparser::Import) -> bool {
+    import.module.starts_with("./") && import.module.ends_with("_bg.js")
+}
+
+/// For each import that wasm-bindgen's script gives, its name there and the short one that it shall have.
+fn short_imports(module: &Module) -> Vec<(String, String)> {
+    let mut names = Names { taken: HashSet::new(), given: 0 };
+    let glue = module.imports.iter().filter(|import| is_glue(import));
+    glue.map(|import| (import.name.to_string(), names.next())).collect()
 }
 
 fn active(elements: &mut ElementSection, table: u32, offset: u32, functions: Vec<u32>) {
