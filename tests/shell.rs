@@ -2,8 +2,10 @@
 //! (`== NAME` begins a file; one of `== tab NAME` is open in the editor, but not applied) and, behind `== transcript`, what somebody types and what comes. `UPDATE_GOLDEN=1` writes down
 //! what comes now; the difference is then read, not trusted.
 
+use giljabi::api::time::Duration;
 use giljabi::cluster::{ProxyMode, Settings};
-use giljabi::shell::script;
+use giljabi::shell::terminal::{State, Terminal};
+use giljabi::shell::{Computer, Event, script};
 use giljabi::workspace::{File, Workspace};
 use std::path::Path;
 
@@ -128,4 +130,115 @@ fn endless_and_broken_lines_end() {
         );
         assert!(ended.transcript.len() < 64 << 20, "{line}");
     }
+}
+
+/// A terminal with somebody at it, who types while things run and saves what the editor shows.
+struct Seat {
+    workspace: Workspace,
+    computer: Computer,
+    terminal: Terminal,
+    /// What the editor shows: file, text.
+    editor: Option<(String, String)>,
+    reading: bool,
+}
+
+impl Seat {
+    fn new(manifest: &str) -> Seat {
+        let mut workspace = Workspace::new(Settings::default());
+        workspace.set_files(vec![File { name: "web.yaml".into(), text: manifest.to_string() }]);
+        Seat { workspace, computer: Computer::default(), terminal: Terminal::new(), editor: None, reading: false }
+    }
+
+    /// Goes on until a prompt stands there, a line is wanted, or an editor is open; what was printed.
+    fn go_on(&mut self) -> String {
+        let mut printed = String::new();
+        for _ in 0..10_000 {
+            let cluster = self.workspace.cluster_mut();
+            let (state, events) = self.terminal.step(cluster, &mut self.computer, &[]);
+            for event in events {
+                match event {
+                    Event::Out(text) | Event::Err(text) => printed.push_str(&text),
+                    Event::Edit { file, text, .. } => self.editor = Some((file, text)),
+                    _ => {}
+                }
+            }
+            self.reading = state == State::Reading;
+            match state {
+                State::Prompt | State::Reading => break,
+                State::Waiting(_) if self.editor.is_some() => break,
+                State::Waiting(until) => {
+                    let left = until.since(cluster.now());
+                    cluster.run_for(left);
+                }
+                State::Busy => {}
+            }
+        }
+        printed
+    }
+
+    fn enter(&mut self, line: &str) -> String {
+        self.terminal.enter(line);
+        self.go_on()
+    }
+
+    fn save(&mut self, change: impl FnOnce(&str) -> String) -> String {
+        let (file, text) = self.editor.take().expect("an editor is open");
+        self.computer.saved.insert(file, Some(change(&text)));
+        self.workspace.cluster_mut().run_for(Duration::secs(1));
+        self.go_on()
+    }
+}
+
+const WEB: &str = "
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {selector: {app: web}, ports: [{port: 80}]}
+";
+
+#[test]
+fn an_edit_is_sent_and_comes_back_with_the_servers_reasons() {
+    let mut seat = Seat::new(WEB);
+    assert_eq!(seat.enter("kubectl edit svc web"), "");
+    let refused = seat.save(|text| text.replace("port: 80", "port: 0"));
+    assert_eq!(refused, "error: services \"web\" is invalid\n");
+    let (_, again) = seat.editor.clone().expect("the editor opens again");
+    assert!(again.contains("# services \"web\" was not valid:\n# * spec.ports[0].port: Invalid value: 0"), "{again}");
+    assert!(again.contains("port: 0"), "nothing that was written is lost");
+    assert_eq!(seat.save(|text| text.replace("port: 0", "port: 81")), "service/web edited\n");
+    assert_eq!(seat.enter("kubectl get svc web -o jsonpath='{.spec.ports[0].port}'"), "81");
+    // Saved as it was, saved twice with the same mistake, and no YAML at all.
+    seat.enter("kubectl edit svc web");
+    assert_eq!(seat.save(str::to_string), "Edit cancelled, no changes made.\n");
+    seat.enter("kubectl edit svc web");
+    seat.save(|text| text.replace("port: 81", "port: 0"));
+    let kept = seat.save(str::to_string);
+    assert!(kept.ends_with("error: Edit cancelled, no valid changes were saved.\n"), "{kept}");
+    let name = kept.split('"').nth(1).expect("the name of the copy").to_string();
+    assert!(seat.enter(&format!("cat {name}")).contains("port: 0"));
+    seat.enter("kubectl edit svc web");
+    seat.save(|text| text.replace("spec:", "spec: ["));
+    assert!(seat.editor.take().is_some_and(|(_, text)| text.contains("# The edited file had a syntax error")));
+    let cluster = seat.workspace.cluster_mut();
+    seat.terminal.interrupt(cluster, &mut seat.computer, &[]);
+    assert_eq!(seat.enter("echo alive"), "alive\n");
+}
+
+#[test]
+fn programs_read_what_is_typed_until_the_end_of_input() {
+    let mut seat = Seat::new(WEB);
+    seat.enter("kubectl apply -f -");
+    assert!(seat.reading);
+    for line in ["apiVersion: v1", "kind: ConfigMap", "metadata: {name: typed}"] {
+        seat.terminal.give(line);
+        seat.go_on();
+    }
+    seat.terminal.end_of_input();
+    assert_eq!(seat.go_on(), "configmap/typed created\n");
+    seat.enter("read a b && echo \"$b $a\"");
+    seat.terminal.give("one two");
+    assert_eq!(seat.go_on(), "two one\n");
+    seat.enter("grep -n x");
+    seat.terminal.give("axb");
+    assert_eq!(seat.go_on(), "1:axb\n");
 }

@@ -187,6 +187,9 @@ impl Terminal {
             return (State::Waiting(until), events);
         }
         level.wait = None;
+        if computer.history.last() != self.history.last() || computer.history.len() != self.history.len() {
+            computer.history.clone_from(&self.history);
+        }
         let mut world = World { cluster, computer, tabs, events: &mut events, ended_session: None };
         let poll = job.step(&mut world, &mut level.io);
         for event in &events {

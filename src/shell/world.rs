@@ -80,6 +80,8 @@ pub struct Computer {
     /// What editors saved, by file; `None`: closed without saving.
     pub saved: BTreeMap<String, Option<String>>,
     pub wire: Wire,
+    /// The lines of the terminal that ran last.
+    pub history: Vec<String>,
 }
 
 /// How much all files together may hold.

@@ -1,7 +1,8 @@
 //! Verbs that cannot be simulated: each says so in one line and names the nearest thing that can.
 
 use super::{ADVANCED, Act, CLUSTER, DEPLOY, DRY, FILES, OTHER, PRINT, SELECT, SETTINGS, TROUBLE, Verb};
-use crate::kubectl::call::{Next, own};
+use crate::kubectl::call::{Call, Next, own};
+use crate::kubectl::failure::Failure;
 
 macro_rules! refused {
     ($name:ident, $word:literal, $group:expr, $short:literal, $flags:expr, $words:literal) => {
@@ -62,14 +63,35 @@ refused!(
     &["container,c= no-preserve retries#"],
     "copying is not simulated here; kubectl exec POD -- cat FILE > FILE brings a file out, and a ConfigMap volume brings one in"
 );
-refused!(
-    AUTH,
-    "auth",
-    TROUBLE,
-    "Inspect authorization",
-    &["list quiet,q no-headers subresource=", SELECT, FILES, PRINT],
-    "authorisation is not simulated here: every request is allowed"
-);
+pub const AUTH: Verb = Verb {
+    names: &["auth"],
+    group: TROUBLE,
+    short: "Inspect authorization",
+    usage: "can-i VERB [TYPE | TYPE/NAME | NONRESOURCEURL]",
+    examples: "# Check whether pods may be created\nkubectl auth can-i create pods",
+    flags: &["list quiet,q no-headers subresource=", SELECT, FILES, PRINT],
+    act: Act::Run(auth),
+};
+
+/// Nobody is refused here, as nobody is for an administrator's kubeconfig: every question is answered with yes.
+fn auth(call: &mut Call) -> Result<Next, Failure> {
+    match call.flags.args.first().map(String::as_str) {
+        Some("can-i") if call.flags.args.len() > 1 => {
+            if !call.flags.is_on("quiet") {
+                call.say("yes");
+            }
+            Ok(Next::Done(0))
+        }
+        Some("can-i") => Err(own(
+            "you must specify two arguments: verb resource or verb resource/resourceName.\nSee 'kubectl auth can-i -h' for help and examples.",
+        )),
+        Some("whoami") => {
+            call.say("ATTRIBUTE   VALUE\nUsername    minikube-user\nGroups      [system:masters system:authenticated]");
+            Ok(Next::Done(0))
+        }
+        _ => Err(own("authorisation is not simulated here: every request is allowed, and kubectl auth can-i says so")),
+    }
+}
 refused!(
     DEBUG,
     "debug",

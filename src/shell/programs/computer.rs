@@ -108,9 +108,7 @@ fn addons(world: &mut World, operands: &[&str]) -> Box<dyn Process> {
                     failed(format!("\n\u{274c}  Exiting due to MK_ADDON_ENABLE: enable failed: {}\n", status.message))
                 }
             },
-            None => failed(format!(
-                "\n\u{274c}  Exiting due to MK_ADDON_ENABLE_PAUSED: the addon {wanted} is not simulated here; ingress and metallb are\n"
-            )),
+            None => failed(format!("the addon {wanted} is not simulated here; ingress and metallb are\n")),
         },
         (Some("disable"), Some(wanted)) => match KNOWN.iter().find(|(name, ..)| *name == wanted) {
             Some((name, _, namespace, ..)) => {

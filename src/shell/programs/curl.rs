@@ -320,7 +320,7 @@ fn verbose(ctx: &mut Ctx, trace: &Trace, method: &str, options: &Options) {
     }
     ctx.complain("> ");
     ctx.complain(format!("< HTTP/1.1 {} {}", response.status, reason(response.status)));
-    for (name, value) in &response.headers {
+    for (name, value) in response.headers.iter().filter(|(_, value)| !value.is_empty()) {
         ctx.complain(format!("< {name}: {value}"));
     }
     ctx.complain("< ");

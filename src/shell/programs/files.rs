@@ -280,3 +280,13 @@ pub fn clear(ctx: &mut Ctx) -> i32 {
     ctx.world.events.push(Event::Clear);
     0
 }
+
+/// The lines typed so far, numbered; `history N` shows the last ones.
+pub fn history(ctx: &mut Ctx) -> i32 {
+    let lines = ctx.world.computer.history.clone();
+    let most = ctx.args().first().and_then(|n| n.parse().ok()).unwrap_or(lines.len());
+    for (i, line) in lines.iter().enumerate().skip(lines.len().saturating_sub(most)) {
+        ctx.say(format!("{:>5}  {line}", i + 1));
+    }
+    0
+}

@@ -8,6 +8,7 @@ mod lookup;
 mod network;
 mod node;
 mod ping;
+mod refused;
 mod rules;
 mod tcpdump;
 mod text;
@@ -168,7 +169,7 @@ const PROGRAMS: &[(&str, Kind)] = &[
     ("test", Kind::Plain(files::test)),
     ("[", Kind::Plain(files::test)),
     ("clear", Kind::Plain(files::clear)),
-    ("history", Kind::Plain(|_| 0)),
+    ("history", Kind::Plain(files::history)),
     ("sh", Kind::Process(start_shell)),
     ("bash", Kind::Process(start_shell)),
     ("ash", Kind::Process(start_shell)),
@@ -214,6 +215,9 @@ pub fn start(world: &mut World, env: Env, words: Vec<String>) -> Box<dyn Process
     }
     let known = PROGRAMS.iter().find(|(n, _)| *n == name);
     let found = known.filter(|_| world.has_program(&env, &name));
+    if found.is_none() && world.has_program(&env, &name) && refused::NEAREST.iter().any(|(n, _)| *n == name) {
+        return Box::new(Batch { env, words, run: refused::refused, reads: false, done: None });
+    }
     let Some((_, kind)) = found else {
         if world.is_file(&env, &words[0]) && words[0].contains('/') {
             return Box::new(Said { err: format!("bash: {}: Permission denied\n", words[0]), code: 126 });

@@ -49,24 +49,48 @@ pub fn echo(ctx: &mut Ctx) -> i32 {
     0
 }
 
+/// Backslash escapes as `echo -e` and `printf` read them.
 fn unescape(text: &str) -> String {
     let mut out = String::new();
-    let mut chars = text.chars();
+    let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
         if c != '\\' {
             out.push(c);
             continue;
         }
-        match chars.next() {
-            Some('n') => out.push('\n'),
-            Some('t') => out.push('\t'),
-            Some('r') => out.push('\r'),
-            Some('\\') => out.push('\\'),
-            Some(other) => {
+        let Some(kind) = chars.next() else {
+            out.push('\\');
+            break;
+        };
+        let mut number = |radix: u32, most: usize, first: Option<u32>| {
+            let mut value = first;
+            for _ in 0..most {
+                let Some(digit) = chars.peek().and_then(|c| c.to_digit(radix)) else { break };
+                value = Some(value.unwrap_or(0) * radix + digit);
+                chars.next();
+            }
+            value.and_then(|v| char::from_u32(v & 0xff))
+        };
+        match kind {
+            'n' => out.push('\n'),
+            't' => out.push('\t'),
+            'r' => out.push('\r'),
+            'a' => out.push('\u{7}'),
+            'b' => out.push('\u{8}'),
+            'e' | 'E' => out.push('\u{1b}'),
+            'f' => out.push('\u{c}'),
+            'v' => out.push('\u{b}'),
+            '\\' => out.push('\\'),
+            '0' => out.extend(number(8, 3, Some(0))),
+            digit @ '1'..='7' => out.extend(number(8, 2, digit.to_digit(8))),
+            'x' => match number(16, 2, None) {
+                Some(found) => out.push(found),
+                None => out.push_str("\\x"),
+            },
+            other => {
                 out.push('\\');
                 out.push(other);
             }
-            None => out.push('\\'),
         }
     }
     out
