@@ -42,7 +42,21 @@ Everywhere:
   -h, --help    this text
 ";
 
+/// A reader that has seen enough (`giljabi trace … | head`) ends the command without a word: what `print!` makes of the closed
+/// pipe is a panic.
+fn end_with_the_reader() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let text = panic.payload().downcast_ref::<String>();
+        if text.is_some_and(|text| text.starts_with("failed printing to stdout")) {
+            std::process::exit(0);
+        }
+        usual(panic);
+    }));
+}
+
 fn main() -> ExitCode {
+    end_with_the_reader();
     let (command, arguments) = match arguments::read(std::env::args_os().skip(1)) {
         Ok(Some(read)) => read,
         Ok(None) => {
