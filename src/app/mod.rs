@@ -4,6 +4,7 @@
 mod bottom;
 mod clock;
 mod drawn;
+mod doctor;
 mod editor;
 mod failure;
 mod focus;

@@ -7,6 +7,7 @@ use leptos::prelude::*;
 
 use super::bottom::Bottom;
 use super::clock::Clock;
+use super::doctor::{Doctor, DoctorButton, Surgery};
 use super::editor::pane::EditorPane;
 use super::help::Help;
 use super::lessons::route::Route;
@@ -31,6 +32,7 @@ pub fn open() {
     provide_context(Clock::new());
     provide_context(Flow::new());
     provide_context(View::new());
+    provide_context(Surgery::new());
     leave::take_in(s);
     let l = Lessons::start(s);
     keys::listen(s, l);
@@ -81,6 +83,7 @@ pub fn Page() -> impl IntoView {
             <Announcer/>
             <Help/>
             <Palette/>
+            <Doctor/>
         </div>
     }
     .into_any()
@@ -110,6 +113,7 @@ fn Header() -> impl IntoView {
             <Crumb/>
             <span class="push"></span>
             <MapButton/>
+            <DoctorButton/>
             <button type="button" class="btn" title=s.t("keys.palette") on:click=move |_| s.palette.set(true)>
                 {s.t("palette.button")}
                 " "

@@ -244,7 +244,7 @@ impl Asker<'_, '_> {
         if sick.is_empty() || sick.len() == pods.len() {
             return;
         }
-        let reasons: Vec<String> = sick.iter().take(5).map(|p| judge::ailment(p)).collect();
+        let reasons: Vec<String> = sick.iter().take(5).map(|pod| judge::ailment(pod)).collect();
         let message = Message::new("doctor-some-not-ready")
             .with("count", sick.len())
             .with("total", pods.len())

@@ -61,7 +61,7 @@ pub fn trace(probe: &Probe, object: &ObjectKey, trace: &Trace) -> Judged {
         },
         CauseOfFailure::NoReadyPod { service, not_ready } => {
             let ailments: Vec<String> =
-                not_ready.iter().filter_map(|key| store.get(key)).take(5).map(|p| ailment(p)).collect();
+                not_ready.iter().filter_map(|key| store.get(key)).take(5).map(ailment).collect();
             finding.because.extend(not_ready.iter().map(|key| key.field("status")));
             let message = Message::new("doctor-none-ready")
                 .with("service", &service.name)

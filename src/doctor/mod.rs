@@ -19,7 +19,7 @@ mod stand;
 mod tell;
 
 pub use read::{MOST_BYTES, read};
-pub use stand::{Stand, stand};
+pub use stand::{Stand, stand, to_edit};
 pub use tell::{json, junit, sarif, text};
 
 use crate::api::object::{FieldRef, ObjectKey};

@@ -3,16 +3,17 @@
 use super::read::{Read, stood};
 use super::{Finding, Severity, snapshot};
 use crate::api::object::{Object, ObjectKey};
-use crate::api::parse::Manifest;
+use crate::api::parse::{Manifest, parse};
 use crate::api::schema::{Support, schema};
 use crate::api::value::Value;
+use crate::api::yaml;
 use crate::apiserver::resource;
 use crate::apiserver::store::{Cause, Store};
 use crate::cluster::addons::Addon;
 use crate::cluster::{Cluster, LoadBalancerProvider, NodeSettings, Settings};
 use crate::locale::Message;
 use crate::value;
-use crate::workspace::{Prepared, Workspace, key_of};
+use crate::workspace::{File, Prepared, Workspace, key_of};
 use smol_str::{SmolStr, format_smolstr};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,6 +52,41 @@ pub fn stand(read: Read) -> Stand {
     let objects = files.iter().map(|f| f.manifests.len()).sum();
     let workspace = if snapshot { as_it_stood(files) } else { from_manifests(files, &mut notes) };
     Stand { workspace, snapshot, objects, notes }
+}
+
+/// About so long a file of [`to_edit`] gets.
+const FILE_BYTES: usize = 256 << 10;
+
+/// The cluster with files that a person can edit: what was read, without the noise, a file a namespace (more where there is
+/// much).
+pub fn to_edit(stand: &Stand) -> Workspace {
+    let workspace = &stand.workspace;
+    let mut texts: BTreeMap<SmolStr, Vec<String>> = BTreeMap::new();
+    for manifest in workspace.files().flat_map(|f| workspace.manifests(&f.name)) {
+        let namespace = key_of(manifest).namespace;
+        let parts = texts.entry(if namespace.is_empty() { "cluster".into() } else { namespace }).or_default();
+        if parts.last().is_none_or(|text| text.len() > FILE_BYTES) {
+            parts.push(String::new());
+        }
+        if let Some(text) = parts.last_mut() {
+            if !text.is_empty() {
+                text.push_str("---\n");
+            }
+            text.push_str(&yaml::print(&manifest.value));
+        }
+    }
+    let name = |group: &SmolStr, i: usize| match i {
+        0 => format_smolstr!("{group}.yaml"),
+        i => format_smolstr!("{group}-{}.yaml", i + 1),
+    };
+    let files = texts.into_iter().flat_map(|(group, parts)| {
+        parts.into_iter().enumerate().map(|(i, text)| File { name: name(&group, i), text }).collect::<Vec<_>>()
+    });
+    let prepared = files.map(|file| {
+        let (manifests, reading) = parse(&file.name, &file.text);
+        Prepared { file, manifests, reading }
+    });
+    Workspace::of(workspace.cluster().clone(), prepared.collect(), false)
 }
 
 /// The group and kind that a CustomResourceDefinition brings.

@@ -1,0 +1,24 @@
+// Writes the service worker of a release: which files the build has, and a name that changes with any of them.
+import { createHash } from "node:crypto";
+import { readFile, readdir, writeFile } from "node:fs/promises";
+import { join, relative, sep } from "node:path";
+
+/** Writes `sw.js` into the folder of a finished site. */
+export async function writeWorker(site) {
+  const entries = await readdir(site, { recursive: true, withFileTypes: true });
+  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath ?? entry.path, entry.name));
+  const build = createHash("sha256");
+  const files = [];
+  for (const path of paths.sort()) {
+    const name = relative(site, path).split(sep).join("/");
+    if (name === "sw.js") continue;
+    build.update(name).update("\0").update(await readFile(path));
+    // The page is kept under the address that people type.
+    files.push(name === "index.html" ? "./" : name);
+  }
+  const worker = await readFile("assets/site/sw.js", "utf8");
+  const text = worker
+    .replace('"__BUILD__"', () => JSON.stringify(build.digest("hex").slice(0, 16)))
+    .replace("__FILES__", () => JSON.stringify(files));
+  await writeFile(join(site, "sw.js"), text);
+}

@@ -1,0 +1,46 @@
+// The service worker of a release: after the first visit everything is here, and the page opens without a network.
+//
+// A build is one whole: its files go into one cache, named after the build, and are served from there until another build
+// has come completely and the person has agreed to change over. Nothing else is answered, and nothing is asked elsewhere.
+// `assets/hooks/offline.mjs` puts the two values in.
+const BUILD = "__BUILD__";
+const FILES = __FILES__;
+
+const SCOPE = new URL(self.registration.scope);
+const PREFIX = `giljabi ${SCOPE.pathname} `;
+const CACHE = `${PREFIX}${BUILD}`;
+const PAGE = SCOPE.href;
+
+self.addEventListener("install", (event) => {
+  // Names that change with their bytes may come from the browser's own cache; the page itself must not.
+  const requests = FILES.map((file) => new Request(new URL(file, SCOPE), { cache: /-[0-9a-f]{16}/.test(file) ? "default" : "reload" }));
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(requests)));
+});
+
+self.addEventListener("activate", (event) => {
+  const old = async () => {
+    for (const name of await caches.keys()) {
+      if (name.startsWith(PREFIX) && name !== CACHE) await caches.delete(name);
+    }
+    await self.clients.claim();
+  };
+  event.waitUntil(old());
+});
+
+self.addEventListener("message", (event) => {
+  if (event.data === "change over") self.skipWaiting();
+});
+
+self.addEventListener("fetch", (event) => {
+  const { request } = event;
+  const url = new URL(request.url);
+  if (request.method !== "GET" || !url.href.startsWith(SCOPE.href)) return;
+  url.search = "";
+  url.hash = "";
+  const page = request.mode === "navigate" && (url.href === PAGE || url.href === `${PAGE}index.html`);
+  const answer = async () => {
+    const cache = await caches.open(CACHE);
+    return (await cache.match(page ? PAGE : url.href)) ?? fetch(request);
+  };
+  event.respondWith(answer());
+});
