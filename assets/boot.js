@@ -4,37 +4,91 @@
 const here = document.getElementById("boot");
 const url = (path) => new URL(path, document.baseURI).href;
 
-/** The last thing a person sees when the app cannot go on: what happened, and a way to start again. */
-function showFailure(titleKo, titleEn, detail) {
+/** What the app hangs onto the page beyond its own elements, so that a fresh one can take the place of one that stopped. */
+const hung = [];
+for (const target of [window, document]) {
+  const add = target.addEventListener;
+  target.addEventListener = function (...listener) {
+    hung.push([target, listener]);
+    return add.apply(target, listener);
+  };
+}
+const ear = EventTarget.prototype.addEventListener;
+
+/** Counts the starts: a module that is asked for under a new address is a new instance, with a memory of its own. */
+let starts = 0;
+
+/** Takes everything of the app off the page. */
+function clear() {
+  for (const [target, listener] of hung.splice(0)) target.removeEventListener(...listener);
+  for (let id = setTimeout(() => {}); id > 0; id -= 1) clearTimeout(id);
+  for (let id = requestAnimationFrame(() => {}); id > 0; id -= 1) cancelAnimationFrame(id);
+  document.body.replaceChildren();
+}
+
+/** The text that stands in the editor, for who stopped while typing it. */
+function written() {
+  const content = document.querySelector(".cm-content");
+  return content?.cmTile?.view?.state.doc.toString() ?? content?.innerText ?? "";
+}
+
+/** The last thing a person sees when the app cannot go on: what happened, a report to copy, and ways to go on. */
+function showFailure(titleKo, titleEn, detail, { started }) {
   document.getElementById("starting")?.remove();
   if (document.getElementById("failure")) return;
+  const text = started ? written() : "";
   const box = document.createElement("section");
   box.id = "failure";
   box.className = "failure";
   box.setAttribute("role", "alert");
-  const line = (tag, text, lang) => {
+  const line = (tag, words, lang) => {
     const element = document.createElement(tag);
-    element.textContent = text;
+    element.textContent = words;
     if (lang) element.lang = lang;
     box.append(element);
     return element;
   };
+  const button = (words, primary, act) => {
+    const element = line("button", words);
+    element.type = "button";
+    element.className = primary ? "btn btn-primary" : "btn";
+    element.addEventListener("click", act);
+    return element;
+  };
+  const copy = (what) => (event) => {
+    const done = (sign) => event.target.append(` ${sign}`);
+    Promise.resolve(navigator.clipboard?.writeText(what) ?? Promise.reject()).then(() => done("✓"), () => done("✕"));
+  };
   line("h1", titleKo, "ko");
   line("p", titleEn, "en");
-  line("p", "쓰던 글은 이 브라우저에 남아 있어요. 다시 열면 이어서 할 수 있어요.", "ko");
-  line("p", "Your text is kept in this browser. Reload to go on with it.", "en");
-  const again = line("button", "다시 열기 · Reload");
-  again.type = "button";
-  again.className = "btn";
-  again.addEventListener("click", () => location.reload());
-  line("pre", String(detail));
+  if (started) {
+    line("p", "쓰던 글과 진도는 이 브라우저에 남아 있어요. 이어서 하거나 다시 열 수 있어요.", "ko");
+    line("p", "Your text and progress are kept in this browser. Go on, or reload.", "en");
+  } else {
+    line("p", "길잡이는 브라우저 안에 작은 쿠버네티스 클러스터를 만들어 움직여요. 그 클러스터가 WebAssembly라서, WebAssembly를 쓸 수 있는 브라우저가 필요해요.", "ko");
+    line("p", "Giljabi builds a small Kubernetes cluster inside the browser. That cluster is WebAssembly, so it needs a browser that runs it.", "en");
+  }
+  const version = document.querySelector('meta[name="giljabi-version"]')?.content ?? "?";
+  const report = `Giljabi ${version}\n${navigator.userAgent}\n${location.pathname}\n\n${detail}`;
+  const again = started
+    ? button("이어서 하기 · Go on", true, () => {
+        clear();
+        void start();
+      })
+    : button("다시 열기 · Reload", true, () => location.reload());
+  if (started) button("다시 열기 · Reload", false, () => location.reload());
+  button("알릴 내용 복사 · Copy the report", false, copy(report));
+  if (text) button("쓰던 글 복사 · Copy my text", false, copy(text));
+  line("pre", report);
   document.body.prepend(box);
   again.focus();
 }
 
-// The app's panic handler (src/app/failure.rs) sends this event with the message: after a panic the WASM does not run again.
-addEventListener("giljabi:panic", (event) => {
-  showFailure("프로그램 안에서 오류가 나서 멈췄어요", "The program met an error of its own and stopped", event.detail);
+// The app's panic handler (src/app/failure.rs) sends this event with the message: after a panic that WASM does not run again.
+ear.call(window, "giljabi:panic", (event) => {
+  // What the app does meanwhile only fails once more; the box is drawn when it has come to rest.
+  const { detail } = event;
+  showFailure("프로그램 안에서 오류가 나서 멈췄어요", "The program met an error of its own and stopped", detail, { started: true });
 });
 
 // A release's WASM comes in two parts (assets/hooks/pack.mjs). The first can send a request by itself; the rest is fetched as
@@ -102,4 +156,25 @@ try {
 } catch (error) {
   showFailure("길잡이를 시작하지 못했어요", "Giljabi could not start", error);
   throw error;
+async function start() {
+  starts += 1;
+  const js = url(here.dataset.js) + (starts > 1 ? `?start=${starts}` : "");
+  try {
+    if (typeof WebAssembly !== "object") throw new Error("this browser has no WebAssembly");
+    const wasm = fetch(url(here.dataset.wasm)).then((response) => {
+      if (!response.ok) throw new Error(`${response.status} ${response.statusText}: ${response.url}`);
+      return response;
+    });
+    // A failed import below must not leave this promise's own failure unobserved.
+    wasm.catch(() => {});
+    const app = await import(js);
+    await app.default({ module_or_path: wasm });
+    document.getElementById("starting")?.remove();
+    dispatchEvent(new CustomEvent("TrunkApplicationStarted", { detail: { wasm } }));
+  } catch (error) {
+    showFailure("길잡이를 시작하지 못했어요", "Giljabi could not start", error, { started: false });
+    throw error;
+  }
 }
+
+await start();

@@ -41,6 +41,7 @@ const TABLES: &[(&str, &str)] = &[
     ("check", include_str!("../assets/locale/check.tsv")),
     ("export", include_str!("../assets/locale/export.tsv")),
     ("doctor", include_str!("../assets/locale/doctor.tsv")),
+    ("site", include_str!("../assets/locale/site.tsv")),
     ("app", include_str!("../assets/locale/app.tsv")),
     ("screen", include_str!("../assets/locale/screen.tsv")),
     ("lesson", include_str!("../assets/locale/lesson.tsv")),

@@ -3,11 +3,18 @@
 // program (pack.mjs) and writes the Content-Security-Policy into the page. In development trunk injects an inline script for
 // live reload, so there is no policy.
 import { copyFile, readdir, readFile, writeFile } from "node:fs/promises";
+// with its bytes, tells the page that name, and in a release gives boot.js such a name too and writes the
+// Content-Security-Policy into the page, with the licences and the service worker. The lessons go beside the app in the same
+// way. In development trunk injects an inline script for live reload, so there is no policy, and nothing is kept for offline.
+import { createHash } from "node:crypto";
+import { copyFile, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { CSP } from "./csp.mjs";
 import { EDITOR_BUNDLE } from "../editor/bundle-path.mjs";
 import { packLessons } from "./lessons.mjs";
 import { hashOf, pack, replaceOnce } from "./pack.mjs";
+import { licences } from "./licences.mjs";
+import { writeWorker } from "./offline.mjs";
 
 const staging = process.env.TRUNK_STAGING_DIR;
 if (!staging) throw new Error("this is trunk's post_build hook: TRUNK_STAGING_DIR is not set");
@@ -32,7 +39,19 @@ for (const [name, text] of Object.entries(await packLessons())) {
 if (release) {
   html = await pack(staging, html, recording);
   head = `<meta http-equiv="Content-Security-Policy" content="${CSP}">${head}`;
+  const boot = `boot-${hashOf(await readFile(join(staging, "boot.js")))}.js`;
+  await rename(join(staging, "boot.js"), join(staging, boot));
+  html = replaceOnce(html, 'src="boot.js"', `src="${boot}"`);
+  const offline = await readFile("assets/site/offline.js");
+  const offlineName = `offline-${hashOf(offline)}.js`;
+  await writeFile(join(staging, offlineName), offline);
+  html = replaceOnce(html, "</head>", `<script type="module" src="${offlineName}"></script></head>`);
+  head = `<meta http-equiv="Content-Security-Policy" content="${CSP}">${head}<meta name="giljabi-worker" content="./sw.js">`;
+  await writeFile(join(staging, "licences.txt"), await licences());
 }
+const { version } = JSON.parse(await readFile("package.json", "utf8"));
+head += `<meta name="giljabi-version" content="${version}">`;
+await copyFile("CHANGELOG.md", join(staging, "changelog.txt"));
 html = replaceOnce(html, '<meta charset="utf-8">', `<meta charset="utf-8">${head}`);
 await writeFile(page, html);
 
@@ -41,3 +60,5 @@ const entries = await readdir(staging, { recursive: true, withFileTypes: true })
 const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath ?? entry.path, entry.name));
 const names = paths.map((path) => relative(staging, path).replaceAll("\\", "/")).sort();
 await writeFile(join(staging, "files.txt"), names.map((name) => `${name}\n`).join(""));
+// Last, because it counts every file.
+if (release) await writeWorker(staging);

@@ -16,6 +16,12 @@ const COLOURS: [(&str, &str); 6] = [
     ("bad", "legend.bad"),
 ];
 
+/// The version that the page names.
+fn version() -> String {
+    let named = document().query_selector("meta[name=\"giljabi-version\"]").ok().flatten();
+    named.and_then(|meta| meta.get_attribute("content")).unwrap_or_default()
+}
+
 #[component]
 pub fn Help() -> impl IntoView {
     let s = session();
@@ -45,6 +51,11 @@ pub fn Help() -> impl IntoView {
                     .map(|(tone, id)| view! { <li><span class=format!("hop-number hop-{tone}") aria-hidden="true">"1"</span>{s.t(id)}</li> })
                     .collect_view()}
             </ul>
+            <p class="help-about">
+                {s.t("help.version")}" "{version()}" · "
+                <a href="changelog.txt" target="_blank" rel="noopener">{s.t("help.changes")}</a>" · "
+                <a href="licences.txt" target="_blank" rel="noopener">{s.t("help.licences")}</a>
+            </p>
             <form method="dialog">
                 <button class="btn btn-primary">{s.t("help.close")}</button>
             </form>

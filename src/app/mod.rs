@@ -10,6 +10,7 @@ mod failure;
 mod focus;
 mod help;
 mod keep;
+mod keeping;
 mod keys;
 mod leave;
 mod lessons;

@@ -10,6 +10,7 @@ use super::clock::Clock;
 use super::doctor::{Doctor, DoctorButton, Surgery};
 use super::editor::pane::EditorPane;
 use super::help::Help;
+use super::keeping::Keeping;
 use super::lessons::route::Route;
 use super::lessons::{Crumb, LessonPanel, Lessons, MapButton, Screens, Sheets, lessons};
 use super::map::{Flow, MapPane, View};
@@ -84,6 +85,7 @@ pub fn Page() -> impl IntoView {
             <Help/>
             <Palette/>
             <Doctor/>
+            <Keeping/>
         </div>
     }
     .into_any()

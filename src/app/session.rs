@@ -556,6 +556,17 @@ impl Session {
         Session { state, player, sent, room, scene, lit, legs, stages, ..self }
     }
 
+    /// What is kept of the files as they are.
+    pub fn kept_text(self) -> String {
+        keep::pairs_to_json(&self.pairs())
+    }
+
+    /// Keeps the files as they are.
+    pub fn keep_now(self) {
+        let [files, _] = self.desk.with_value(|desk| kept_names(desk));
+        self.kept.set(keep::write(&files, &self.kept_text()));
+    }
+
     /// The files, name and text.
     pub fn pairs(self) -> Vec<(String, String)> {
         self.workspace.with_value(|w| w.files().map(|f| (f.name.to_string(), f.text.clone())).collect())
@@ -733,7 +744,14 @@ pub fn kept_names(desk: &str) -> [String; 2] {
 
 /// Puts the files of a desk into its workspace, if the browser kept any.
 pub fn take_kept(workspace: &mut Workspace, desk: &str) -> bool {
-    let read = |name: &str| keep::read(name).as_deref().and_then(keep::pairs_from_json);
+    let read = |name: &str| {
+        let text = keep::read(name)?;
+        let pairs = keep::pairs_from_json(&text);
+        if pairs.is_none() {
+            keep::put_aside(name);
+        }
+        pairs
+    };
     let [files, last_good] = kept_names(desk);
     let Some(kept) = read(&files).filter(|files| !files.is_empty()) else { return false };
     // Text that was broken when the page was left has no cluster of its own: the last good text makes it first.

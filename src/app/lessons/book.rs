@@ -3,7 +3,6 @@
 
 use giljabi::lesson::File;
 use giljabi::lesson::record::{self, Record, SavedLesson, Unreadable};
-use gloo_storage::{LocalStorage, Storage};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 
@@ -31,11 +30,9 @@ pub fn lesson_of(key: &str) -> Option<&str> {
 impl Book {
     /// Everything that the browser kept.
     pub fn open() -> Book {
-        let store = LocalStorage::raw();
-        let keys = (0..store.length().unwrap_or(0)).filter_map(|i| store.key(i).ok().flatten());
-        let records = keys.filter_map(|key| {
-            let id = lesson_of(&key)?;
-            Some((SmolStr::from(id), Record::load(&keep::read(&entry(id))?)))
+        let records = keep::names().into_iter().filter_map(|name| {
+            let id = name.strip_prefix(ENTRY)?;
+            Some((SmolStr::from(id), Record::load(&keep::read(&name)?)))
         });
         Book { records: records.collect() }
     }
