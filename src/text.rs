@@ -1,6 +1,8 @@
 //! Text ranges. Three ways to count meet here: Rust slices count bytes, YAML markers count characters, CodeMirror counts
 //! UTF-16 units, and Korean text makes all three differ. A [`Span`] is always in bytes; [`LineIndex`] turns it into the rest.
 
+use std::borrow::Cow;
+
 /// A half-open range of bytes in one text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span {
@@ -80,6 +82,33 @@ impl LineIndex {
         let column = text.get(start..offset.min(text.len())).map_or(0, |s| s.chars().count());
         LineColumn { line: line as u32 + 1, column: column as u32 + 1 }
     }
+}
+
+/// Whether a character does something to the text around it without being seen: bidirectional controls, zero widths, fillers,
+/// tags, and what moves a terminal's cursor.
+pub fn is_unseen(c: char) -> bool {
+    (c.is_control() && !matches!(c, '\n' | '\t'))
+        || matches!(
+            c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+                | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+                | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}'
+        )
+}
+
+/// The text with everything unseen written out as `⟨U+202E⟩`, so that nothing can look like something else.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_unseen) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            c if is_unseen(c) => out.push_str(&format!("⟨U+{:04X}⟩", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    Cow::Owned(out)
 }
 
 /// The UTF-16 offset of a byte offset, as CodeMirror and the DOM count.

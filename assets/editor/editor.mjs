@@ -67,7 +67,10 @@ class Editor {
         highlights,
         highlightActiveLine(),
         highlightActiveLineGutter(),
-        highlightSpecialChars(),
+        highlightSpecialChars({
+          // Joiners, fillers and tags, beside the controls that it shows by itself: nothing in the text is unseen.
+          addSpecialChars: /[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb]|\udb40[\udc00-\udfff]/gu,
+        }),
         history(),
         yaml(),
         indentUnit.of("  "),

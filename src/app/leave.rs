@@ -2,10 +2,10 @@
 //! The link's fragment stays in the browser: nothing is sent anywhere.
 
 use giljabi::export::{trace_captures, trace_mermaid, trace_svg, trace_text};
+use giljabi::workspace::link::Link;
 use leptos::prelude::*;
 use wasm_bindgen::prelude::*;
 
-use super::keep;
 use super::session::{Session, session};
 
 #[wasm_bindgen(module = "/src/app/leave.js")]
@@ -117,8 +117,8 @@ pub fn take_in(s: Session) {
     leptos::task::spawn_local(async move {
         let text = unpack(&packed).await.ok().and_then(|t| t.as_string());
         // A link that was cut on its way carries nothing; what is there stays.
-        if let Some(pairs) = text.as_deref().and_then(keep::pairs_from_json) {
-            s.take_shared(pairs);
+        if let Some(link) = text.as_deref().and_then(Link::read) {
+            s.take_shared(link);
         }
         // The link has done its work: a reload is to bring back what was done since.
         let path = window().location().pathname().unwrap_or_default();

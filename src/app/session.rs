@@ -16,6 +16,7 @@ use giljabi::map::{GroupKey, Leg, Scene, Stage};
 use giljabi::network::kube_proxy::{Family, Listing};
 use giljabi::shell::Computer;
 use giljabi::trace::{Client, Outcome, Request, Trace, Url};
+use giljabi::workspace::link::Link;
 use giljabi::workspace::{File, Workspace};
 use leptos::prelude::*;
 
@@ -452,36 +453,32 @@ impl Session {
         }
     }
 
-    /// What a link carries: the files, and under names that no file has, the request and the view.
+    /// What a link carries.
     pub fn to_share(self) -> String {
-        let mut pairs = self.pairs();
-        pairs.push(("?url".to_string(), self.url.get_untracked()));
-        pairs.push(("?client".to_string(), self.client.get_untracked().to_string()));
-        pairs.push(("?file".to_string(), self.file.get_untracked()));
-        keep::pairs_to_json(&pairs)
+        let link = Link {
+            files: files_of(self.pairs()),
+            url: self.url.get_untracked().into(),
+            client: self.client.get_untracked().to_string().into(),
+            shown: self.file.get_untracked().into(),
+        };
+        link.write()
     }
 
     /// Takes in what a link carried. Undo brings back what was there before.
-    pub fn take_shared(self, pairs: Vec<(String, String)>) {
-        let (settings, files): (Vec<_>, Vec<_>) = pairs.into_iter().partition(|(name, _)| name.starts_with('?'));
-        if files.is_empty() {
-            return;
-        }
+    pub fn take_shared(self, link: Link) {
+        let Link { files, url, client, shown } = link;
         self.change(|w| {
-            w.set_files(files_of(files));
+            w.set_files(files);
         });
-        let setting = |name: &str| settings.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone());
-        if let Some(url) = setting("?url") {
-            self.url.set(url);
+        if !url.is_empty() {
+            self.url.set(url.to_string());
         }
-        if let Some(wanted) = setting("?client") {
-            let clients = super::timebar::clients(&self.state.read_untracked().store);
-            if let Some(client) = clients.into_iter().find(|c| c.to_string() == wanted) {
-                self.client.set(client);
-            }
+        let clients = super::timebar::clients(&self.state.read_untracked().store);
+        if let Some(client) = clients.into_iter().find(|c| client == c.to_string().as_str()) {
+            self.client.set(client);
         }
         let names = self.files.get_untracked();
-        let shown = setting("?file").filter(|f| names.contains(f)).or(names.first().cloned());
+        let shown = Some(shown.to_string()).filter(|f| names.contains(f)).or(names.first().cloned());
         self.file.set(shown.unwrap_or_default());
         self.texts.update(|n| *n += 1);
     }

@@ -12,6 +12,7 @@ use crate::apiserver::store::{Cause, Store};
 use crate::cluster::addons::Addon;
 use crate::cluster::{Cluster, LoadBalancerProvider, NodeSettings, Settings};
 use crate::locale::Message;
+use crate::text::LineIndex;
 use crate::value;
 use crate::workspace::{File, Prepared, Workspace, key_of};
 use smol_str::{SmolStr, format_smolstr};
@@ -31,6 +32,19 @@ pub struct Stand {
 /// Stands up what was read.
 pub fn stand(read: Read) -> Stand {
     let Read { mut files, mut notes } = read;
+    for file in &mut files {
+        let lines = LineIndex::new(&file.file.text);
+        file.manifests.retain(|m| {
+            let fine = can_be_named(m);
+            if !fine {
+                let message = Message::new("doctor-strange-name").with("kind", m.value.str_at(&["kind"]));
+                let mut finding = Finding::new(Severity::Error, "strange_name", ObjectKey::default(), message);
+                finding.place = Some((file.file.name.clone(), lines.line_of(m.span.start as usize) as u32 + 1, 1));
+                notes.push(finding);
+            }
+            fine
+        });
+    }
     let all = || files.iter().flat_map(|f| &f.manifests);
     let snapshot = all().any(|m| stood(&m.value));
     let custom: BTreeSet<(SmolStr, SmolStr)> = all().filter_map(|m| defines(&m.value)).collect();
@@ -52,6 +66,18 @@ pub fn stand(read: Read) -> Stand {
     let objects = files.iter().map(|f| f.manifests.len()).sum();
     let workspace = if snapshot { as_it_stood(files) } else { from_manifests(files, &mut notes) };
     Stand { workspace, snapshot, objects, notes }
+}
+
+/// Whether an object's name can be one: in a path of the API server, on one line, without tricks. An API server that is asked
+/// to make something else says so itself, so this is for objects that are taken over as they are.
+fn can_be_named(manifest: &Manifest) -> bool {
+    let fine = |text: &str| {
+        text.len() <= 253
+            && text.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '/' | '%' | '<' | '>' | '"' | '\'' | '\\'))
+    };
+    let value = &manifest.value;
+    ["name", "namespace"].iter().all(|field| fine(value.str_at(&["metadata", field])))
+        && ["kind", "apiVersion"].iter().all(|field| fine(&value.str_at(&[field]).replace('/', "")))
 }
 
 /// About so long a file of [`to_edit`] gets.

@@ -8,6 +8,7 @@ mod apply;
 mod assist;
 mod diagnose;
 mod explain;
+pub mod link;
 mod lint;
 mod locate;
 

@@ -13,16 +13,17 @@ pub use text::text;
 use super::Finding;
 use crate::export::place_name;
 use crate::locale::{Lang, Message};
+use crate::text::visible;
 
 /// A finding in sentences: what the client sees, what is wrong, where, what mends it.
 fn sentences(finding: &Finding, lang: Lang) -> Vec<String> {
-    let mut all = vec![finding.cause.text(lang)];
+    let mut all = vec![visible(&finding.cause.text(lang)).into_owned()];
     if !finding.verbatim.is_empty() {
-        all.push(finding.verbatim.clone());
+        all.push(visible(&finding.verbatim).into_owned());
     }
     let mut more = |id: &'static str, words: Option<String>| {
         if let Some(words) = words {
-            all.push(Message::new(id).with("words", words).text(lang));
+            all.push(visible(&Message::new(id).with("words", words).text(lang)).into_owned());
         }
     };
     more("doctor-tell-seen", finding.symptom.as_ref().map(|m| m.text(lang)));

@@ -1,6 +1,7 @@
 //! What is attacked.
 
 mod cluster;
+mod doctor;
 mod lesson;
 mod manifest;
 mod shell;
@@ -42,4 +43,6 @@ pub const TARGETS: &[Target] = &[
     },
     Target { name: "shell", run: shell::lines, seeds: shell::seeds, pieces: shell::PIECES, short: 2_000 },
     Target { name: "lesson", run: lesson::any, seeds: lesson::seeds, pieces: lesson::PIECES, short: 20_000 },
+    Target { name: "link", run: doctor::link, seeds: doctor::link_seeds, pieces: doctor::PIECES, short: 20_000 },
+    Target { name: "doctor", run: doctor::files, seeds: doctor::seeds, pieces: manifest::PIECES, short: 120 },
 ];
