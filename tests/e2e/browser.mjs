@@ -20,7 +20,7 @@ export function launch() {
  */
 export async function open(t, browser, { failing, ...options } = {}) {
   const server = await serve({ failing });
-  const context = await browser.newContext({ locale: "ko-KR", viewport: { width: 1440, height: 900 }, ...options });
+  const context = await browser.newContext({ locale: "ko-KR", viewport: { width: 1440, height: 900 }, serviceWorkers: "block", ...options });
   t.after(async () => {
     await context.close();
     await server.close();

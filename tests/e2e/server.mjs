@@ -19,22 +19,24 @@ const TYPES = {
   ".js": "text/javascript",
   ".json": "application/json",
   ".md": "text/markdown; charset=utf-8",
+  ".png": "image/png",
   ".svg": "image/svg+xml",
+  ".webmanifest": "application/manifest+json",
   ".wasm": "application/wasm",
   ".yaml": "text/yaml; charset=utf-8",
 };
 
 /**
- * Serves the site until closed. `failing` maps the end of a path to the status that it shall answer with, for trials of what
+ * Serves the site (or another folder) until closed. `failing` maps the end of a path to the status that it shall answer with, for trials of what
  * goes wrong. Returns the page's address and `close`.
  */
-export async function serve({ failing = {} } = {}) {
+export async function serve({ failing = {}, site = SITE } = {}) {
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url, "http://127.0.0.1");
     const status = Object.entries(failing).find(([ending]) => pathname.endsWith(ending))?.[1];
     const inside = pathname.startsWith(BASE) && (normalize(decodeURIComponent(pathname.slice(BASE.length))));
     const name = inside === "." ? "index.html" : inside;
-    const file = name && !name.startsWith("..") && join(SITE, name);
+    const file = name && !name.startsWith("..") && join(site, name);
     const found = file && !status && (await stat(file).catch(() => undefined))?.isFile();
     if (!found) {
       response.writeHead(status ?? 404, { "content-type": "text/plain" }).end("no such file");

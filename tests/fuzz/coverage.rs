@@ -49,25 +49,38 @@ impl Coverage {
         for (start, length) in COUNTERS.lock().unwrap_or_else(|e| e.into_inner()).iter() {
             // SAFETY: as above.
             let counts = unsafe { std::slice::from_raw_parts(*start as *const u8, *length) };
-            for (count, seen) in counts.iter().zip(&mut self.seen[offset..]).filter(|(count, _)| **count > 0) {
-                let bucket = match count {
-                    1 => 1,
-                    2 => 2,
-                    3 => 4,
-                    4..=7 => 8,
-                    8..=15 => 16,
-                    16..=31 => 32,
-                    32..=127 => 64,
-                    _ => 128,
-                };
-                if *seen & bucket == 0 {
-                    self.edges += usize::from(*seen == 0);
-                    *seen |= bucket;
-                    new = true;
+            let seen = &mut self.seen[offset..offset + length];
+            for (counts, seen) in counts.chunks(64).zip(seen.chunks_mut(64)) {
+                // An input reaches little of the program: most chunks are zero as a whole.
+                if counts.iter().fold(0, |all, count| all | count) == 0 {
+                    continue;
+                }
+                for (count, seen) in counts.iter().zip(seen).filter(|(count, _)| **count > 0) {
+                    let bucket = bucket(*count);
+                    if *seen & bucket == 0 {
+                        self.edges += usize::from(*seen == 0);
+                        *seen |= bucket;
+                        new = true;
+                    }
                 }
             }
             offset += length;
         }
         new
+    }
+}
+
+/// The order of magnitude of a count, as a bit.
+fn bucket(count: u8) -> u8 {
+    match count {
+        0 => 0,
+        1 => 1,
+        2 => 2,
+        3 => 4,
+        4..=7 => 8,
+        8..=15 => 16,
+        16..=31 => 32,
+        32..=127 => 64,
+        128.. => 128,
     }
 }

@@ -9,7 +9,7 @@
 //! cargo test --release --test fuzz                                    the short run of the test command
 //! cargo test --release --test fuzz -- --target parse --inputs 5000000 --seed 3
 //! cargo test --release --test fuzz -- --target parse --replay FILE    one input again
-//! cargo xtask fuzz --inputs 100000000                                 the long run, over every target, with coverage
+//! cargo xtask fuzz                                                       the long run, over every target, with coverage
 //! ```
 //!
 //! An input that breaks a target is written to `target/fuzz/<target>/`; once it is mended it moves to `tests/fuzz/found/<target>/`,

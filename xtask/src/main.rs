@@ -2,6 +2,7 @@
 //! first whatever is missing. This program has no dependencies, so that it starts at once even in a fresh clone.
 
 mod count;
+mod fuzz;
 mod process;
 mod setup;
 mod suite;
@@ -18,6 +19,8 @@ cargo xtask build [trunk's options] set up, then build the site into dist/ (work
 cargo xtask bench [part …]          set up, then measure, beside another simulator; --long, --keep (see benches/suite.mjs)
 cargo xtask size                    what the built site in dist/ weighs, file by file and module by module
 cargo xtask first                   record anew which functions the first request needs (assets/first.txt)
+cargo xtask fuzz [--inputs N] [--jobs N] [--seed N] [--target NAME]
+                                    the fuzzer's long run, 100 million inputs unless said otherwise
 cargo xtask setup                   install what the other commands need, browser for the tests included
 ";
 
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
             outcome => outcome.map(|_| ()),
         },
         "build" => build(&rest),
+        "fuzz" => fuzz::run(&rest),
         "bench" => bench(&rest),
         "size" => process::run(&mut process::command("node", &["benches/size.mjs", "dist"])),
         "first" => first(),

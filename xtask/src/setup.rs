@@ -75,6 +75,50 @@ pub fn driver() -> Option<PathBuf> {
         .or_else(|| PLACES.iter().map(PathBuf::from).find(|path| path.is_file()))
 }
 
+/// The web server whose example configuration is tested. On Debian and its kin its package is only unpacked: installed, it
+/// would begin to serve.
+pub fn nginx() -> Result<PathBuf, String> {
+    let unpacked = root().join("target/tools/nginx");
+    let own = unpacked.join("usr/sbin/nginx");
+    let found = || named("NGINX").or_else(|| find("nginx")).or_else(|| own.is_file().then(|| own.clone()));
+    if let Some(program) = found() {
+        return Ok(program);
+    }
+    say("fetching nginx for the test of its example configuration");
+    let attempt = if find("apt-get").is_some() { unpack_nginx(&unpacked) } else { install_nginx() };
+    found().ok_or_else(|| {
+        let why = attempt.err().unwrap_or_else(|| "the package holds no nginx".to_string());
+        format!("The test of docs/nginx.conf needs nginx, and setup could not get it: {why}.\nInstall it by hand, or name the program in NGINX.")
+    })
+}
+
+fn unpack_nginx(folder: &Path) -> Outcome {
+    make_folder(folder)?;
+    let fetch = || run(command("apt-get", &["download", "nginx"]).current_dir(folder));
+    // A machine that has never asked for packages knows none.
+    if fetch().is_err() {
+        as_root("apt-get", &["update"])?;
+        fetch()?;
+    }
+    let packages = fs::read_dir(folder).map_err(|error| format!("{} cannot be read: {error}", folder.display()))?;
+    for package in
+        packages.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "deb"))
+    {
+        run(command("dpkg", &["-x"]).arg(&package).arg(folder))?;
+    }
+    Ok(())
+}
+
+fn install_nginx() -> Outcome {
+    let (manager, _, install) = MANAGERS
+        .into_iter()
+        .find(|(manager, ..)| find(manager).is_some())
+        .ok_or("this machine has no package manager that setup knows")?;
+    let words: Vec<&str> =
+        install.iter().copied().filter(|w| !w.contains("chrom") && *w != "--cask").chain(["nginx"]).collect();
+    as_root(manager, &words)
+}
+
 fn named(variable: &str) -> Option<PathBuf> {
     std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_file())
 }
@@ -189,21 +233,25 @@ fn install_browser() -> Outcome {
         .into_iter()
         .find(|(manager, ..)| find(manager).is_some())
         .ok_or("this machine has no package manager that setup knows")?;
-    // Homebrew refuses to work as root; the others work only as root.
+    for step in [before, install].into_iter().filter(|step| !step.is_empty()) {
+        as_root(manager, step)?;
+    }
+    Ok(())
+}
+
+/// Calls a package manager as it wants to be called: Homebrew refuses to work as root; the others work only as root.
+fn as_root(manager: &str, step: &[&str]) -> Outcome {
     let rooted = output("id", &["-u"]).is_some_and(|id| id == "0");
-    let as_root: &[&str] = if manager == "brew" || rooted {
+    let before: &[&str] = if manager == "brew" || rooted {
         &[]
     } else if output("sudo", &["-n", "true"]).is_some() {
         &["sudo", "-n"]
     } else {
-        let what = install.join(" ");
+        let what = step.join(" ");
         return Err(format!("installing packages needs root, and sudo asks for a password (sudo {manager} {what})"));
     };
-    for step in [before, install].into_iter().filter(|step| !step.is_empty()) {
-        let words: Vec<&str> = as_root.iter().copied().chain([manager]).chain(step.iter().copied()).collect();
-        patiently(|| run(command(words[0], &words[1..]).env("DEBIAN_FRONTEND", "noninteractive")))?;
-    }
-    Ok(())
+    let words: Vec<&str> = before.iter().copied().chain([manager]).chain(step.iter().copied()).collect();
+    patiently(|| run(command(words[0], &words[1..]).env("DEBIAN_FRONTEND", "noninteractive")))
 }
 
 /// Does a package manager's step again when it fails: a fresh machine often updates itself at that moment, and only one may.

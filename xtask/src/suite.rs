@@ -75,6 +75,11 @@ fn native(suite: &mut Suite) {
             Ok(command("cargo", &["test", "--locked", "--release", "--test", "oracle", "--", "--nocapture"]))
         });
     }
+    if root().join("tests/fuzz").is_dir() {
+        suite.tests("fuzz, a few seconds a target", || {
+            Ok(command("cargo", &["test", "--locked", "--release", "--test", "fuzz"]))
+        });
+    }
 }
 
 fn wasm(suite: &mut Suite) {
@@ -105,6 +110,11 @@ fn e2e(suite: &mut Suite) {
         tests.args(test_files("tests/e2e", ".test.mjs")?).env("SITE_DIR", root().join(SITE));
         if let Some(browser) = setup::browser() {
             tests.env("CHROME", browser);
+        }
+        // Without one its test fails, and says so.
+        match setup::nginx() {
+            Ok(nginx) => drop(tests.env("NGINX", nginx)),
+            Err(why) => eprintln!("{why}"),
         }
         Ok(tests)
     });

@@ -1,0 +1,92 @@
+// After the first visit the page works without a network; a new build comes with a notice and takes nothing away.
+import assert from "node:assert/strict";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { tmpdir } from "node:os";
+import { after, before, test } from "node:test";
+import { launch, ready } from "./browser.mjs";
+import { SITE, serve } from "./server.mjs";
+
+let browser;
+before(async () => {
+  browser = await launch();
+});
+after(() => browser?.close());
+
+/** Waits until the page is in a service worker's hands. */
+const inHands = (page) =>
+  page.evaluate(
+    () =>
+      navigator.serviceWorker.controller ??
+      new Promise((taken) => navigator.serviceWorker.addEventListener("controllerchange", () => taken(), { once: true })),
+  ).then(() => undefined);
+
+test("the network goes, and everything is still there", async (t) => {
+  const server = await serve();
+  const context = await browser.newContext({ locale: "en-GB" });
+  t.after(() => context.close());
+  const page = await context.newPage();
+  await page.goto(server.url);
+  await ready(page);
+  await inHands(page);
+  await server.close();
+  await context.setOffline(true);
+  const complaints = [];
+  page.on("pageerror", (error) => complaints.push(error.message));
+  await page.reload();
+  await ready(page);
+  await page.locator(".send").click();
+  await page.evaluate(() => document.activeElement?.blur());
+  await page.keyboard.press("End");
+  await page.locator(".ending.good").waitFor();
+  // A part that was never opened before comes from the same store.
+  await page.evaluate(() => (location.hash = "#/lessons"));
+  await page.getByRole("heading").filter({ hasText: /lesson/i }).first().waitFor();
+  assert.deepEqual(complaints, []);
+});
+
+test("a new build is told of, and changing over keeps the text", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "giljabi-site-"));
+  await cp(SITE, folder, { recursive: true });
+  const server = await serve({ site: folder });
+  const context = await browser.newContext({ locale: "en-GB" });
+  t.after(async () => {
+    await context.close();
+    await server.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+  const page = await context.newPage();
+  await page.goto(server.url);
+  await ready(page);
+  await inHands(page);
+  await page.locator(".cm-content").first().click();
+  await page.keyboard.press("Control+End");
+  await page.keyboard.type("# mine");
+  await page.waitForFunction(() => localStorage.getItem("giljabi.files")?.includes("# mine"));
+  const worker = join(folder, "sw.js");
+  await writeFile(worker, (await readFile(worker, "utf8")).replace(/BUILD = "[0-9a-f]+"/, 'BUILD = "0123456789abcdef"'));
+  await page.evaluate(async () => (await navigator.serviceWorker.getRegistration()).update());
+  const notice = page.locator("#update");
+  await notice.waitFor();
+  assert.match(await notice.innerText(), /new version is ready/i);
+  await Promise.all([page.waitForEvent("load"), notice.getByRole("button", { name: /change over/i }).click()]);
+  await ready(page);
+  await page.waitForFunction(() => document.querySelector(".cm-content")?.innerText.includes("# mine"));
+  const caches = await page.evaluate(() => globalThis.caches.keys());
+  assert.equal(caches.length, 1, caches.join(", "));
+  assert.match(caches[0], /0123456789abcdef/);
+});
+
+test("the manifest makes it installable", async () => {
+  const manifest = JSON.parse(await readFile(join(SITE, "manifest.webmanifest"), "utf8"));
+  assert.ok(manifest.name && manifest.start_url && manifest.display === "standalone");
+  for (const { src } of manifest.icons) assert.ok((await readFile(join(SITE, src))).length > 100, src);
+  assert.ok(manifest.icons.some(({ sizes, purpose }) => sizes === "512x512" && purpose === "maskable"));
+});
+
+test("what the site is made of is listed with its licences, and the version is named", async () => {
+  const list = await readFile(join(SITE, "licences.txt"), "utf8");
+  for (const name of ["leptos ", "imbl ", "@codemirror/view "]) assert.ok(list.includes(`\n${name}`), name);
+  assert.match(await readFile(join(SITE, "index.html"), "utf8"), /name="giljabi-version" content="\d+\.\d+\.\d+"/);
+  assert.match(await readFile(join(SITE, "changelog.txt"), "utf8"), /# What changed/);
+});
