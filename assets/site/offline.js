@@ -66,5 +66,5 @@ function watch(registration) {
 
 if (WORKER && "serviceWorker" in navigator && isSecureContext) {
   // A frame of another site or a private window may refuse; then the page works with the network alone.
-  navigator.serviceWorker.register(new URL(WORKER, document.baseURI)).then(watch, () => {});
+  navigator.serviceWorker.register(new URL(WORKER, document.baseURI)).then((registration) => registration && watch(registration), () => {});
 }

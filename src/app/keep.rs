@@ -133,7 +133,9 @@ pub fn insist() {
 /// Another tab has written `name`. Unless it wrote what stands here, the person has to say which counts.
 pub fn note_other_tab(name: &str, ours: &str) {
     let there = store().and_then(|s| s.get_item(&format!("{PREFIX}{name}")).ok().flatten());
-    if there.as_deref() != Some(ours) {
+    if there.as_deref() == Some(ours) {
+        KNOWN.with_borrow_mut(|known| known.insert(name.to_string(), there));
+    } else {
         set_trouble(Some(Trouble::OtherTab));
     }
 }

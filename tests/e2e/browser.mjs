@@ -28,6 +28,8 @@ export async function open(t, browser, { failing, ...options } = {}) {
   const page = await context.newPage();
   const complaints = [];
   page.on("console", (message) => {
+    // The tool's own word on `serviceWorkers: "block"`.
+    if (message.text().endsWith("blocked by Playwright")) return;
     if (["error", "warning"].includes(message.type())) complaints.push(`${message.type()}: ${message.text()}`);
   });
   page.on("pageerror", (error) => complaints.push(`uncaught: ${error.message}`));

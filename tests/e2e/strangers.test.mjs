@@ -72,7 +72,8 @@ test("YAML that is meant to hurt is answered in the page", async (t) => {
   const { page, url, complaints } = await open(t, browser);
   await ready(page);
   const laughs = ["a: &a [x,x,x,x,x,x,x,x,x]", ..."bcdefghi".split("").map((c, i) => `${c}: &${c} [${Array(9).fill(`*${"abcdefgh"[i]}`).join(",")}]`)].join("\n");
-  for (const text of ["[".repeat(100_000), "- ".repeat(50_000), laughs, "a: ".repeat(30_000)]) {
+  for (const [i, text] of ["[".repeat(100_000), "- ".repeat(50_000), laughs, "a: ".repeat(30_000)].entries()) {
+    t.diagnostic(`text ${i}`);
     await follow(page, link(url, [["hurt.yaml", text]]));
     await page.locator(".send").waitFor();
   }

@@ -138,7 +138,7 @@ pub fn Doctor() -> impl IntoView {
         <dialog class="dialog doctor" node_ref=dialog aria-labelledby="doctor-title" on:close=move |_| surgery.open.set(false)>
             <h2 id="doctor-title">{s.t("doctor.title")}</h2>
             <p>{s.t("doctor.text")}</p>
-            <pre class="doctor-commands">
+            <pre class="doctor-commands" tabindex="0">
                 "kubectl get pods,services,endpointslices,ingresses,deployments,nodes -A -o yaml\n"
                 "helm template ./chart\n"
                 "kubectl kustomize ./overlay"
