@@ -4,19 +4,18 @@
 const here = document.getElementById("boot");
 const url = (path) => new URL(path, document.baseURI).href;
 
+/** "" at the first start; at the second "?start=2": a script under a new address is a new instance, with a memory of its own. */
+const again = new URL(import.meta.url).search;
+
 /** What the app hangs onto the page beyond its own elements, so that a fresh one can take the place of one that stopped. */
-const hung = [];
+const hung = (globalThis.giljabiHung ??= []);
+const ear = EventTarget.prototype.addEventListener;
 for (const target of [window, document]) {
-  const add = target.addEventListener;
   target.addEventListener = function (...listener) {
     hung.push([target, listener]);
-    return add.apply(target, listener);
+    return ear.apply(target, listener);
   };
 }
-const ear = EventTarget.prototype.addEventListener;
-
-/** Counts the starts: a module that is asked for under a new address is a new instance, with a memory of its own. */
-let starts = 0;
 
 /** Takes everything of the app off the page. */
 function clear() {
@@ -26,6 +25,14 @@ function clear() {
   document.body.replaceChildren();
 }
 
+/** Starts a new instance of everything in the place of the one that stopped. */
+function goOn() {
+  clear();
+  const fresh = new URL(import.meta.url);
+  fresh.search = `?start=${Number(again.split("=")[1] ?? 1) + 1}`;
+  import(fresh.href).catch(() => location.reload());
+}
+
 /** The text that stands in the editor, for who stopped while typing it. */
 function written() {
   const content = document.querySelector(".cm-content");
@@ -33,7 +40,7 @@ function written() {
 }
 
 /** The last thing a person sees when the app cannot go on: what happened, a report to copy, and ways to go on. */
-function showFailure(titleKo, titleEn, detail, { started }) {
+function showFailure(titleKo, titleEn, detail, { started = false } = {}) {
   document.getElementById("starting")?.remove();
   if (document.getElementById("failure")) return;
   const text = started ? written() : "";
@@ -71,10 +78,7 @@ function showFailure(titleKo, titleEn, detail, { started }) {
   const version = document.querySelector('meta[name="giljabi-version"]')?.content ?? "?";
   const report = `Giljabi ${version}\n${navigator.userAgent}\n${location.pathname}\n\n${detail}`;
   const again = started
-    ? button("이어서 하기 · Go on", true, () => {
-        clear();
-        void start();
-      })
+    ? button("이어서 하기 · Go on", true, goOn)
     : button("다시 열기 · Reload", true, () => location.reload());
   if (started) button("다시 열기 · Reload", false, () => location.reload());
   button("알릴 내용 복사 · Copy the report", false, copy(report));
@@ -85,11 +89,9 @@ function showFailure(titleKo, titleEn, detail, { started }) {
 }
 
 // The app's panic handler (src/app/failure.rs) sends this event with the message: after a panic that WASM does not run again.
-ear.call(window, "giljabi:panic", (event) => {
-  // What the app does meanwhile only fails once more; the box is drawn when it has come to rest.
-  const { detail } = event;
-  showFailure("프로그램 안에서 오류가 나서 멈췄어요", "The program met an error of its own and stopped", detail, { started: true });
-});
+const stopped = (event) =>
+  showFailure("프로그램 안에서 오류가 나서 멈췄어요", "The program met an error of its own and stopped", event.detail, { started: true });
+ear.call(window, "giljabi:panic", stopped, { once: true });
 
 // A release's WASM comes in two parts (assets/hooks/pack.mjs). The first can send a request by itself; the rest is fetched as
 // soon as the first runs, and puts its functions into the first part's table. What the first part calls before that waits.
@@ -119,7 +121,7 @@ const rest = {
       rest.install(new WebAssembly.Module(Uint8Array.from(request.responseText, (char) => char.charCodeAt(0))));
     } catch (error) {
       // The caller cannot go on without it.
-      showFailure("프로그램의 나머지를 불러오지 못했어요", "The rest of the program could not be loaded", error);
+      showFailure("프로그램의 나머지를 불러오지 못했어요", "The rest of the program could not be loaded", error, { started: true });
       throw error;
     }
   },
@@ -148,7 +150,7 @@ try {
   });
   // A failed import below must not leave this promise's own failure unobserved.
   wasm.catch(() => {});
-  const app = await import(url(here.dataset.js));
+  const app = await import(url(here.dataset.js) + again);
   await app.default({ module_or_path: wasm });
   document.getElementById("starting")?.remove();
   setTimeout(() => rest.fetch());
@@ -156,25 +158,4 @@ try {
 } catch (error) {
   showFailure("길잡이를 시작하지 못했어요", "Giljabi could not start", error);
   throw error;
-async function start() {
-  starts += 1;
-  const js = url(here.dataset.js) + (starts > 1 ? `?start=${starts}` : "");
-  try {
-    if (typeof WebAssembly !== "object") throw new Error("this browser has no WebAssembly");
-    const wasm = fetch(url(here.dataset.wasm)).then((response) => {
-      if (!response.ok) throw new Error(`${response.status} ${response.statusText}: ${response.url}`);
-      return response;
-    });
-    // A failed import below must not leave this promise's own failure unobserved.
-    wasm.catch(() => {});
-    const app = await import(js);
-    await app.default({ module_or_path: wasm });
-    document.getElementById("starting")?.remove();
-    dispatchEvent(new CustomEvent("TrunkApplicationStarted", { detail: { wasm } }));
-  } catch (error) {
-    showFailure("길잡이를 시작하지 못했어요", "Giljabi could not start", error, { started: false });
-    throw error;
-  }
 }
-
-await start();

@@ -1,13 +1,8 @@
 // Runs after trunk has built the page (post_build hook). It puts the editor's bundle beside the app under a name that changes
 // with its bytes and tells the page that name; the lessons go beside the app in the same way. In a release it packs the
-// program (pack.mjs) and writes the Content-Security-Policy into the page. In development trunk injects an inline script for
-// live reload, so there is no policy.
+// program (pack.mjs) and writes the Content-Security-Policy into the page, the licences and the service worker. In development
+// trunk injects an inline script for live reload, so there is no policy, and nothing is kept for offline.
 import { copyFile, readdir, readFile, writeFile } from "node:fs/promises";
-// with its bytes, tells the page that name, and in a release gives boot.js such a name too and writes the
-// Content-Security-Policy into the page, with the licences and the service worker. The lessons go beside the app in the same
-// way. In development trunk injects an inline script for live reload, so there is no policy, and nothing is kept for offline.
-import { createHash } from "node:crypto";
-import { copyFile, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { CSP } from "./csp.mjs";
 import { EDITOR_BUNDLE } from "../editor/bundle-path.mjs";
@@ -38,10 +33,6 @@ for (const [name, text] of Object.entries(await packLessons())) {
 
 if (release) {
   html = await pack(staging, html, recording);
-  head = `<meta http-equiv="Content-Security-Policy" content="${CSP}">${head}`;
-  const boot = `boot-${hashOf(await readFile(join(staging, "boot.js")))}.js`;
-  await rename(join(staging, "boot.js"), join(staging, boot));
-  html = replaceOnce(html, 'src="boot.js"', `src="${boot}"`);
   const offline = await readFile("assets/site/offline.js");
   const offlineName = `offline-${hashOf(offline)}.js`;
   await writeFile(join(staging, offlineName), offline);

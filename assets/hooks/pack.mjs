@@ -68,7 +68,7 @@ export async function pack(staging, html, recording) {
   const restName = rest && (await write("rest", "wasm", rest));
 
   await writeFile(join(staging, js), joined(await readFile(join(staging, js), "utf8"), renamed));
-  const boot = replaceOnce(await readFile(join(staging, "boot.js"), "utf8"), "import(url(here.dataset.js))", `import("./${js}")`);
+  const boot = replaceOnce(await readFile(join(staging, "boot.js"), "utf8"), "import(url(here.dataset.js) + again)", `import("./${js}")`);
   const bundled = await build({
     stdin: { contents: boot, resolveDir: staging },
     bundle: true,
