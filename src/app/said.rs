@@ -130,12 +130,12 @@ fn holds_records(hop: &Hop) -> bool {
 
 /// What the label of a packet says: flags, or the question or request that it carries.
 pub fn cargo(hop: &Hop, packet: &Packet) -> String {
-    let questions = hop.steps.iter().filter_map(|step| match &step.kind {
+    let mut questions = hop.steps.iter().filter_map(|step| match &step.kind {
         StepKind::DnsQuery { name, kind, .. } => Some((kind.name(), name)),
         _ => None,
     });
     let kinds: Vec<&str> = questions.clone().map(|(kind, _)| kind).collect();
-    if let Some((_, name)) = questions.last() {
+    if let Some((_, name)) = questions.next_back() {
         return format!("{}? {name}", kinds.join(" "));
     }
     for step in hop.steps.iter().rev() {
