@@ -3,8 +3,8 @@
 
 mod bottom;
 mod clock;
-mod drawn;
 mod doctor;
+mod drawn;
 mod editor;
 mod failure;
 mod focus;
