@@ -53,16 +53,23 @@ pub fn scene_of(
             };
             let scene = draw(1.0);
             // What is too high for the frame is drawn smaller, and then has more room at its sides: as long as it can be read.
-            let zoom = (height / scene.height).clamp(SMALLEST, 1.0);
-            Arc::new(if width < NARROW || zoom > 0.99 { scene } else { draw(zoom) })
+            let zoom = match width {
+                w if w < HALF => 1.0,
+                // Half a pane, beside another map: as wide as lanes need.
+                w if w < NARROW => w / (NARROW + 20.0),
+                _ => (height / scene.height).clamp(SMALLEST, 1.0),
+            };
+            Arc::new(if zoom > 0.99 { scene } else { draw(zoom) })
         })
     })
 }
 
 /// Smaller than this the drawing cannot be read; it scrolls instead.
 const SMALLEST: f64 = 0.7;
-/// On a frame as narrow as this things stand under each other, and it scrolls.
+/// Narrower than this, things stand under each other.
 const NARROW: f64 = 640.0;
+/// On a frame as narrow as this they do, and it scrolls; between the two the drawing is made smaller.
+const HALF: f64 = 440.0;
 
 pub fn legs_of(scene: Memo<Arc<Scene>>, sent: RwSignal<Option<Arc<Sent>>>) -> Memo<Arc<Vec<Leg>>> {
     Memo::new(move |_| Arc::new(sent.get().map(|s| giljabi::map::legs(&scene.read(), &s.trace)).unwrap_or_default()))

@@ -195,7 +195,7 @@ impl Session {
         let legs = legs_of(scene, sent);
         let stages = stages_of(sent);
         let moments = History::new();
-        moments.keep(&workspace, Message::new("moment.began"));
+        moments.keep(&workspace, Message::new(scenario.title));
         let session = Session {
             moments,
             clock: RwSignal::new(workspace.cluster().now()),

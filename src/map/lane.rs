@@ -390,7 +390,10 @@ fn bundles(card: &SliceCard, nodes: &[NodeBox]) -> Vec<Thread> {
     let backends = |node: &NodeBox| {
         card.marks.iter().find(|m| m.pod.as_ref().is_some_and(|p| node.pod_rect(p).is_some())).cloned()
     };
-    let reached: Vec<_> = nodes.iter().filter_map(|n| backends(n).map(|mark| (n, mark))).collect();
+    // Threads to a lower row would run over the nodes of the upper one.
+    let top = nodes.first().map_or(0.0, |n| n.rect.y);
+    let first_row = nodes.iter().filter(|n| (n.rect.y - top).abs() < 1.0);
+    let reached: Vec<_> = first_row.filter_map(|n| backends(n).map(|mark| (n, mark))).collect();
     let pitch = card.rect.w / (reached.len() + 1) as f64;
     let thread = |(i, (node, mark)): (usize, &(&NodeBox, EndpointMark))| {
         let (x, y) = (card.rect.x + pitch * (i + 1) as f64, card.rect.bottom());

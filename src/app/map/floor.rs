@@ -1,7 +1,7 @@
 //! The lower layer: nodes with their pods and kernels, and the world outside.
 
 use giljabi::api::object::ObjectKey;
-use giljabi::map::geometry::fit;
+use giljabi::map::geometry::{fit, text_width};
 use giljabi::map::{
     Fold, Group, NodeBox, OutsideBox, OutsideKind, Phase, PodBox, PodRole, PodState, Rect, Waiting, phase,
 };
@@ -43,17 +43,20 @@ fn looks_at_place(s: Session, place: Place) -> impl Fn(web_sys::MouseEvent) + Cl
 fn node(s: Session, node: &NodeBox) -> impl IntoView + use<> {
     let Rect { x, y, w, h } = node.rect;
     let down = !node.ready;
+    // The address gives way where there is no room for both.
+    let words = text_width(&node.name, 14.0, false) + text_width(&node.address, 11.0, true);
+    let roomy = words + 44.0 < w;
     let status = match (down, node.cordoned) {
         (true, _) => Some("NotReady"),
         (_, true) => Some("SchedulingDisabled"),
         _ => None,
     };
     view! {
-        <g class="node" class:node-down=down>
+        <g class="node" class:node-down=down data-tip=format!("{} {}", node.name, node.address)>
             <rect class="node-box" x=x y=y width=w height=h rx="14"></rect>
             <text class="t13 strong" x=x + 16.0 y=y + 25.0>{node.name.to_string()}</text>
             {status.map(|status| view! { <text class="t12 tone-bad" x=x + 76.0 y=y + 25.0>{status}</text> })}
-            <text class="t11 mono t-soft" text-anchor="end" x=x + w - 16.0 y=y + 25.0>{node.address.to_string()}</text>
+            {roomy.then(|| view! { <text class="t11 mono t-soft" text-anchor="end" x=x + w - 16.0 y=y + 25.0>{node.address.to_string()}</text> })}
             {node.pods.iter().map(|p| pod(s, p)).collect_view()}
             {node.groups.iter().map(|g| group(s, g)).collect_view()}
             {node.folds.iter().map(|f| fold(s, f)).collect_view()}

@@ -68,6 +68,15 @@ impl History {
         self.now.set(number);
     }
 
+    /// Says better what the newest moment is.
+    pub fn name(self, what: Message) {
+        self.rows.update(|rows| {
+            if let Some(last) = rows.last_mut() {
+                last.what = what;
+            }
+        });
+    }
+
     /// The store's revision at the newest moment.
     pub fn revision(self) -> Option<u64> {
         self.kept.with_value(|kept| kept.last().map(|(_, w)| w.cluster().store().revision()))

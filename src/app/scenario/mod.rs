@@ -7,6 +7,7 @@ pub mod world;
 
 use giljabi::api::time::Duration;
 use giljabi::lesson::Desk;
+use giljabi::locale::Message;
 use giljabi::shell::Computer;
 use giljabi::workspace::{File, Workspace};
 use leptos::prelude::*;
@@ -69,6 +70,7 @@ impl Play {
             make_anew(&mut workspace, workload);
         }
         self.sit_down(s, workspace);
+        s.moments.name(Message::new(scenario.title));
         if let Some((from, to)) = scenario.tries.first() {
             s.aim(from, to);
         }
