@@ -31,6 +31,7 @@ async function attempt(page, n) {
 async function jump(page, words) {
   await page.locator(".clock-bar summary").click();
   await page.locator(".clock-bar .menu-list button", { hasText: words }).click();
+  await page.locator(".clock-bar details[open]").waitFor({ state: "detached" });
 }
 
 test("the cluster's clock goes on to the next probe, and the pods become ready", async (t) => {
