@@ -46,7 +46,7 @@ async function upToTheLast(page) {
   await page.locator(".go-on").click();
   await page.locator(".check").first().waitFor();
   await page.locator(".file", { hasText: "service.yaml" }).click();
-  await page.waitForFunction(() => document.querySelector(".cm-content")?.innerText.includes("kimhotarget"));
+  await page.locator(".cm-content", { hasText: "kimhotarget" }).waitFor();
 }
 
 async function lookAt(page, what) {
@@ -89,7 +89,7 @@ test("a lesson from its first question to its last word, and it is still there a
   await page.reload();
   await page.locator(".solved").waitFor();
   await page.locator(".file", { hasText: "service.yaml" }).click();
-  await page.waitForFunction(() => document.querySelector(".cm-content")?.innerText.includes("targetPort: http\n"));
+  await page.waitForFunction(() => document.querySelector(".cm-content")?.innerText.includes("targetPort: http\n"), undefined, { polling: 100 });
   // Start over can be taken back, and keeps what was achieved.
   await page.locator(".tail .btn").first().click();
   await page.locator(".question").waitFor();
@@ -256,7 +256,7 @@ test("a lesson is written from the desk: checks from what is seen, a solution by
   await page.locator(".record").click();
   await page.locator(".recorder").waitFor();
   await page.locator(".file", { hasText: "service.yaml" }).click();
-  await page.waitForFunction(() => document.querySelector(".cm-content")?.innerText.includes("kimhotarget"));
+  await page.locator(".cm-content", { hasText: "kimhotarget" }).waitFor();
   await write(page, (await shown(page)).replace("kimhotarget", "http"));
   await page.locator(".solved").waitFor();
   await page.locator(".keep-tape").click();
