@@ -6,7 +6,7 @@ use crate::api::json;
 use crate::api::value::Value;
 use crate::api::yaml;
 use crate::text::{Span, visible};
-use smol_str::{SmolStr, format_smolstr};
+use smol_str::SmolStr;
 use std::collections::BTreeSet;
 
 /// The longest text of a link, unpacked.
@@ -37,7 +37,9 @@ impl Link {
         let pair = |name: &str, text: &str| Value::list(vec![name.into(), text.into()]);
         let files = self.files.iter().map(|f| pair(&f.name, &f.text));
         let settings = SETTINGS.iter().zip([&self.url, &self.client, &self.shown]).filter(|(_, text)| !text.is_empty());
-        json::to_string(&Value::list(files.chain(settings.map(|(name, text)| pair(name, text))).collect()))
+        let text = json::to_string(&Value::list(files.chain(settings.map(|(name, text)| pair(name, text))).collect()));
+        // What JSON takes as a character like any other is a line's end to YAML, which reads it.
+        text.replace('\u{85}', "\\u0085").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
     }
 
     /// Reads such a text. `None`: it is anything else, was cut, or holds no file or too much.
@@ -69,13 +71,12 @@ impl Link {
     }
 }
 
-/// A name as it may stand on a tab.
+/// A name as it may stand on a tab, and as it reads back: not one of a setting, not too long.
 fn file_name(name: &str) -> SmolStr {
-    let cut: String = name.chars().take(LONGEST_NAME).collect();
-    match visible(cut.trim()) {
-        empty if empty.is_empty() => "file.yaml".into(),
-        shown => format_smolstr!("{shown}"),
-    }
+    let bare = |text: &str| SmolStr::from(text.trim_start_matches(|c: char| c == '?' || c.is_whitespace()).trim_end());
+    let cut: String = bare(&visible(name)).chars().take(LONGEST_NAME).collect();
+    let name = bare(&cut);
+    if name.is_empty() { "file.yaml".into() } else { name }
 }
 
 #[cfg(test)]
