@@ -99,6 +99,8 @@ const rest = {
   /** The first part's exports, once it is there. */
   first: undefined,
   there: !here.dataset.rest,
+  /** The rest, compiled before the first part runs. */
+  module: undefined,
   /** Whether something was called before it had come. */
   waited: false,
   /** Puts the rest in its place. */
@@ -125,15 +127,31 @@ const rest = {
       throw error;
     }
   },
+  /** Fetches and compiles the rest. */
+  async compiled() {
+    const response = await fetch(url(here.dataset.rest));
+    if (!response.ok) throw new Error(`${response.status} ${response.statusText}: ${response.url}`);
+    // A host that does not know the type of WASM is none that can stream it.
+    const streams = response.headers.get("content-type") === "application/wasm";
+    return streams ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer());
+  },
+  /**
+   * Gets the rest ahead of the first part's start for who comes back or follows a link: what was kept or sent is more than the
+   * first part alone can open, and offline nothing can be waited for, since a service worker does not see such a request.
+   */
+  async early() {
+    if (rest.there || !returning()) return;
+    rest.module = await rest.compiled().catch(() => undefined);
+  },
+  /** The first part is there, and has not run yet. */
+  ready() {
+    if (rest.module) rest.install(rest.module);
+  },
   /** Gets the rest in the background. */
   async fetch() {
     if (rest.there) return;
     try {
-      const response = await fetch(url(here.dataset.rest));
-      if (!response.ok) throw new Error(`${response.status} ${response.statusText}: ${response.url}`);
-      // A host that does not know the type of WASM is none that can stream it.
-      const streams = response.headers.get("content-type") === "application/wasm";
-      rest.install(await (streams ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer())));
+      rest.install(await rest.compiled());
     } catch (error) {
       // Whoever needs it will ask again, and says so if it still cannot be had.
       console.info("giljabi: the rest of the program did not come yet:", error);
@@ -141,6 +159,17 @@ const rest = {
   },
 };
 globalThis.giljabiRest = rest;
+
+/** Whether there is more to open than a first visit has. */
+function returning() {
+  if (navigator.serviceWorker?.controller || location.hash) return true;
+  try {
+    return localStorage.getItem("giljabi.files") !== null;
+  } catch {
+    // Storage is denied: nothing was kept.
+    return false;
+  }
+}
 
 try {
   if (typeof WebAssembly !== "object") throw new Error("this browser has no WebAssembly");
@@ -150,7 +179,9 @@ try {
   });
   // A failed import below must not leave this promise's own failure unobserved.
   wasm.catch(() => {});
+  const early = rest.early();
   const app = await import(url(here.dataset.js) + again);
+  await early;
   await app.default({ module_or_path: wasm });
   document.getElementById("starting")?.remove();
   setTimeout(() => rest.fetch());

@@ -48,8 +48,8 @@ function joined(glue, renamed) {
   for (const [long, short] of renamed) glue = replaceOnce(glue, `${long}:`, `${short}:`);
   const given = glue.match(/"\.\/[\w-]+_bg\.js": import0,/);
   if (!given) throw new Error("wasm-bindgen's script has changed: where are the imports?");
-  const withImport = replaceOnce(glue, given[0], `${given[0]} rest: globalThis.giljabiRest,`);
-  return replaceOnce(withImport, "wasm = instance.exports;", "wasm = globalThis.giljabiRest.first = instance.exports;");
+  const withImport = replaceOnce(glue, given[0], `${given[0]} rest: giljabiRest,`);
+  return replaceOnce(withImport, "wasm = instance.exports;", "wasm = giljabiRest.first = instance.exports, giljabiRest.ready();");
 }
 
 /** Packs what trunk has put into the folder, and returns the page with the new names. */

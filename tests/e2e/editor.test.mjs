@@ -95,6 +95,9 @@ test("the same mend stands in the list of problems, a Tab away", async (t) => {
   await retype(page, "  prots:");
   const mend = page.locator(".problem-error .mend").first();
   await mend.waitFor();
+  // The first Escape may be for the list of completions; the second lets Tab leave the editor.
+  await page.keyboard.press("Escape");
+  await page.locator(".cm-tooltip-autocomplete").waitFor({ state: "detached" });
   await page.keyboard.press("Escape");
   for (let i = 0; i < 20 && !(await mend.evaluate((e) => e === document.activeElement)); i++) {
     await page.keyboard.press("Tab");

@@ -141,6 +141,8 @@ const VISITS = [
  * for the moment, because what stands around it is as high as its letters.
  */
 async function structure(page, narrow) {
+  // What is under the pointer is lit, and what is under it depends on how high the letters are.
+  await page.mouse.move(0, 0);
   const things = await page.evaluate(async (size) => {
     const frame = document.querySelector(".map > .map-frame");
     const shown = frame.offsetParent !== null;

@@ -17,7 +17,7 @@ type Part = fn(&mut Suite);
 const APP: [&str; 6] = ["--target", "wasm32-unknown-unknown", "--features", "app", "--bin", "giljabi-app"];
 
 /// Where the site lies that the end-to-end tests open: what a release ships, beside dist/, which `cargo xtask run` rewrites.
-pub const SITE: &str = "target/site";
+pub const SITE: &str = "target/pages";
 
 /// Runs the parts asked for, or all of them. Tells whether everything passed.
 pub fn run(asked: &[String]) -> Result<bool, String> {
