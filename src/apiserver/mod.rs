@@ -3,6 +3,7 @@
 pub mod admission;
 pub mod allocate;
 pub mod client;
+pub mod convert;
 pub mod decode;
 pub mod defaulting;
 pub mod patch;

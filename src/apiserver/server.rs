@@ -9,8 +9,9 @@ use crate::api::value::Value;
 use crate::api::yaml;
 use crate::apiserver::admission;
 use crate::apiserver::allocate::{Allocator, Ranges};
+use crate::apiserver::convert;
 use crate::apiserver::decode::{self, Decoded};
-use crate::apiserver::patch;
+use crate::apiserver::patch::{self, PatchError};
 use crate::apiserver::request::{
     Body, DeleteOptions, FieldValidation, PatchKind, Propagation, Request, Response, Subresource, Verb,
 };
@@ -137,13 +138,7 @@ impl ApiServer {
         let resource = &request.resource;
         let mut object = read(resource, body, request.field_validation, warnings)?;
         settle_namespace(resource, &mut object, &request.namespace)?;
-        let name = object.str_at(&["metadata", "name"]).to_smolstr();
-        if name != request.name {
-            return Err(Status::bad_request(format!(
-                "the name of the object ({name}) does not match the name on the URL ({})",
-                request.name
-            )));
-        }
+        check_name(request, &object)?;
         let old = existing(context, request)?;
         self.replace(context, request, &old, object, warnings)
     }
@@ -160,7 +155,7 @@ impl ApiServer {
         let old = existing(context, request)?;
         let patched = match kind {
             PatchKind::Merge => patch::merge(&old.value, patch),
-            PatchKind::Json => patch::json(&old.value, patch).map_err(|e| e.status(&old, resource))?,
+            PatchKind::Json => patch::json(&old.value, patch).map_err(PatchError::status)?,
             PatchKind::Strategic => {
                 let root = resource.root.ok_or_else(|| Status {
                     code: 415,
@@ -170,10 +165,12 @@ impl ApiServer {
                         .into(),
                     ..Status::default()
                 })?;
-                patch::strategic(root, &old.value, patch).map_err(|e| e.status(&old, resource))?
+                patch::strategic(root, &old.value, patch).map_err(PatchError::status)?
             }
         };
-        let object = read_patched(resource, kind, &patched, patch, request.field_validation, warnings)?;
+        let mut object = read_patched(resource, kind, &patched, patch, request.field_validation, warnings)?;
+        settle_namespace(resource, &mut object, &request.namespace)?;
+        check_name(request, &object)?;
         self.replace(context, request, &old, object, warnings)
     }
 
@@ -380,7 +377,11 @@ fn read_patched(
         status.message = format!(" \"\" is invalid: {}", status.causes[0]);
         Err(status)
     };
-    let decoded = match decode_as(resource, patched, false) {
+    let decoded = match (kind, resource.root) {
+        (PatchKind::Strategic, Some(root)) => convert::from_unstructured(root, patched),
+        _ => decode_as(resource, patched, false),
+    };
+    let decoded = match decoded {
         Ok(decoded) => decoded,
         Err(why) => return refuse(&why),
     };
@@ -409,6 +410,18 @@ fn settle_namespace(resource: &Resource, object: &mut Value, namespace: &str) ->
         ));
     }
     Ok(())
+}
+
+/// The name of the URL is the object's.
+fn check_name(request: &Request, object: &Value) -> Checked<()> {
+    let name = object.str_at(&["metadata", "name"]);
+    if name == request.name {
+        return Ok(());
+    }
+    Err(Status::bad_request(format!(
+        "the name of the object ({name}) does not match the name on the URL ({})",
+        request.name
+    )))
 }
 
 /// One owner stands once.

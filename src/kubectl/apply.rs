@@ -138,10 +138,7 @@ pub fn three_way(
         Some(root) => match strategic_three_way(root, original, modified, live) {
             Ok(patch) => Ok((PatchKind::Strategic, patch)),
             Err(error) => {
-                let words = match error {
-                    crate::apiserver::patch::PatchError::Malformed(m)
-                    | crate::apiserver::patch::PatchError::Unfit(m) => m,
-                };
+                let words = error.words();
                 let (o, m, c) = (json::to_string(original), json::to_string(modified), json::to_string(live));
                 Err(Failure::Own(format!(
                     "creating patch with:\noriginal:\n{o}\nmodified:\n{m}\ncurrent:\n{c}\nfor: {words}"

@@ -90,17 +90,16 @@ pub fn ask(
         }
         return Err(own("resource(s) were provided, but no name was specified"));
     }
-    if selected {
+    if found.len() > 1 && (selected || select_all) {
+        return Err(own("selectors and the all flag cannot be used when passing resource/name arguments"));
+    }
+    // `--all` is the selector that everything fits.
+    if selected || select_all {
         return Err(own("name cannot be provided when a selector is specified"));
     }
-    if select_all {
-        return Err(own("setting 'all' parameter but found a non empty selector. "));
-    }
-    if found.len() > 1 {
-        return Err(own("you may only specify a single resource type"));
-    }
-    let one = &found[0];
-    Ok(Ask::Named(names.iter().map(|name| (one.clone(), name.clone())).collect()))
+    // `svc,pods web` is `svc/web pods/web`.
+    let pairs = found.iter().flat_map(|kind| names.iter().map(|name| (kind.clone(), name.clone())));
+    Ok(Ask::Named(pairs.collect()))
 }
 
 /// An object that a command works on.

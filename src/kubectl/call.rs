@@ -223,6 +223,8 @@ impl<'a> Call<'a> {
         let validation = match self.flags.text("validate") {
             "ignore" | "false" => crate::apiserver::request::FieldValidation::Ignore,
             "warn" => crate::apiserver::request::FieldValidation::Warn,
+            // Who cannot be told how strict to be says nothing of it, and the server's own way is to warn.
+            "" if !self.flags.knows("validate") => crate::apiserver::request::FieldValidation::Warn,
             _ => crate::apiserver::request::FieldValidation::Strict,
         };
         Ok(Options {

@@ -62,6 +62,8 @@ pub struct Flags {
     pub args: Vec<String>,
     /// How many of `args` stand before `--`; `None` without one.
     pub dash: Option<usize>,
+    /// The tables that they were read by.
+    tables: Vec<&'static str>,
 }
 
 impl Flags {
@@ -69,7 +71,7 @@ impl Flags {
     /// alone, as `kubectl exec` does it.
     pub fn parse(words: &[String], tables: &[&'static str], interspersed: bool) -> Result<Flags, String> {
         let known: Vec<Flag> = tables.iter().flat_map(|t| table(t)).collect();
-        let mut flags = Flags::default();
+        let mut flags = Flags { tables: tables.to_vec(), ..Flags::default() };
         let mut rest = words.iter();
         while let Some(word) = rest.next() {
             if word == "--" {
@@ -257,6 +259,11 @@ impl Flags {
 
     pub fn is_on(&self, name: &str) -> bool {
         self.switch(name) == Some(true)
+    }
+
+    /// Whether the command has such a flag at all.
+    pub fn knows(&self, name: &str) -> bool {
+        self.tables.iter().flat_map(|t| table(t)).any(|flag| flag.name == name)
     }
 
     pub fn has(&self, name: &str) -> bool {

@@ -72,6 +72,9 @@ fn about(flag: &str) -> &'static str {
 /// `--help` of a verb.
 pub fn of(path: &str, verb: &Verb) -> String {
     let mut text = format!("{}.\n", verb.short.trim_end_matches('.'));
+    if verb.names.len() > 1 {
+        text.push_str(&format!("\nAliases:\n{}\n", verb.names.join(", ")));
+    }
     if !verb.examples.is_empty() {
         text.push_str("\nExamples:\n");
         for line in verb.examples.lines() {
@@ -98,14 +101,18 @@ pub fn of(path: &str, verb: &Verb) -> String {
             }
         }
     }
-    let usage =
-        if verb.usage.is_empty() { String::new() } else { format!(" {}", verb.usage.trim_end_matches(" [flags]")) };
+    let usage = match verb.usage {
+        "" if matches!(verb.act, Act::Parent(_)) => " [flags]".to_string(),
+        "" => String::new(),
+        words => format!(" {}", words.trim_end_matches(" [flags]")),
+    };
     text.push_str(&format!("\nUsage:\n  {path}{usage} [options]\n"));
     if !verb.children().is_empty() {
         text.push_str(&format!("\nUse \"{path} <command> --help\" for more information about a given command.\n"));
     }
-    if !matches!(verb.act, Act::Parent(_)) || verb.children().is_empty() {
-        text.push_str("Use \"kubectl options\" for a list of global command-line options (applies to all commands).\n");
+    if verb.children().is_empty() {
+        text.push('\n');
     }
+    text.push_str("Use \"kubectl options\" for a list of global command-line options (applies to all commands).\n");
     text
 }

@@ -85,11 +85,12 @@ pub fn start(cluster: &mut Cluster, config: &mut Config, files: &dyn Files, stdi
         Act::Run(act) | Act::Both(act, _) => *act,
         Act::Parent(_) => {
             return match flags.args.first() {
-                Some(word) => Started::failed(format!(
+                Some(_) => Started::failed(format!(
                     "error: unknown command {:?}\nSee '{path} -h' for help and examples\n",
-                    flags.args.join(" ").as_str().split(' ').next().unwrap_or(word)
+                    flags.args.join(" ")
                 )),
-                None => Started::said(help::of(&path, verb)),
+                // Its help, as an error: something was left out.
+                None => Started::failed(help::of(&path, verb)),
             };
         }
     };

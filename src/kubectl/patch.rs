@@ -1,13 +1,15 @@
 //! `kubectl patch`.
 
 use crate::api::value::Value;
-use crate::apiserver::request::PatchKind;
+use crate::apiserver::request::{FieldValidation, PatchKind};
 use crate::apiserver::resource::Resource;
 use crate::kubectl::failure::Failure;
 use crate::kubectl::run::Run;
 
-/// Patches one object and says whether that changed it.
+/// Patches one object and says whether that changed it. The command cannot be told how strict to be, so the server warns of
+/// unknown fields and drops them.
 pub fn patch(run: &mut Run, resource: &Resource, name: &str, kind: PatchKind, change: &Value) {
+    run.options.validation = FieldValidation::Warn;
     if let Err(failure) = patch_one(run, resource, name, kind, change) {
         run.fail(failure);
     }

@@ -92,12 +92,25 @@ impl Bench {
             ] {
                 w.purge(&key);
             }
-            let endpoints = w.store.get(&ObjectKey::new("Endpoints", "default", "kubernetes")).cloned();
-            if let Some(old) = endpoints {
+            let own = |kind: &str| ObjectKey::new(kind, "default", "kubernetes");
+            let ports = || giljabi::value!([{ "name": "https", "port": 6443, "protocol": "TCP" }]);
+            if let Some(old) = w.store.get(&own("Endpoints")).cloned() {
                 let mut value = old.value.clone();
                 let mut subsets = value.items_at(&["subsets"]).to_vec();
-                subsets[0].set_at(&["ports"], giljabi::value!([{ "name": "https", "port": 6443, "protocol": "TCP" }]));
+                subsets[0].set_at(&["ports"], ports());
                 value.set_at(&["subsets"], subsets);
+                w.update(&old, value);
+            }
+            if let Some(old) = w.store.get(&own("EndpointSlice")).cloned() {
+                let mut value = old.value.clone();
+                value.set_at(&["ports"], ports());
+                w.update(&old, value);
+            }
+            if let Some(old) = w.store.get(&own("Service")).cloned() {
+                let mut value = old.value.clone();
+                let mut ports = value.items_at(&["spec", "ports"]).to_vec();
+                ports[0].set_at(&["targetPort"], 6443);
+                value.set_at(&["spec", "ports"], ports);
                 w.update(&old, value);
             }
         });

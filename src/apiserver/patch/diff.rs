@@ -175,6 +175,9 @@ fn diff_lists(
         return Ok(());
     }
     let added: Vec<Value> = modified.iter().filter(|item| !original.contains(item)).cloned().collect();
+    // Upstream sorts the old list in place, and compares what it has become: an unsorted list is always put into order.
+    let mut original = original.to_vec();
+    original.sort_by_key(super::go_map);
     let mut deleted: Vec<Value> = original.iter().filter(|item| !modified.contains(item)).cloned().collect();
     deleted.dedup();
     let ordered = (only.deletions && !deleted.is_empty()) || (only.changes && original != modified);
@@ -202,7 +205,7 @@ fn diff_lists_of_maps(
         let mut keyed = Vec::with_capacity(list.len());
         for item in list {
             let Some(id) = item.get(merge_key) else {
-                return Err(PatchError::Unfit(format!(
+                return Err(PatchError::Unforeseen(format!(
                     "map: {} does not contain declared merge key: {merge_key}",
                     super::go_map(item)
                 )));

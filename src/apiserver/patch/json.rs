@@ -12,14 +12,14 @@ pub fn json(target: &Value, patch: &Value) -> Result<Value, PatchError> {
     let malformed = |why: &str| Err(PatchError::Malformed(format!("error decoding patch: {why}")));
     let Some(operations) = patch.as_list() else {
         return malformed(&format!(
-            "json: cannot unmarshal {} into Go value of type jsonpatch.Patch",
+            "json: cannot unmarshal {} into Go value of type []handlers.jsonPatchOp",
             patch.json_type()
         ));
     };
     if operations.len() > MOST_OPERATIONS {
         let why =
             format!("The allowed maximum operations in a JSON patch is {MOST_OPERATIONS}, got {}", operations.len());
-        return Err(PatchError::Unfit(why));
+        return Err(PatchError::TooLarge(why));
     }
     let mut result = target.clone();
     for operation in operations {

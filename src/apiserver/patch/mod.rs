@@ -9,9 +9,7 @@ pub use diff::{merge_three_way, strategic_three_way};
 pub use json::json;
 pub use strategic::strategic;
 
-use crate::api::object::Object;
 use crate::api::value::{Map, Value};
-use crate::apiserver::resource::Resource;
 use crate::apiserver::status::Status;
 
 /// Why a patch cannot be applied.
@@ -19,21 +17,39 @@ use crate::apiserver::status::Status;
 pub enum PatchError {
     /// The patch itself makes no sense: 400.
     Malformed(String),
-    /// It does not fit the object: 422.
+    /// It does not fit the object: 422. The server keeps the reason to itself.
     Unfit(String),
+    /// More operations than the server takes: 413.
+    TooLarge(String),
+    /// Something that the server did not foresee: 500, in the words of the merge.
+    Unforeseen(String),
 }
 
 impl PatchError {
     /// The API server's answer.
-    pub fn status(self, _object: &Object, _resource: &Resource) -> Status {
+    pub fn status(self) -> Status {
         match self {
             PatchError::Malformed(message) => Status::bad_request(message),
-            PatchError::Unfit(message) => Status {
+            PatchError::Unfit(_) => Status {
                 code: 422,
                 reason: "Invalid",
-                message: format!("the server rejected our request due to an error in our request: {message}"),
+                message: "the server rejected our request due to an error in our request".into(),
                 ..Status::default()
             },
+            PatchError::TooLarge(message) => {
+                Status { code: 413, reason: "RequestEntityTooLarge", message, ..Status::default() }
+            }
+            PatchError::Unforeseen(message) => Status::unknown(message),
+        }
+    }
+
+    /// What is wrong, as the merge itself tells it.
+    pub fn words(&self) -> &str {
+        match self {
+            PatchError::Malformed(words)
+            | PatchError::Unfit(words)
+            | PatchError::TooLarge(words)
+            | PatchError::Unforeseen(words) => words,
         }
     }
 }

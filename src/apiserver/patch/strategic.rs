@@ -68,7 +68,7 @@ pub(super) struct Options {
 
 /// What the patch of a list does to the words of an error: upstream prints Go's map.
 fn no_merge_key(item: &Value, key: &str) -> PatchError {
-    PatchError::Unfit(format!("map: {} does not contain declared merge key: {key}", super::go_map(item)))
+    PatchError::Unforeseen(format!("map: {} does not contain declared merge key: {key}", super::go_map(item)))
 }
 
 fn kind_of(value: &Value) -> u8 {
@@ -105,7 +105,7 @@ pub(super) fn merge_map(mut original: Map, patch: &Map, place: Place, options: O
                 Ok(patch)
             }
             Some("delete") => Ok(Map::new()),
-            _ => Err(PatchError::Unfit(format!(
+            _ => Err(PatchError::Unforeseen(format!(
                 "unknown patch type: {} in map: {}",
                 super::go_map(&directive),
                 super::go_map(&patch.into())
@@ -163,7 +163,7 @@ fn retain_keys(original: &mut Map, patch: &mut Map, options: Options) -> Result<
         original.insert(RETAIN_KEYS, list);
         return Ok(());
     }
-    let bad = || PatchError::Unfit("invalid patch format of retainKeys".into());
+    let bad = || PatchError::Malformed("invalid patch format of retainKeys".into());
     let names: Vec<&str> = list.as_list().ok_or_else(bad)?.iter().filter_map(Value::as_str).collect();
     let directive = |k: &str| k.starts_with(DELETE_FROM) || k.starts_with(SET_ORDER);
     if patch.iter().any(|(k, v)| !v.is_null() && !directive(k) && !names.contains(&k.as_str())) {
@@ -181,7 +181,7 @@ fn set_order(original: &mut Map, patch: &mut Map, place: Place, options: Options
         if !options.parallel_lists {
             original.insert(directive.clone(), order.clone());
         }
-        let bad = || PatchError::Unfit("invalid patch format of setElementOrder list".into());
+        let bad = || PatchError::Malformed("invalid patch format of setElementOrder list".into());
         let order = order.as_list().ok_or_else(bad)?;
         let key = &directive[SET_ORDER.len()..];
         let (inner, strategy) = place.field(key);
@@ -190,6 +190,7 @@ fn set_order(original: &mut Map, patch: &mut Map, place: Place, options: Options
             map.get(key).map(|v| v.as_list().map(<[Value]>::to_vec).ok_or_else(bad)).transpose()
         };
         let (before, change) = (list(original)?, list(patch)?);
+        in_order(change.as_deref().unwrap_or(&[]), order, merge_key)?;
         let merged = match (&before, &change) {
             (None, None) => continue,
             (Some(before), None) => before.clone(),
@@ -205,6 +206,45 @@ fn set_order(original: &mut Map, patch: &mut Map, place: Place, options: Options
         patch.remove(key);
     }
     Ok(())
+}
+
+/// Whether lists have maps as their elements; all elements must be of one kind, and none a list (`sliceElementType`).
+fn same_kind(original: &[Value], patch: &[Value]) -> Result<bool, PatchError> {
+    let mut all = original.iter().chain(patch);
+    let Some(first) = all.next() else { return Ok(false) };
+    if first.as_list().is_some() {
+        return Err(PatchError::Unfit("lists of lists are not supported".into()));
+    }
+    if all.any(|item| kind_of(item) != kind_of(first)) {
+        let (original, patch) = (Value::list(original.to_vec()), Value::list(patch.to_vec()));
+        return Err(PatchError::Unforeseen(format!(
+            "list element types are not identical: [{} {}]",
+            super::go_map(&original),
+            super::go_map(&patch)
+        )));
+    }
+    Ok(first.as_map().is_some())
+}
+
+/// The elements of a patch must stand in the order that it asks for (`validatePatchWithSetOrderList`).
+fn in_order(patch: &[Value], order: &[Value], merge_key: &str) -> Result<(), PatchError> {
+    if patch.is_empty() || order.is_empty() {
+        return Ok(());
+    }
+    let mut wanted = patch.iter().filter(|item| item.get(DIRECTIVE).is_none()).peekable();
+    for place in order {
+        if wanted.peek().is_some_and(|item| identity(item, merge_key) == identity(place, merge_key)) {
+            wanted.next();
+        }
+    }
+    match wanted.peek() {
+        None => Ok(()),
+        Some(_) => Err(PatchError::Unforeseen(format!(
+            "The order in patch list:\n{}\n doesn't match $setElementOrder list:\n{}\n",
+            super::go_map(&Value::list(patch.to_vec())),
+            super::go_map(&Value::list(order.to_vec()))
+        ))),
+    }
 }
 
 /// What tells an element of a list from the others.
@@ -229,7 +269,10 @@ fn merge_list(
     options: Options,
     deletes: bool,
 ) -> Result<Vec<Value>, PatchError> {
-    let maps = original.iter().chain(patch).any(|item| item.as_map().is_some());
+    if original.is_empty() && patch.is_empty() {
+        return Ok(original);
+    }
+    let maps = same_kind(&original, patch)?;
     if !maps {
         if options.parallel_lists && deletes {
             return Ok(original.into_iter().filter(|item| !patch.contains(item)).collect());
@@ -244,7 +287,7 @@ fn merge_list(
         return Ok(order_elements(patched, others, patch, &original, ""));
     }
     if merge_key.is_empty() {
-        return Err(PatchError::Unfit("cannot merge lists without merge key".into()));
+        return Err(PatchError::Unforeseen("cannot merge lists without merge key".into()));
     }
     let (mut original, mut changes, mut replace) = (original, Vec::new(), false);
     for item in patch {
@@ -256,10 +299,13 @@ fn merge_list(
             }
             Some("replace") => replace = true,
             Some("merge") => {
-                return Err(PatchError::Unfit("merging lists cannot yet be specified in the patch".into()));
+                return Err(PatchError::Unforeseen("merging lists cannot yet be specified in the patch".into()));
             }
             Some(other) => {
-                return Err(PatchError::Unfit(format!("unknown patch type: {other} in map: {}", super::go_map(item))));
+                return Err(PatchError::Unforeseen(format!(
+                    "unknown patch type: {other} in map: {}",
+                    super::go_map(item)
+                )));
             }
         }
     }

@@ -1,7 +1,7 @@
 //! `kubectl edit`: the objects go to an editor; what comes back is sent as a patch, and comes back to the editor with the
 //! reasons when the server refuses it (`pkg/cmd/util/editor`). Left out: `--output-patch`, `--save-config`.
 
-use super::{Act, FILES, INTERMEDIATE, PRINT, Verb};
+use super::{Act, FILES, INTERMEDIATE, PRINT, VALIDATE, Verb};
 use crate::api::value::{Map, Value};
 use crate::api::yaml;
 use crate::apiserver::resource::Resource;
@@ -20,7 +20,7 @@ pub const VERB: Verb = Verb {
     short: "Edit a resource on the server",
     usage: "(RESOURCE/NAME | -f FILENAME)",
     examples: "# Change a service in the editor\nkubectl edit svc/web",
-    flags: &["output-patch save-config subresource= validate?strict windows-line-endings field-manager=", FILES, PRINT],
+    flags: &["output-patch save-config subresource= windows-line-endings field-manager=", FILES, PRINT, VALIDATE],
     act: Act::Run(run),
 };
 

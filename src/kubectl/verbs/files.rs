@@ -1,6 +1,6 @@
 //! `kubectl apply` and `kubectl replace`: the command line around the verbs that take files.
 
-use super::{ADVANCED, Act, DRY, FILES, PRINT, Verb};
+use super::{ADVANCED, Act, DRY, FILES, PRINT, VALIDATE, Verb};
 use crate::kubectl::call::{Call, Next, own};
 use crate::kubectl::failure::Failure;
 use crate::kubectl::{apply, replace};
@@ -17,6 +17,7 @@ pub const APPLY: Verb = Verb {
         FILES,
         PRINT,
         DRY,
+        VALIDATE,
     ],
     act: Act::Run(apply),
 };
@@ -27,7 +28,13 @@ pub const REPLACE: Verb = Verb {
     short: "Replace a resource by file name or stdin",
     usage: "-f FILENAME",
     examples: "# Replace an object by what a file says\nkubectl replace -f web.yaml\n\n# Delete it first and create it anew\nkubectl replace --force -f web.yaml",
-    flags: &["cascade?background force grace-period# save-config timeout~ wait raw= subresource=", FILES, PRINT, DRY],
+    flags: &[
+        "cascade?background force grace-period# save-config timeout~ wait raw= subresource=",
+        FILES,
+        PRINT,
+        DRY,
+        VALIDATE,
+    ],
     act: Act::Run(replace),
 };
 

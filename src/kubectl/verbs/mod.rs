@@ -85,7 +85,9 @@ pub const GROUPS: [&str; 8] = [BEGINNER, INTERMEDIATE, DEPLOY, CLUSTER, TROUBLE,
 
 /// Flags of commands that print what they made.
 const PRINT: &str = "output,o= template= show-managed-fields allow-missing-template-keys";
-const DRY: &str = "dry-run?unchanged field-manager= validate?strict";
+const DRY: &str = "dry-run?unchanged field-manager=";
+/// Flags of commands that ask for strict fields unless told otherwise; the server only warns everybody else.
+const VALIDATE: &str = "validate?strict";
 const SELECT: &str = "selector,l= field-selector= all all-namespaces,A";
 const FILES: &str = "filename,f= recursive,R kustomize,k=";
 

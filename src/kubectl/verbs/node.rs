@@ -1,6 +1,6 @@
 //! `kubectl cordon`, `uncordon`, `drain`, `taint`.
 
-use super::{Act, CLUSTER, DRY, PRINT, Verb};
+use super::{Act, CLUSTER, DRY, PRINT, VALIDATE, Verb};
 use crate::api::object::ObjectKey;
 use crate::api::time::{Duration, Time};
 use crate::api::value::Value;
@@ -53,7 +53,7 @@ pub const TAINT: Verb = Verb {
     short: "Update the taints on one or more nodes",
     usage: "NODE NAME KEY_1=VAL_1:TAINT_EFFECT_1 ... KEY_N=VAL_N:TAINT_EFFECT_N",
     examples: "# Only pods that tolerate it\nkubectl taint nodes node-1 dedicated=db:NoSchedule\n\n# Take it away\nkubectl taint nodes node-1 dedicated:NoSchedule-",
-    flags: &["all overwrite selector,l=", PRINT, DRY],
+    flags: &["all overwrite selector,l=", PRINT, DRY, VALIDATE],
     act: Act::Run(taint),
 };
 

@@ -83,7 +83,12 @@ fn run(call: &mut Call) -> Result<Next, Failure> {
 
 /// A patch of the wrong JSON type never reaches the object.
 fn readable(kind: PatchKind, patch: &Value) -> Result<(), Status> {
-    let wanted = if kind == PatchKind::Json { "jsonpatch.Patch" } else { "map[string]interface {}" };
+    // A strategic patch is told without the words in front.
+    let (before, wanted) = match kind {
+        PatchKind::Json => ("error decoding patch: ", "[]handlers.jsonPatchOp"),
+        PatchKind::Merge => ("error decoding patch: ", "map[string]interface {}"),
+        PatchKind::Strategic => ("", "map[string]interface {}"),
+    };
     let fits = match kind {
         PatchKind::Json => matches!(patch, Value::List(_)),
         _ => matches!(patch, Value::Map(_) | Value::Null),
@@ -91,5 +96,6 @@ fn readable(kind: PatchKind, patch: &Value) -> Result<(), Status> {
     if fits {
         return Ok(());
     }
-    Err(Status::bad_request(format!("json: cannot unmarshal {} into Go value of type {wanted}", patch.json_type())))
+    let found = patch.json_type();
+    Err(Status::bad_request(format!("{before}json: cannot unmarshal {found} into Go value of type {wanted}")))
 }

@@ -6,7 +6,7 @@ mod ingress;
 mod service;
 mod workload;
 
-use super::{Act, BEGINNER, DRY, FILES, PRINT, Verb};
+use super::{Act, BEGINNER, DRY, FILES, PRINT, VALIDATE, Verb};
 use crate::api::json;
 use crate::api::value::Value;
 use crate::apiserver::request::{Body, Verb as Write};
@@ -23,7 +23,7 @@ pub const VERB: Verb = Verb {
     short: "Create a resource from a file or from stdin",
     usage: "-f FILENAME",
     examples: "# Create what a file describes\nkubectl create -f web.yaml\n\n# A deployment, made on the command line\nkubectl create deployment web --image=nginx --replicas=2",
-    flags: &["edit raw= save-config selector,l= windows-line-endings", FILES, PRINT, DRY],
+    flags: &["edit raw= save-config selector,l= windows-line-endings", FILES, PRINT, DRY, VALIDATE],
     act: Act::Both(run, GENERATORS),
 };
 
@@ -49,7 +49,7 @@ const GENERATORS: &[Verb] = &[
 
 /// The heading that generators stand under.
 const GROUP: &str = "Available Commands:";
-const GENERATE: &str = "save-config";
+const GENERATE: &str = "save-config validate?strict";
 
 fn run(call: &mut Call) -> Result<Next, Failure> {
     if !call.flags.has("filename") {
