@@ -1,6 +1,7 @@
 //! A JSON value as Kubernetes keeps it: maps sorted by key (Go prints maps sorted), integers told apart from floats,
 //! subtrees shared so that a pod made from a template costs a few pointers.
 
+use crate::arrange::Arrange;
 use smol_str::SmolStr;
 use std::sync::{Arc, LazyLock};
 
@@ -136,7 +137,7 @@ impl FromIterator<(SmolStr, Value)> for Map {
     fn from_iter<I: IntoIterator<Item = (SmolStr, Value)>>(iter: I) -> Map {
         let mut entries: Vec<(SmolStr, Value)> = iter.into_iter().collect();
         // Stable, so that equal keys keep their order; sorting once is what keeps a map of many keys cheap.
-        entries.sort_by(|a, b| a.0.cmp(&b.0));
+        entries.arrange_by(|a, b| a.0.cmp(&b.0));
         entries.reverse();
         entries.dedup_by(|later, kept| later.0 == kept.0);
         entries.reverse();

@@ -13,6 +13,7 @@ use crate::apiserver::store::Store;
 use crate::apiserver::validation::service::{needs_health_check, validate_cluster_ips};
 use crate::apiserver::validation::{Errors, ip};
 use crate::apiserver::write::Random;
+use crate::arrange::set_of;
 use imbl::OrdMap;
 use ipnet::IpNet;
 use smol_str::{SmolStr, ToSmolStr};
@@ -527,7 +528,7 @@ impl Operation<'_> {
     fn update_node_ports(&mut self, service: &mut Value, old: &Value) -> Result<(), Status> {
         let spec = service.get("spec").unwrap_or(&Value::Null);
         let automatic = allocates_node_ports(spec);
-        let before: BTreeSet<i64> = old.items("ports").iter().map(|p| p.int("nodePort")).collect();
+        let before: BTreeSet<i64> = set_of(old.items("ports").iter().map(|p| p.int("nodePort")));
         let mut ports = spec.items("ports").to_vec();
         let (mut seen, mut taken): (BTreeSet<(SmolStr, i64)>, BTreeSet<i64>) = Default::default();
         for (i, port) in ports.iter_mut().enumerate() {

@@ -18,6 +18,7 @@ use crate::apiserver::warning::secret::warn_secret;
 use crate::apiserver::warning::workload::{
     warn_cron_job, warn_ingress, warn_job, warn_replicated, warn_stateful_set, warn_template,
 };
+use crate::arrange::Arrange;
 use crate::value;
 
 /// The stages of a kind.
@@ -384,7 +385,7 @@ fn prepare_service_update(new: &mut Value, old: &Value) {
 fn same_node_ports(old: &Value, new: &Value) -> bool {
     let numbers = |spec: &Value| -> Vec<i64> {
         let mut all: Vec<i64> = spec.items("ports").iter().map(|p| p.int("nodePort")).filter(|n| *n != 0).collect();
-        all.sort_unstable();
+        all.arrange();
         all.dedup();
         all
     };

@@ -1,6 +1,7 @@
 //! The command palette (Ctrl/⌘+K): every object, view, request and command by a few letters.
 
 use giljabi::api::object::ObjectKey;
+use giljabi::arrange::Arrange;
 use giljabi::locale::Lang;
 use leptos::html::{Dialog, Input};
 use leptos::prelude::*;
@@ -165,7 +166,7 @@ pub fn Palette() -> impl IntoView {
         let mut found: Vec<Entry> = entries(s).into_iter().filter(|e| fits(&e.words, &wanted)).collect();
         // What holds the letters together comes first.
         let whole = wanted.to_lowercase();
-        found.sort_by_key(|e| !e.words.to_lowercase().contains(&whole));
+        found.arrange_by_key(|e| !e.words.to_lowercase().contains(&whole));
         found.truncate(LISTED);
         found
     });

@@ -9,6 +9,7 @@ use crate::api::path::FieldPath;
 use crate::api::time::Time;
 use crate::api::value::Value;
 use crate::apiserver::store::{Change, Store};
+use crate::arrange::set_of;
 use crate::locale::Message;
 use std::sync::Arc;
 
@@ -182,7 +183,7 @@ fn differ(path: &mut String, old: &Value, new: &Value, out: &mut Vec<FieldChange
     let length = path.len();
     match (old, new) {
         (Value::Map(a), Value::Map(b)) => {
-            let keys: std::collections::BTreeSet<_> = a.keys().chain(b.keys()).collect();
+            let keys: std::collections::BTreeSet<_> = set_of(a.keys().chain(b.keys()));
             for key in keys.into_iter().filter(|k| !BOOKKEEPING.contains(&k.as_str())) {
                 let plain = key.chars().all(|c| c.is_ascii_alphanumeric());
                 match (plain, path.is_empty()) {

@@ -12,6 +12,7 @@ use crate::api::time::{self, Duration};
 use crate::api::value::Value;
 use crate::apiserver::store::{Event, Store};
 use crate::apiserver::write::controller_reference;
+use crate::arrange::Arrange;
 use crate::value;
 use smol_str::{SmolStr, format_smolstr};
 use std::sync::Arc;
@@ -130,7 +131,7 @@ impl Rollout {
             .filter(|o| o.key.kind == "ReplicaSet" && !o.is_terminating() && selector.matches(o))
             .cloned()
             .collect();
-        sets.sort_by_key(|s| (s.value.str_at(&["metadata", "creationTimestamp"]).to_string(), s.name().clone()));
+        sets.arrange_by_key(|s| (s.value.str_at(&["metadata", "creationTimestamp"]).to_string(), s.name().clone()));
         let template = deployment.value.at(&["spec", "template"]).cloned().unwrap_or_default();
         let at = sets.iter().position(|s| same_template(s, &template));
         let new = at.map(|at| sets.remove(at));
@@ -289,7 +290,7 @@ impl Rollout {
         if change > 0 {
             order.reverse();
         }
-        order.sort_by_key(|s| std::cmp::Reverse(replicas(s)));
+        order.arrange_by_key(|s| std::cmp::Reverse(replicas(s)));
         let deployed = pods::number(&self.deployment, &["status", "replicas"], 0);
         let mut spread = 0;
         let mut sizes = Vec::with_capacity(order.len());
@@ -375,7 +376,7 @@ impl Rollout {
     fn forget_old(&self, result: &mut Reconcile) {
         let limit = pods::number(&self.deployment, &["spec", "revisionHistoryLimit"], 10).max(0) as usize;
         let mut old: Vec<&Arc<Object>> = self.old.iter().collect();
-        old.sort_by_key(|s| revision(s));
+        old.arrange_by_key(|s| revision(s));
         let empty = |s: &Object| replicas(s) == 0 && pods::number(s, &["status", "replicas"], 0) == 0;
         for set in old.iter().take(old.len().saturating_sub(limit)).filter(|s| empty(s)) {
             result.delete(set.key.clone(), self.saw("spec.revisionHistoryLimit"));

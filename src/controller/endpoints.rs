@@ -10,6 +10,7 @@ use crate::api::object::{FieldRef, Object, ObjectKey};
 use crate::api::value::{Map, Value};
 use crate::api::view::{Pod, Service, ServicePort, ServiceType, TargetPort};
 use crate::apiserver::store::{Event, Store};
+use crate::arrange::Arrange;
 use crate::value;
 use imbl::OrdMap;
 use smol_str::SmolStr;
@@ -252,7 +253,7 @@ fn repack(service: &Arc<Object>, view: &Service, pods: &[&Arc<Object>]) -> Vec<S
     let mut subsets: Vec<Subset> = groups
         .into_iter()
         .map(|(set, mut ports)| {
-            ports.sort_by_cached_key(port_hash);
+            ports.arrange_by_key(port_hash);
             let pick = |wanted: bool| {
                 set.iter().filter(|(_, ready)| **ready == wanted).map(|(place, _)| addresses[place].clone()).collect()
             };
@@ -260,7 +261,7 @@ fn repack(service: &Arc<Object>, view: &Service, pods: &[&Arc<Object>]) -> Vec<S
         })
         .collect();
     if subsets.len() > 1 {
-        subsets.sort_by_cached_key(|s| fnv128a(&crate::api::json::to_string(&s.value())));
+        subsets.arrange_by_key(|s| fnv128a(&crate::api::json::to_string(&s.value())));
     }
     subsets
 }
@@ -372,7 +373,7 @@ impl EndpointsCache {
             not_ready.clear();
         }
         let mut ports = self.ports.clone().unwrap_or_default();
-        ports.sort_by_cached_key(port_hash);
+        ports.arrange_by_key(port_hash);
         ports.dedup();
         let subset = (!self.places.is_empty()).then_some(Subset { ready, not_ready, ports });
         (subset, truncated)

@@ -14,6 +14,7 @@ use crate::api::value::{Map, Value};
 use crate::api::view::{Pod, Service, ServiceType};
 use crate::apiserver::store::{Cause, Event, Store};
 use crate::apiserver::write::controller_reference;
+use crate::arrange::{Arrange, set_of};
 use crate::value;
 use smol_str::{SmolStr, format_smolstr};
 use std::collections::{BTreeMap, BTreeSet};
@@ -197,7 +198,7 @@ impl Plan {
     /// Slices of the address type that the plan leaves alone.
     pub fn unchanged(&self, existing: &[Arc<Object>]) -> Vec<Arc<Object>> {
         let touched: BTreeSet<&SmolStr> =
-            self.update.iter().filter_map(|d| d.old.as_ref()).chain(&self.delete).map(|slice| slice.name()).collect();
+            set_of(self.update.iter().filter_map(|d| d.old.as_ref()).chain(&self.delete).map(|slice| slice.name()));
         existing.iter().filter(|s| !touched.contains(s.name())).cloned().collect()
     }
 
@@ -364,7 +365,7 @@ fn by_ports(
     let mut rest: std::collections::VecDeque<Value> = desired.into_values().collect();
     // 2. Slices that are written anyway are filled up, the fullest first.
     if !rest.is_empty() {
-        update.sort_by_key(|d| std::cmp::Reverse(d.endpoints.len()));
+        update.arrange_by_key(|d| std::cmp::Reverse(d.endpoints.len()));
         for draft in &mut update {
             while draft.endpoints.len() < CAPACITY {
                 let Some(endpoint) = rest.pop_front() else { break };
@@ -473,7 +474,7 @@ pub(super) fn ports(view: &Service, pod: &Pod) -> (Vec<PortId>, Ports) {
         }
     }
     let mut id = list.clone();
-    id.sort();
+    id.arrange();
     (id, Ports(list))
 }
 
@@ -487,7 +488,7 @@ pub(super) fn port_ids(slice: &Value) -> Vec<PortId> {
             (text(p, "name"), text(p, "protocol"), number, text(p, "appProtocol"))
         })
         .collect();
-    ids.sort();
+    ids.arrange();
     ids
 }
 

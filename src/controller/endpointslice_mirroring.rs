@@ -9,6 +9,7 @@ use crate::api::object::{Object, ObjectKey};
 use crate::api::value::{Map, Value};
 use crate::apiserver::store::{Cause, Event, Store};
 use crate::apiserver::write::controller_reference;
+use crate::arrange::Arrange;
 use crate::value;
 use smol_str::{SmolStr, format_smolstr};
 use std::collections::BTreeMap;
@@ -160,7 +161,7 @@ fn ports(list: &[Value]) -> Vec<(SmolStr, SmolStr, i64, SmolStr)> {
             (text(p, "name"), text(p, "protocol"), number, text(p, "appProtocol"))
         })
         .collect();
-    ports.sort();
+    ports.arrange();
     ports
 }
 
@@ -171,7 +172,7 @@ fn group_of(slice: &Object) -> Group {
 
 fn sorted(endpoints: &[Value]) -> Vec<String> {
     let mut texts: Vec<String> = endpoints.iter().map(crate::api::json::to_string).collect();
-    texts.sort();
+    texts.arrange();
     texts
 }
 

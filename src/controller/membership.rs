@@ -8,6 +8,7 @@ use crate::api::time::{self, Time};
 use crate::api::value::Value;
 use crate::api::view::{Pod, PodPhase, Service};
 use crate::apiserver::store::{Event, Store};
+use crate::arrange::Arrange;
 use smol_str::SmolStr;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -31,7 +32,7 @@ pub fn services_of(pod: &Object, store: &Store, index: &Index) -> Vec<ObjectKey>
         .map(|name| ObjectKey::new("Service", pod.key.namespace.clone(), name.clone()))
         .filter(|key| store.get(key).is_some_and(|s| s.view().service().is_some_and(|s| selects(s, pod))))
         .collect();
-    keys.sort();
+    keys.arrange();
     keys.dedup();
     keys
 }
@@ -71,7 +72,7 @@ pub fn services_to_update(event: &Event, store: &Store, index: &Index) -> Vec<Ob
             keys.retain(|k| !earlier.contains(k));
             keys.extend(lost);
         }
-        keys.sort();
+        keys.arrange();
         keys.dedup();
     }
     keys

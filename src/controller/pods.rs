@@ -12,6 +12,7 @@ use crate::apiserver::admission;
 use crate::apiserver::prepare::quality_of_service;
 use crate::apiserver::store::{Event, Store};
 use crate::apiserver::write::controller_reference;
+use crate::arrange::Arrange;
 use smol_str::{SmolStr, format_smolstr};
 use std::sync::Arc;
 
@@ -182,7 +183,7 @@ pub fn available(owner: &Object, ready: u32, min_ready_seconds: i64, context: &C
 /// cheap before dear, crowded nodes before others, new before old.
 pub fn sort_for_deletion(pods: &mut [&Arc<Object>], owner: &Object, index: &Index) {
     let uid = SmolStr::from(owner.uid());
-    pods.sort_by_cached_key(|object| {
+    pods.arrange_by_key(|object| {
         let pod = object.view().pod()?;
         let cost: i64 =
             object.annotation("controller.kubernetes.io/pod-deletion-cost").and_then(|c| c.parse().ok()).unwrap_or(0);

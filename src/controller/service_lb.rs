@@ -8,6 +8,7 @@ use crate::api::object::{Object, ObjectKey};
 use crate::api::value::Value;
 use crate::api::view::ServiceType;
 use crate::apiserver::store::{Event, Store};
+use crate::arrange::set_of;
 use crate::value;
 use smol_str::{SmolStr, format_smolstr};
 use std::collections::BTreeSet;
@@ -116,12 +117,13 @@ fn address(service: &Object, context: &Context) -> Option<SmolStr> {
     if provider == LoadBalancerProvider::Tunnel {
         return view.cluster_ip().map(|ip| format_smolstr!("{ip}"));
     }
-    let taken: BTreeSet<String> = context
-        .store
-        .list("Service")
-        .filter_map(|s| s.view().service())
-        .flat_map(|s| s.load_balancer.iter().filter_map(|p| p.ip).map(|ip| ip.to_string()))
-        .collect();
+    let taken: BTreeSet<String> = set_of(
+        context
+            .store
+            .list("Service")
+            .filter_map(|s| s.view().service())
+            .flat_map(|s| s.load_balancer.iter().filter_map(|p| p.ip).map(|ip| ip.to_string())),
+    );
     let asked = service.value.str_at(&["spec", "loadBalancerIP"]);
     if asked.parse::<std::net::IpAddr>().is_ok() {
         return (!taken.contains(asked)).then(|| asked.into());

@@ -11,6 +11,7 @@ use crate::api::object::{Object, ObjectKey};
 use crate::api::value::Value;
 use crate::api::view::Service;
 use crate::apiserver::store::Cause;
+use crate::arrange::Arrange;
 use imbl::OrdMap;
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
@@ -169,7 +170,7 @@ impl SliceCache {
             .filter(|(name, d)| !d.endpoints.is_empty() && self.slices.get(*name).is_some_and(|s| s.0 == *ids))
             .map(|(name, d)| (d.endpoints.len(), name.clone()))
             .collect();
-        open.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
+        open.arrange_by_key(|(count, _)| std::cmp::Reverse(*count));
         for (_, name) in open {
             let Some(draft) = touched.get_mut(&name) else { continue };
             while draft.endpoints.len() < CAPACITY {

@@ -13,6 +13,7 @@ use crate::api::time::Duration;
 use crate::api::view::PodPhase;
 use crate::apiserver::store::{Event, Store};
 use crate::apiserver::write::controller_reference;
+use crate::arrange::Arrange;
 use crate::value;
 use smol_str::{SmolStr, format_smolstr};
 use std::collections::BTreeMap;
@@ -282,7 +283,7 @@ impl Run {
 pub(super) fn revisions(store: &Store, set: &Object) -> Vec<Arc<Object>> {
     let mut list: Vec<Arc<Object>> =
         store.owned_by(set.uid()).filter(|o| o.key.kind == "ControllerRevision").cloned().collect();
-    list.sort_by_key(|r| (number_of(r), r.name().clone()));
+    list.arrange_by_key(|r| (number_of(r), r.name().clone()));
     list
 }
 

@@ -9,6 +9,7 @@ use crate::api::json;
 use crate::api::quantity::Quantity;
 use crate::api::schema::{Field, FieldType, Shape, Struct, schema};
 use crate::api::value::{Map, Value};
+use crate::arrange::Arrange;
 use crate::value;
 use smol_str::SmolStr;
 
@@ -118,7 +119,7 @@ fn write_value(out: &mut String, ty: &FieldType, value: Option<&Value>, typed: b
             None => out.push_str("<nil>"),
             Some(map) => {
                 let mut entries: Vec<_> = map.iter().collect();
-                entries.sort_by_key(|(key, _)| *key);
+                entries.arrange_by_key(|(key, _)| *key);
                 out.push_str("map[");
                 for (i, (key, item)) in entries.into_iter().enumerate() {
                     out.push_str(if i > 0 { " " } else { "" });

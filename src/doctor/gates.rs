@@ -7,6 +7,7 @@ use super::{Door, Finding, Report, Severity, Verdict};
 use crate::api::object::{Object, ObjectKey};
 use crate::api::value::Value;
 use crate::apiserver::store::Cause;
+use crate::arrange::{map_of, set_of};
 use crate::cluster::addons::Addon;
 use crate::locale::Message;
 use crate::runtime::image::base_name;
@@ -57,10 +58,11 @@ impl Gates<'_, '_> {
     fn ingresses(&mut self, ingresses: &[Arc<Object>]) {
         let store = self.probe.cluster.store();
         // Which class belongs to which controller, as far as the files say.
-        let classes: BTreeMap<SmolStr, SmolStr> = store
-            .list("IngressClass")
-            .map(|c| (c.name().clone(), SmolStr::from(c.value.str_at(&["spec", "controller"]))))
-            .collect();
+        let classes: BTreeMap<SmolStr, SmolStr> = map_of(
+            store
+                .list("IngressClass")
+                .map(|c| (c.name().clone(), SmolStr::from(c.value.str_at(&["spec", "controller"])))),
+        );
         let mut asked: BTreeSet<SmolStr> = BTreeSet::new();
         let mut classless = Vec::new();
         for ingress in ingresses {
@@ -132,7 +134,7 @@ impl Gates<'_, '_> {
         };
         let gateways: Vec<Arc<Object>> = self.probe.cluster.store().list("Gateway").cloned().collect();
         let classes: BTreeSet<SmolStr> =
-            gateways.iter().map(|g| g.value.str_at(&["spec", "gatewayClassName"]).into()).collect();
+            set_of(gateways.iter().map(|g| g.value.str_at(&["spec", "gatewayClassName"]).into()));
         for class in classes {
             let key = ObjectKey::new("GatewayClass", "", class.clone());
             let old = self.probe.cluster.store().get(&key).cloned();

@@ -6,6 +6,7 @@ use crate::api::object::{FieldRef, Object, ObjectKey};
 use crate::api::value::Value;
 use crate::api::view::{Endpoint, EndpointSlice, Pod, ServicePort};
 use crate::apiserver::store::Store;
+use crate::arrange::map_of;
 use crate::diagnostic;
 use crate::locale::Message;
 use crate::runtime::image;
@@ -208,7 +209,7 @@ pub fn endpoint_port(store: &Store, service: &ObjectKey, port: &ServicePort) -> 
 pub fn diagnostics(stand: &Stand) -> Vec<Finding> {
     let workspace = &stand.workspace;
     let lines: BTreeMap<&str, (&str, LineIndex)> =
-        workspace.files().map(|f| (f.name.as_str(), (f.text.as_str(), LineIndex::new(&f.text)))).collect();
+        map_of(workspace.files().map(|f| (f.name.as_str(), (f.text.as_str(), LineIndex::new(&f.text)))));
     let told = workspace.diagnostics().iter().filter_map(|d| {
         // What is only a hint to a learner is no finding about a cluster.
         let severity = match d.severity {

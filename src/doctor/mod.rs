@@ -18,6 +18,7 @@ mod snapshot;
 mod stand;
 mod tell;
 
+use crate::arrange::Arrange;
 pub use read::{MOST_BYTES, read};
 pub use stand::{Stand, stand, to_edit};
 pub use tell::{json, junit, sarif, text};
@@ -175,8 +176,8 @@ pub fn examine(stand: &Stand) -> Report {
     for finding in &mut report.findings {
         judge::locate(stand, finding);
     }
-    report.doors.sort_by(|a, b| (a.verdict, &a.object, &a.address).cmp(&(b.verdict, &b.object, &b.address)));
-    report.findings.sort_by(|a, b| {
+    report.doors.arrange_by(|a, b| (a.verdict, &a.object, &a.address).cmp(&(b.verdict, &b.object, &b.address)));
+    report.findings.arrange_by(|a, b| {
         (a.severity, &a.object, &a.door, &a.rule, &a.cause).cmp(&(b.severity, &b.object, &b.door, &b.rule, &b.cause))
     });
     report.findings.dedup();

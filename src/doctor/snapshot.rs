@@ -3,6 +3,7 @@
 
 use crate::api::object::ObjectKey;
 use crate::api::value::Value;
+use crate::arrange::{map_of, set_of};
 use crate::cluster::{Cluster, NodeSettings, Settings};
 use ipnet::{IpNet, Ipv4Net};
 use smol_str::{SmolStr, format_smolstr};
@@ -16,9 +17,9 @@ const MOST_NODES: usize = 4_096;
 pub fn take_over(objects: Vec<(SmolStr, Value)>) -> Cluster {
     let settings = settings(&objects);
     let networks: BTreeMap<SmolStr, Vec<SmolStr>> =
-        settings.nodes.iter().map(|n| (n.name.clone(), n.pod_cidrs.clone())).collect();
+        map_of(settings.nodes.iter().map(|n| (n.name.clone(), n.pod_cidrs.clone())));
     let named: std::collections::BTreeSet<SmolStr> =
-        objects.iter().filter(|(k, _)| k == "Node").map(|(_, v)| v.str_at(&["metadata", "name"]).into()).collect();
+        set_of(objects.iter().filter(|(k, _)| k == "Node").map(|(_, v)| v.str_at(&["metadata", "name"]).into()));
     let brings_dns = objects.iter().any(|(kind, v)| kind == "Pod" && is_dns_pod(v));
     let mut cluster = Cluster::new(settings);
     if brings_dns {

@@ -9,6 +9,7 @@ use crate::api::value::Value;
 use crate::api::yaml;
 use crate::apiserver::resource;
 use crate::apiserver::store::{Cause, Store};
+use crate::arrange::set_of;
 use crate::cluster::addons::Addon;
 use crate::cluster::{Cluster, LoadBalancerProvider, NodeSettings, Settings};
 use crate::locale::Message;
@@ -47,7 +48,7 @@ pub fn stand(read: Read) -> Stand {
     }
     let all = || files.iter().flat_map(|f| &f.manifests);
     let snapshot = all().any(|m| stood(&m.value));
-    let custom: BTreeSet<(SmolStr, SmolStr)> = all().filter_map(|m| defines(&m.value)).collect();
+    let custom: BTreeSet<(SmolStr, SmolStr)> = set_of(all().filter_map(|m| defines(&m.value)));
     let mut aside: BTreeMap<(SmolStr, SmolStr), usize> = BTreeMap::new();
     for file in &mut files {
         file.manifests.retain(|m| {
@@ -145,7 +146,7 @@ fn as_it_stood(files: Vec<Prepared>) -> Workspace {
             None => custom.push(manifest),
         }
     }
-    let described: BTreeSet<(SmolStr, SmolStr)> = custom.iter().filter_map(|m| defines(&m.value)).collect();
+    let described: BTreeSet<(SmolStr, SmolStr)> = set_of(custom.iter().filter_map(|m| defines(&m.value)));
     for manifest in
         custom.into_iter().filter(|m| !described.contains(&(SmolStr::default(), m.value.str_at(&["kind"]).into())))
     {
@@ -174,9 +175,9 @@ fn placed(value: &Value, namespaced: bool) -> Value {
 /// The namespaces that objects lie in and that did not come along.
 fn namespaces_of(objects: &[(SmolStr, Value)]) -> Vec<(SmolStr, Value)> {
     let name = |v: &Value| SmolStr::from(v.str_at(&["metadata", "name"]));
-    let given: BTreeSet<SmolStr> = objects.iter().filter(|(k, _)| k == "Namespace").map(|(_, v)| name(v)).collect();
+    let given: BTreeSet<SmolStr> = set_of(objects.iter().filter(|(k, _)| k == "Namespace").map(|(_, v)| name(v)));
     let used: BTreeSet<SmolStr> =
-        objects.iter().map(|(_, v)| SmolStr::from(v.str_at(&["metadata", "namespace"]))).collect();
+        set_of(objects.iter().map(|(_, v)| SmolStr::from(v.str_at(&["metadata", "namespace"]))));
     let missing = used.into_iter().filter(|n| !n.is_empty() && !given.contains(n));
     missing.map(|n| ("Namespace".into(), namespace(&n))).collect()
 }
@@ -196,11 +197,12 @@ fn slices_of_endpoints(objects: &[(SmolStr, Value)]) -> Vec<(SmolStr, Value)> {
     let name_of = |v: &Value, label: &[&str]| {
         (SmolStr::from(v.str_at(&["metadata", "namespace"])), SmolStr::from(v.str_at(label)))
     };
-    let sliced: BTreeSet<_> = objects
-        .iter()
-        .filter(|(kind, _)| kind == "EndpointSlice")
-        .map(|(_, v)| name_of(v, &["metadata", "labels", "kubernetes.io/service-name"]))
-        .collect();
+    let sliced: BTreeSet<_> = set_of(
+        objects
+            .iter()
+            .filter(|(kind, _)| kind == "EndpointSlice")
+            .map(|(_, v)| name_of(v, &["metadata", "labels", "kubernetes.io/service-name"])),
+    );
     let mut made = Vec::new();
     for (_, endpoints) in objects.iter().filter(|(kind, _)| kind == "Endpoints") {
         let (namespace, name) = name_of(endpoints, &["metadata", "name"]);
@@ -272,12 +274,13 @@ fn from_manifests(files: Vec<Prepared>, notes: &mut Vec<Finding>) -> Workspace {
             Message::new("doctor-gateway-added"),
         ));
     }
-    let described: BTreeSet<SmolStr> = files
-        .iter()
-        .flat_map(|f| &f.manifests)
-        .filter(|m| m.value.str_at(&["kind"]) == "Namespace")
-        .map(|m| m.value.str_at(&["metadata", "name"]).into())
-        .collect();
+    let described: BTreeSet<SmolStr> = set_of(
+        files
+            .iter()
+            .flat_map(|f| &f.manifests)
+            .filter(|m| m.value.str_at(&["kind"]) == "Namespace")
+            .map(|m| m.value.str_at(&["metadata", "name"]).into()),
+    );
     for namespace in namespaces.into_iter().filter(|n| !n.is_empty() && !described.contains(n)) {
         let key = ObjectKey::new("Namespace", "", namespace.clone());
         if cluster.store().get(&key).is_some() {
@@ -304,7 +307,7 @@ fn supply(cluster: &mut Cluster, notes: &mut Vec<Finding>) {
     let mut ours: BTreeSet<ObjectKey> = BTreeSet::new();
     for _ in 0..MOST_ROUNDS {
         let missing: BTreeSet<(ObjectKey, SmolStr)> =
-            cluster.store().list("Pod").flat_map(|pod| missing_of(pod)).collect();
+            set_of(cluster.store().list("Pod").flat_map(|pod| missing_of(pod)));
         if missing.is_empty() {
             return;
         }

@@ -8,6 +8,7 @@ mod dns;
 mod packet;
 
 use crate::api::time::{Duration, EPOCH_SECS, Time};
+use crate::arrange::Arrange;
 use crate::network::dns::RecordType;
 use crate::network::packet::{Packet, Segment};
 use crate::trace::{Direction, Exchange, Hop, Place, StepKind, Trace, curl};
@@ -35,7 +36,7 @@ pub fn packets(trace: &Trace) -> BTreeMap<String, Vec<Seen>> {
     for group in conversations(&trace.hops) {
         conversation(trace.started, group, &mut points);
     }
-    points.values_mut().for_each(|seen| seen.sort_by_key(|(at, _)| *at));
+    points.values_mut().for_each(|seen| seen.arrange_by_key(|(at, _)| *at));
     points
 }
 
@@ -54,7 +55,7 @@ pub fn packets_at(trace: &Trace, hop: usize) -> Vec<Capture> {
         let from = source_bytes(sight.packet.src.ip());
         let start = if from.len() == 4 { 12 } else { 8 };
         let mut seen: Vec<&Seen> = points.get(&sight.point).into_iter().flatten().collect();
-        seen.sort_by_key(|(at, _)| *at);
+        seen.arrange_by_key(|(at, _)| *at);
         let own = seen.into_iter().filter(|(_, bytes)| bytes.get(start..start + from.len()) == Some(from.as_slice()));
         packets.extend(own.map(|(_, bytes)| Capture { point: sight.point.clone(), bytes: bytes.clone() }));
     }

@@ -1,6 +1,7 @@
 //! `--help`: of kubectl itself, of every verb. The layout is upstream's (`k8s.io/kubectl/pkg/util/templates`), the sentences
 //! are this project's own.
 
+use crate::arrange::Arrange;
 use crate::kubectl::flags::{Flag, table};
 use crate::kubectl::verbs::{Act, GROUPS, VERBS, Verb};
 
@@ -89,7 +90,7 @@ pub fn of(path: &str, verb: &Verb) -> String {
         }
     }
     let mut flags: Vec<Flag> = verb.flags.iter().flat_map(|t| table(t)).collect();
-    flags.sort_by_key(|f| f.name);
+    flags.arrange_by_key(|f| f.name);
     if !flags.is_empty() {
         text.push_str("\nOptions:\n");
         for flag in flags {

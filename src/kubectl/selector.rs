@@ -3,6 +3,7 @@
 use crate::api::object::Object;
 use crate::api::value::Value;
 use crate::apiserver::validation::names;
+use crate::arrange::Arrange;
 
 /// One requirement of a label selector.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,7 +91,7 @@ impl Parser {
                 Token::Symbol(",") => values.push(std::mem::take(&mut word)),
                 Token::Symbol(")") => {
                     values.push(word);
-                    values.sort();
+                    values.arrange();
                     values.dedup();
                     return Ok(values);
                 }

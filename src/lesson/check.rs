@@ -9,6 +9,7 @@ use crate::api::path::{FieldPath, Segment};
 use crate::api::time::Duration;
 use crate::api::value::Value;
 use crate::apiserver::store::Store;
+use crate::arrange::{Arrange, set_of};
 use crate::locale::Message;
 use crate::trace::{Client, Direction, DnsRecord, Exchange, Outcome, Place, Rcode, StepKind, Trace, why};
 use smol_str::{SmolStr, ToSmolStr};
@@ -309,12 +310,10 @@ fn steps(trace: &Trace) -> impl Iterator<Item = &StepKind> {
 fn kernels(trace: &Trace) -> usize {
     let there = trace.hops.iter().filter(|h| h.direction == Direction::Request);
     let not_dns = there.filter(|h| !matches!(h.exchange, Exchange::Dns(_)));
-    let nodes: BTreeSet<&SmolStr> = not_dns
-        .filter_map(|h| match &h.at {
-            Place::Kernel { node } | Place::Node { node } | Place::Pod { node, .. } => Some(node),
-            _ => None,
-        })
-        .collect();
+    let nodes: BTreeSet<&SmolStr> = set_of(not_dns.filter_map(|h| match &h.at {
+        Place::Kernel { node } | Place::Node { node } | Place::Pod { node, .. } => Some(node),
+        _ => None,
+    }));
     nodes.len()
 }
 
@@ -409,7 +408,7 @@ fn distribution<S: Scene>(spec: &RequestSpec, requests: u32, expect: &Spread, sc
         }
     }
     let mut shares: Vec<f64> = answers.values().map(|n| f64::from(*n) / f64::from(requests.max(1))).collect();
-    shares.sort_by(|a, b| b.total_cmp(a));
+    shares.arrange_by(|a, b| b.total_cmp(a));
     let near = expect.shares.len() <= shares.len()
         && shares.iter().zip(&expect.shares).all(|(is, wanted)| (is - wanted).abs() <= expect.tolerance)
         && (expect.shares.is_empty() || expect.shares.len() == shares.len());

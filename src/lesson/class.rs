@@ -2,6 +2,7 @@
 //! spoilt has its row, which says so, and never spoils the rest.
 
 use super::result::{ResultFile, Spoilt};
+use crate::arrange::Arrange;
 use crate::locale::{Lang, Message};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
@@ -88,7 +89,7 @@ impl Class {
     /// The steps at which most are stuck, the worst first.
     pub fn stuck_at(&self) -> Vec<Figure> {
         let mut steps: Vec<Figure> = self.figures().into_iter().filter(|f| f.check.is_empty() && f.stuck > 0).collect();
-        steps.sort_by_key(|f| std::cmp::Reverse(f.stuck));
+        steps.arrange_by_key(|f| std::cmp::Reverse(f.stuck));
         steps
     }
 

@@ -7,6 +7,7 @@
 use super::model::{File, Lesson};
 use super::read::{self, MAX_BYTES, Problem};
 use super::text::{self, Words};
+use crate::arrange::Arrange;
 use crate::locale::{Lang, Message};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
@@ -98,7 +99,7 @@ pub fn read_folder(folder: &Folder, shared: &[File]) -> Result<Lesson, Vec<Probl
         .iter()
         .filter_map(|f| Some(File { name: f.name.strip_prefix("start/")?.into(), text: f.text.clone() }))
         .collect();
-    lesson.start.sort_by(|a, b| a.name.cmp(&b.name));
+    lesson.start.arrange_by(|a, b| a.name.cmp(&b.name));
     for file in &folder.files {
         if !read::is_file_name(&file.name) {
             problems.push(whole(Message::new("lesson-file-name").with("file", &file.name)));
@@ -179,7 +180,7 @@ impl Course {
         }
         course.shared = shared.to_vec();
         let place = |track: &str| course.tracks.iter().position(|t| t.id == track).unwrap_or(usize::MAX);
-        course.lessons.sort_by_key(|l| (place(&l.track), l.place, l.id.clone()));
+        course.lessons.arrange_by_key(|l| (place(&l.track), l.place, l.id.clone()));
         (course, problems)
     }
 

@@ -2,6 +2,7 @@
 
 use super::model::*;
 use crate::apiserver::write::Random;
+use crate::arrange::Arrange;
 
 /// The faults that a seed draws, in the order in which the lesson lists them. The same seed draws the same everywhere.
 pub fn draw(draw: &Draw, seed: u64) -> Vec<&Fault> {
@@ -12,7 +13,7 @@ pub fn draw(draw: &Draw, seed: u64) -> Vec<&Fault> {
         let at = random.below(left.len() as u64) as usize;
         chosen.push(left.swap_remove(at));
     }
-    chosen.sort_unstable();
+    chosen.arrange();
     chosen.into_iter().map(|i| &draw.faults[i]).collect()
 }
 

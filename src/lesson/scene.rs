@@ -8,6 +8,7 @@ use crate::api::object::{Object, ObjectKey};
 use crate::api::time::Duration;
 use crate::api::value::Value;
 use crate::apiserver::store::Store;
+use crate::arrange::Arrange;
 use crate::trace::{Client, Request, Trace, Url};
 use smol_str::SmolStr;
 use std::net::IpAddr;
@@ -98,7 +99,7 @@ fn pod<'a>(store: &'a Store, namespace: &'a str, name: &str) -> Option<&'a Arc<O
     let pods = store.list_in("Pod", namespace).filter(|p| glob::matches(name, p.name()) && !p.is_terminating());
     let mut pods: Vec<_> = pods.collect();
     // Running ones first; the order by name stays.
-    pods.sort_by_key(|p| p.value.str_at(&["status", "phase"]) != "Running");
+    pods.arrange_by_key(|p| p.value.str_at(&["status", "phase"]) != "Running");
     pods.first().copied()
 }
 

@@ -4,6 +4,7 @@
 use crate::api::object::ObjectKey;
 use crate::api::value::Value;
 use crate::api::view::{Service, ServiceType, TargetPort};
+use crate::arrange::Arrange;
 use crate::map::floor::{NodeBox, PodState};
 use crate::map::geometry::{Point, Rect, Way, text_width};
 use crate::map::scene::{MARGIN, Setting};
@@ -127,7 +128,7 @@ pub(super) fn chips(setting: &Setting, width: f64) -> (Vec<ServiceChip>, f64) {
     // The lane's title stands before them.
     let (mut x, mut y) = (if narrow { MARGIN } else { 366.0 }, if narrow { 30.0 } else { 10.0 });
     let mut services: Vec<_> = setting.store.list("Service").filter(|s| Some(&s.key) != setting.service).collect();
-    services.sort_by_key(|s| s.namespace() == "kube-system" || s.name() == "kubernetes");
+    services.arrange_by_key(|s| s.namespace() == "kube-system" || s.name() == "kubernetes");
     for object in services {
         let label = if object.namespace() == "default" {
             object.name().to_string()

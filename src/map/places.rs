@@ -3,6 +3,7 @@
 
 use crate::api::object::{Object, ObjectKey};
 use crate::apiserver::store::Store;
+use crate::arrange::Arrange;
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 
@@ -38,7 +39,7 @@ impl Places {
         }
         // The learner's own pods come before the system's.
         let mut pods: Vec<_> = store.list("Pod").collect();
-        pods.sort_by_key(|pod| (pod.namespace() == "kube-system", pod.namespace() != "default"));
+        pods.arrange_by_key(|pod| (pod.namespace() == "kube-system", pod.namespace() != "default"));
         for pod in pods {
             let slots = self.slots.entry(home(pod)).or_default();
             if slots.iter().flatten().any(|key| *key == pod.key) {

@@ -1,5 +1,6 @@
 //! The ways of a traced request over the map: one leg a hop, from where the packet was to where it is.
 
+use crate::arrange::set_of;
 use crate::map::geometry::{Point, Rect, Way};
 use crate::map::scene::Scene;
 use crate::map::stage::stages;
@@ -169,7 +170,7 @@ fn over_the_bus(scene: &Scene, from: &Place, a: Rect, to: &Place, b: Rect, shift
 
 /// Badges stand in a row on the edge of their place, one for each row of the journey.
 fn place_badges(scene: &Scene, trace: &Trace, legs: &mut [Leg], fallback: Rect) {
-    let told: BTreeSet<usize> = stages(trace).iter().map(|stage| stage.telling(trace)).collect();
+    let told: BTreeSet<usize> = set_of(stages(trace).iter().map(|stage| stage.telling(trace)));
     let mut by_place: BTreeMap<&Place, Vec<usize>> = BTreeMap::new();
     for (i, hop) in trace.hops.iter().enumerate().filter(|(i, _)| told.contains(i)) {
         by_place.entry(&hop.at).or_default().push(i);

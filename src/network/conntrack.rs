@@ -5,6 +5,7 @@
 
 use crate::api::time::{Duration, Time};
 use crate::api::view::Protocol;
+use crate::arrange::Arrange;
 use crate::network::packet::{Packet, Segment};
 use imbl::shared_ptr::DefaultSharedPtr;
 use imbl::{GenericHashMap, Vector};
@@ -262,7 +263,7 @@ impl Conntrack {
     /// The flows that have not expired, ordered by their original tuple.
     pub fn iter(&self, now: Time) -> impl Iterator<Item = &Flow> {
         let mut flows: Vec<&Flow> = self.all().filter(|f| f.expires >= now).collect();
-        flows.sort_by_key(|f| f.original);
+        flows.arrange_by_key(|f| f.original);
         flows.into_iter()
     }
 

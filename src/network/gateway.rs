@@ -11,6 +11,7 @@ use super::tls::{Certificate, of_secret};
 use crate::api::object::{FieldRef, Object, ObjectKey};
 use crate::api::value::Value;
 use crate::apiserver::store::Store;
+use crate::arrange::Arrange;
 use smol_str::{SmolStr, format_smolstr};
 use std::sync::Arc;
 
@@ -40,7 +41,7 @@ fn listeners<'s>(store: &'s Store, controller: &str, ask: &Ask<'_>) -> Vec<Liste
             }
         }
     }
-    found.sort_by_key(|(specific, _)| std::cmp::Reverse(*specific));
+    found.arrange_by_key(|(specific, _)| std::cmp::Reverse(*specific));
     found.into_iter().map(|(_, listener)| listener).collect()
 }
 

@@ -8,6 +8,7 @@ use crate::api::object::{Object, ObjectKey};
 use crate::api::value::Value;
 use crate::api::view::Pod;
 use crate::apiserver::store::Store;
+use crate::arrange::Arrange;
 use smol_str::{SmolStr, format_smolstr};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -66,7 +67,7 @@ pub fn service_variables(store: &Store, namespace: &str, links: bool) -> Pairs {
     for service in services {
         add_service(&mut pairs, service);
     }
-    pairs.sort();
+    pairs.arrange();
     // Of two Services whose names come to one variable the later in order stays.
     pairs.reverse();
     pairs.dedup_by(|a, b| a.0 == b.0);

@@ -1,6 +1,7 @@
 //! A container's file system: what the image and the kubelet put there, and what has been written since.
 
 use super::sandbox::{PodSandbox, RunningContainer};
+use crate::arrange::Arrange;
 use imbl::OrdMap;
 use smol_str::SmolStr;
 
@@ -63,7 +64,7 @@ impl Files {
             .chain(self.changes.iter().filter(|(_, c)| c.is_some()).filter_map(|(p, _)| under(p)))
             .filter(|n| !n.is_empty())
             .collect();
-        names.sort();
+        names.arrange();
         names.dedup();
         names
     }

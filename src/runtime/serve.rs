@@ -8,6 +8,7 @@ use crate::api::object::ObjectKey;
 use crate::api::time::{Duration, Time};
 use crate::api::value::Value;
 use crate::api::view::Protocol;
+use crate::arrange::Arrange;
 use smol_str::{SmolStr, format_smolstr};
 use std::net::SocketAddr;
 
@@ -141,7 +142,7 @@ impl PodSandbox {
                 listeners.push(listener(container, port));
             }
         }
-        listeners.sort_by_key(|l| (l.port, l.protocol));
+        listeners.arrange_by_key(|l| (l.port, l.protocol));
         listeners
     }
 
@@ -271,7 +272,7 @@ impl PodSandbox {
             request.peer, request.method, request.host
         ));
         let mut headers: Vec<_> = request.headers.iter().filter(|(k, _)| !k.eq_ignore_ascii_case("host")).collect();
-        headers.sort();
+        headers.arrange();
         for (name, value) in headers {
             out.push_str(&format!("{name}: {value}\n"));
         }
@@ -293,7 +294,7 @@ impl PodSandbox {
         );
         let mut headers: Vec<(String, &SmolStr)> =
             request.headers.iter().map(|(k, v)| (k.to_ascii_lowercase(), v)).collect();
-        headers.sort();
+        headers.arrange();
         for (name, value) in headers {
             out.push_str(&format!("\t{name}={value}\n"));
         }

@@ -3,6 +3,7 @@
 use crate::api::object::{Object, ObjectKey};
 use crate::apiserver::resource;
 use crate::apiserver::store::Store;
+use crate::arrange::Arrange;
 use smol_str::SmolStr;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -128,7 +129,7 @@ impl Index {
         };
         let all = self.by_name.get(name)?;
         let mut found: Vec<&ObjectKey> = all.iter().filter(of).collect();
-        found.sort_by_key(|k| k.namespace != hint.namespace);
+        found.arrange_by_key(|k| k.namespace != hint.namespace);
         found.first().map(|k| (*k).clone())
     }
 
@@ -142,7 +143,7 @@ impl Index {
         };
         let mut found: Vec<(usize, bool, &ObjectKey)> =
             all.iter().filter_map(|k| Some((rank(&k)?, k.namespace != hint.namespace, k))).collect();
-        found.sort_by_key(|(rank, elsewhere, _)| (*elsewhere && *rank >= 100, *rank, *elsewhere));
+        found.arrange_by_key(|(rank, elsewhere, _)| (*elsewhere && *rank >= 100, *rank, *elsewhere));
         found.first().map(|(_, _, k)| (*k).clone())
     }
 

@@ -7,6 +7,7 @@ use super::parse::{self, Problem};
 use super::programs;
 use super::world::{Computer, Event, World};
 use crate::api::time::Time;
+use crate::arrange::Arrange;
 use crate::cluster::Cluster;
 use crate::kubectl::{flags, verbs};
 
@@ -322,7 +323,7 @@ impl Terminal {
             found = world.list(env, folder).unwrap_or_default().into_iter().map(|n| format!("{prefix}{n}")).collect();
         }
         found.retain(|f| f.starts_with(part));
-        found.sort();
+        found.arrange();
         found.dedup();
         found.truncate(200);
         (start, found)
@@ -368,7 +369,7 @@ fn kubectl_words(world: &World, words: &[&str], part: &str) -> Vec<String> {
     }
     if !verb.children().is_empty() && plain.len() == 1 {
         let mut found: Vec<String> = verb.children().iter().map(|v| v.name().to_string()).collect();
-        found.sort();
+        found.arrange();
         return found;
     }
     match (verb.name(), plain.len()) {

@@ -2,6 +2,7 @@
 
 use super::env::{Env, Place};
 use crate::api::object::ObjectKey;
+use crate::arrange::Arrange;
 use crate::cluster::Cluster;
 use crate::cluster::addons::Addon;
 use crate::kubectl::call::{Config, Files};
@@ -221,7 +222,7 @@ impl World<'_> {
             }
         };
         names.retain(|n| !n.is_empty());
-        names.sort();
+        names.arrange();
         names.dedup();
         let known = path == "/" || path == "/home/learner" || FOLDERS.contains(&path.as_str());
         let container = matches!(env.place, Place::Container { .. });
@@ -301,7 +302,7 @@ impl Files for HostFiles<'_> {
             .map(|(name, _)| if name.starts_with('/') { name.clone() } else { format!("/home/learner/{name}") });
         let mut names: Vec<String> =
             own.chain(tabs).filter_map(|p| p.strip_prefix(&prefix).map(str::to_string)).collect();
-        names.sort();
+        names.arrange();
         names.dedup();
         (!names.is_empty() || absolute == "/home/learner").then_some(names)
     }

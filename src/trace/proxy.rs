@@ -11,6 +11,7 @@ use super::step::{Candidate, Direction, Exchange, StepKind};
 use crate::api::object::{FieldRef, ObjectKey};
 use crate::api::time::Duration;
 use crate::api::view::ServiceType;
+use crate::arrange::Arrange;
 use crate::network::dns::message::reverse_name;
 use crate::network::dns::{Outside, Question, RecordType, Server as DnsServer};
 use crate::network::http::{Act, Ask, Backend, BackendPort, Decision, HeaderChange, Mirror, change_headers};
@@ -312,7 +313,7 @@ impl Run<'_, '_> {
                 );
             }
         }
-        found.sort();
+        found.arrange();
         found.dedup();
         if found.is_empty() {
             return Err(ProxyStop::NoEndpoints { route: route.clone(), service: key.clone(), port: place, because });

@@ -10,6 +10,7 @@ use crate::api::object::{FieldRef, ObjectKey};
 use crate::api::time::{Duration, Time};
 use crate::api::value::Value;
 use crate::api::view::Protocol;
+use crate::arrange::Arrange;
 use crate::network::dns::client::Unanswered;
 use crate::network::dns::{Answer, Lookup, Outside, Question, Rcode, RecordType, ResolvConf, Server as DnsServer};
 use crate::network::packet::{Packet, Segment};
@@ -216,7 +217,7 @@ impl Run<'_, '_> {
         }
         let has_v6 = |ip: &IpAddr| ip.is_ipv6() && self.source_address(&self.home, *ip).is_some();
         if addresses.iter().any(has_v6) {
-            addresses.sort_by_key(IpAddr::is_ipv4);
+            addresses.arrange_by_key(IpAddr::is_ipv4);
         }
         addresses
     }

@@ -2,6 +2,7 @@
 //! from the field reference; the text may be broken, so the place is worked out from indentation alone.
 
 use crate::api::schema::{Field, KindInfo, Shape, Struct, Support, help_is_ready, schema};
+use crate::arrange::Arrange;
 use crate::locale::{self, Lang};
 use crate::text::Span;
 
@@ -52,7 +53,7 @@ pub fn complete(text: &str, offset: usize, lang: Lang) -> Suggestions {
     let wanted = typed.to_lowercase();
     items.retain(|s| s.label.to_lowercase().contains(&wanted) && s.insert.trim_end() != typed);
     // What begins so comes first; fields otherwise in their own order, names of kinds and values by length.
-    items.sort_by_key(|s| {
+    items.arrange_by_key(|s| {
         (!s.label.to_lowercase().starts_with(&wanted), if place.key.is_some() { s.label.len() } else { 0 })
     });
     Suggestions { replaces: place.typed, items }
@@ -170,7 +171,7 @@ fn versions(place: &Place) -> Vec<Suggestion> {
         .filter(|k| place.kind_name.is_none_or(|name| k.kind == name))
         .map(|k| k.group_version)
         .collect();
-    versions.sort_unstable();
+    versions.arrange();
     versions.dedup();
     let item =
         |v: &str| Suggestion { label: v.into(), insert: v.into(), detail: String::new(), sentence: String::new() };

@@ -7,6 +7,7 @@ use crate::api::schema::{Support, schema};
 use crate::api::value::Value;
 use crate::api::view::{Pod, Service, ServiceType, TargetPort};
 use crate::apiserver::store::Store;
+use crate::arrange::Arrange;
 use crate::diagnostic::Severity;
 use crate::locale::Message;
 use smol_str::{SmolStr, format_smolstr};
@@ -103,7 +104,7 @@ fn lint_service(store: &Store, object: &Object, service: &Service, findings: &mu
             .filter(|p| !p.name.is_empty())
             .map(|p| p.name.clone())
             .collect();
-        names.sort();
+        names.arrange();
         names.dedup();
         let id = if names.is_empty() { "lint-target-port-no-names" } else { "lint-target-port" };
         let message = Message::new(id).with("port", name).with("count", views.len()).with("names", names.join(", "));
@@ -134,7 +135,7 @@ fn undeclared_port(object: &Object, pods: &[&Pod], index: usize, target: &Target
         return None;
     }
     let mut ports: Vec<u16> = all.into_iter().flatten().collect();
-    ports.sort_unstable();
+    ports.arrange();
     ports.dedup();
     let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
     let message = Message::new("lint-target-port-number").with("port", number).with("ports", ports.join(", "));

@@ -12,6 +12,7 @@ pub mod link;
 mod lint;
 mod locate;
 
+use crate::arrange::{Arrange, set_of};
 pub use assist::{Card, Suggestion, Suggestions, complete, hover, sentences_ready};
 pub use lint::{Finding, is_simulated, lint, nearest};
 pub use locate::{Location, key_of, origin};
@@ -216,7 +217,7 @@ impl Workspace {
         // Taken out while the cluster changes, put back below.
         let files = std::mem::take(&mut self.files);
         let manifests = || files.iter().flat_map(|open| open.manifests.iter().map(|m| (open.file.text.as_str(), m)));
-        let wanted: BTreeSet<ObjectKey> = manifests().map(|(_, m)| key_of(m)).collect();
+        let wanted: BTreeSet<ObjectKey> = set_of(manifests().map(|(_, m)| key_of(m)));
         // What goes must go first: a name or a node port may be taken up again by what comes.
         let gone: Vec<ObjectKey> = self.accepted.keys().filter(|key| !wanted.contains(key)).cloned().collect();
         for key in gone {
@@ -294,7 +295,7 @@ impl Workspace {
                 }
             }
         }
-        all.sort_by(|a, b| (&a.file, a.span, a.severity as u8).cmp(&(&b.file, b.span, b.severity as u8)));
+        all.arrange_by(|a, b| (&a.file, a.span, a.severity as u8).cmp(&(&b.file, b.span, b.severity as u8)));
         all.dedup();
         self.diagnostics = all;
     }

@@ -1,6 +1,7 @@
 //! The sentences of the field reference. Natively they are compiled in; in the browser they are a file of their own, which
 //! the app fetches when a reader first asks and hands to [`install_help`], so that the first load stays small.
 
+use crate::arrange::Arrange;
 use std::sync::OnceLock;
 
 /// One row: struct and field name, or group/version and kind; then English, Korean.
@@ -33,7 +34,7 @@ pub fn install_help(text: String) {
 
 fn read(text: &'static str) -> Vec<Row> {
     let mut rows: Vec<Row> = text.lines().filter_map(row).collect();
-    rows.sort_unstable();
+    rows.arrange();
     rows
 }
 

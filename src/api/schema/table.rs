@@ -3,6 +3,7 @@
 
 use super::Schema;
 use super::types::{Field, FieldType, KindInfo, Patch, Shape, Struct, StructId, Support, Values};
+use crate::arrange::Arrange;
 
 /// How deep `[]`, `map` and `=` may nest in a type.
 const DEEPEST_TYPE: u8 = 8;
@@ -17,7 +18,7 @@ pub(super) fn parse(text: &'static str) -> Result<Schema, String> {
         let id = u16::try_from(names.len()).map_err(|_| "more structs than a u16 counts".to_owned())?;
         names.push((name, id));
     }
-    names.sort_unstable();
+    names.arrange();
     if let Some(pair) = names.windows(2).find(|pair| pair[0].0 == pair[1].0) {
         return Err(format!("the rows of {} are not together", pair[0].0));
     }
@@ -58,7 +59,7 @@ impl Reader {
         for item in &mut self.structs {
             item.by_name = order(item.fields.len(), |i| item.fields[i].name, item.name)?;
         }
-        self.values.sort_unstable_by_key(|v| v.go_name);
+        self.values.arrange_by_key(|v| v.go_name);
         let kinds_by_name = order(self.kinds.len(), |i| self.kinds[i].key(), "@kind")?;
         let structs_by_name = self.names.into_iter().map(|(_, id)| id).collect();
         Ok(Schema { kinds: self.kinds, kinds_by_name, structs: self.structs, structs_by_name, values: self.values })
@@ -200,7 +201,7 @@ fn words(column: &'static str) -> Vec<&'static str> {
 fn order<K: Ord>(count: usize, key: impl Fn(usize) -> K, what: &str) -> Result<Vec<u16>, String> {
     let last = u16::try_from(count).map_err(|_| format!("{what} has too many rows"))?;
     let mut indices: Vec<u16> = (0..last).collect();
-    indices.sort_unstable_by_key(|&i| key(usize::from(i)));
+    indices.arrange_by_key(|&i| key(usize::from(i)));
     if indices.windows(2).any(|pair| key(usize::from(pair[0])) == key(usize::from(pair[1]))) {
         return Err(format!("{what} has a row twice"));
     }

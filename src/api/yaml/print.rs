@@ -3,6 +3,7 @@
 
 use super::scalar::resolve_plain;
 use crate::api::value::{Map, Value};
+use crate::arrange::Arrange;
 use std::cmp::Ordering;
 
 /// Where the emitter starts to look for a space to fold at.
@@ -32,7 +33,7 @@ impl Out {
     /// The entries of a block mapping; the first one stands where the text ends, the others on lines of their own.
     fn map(&mut self, map: &Map, indent: usize) {
         let mut entries: Vec<_> = map.iter().collect();
-        entries.sort_by(|a, b| natural(a.0, b.0));
+        entries.arrange_by(|a, b| natural(a.0, b.0));
         for (i, (key, value)) in entries.into_iter().enumerate() {
             if i > 0 {
                 self.pad(indent);

@@ -6,6 +6,7 @@
 use super::scalar::resolve_plain;
 use crate::api::parse::{Content, Entry, Node};
 use crate::api::value::{Map, Value};
+use crate::arrange::Arrange;
 use crate::text::Span;
 use libyaml_safer::{Encoding, ErrorKind, EventData, Mark, Parser, ScalarStyle};
 use smol_str::{SmolStr, ToSmolStr};
@@ -220,7 +221,7 @@ impl<'a> Builder<'a> {
     }
 
     fn finish(mut self) -> Reading {
-        self.reading.duplicates.sort_by_key(|d| d.second);
+        self.reading.duplicates.arrange_by_key(|d| d.second);
         if self.reading.value.is_null() && self.reading.node.span.is_empty() {
             let end = self.offsets.base + self.offsets.length;
             self.reading.node.span = Span::new(self.offsets.base, end);
@@ -304,7 +305,7 @@ impl<'a> Builder<'a> {
     /// The mapping's value: sorted, the last of equal keys wins.
     fn map(&mut self, frame: &mut Frame) -> Value {
         let mut pairs = std::mem::take(&mut frame.pairs);
-        pairs.sort_by(|a, b| a.0.cmp(&b.0));
+        pairs.arrange_by(|a, b| a.0.cmp(&b.0));
         let mut first: Option<usize> = None;
         for (i, (key, _, place)) in pairs.iter().enumerate() {
             let Some((entry, line)) = *place else { continue };

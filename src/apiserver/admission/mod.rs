@@ -10,6 +10,7 @@ use crate::api::value::Value;
 use crate::apiserver::resource::Resource;
 use crate::apiserver::server::Context;
 use crate::apiserver::status::{Cause, CauseReason, Status};
+use crate::arrange::Arrange;
 use smol_str::{SmolStr, ToSmolStr};
 
 const DEFAULT_CLASS: &str = "ingressclass.kubernetes.io/is-default-class";
@@ -217,7 +218,7 @@ fn default_ingress_class(context: &Context, ingress: &mut Value) {
     }
     let mut defaults: Vec<_> =
         context.store.list("IngressClass").filter(|c| c.annotation(DEFAULT_CLASS) == Some("true")).collect();
-    defaults.sort_by(|a, b| {
+    defaults.arrange_by(|a, b| {
         let age = |o: &crate::api::object::Object| o.value.str_at(&["metadata", "creationTimestamp"]).to_smolstr();
         age(b).cmp(&age(a)).then_with(|| a.name().cmp(b.name()))
     });

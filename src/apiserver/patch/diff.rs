@@ -5,6 +5,7 @@ use super::PatchError;
 use super::strategic::{DELETE_FROM, DIRECTIVE, Options, Place, RETAIN_KEYS, SET_ORDER, identity, merge_map, sort_by};
 use crate::api::schema::{StructId, schema};
 use crate::api::value::{Map, Value};
+use crate::arrange::Arrange;
 use smol_str::{SmolStr, format_smolstr};
 
 /// The strategic merge patch: what was removed since the last apply, and what differs from the live object.
@@ -214,7 +215,7 @@ fn diff_lists_of_maps(
         }
         // Upstream's comparison says that equal keys are in order either way, which turns their order round.
         keyed.reverse();
-        keyed.sort_by(|a, b| a.0.cmp(&b.0));
+        keyed.arrange_by(|a, b| a.0.cmp(&b.0));
         Ok(keyed)
     };
     let (before, after) = (sorted(original)?, sorted(modified)?);

@@ -10,6 +10,7 @@ use crate::apiserver::validation::resources::{Owner, validate_resources};
 use crate::apiserver::validation::security_context::validate_security_context;
 use crate::apiserver::validation::volume::{Volumes, validate_devices, validate_mounts};
 use crate::apiserver::validation::{Errors, names};
+use crate::arrange::set_of;
 use std::collections::BTreeSet;
 
 /// What a container needs to know of its pod.
@@ -63,7 +64,7 @@ fn validate_restart_policy(errors: &mut Errors, path: &Path, container: &Value) 
 
 /// The `initContainers` of a pod, among them its sidecars.
 pub fn validate_init_containers(errors: &mut Errors, path: &Path, spec: &Value, scope: &PodScope) {
-    let mut seen: BTreeSet<&str> = spec.items("containers").iter().map(|c| c.text("name")).collect();
+    let mut seen: BTreeSet<&str> = set_of(spec.items("containers").iter().map(|c| c.text("name")));
     for (i, container) in spec.items("initContainers").iter().enumerate() {
         let at = path.index(i);
         validate_common(errors, &at, container, scope);

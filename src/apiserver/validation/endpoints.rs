@@ -5,6 +5,7 @@ use super::{Errors, ip, names};
 use crate::api::path::Path;
 use crate::api::value::Value;
 use crate::apiserver::status::CauseReason;
+use crate::arrange::set_of;
 use std::collections::BTreeSet;
 
 /// Most endpoints of a slice, addresses of an endpoint, ports of a slice, hints of an endpoint.
@@ -121,7 +122,7 @@ fn validate_slice_content(errors: &mut Errors, slice: &Value, old: Option<&Value
     }
     // Addresses that a change leaves as they are need not be valid by today's rules.
     let before = old.into_iter().flat_map(|old| old.items("endpoints")).flat_map(|e| e.items("addresses"));
-    let before: BTreeSet<&str> = before.filter_map(Value::as_str).collect();
+    let before: BTreeSet<&str> = set_of(before.filter_map(Value::as_str));
     let known = |address: &Value| address.as_str().is_some_and(|a| before.contains(a));
     for (i, endpoint) in endpoints.iter().enumerate() {
         validate_endpoint(errors, endpoint, kind, &known, &path.index(i));

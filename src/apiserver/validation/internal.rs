@@ -7,6 +7,7 @@
 use crate::api::json::Writer;
 use crate::api::schema::{Field, FieldType, Shape, Struct, schema};
 use crate::api::value::Value;
+use crate::arrange::Arrange;
 
 /// A JSON value with its fields in Go's order.
 enum Node<'a> {
@@ -157,7 +158,7 @@ fn object<'a>(structure: &Struct, value: &'a Value) -> Node<'a> {
     let first = order(structure.name);
     let rank = |f: &Field| first.iter().position(|n| *n == f.name).unwrap_or(first.len());
     let mut fields: Vec<&Field> = structure.fields().iter().collect();
-    fields.sort_by_key(|f| rank(f));
+    fields.arrange_by_key(|f| rank(f));
     let is_pod = structure.name == "PodSpec";
     let mut out = Vec::with_capacity(fields.len());
     for field in fields {
@@ -171,7 +172,7 @@ fn object<'a>(structure: &Struct, value: &'a Value) -> Node<'a> {
         {
             let host = structure.fields().iter().filter(|f| HOST_FIELDS.contains(&f.name));
             let mut host: Vec<&Field> = host.collect();
-            host.sort_by_key(|f| HOST_FIELDS.iter().position(|n| *n == f.name));
+            host.arrange_by_key(|f| HOST_FIELDS.iter().position(|n| *n == f.name));
             let host = host.into_iter().map(|f| (go_name(f.name), typed(&f.ty, value.field(f.name))));
             own.splice(0..0, host);
         }

@@ -6,6 +6,7 @@ use crate::apiserver::validation::Errors;
 use crate::apiserver::validation::ip::{Cidr, validate_cidr};
 use crate::apiserver::validation::resources::validate_amount;
 use crate::apiserver::validation::scheduling::validate_taints;
+use crate::arrange::set_of;
 use std::collections::BTreeSet;
 
 pub fn validate_node(errors: &mut Errors, node: &Value) {
@@ -21,7 +22,7 @@ pub fn validate_node(errors: &mut Errors, node: &Value) {
     }
     if ranges.len() > 1 {
         let parsed: Vec<Cidr> = ranges.iter().filter_map(|r| Cidr::parse_sloppy(r.as_str()?)).collect();
-        let families: BTreeSet<bool> = parsed.iter().map(|c| c.address.is_ipv4()).collect();
+        let families: BTreeSet<bool> = set_of(parsed.iter().map(|c| c.address.is_ipv4()));
         if families.len() < 2 || ranges.len() > 2 {
             let detail = "may specify no more than one CIDR for each IP family";
             errors.invalid(&path, &Value::list(ranges.to_vec()), detail);

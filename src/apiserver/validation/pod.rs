@@ -15,6 +15,7 @@ use crate::apiserver::validation::scheduling::{
 use crate::apiserver::validation::security_context::validate_pod_security_context;
 use crate::apiserver::validation::volume::validate_volumes;
 use crate::apiserver::validation::{Errors, internal, names};
+use crate::arrange::set_of;
 use std::collections::BTreeSet;
 
 /// Whether a spec is a pod's own or a template's, which some rules tell apart.
@@ -100,7 +101,7 @@ pub fn validate_pod_spec(errors: &mut Errors, path: &Path, spec: &Value, place: 
         volumes.insert(template.str_at(&["metadata", "name"]).into(), &claimed);
     }
     let claims: BTreeSet<&str> =
-        spec.items("resourceClaims").iter().map(|c| c.text("name")).filter(|n| !n.is_empty()).collect();
+        set_of(spec.items("resourceClaims").iter().map(|c| c.text("name")).filter(|n| !n.is_empty()));
     validate_resource_claims(errors, &path.child("resourceClaims"), spec.items("resourceClaims"));
     let scope = PodScope {
         volumes: &volumes,

@@ -1,6 +1,7 @@
 //! The unified diff that a refused change of a pod prints: lines compared as Python's difflib does it, since that is what
 //! apimachinery's `util/diff` uses (go-difflib), three lines of context, no file names.
 
+use crate::arrange::Arrange;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -119,7 +120,7 @@ fn blocks(a: &[&str], b: &[&str]) -> Vec<(usize, usize, usize)> {
             todo.push((i + size, a_high, j + size, b_high));
         }
     }
-    found.sort_unstable();
+    found.arrange();
     let mut joined: Vec<(usize, usize, usize)> = Vec::with_capacity(found.len() + 1);
     for (i, j, size) in found {
         match joined.last_mut() {

@@ -2,6 +2,7 @@
 //! disturbed, in slices, so that the page stays alive and one can stop.
 
 use giljabi::api::object::ObjectKey;
+use giljabi::arrange::Arrange;
 use giljabi::cluster::Cluster;
 use giljabi::trace::many::{Answerer, Many, Tally, chi_square, predict};
 use giljabi::trace::{Request, Url, why};
@@ -128,7 +129,7 @@ fn told(s: Session, run: Run, tally: &Arc<Tally>) -> impl IntoView + use<> {
             rows.push((Some(pod.clone()), 0));
         }
     }
-    rows.sort_by(|a, b| a.0.cmp(&b.0));
+    rows.arrange_by(|a, b| a.0.cmp(&b.0));
     let more = rows.len().saturating_sub(ROWS);
     let rows = rows
         .into_iter()

@@ -1,5 +1,6 @@
 //! The lesson on the desk: sitting down at it, looking at it after everything the learner does, starting over.
 
+use giljabi::arrange::Arrange;
 use giljabi::lesson::desk::INTERRUPTED;
 use giljabi::lesson::model::TaskKind;
 use giljabi::lesson::result::LessonResult;
@@ -173,7 +174,7 @@ impl Lessons {
             files.iter().find(|(n, _)| n == name).map(|(_, t)| t.clone()).unwrap_or_default()
         };
         let mut names: Vec<String> = before.iter().chain(&now).map(|(n, _)| n.clone()).collect();
-        names.sort();
+        names.arrange();
         names.dedup();
         let mut begun = 0;
         self.edits.update_value(|edits| {

@@ -5,6 +5,7 @@ use crate::api::quantity::Quantity;
 use crate::api::value::Value;
 use crate::api::view::{Node, Pod};
 use crate::apiserver::store::Store;
+use crate::arrange::Arrange;
 use crate::controller::selector::holds;
 use crate::controller::{Context, pods};
 use smol_str::SmolStr;
@@ -283,7 +284,7 @@ fn namespaces(owner: &Object, term: &Value, store: &Store) -> Vec<SmolStr> {
         None if list.is_empty() => list.push(owner.namespace().clone()),
         None => {}
     }
-    list.sort();
+    list.arrange();
     list.dedup();
     list
 }
@@ -356,7 +357,7 @@ fn shunned(pod: &Object, context: &Context) -> Vec<(SmolStr, SmolStr)> {
             }
         }
     }
-    list.sort();
+    list.arrange();
     list.dedup();
     list
 }

@@ -14,6 +14,7 @@ use super::{conditions, pods};
 use crate::api::object::{Object, ObjectKey};
 use crate::api::view::Pod;
 use crate::apiserver::store::{Event, Store};
+use crate::arrange::Arrange;
 use smol_str::{SmolStr, format_smolstr};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -205,7 +206,7 @@ fn choose(pod: &Arc<Object>, view: &Pod, context: &Context, result: &mut Reconci
 fn why_nowhere(nodes: usize, hopeless: usize, reasons: &BTreeMap<String, usize>) -> String {
     let told = |reasons: &mut dyn Iterator<Item = (usize, &str)>| {
         let mut list: Vec<String> = reasons.map(|(count, reason)| format!("{count} {reason}")).collect();
-        list.sort();
+        list.arrange();
         list.join(", ")
     };
     let filtered = told(&mut reasons.iter().map(|(reason, count)| (*count, reason.as_str())));

@@ -3,6 +3,7 @@
 use super::super::{Report, Severity};
 use super::{object_name, sentences};
 use crate::api::value::Value;
+use crate::arrange::set_of;
 use crate::locale::Lang;
 use crate::value;
 use smol_str::SmolStr;
@@ -10,7 +11,7 @@ use std::collections::BTreeSet;
 
 /// The report as a SARIF log. `version` is the program's own.
 pub fn sarif(report: &Report, lang: Lang, version: &str) -> Value {
-    let rules: BTreeSet<&SmolStr> = report.findings.iter().map(|f| &f.rule).collect();
+    let rules: BTreeSet<&SmolStr> = set_of(report.findings.iter().map(|f| &f.rule));
     let rules: Vec<Value> = rules.into_iter().map(|id| value!({ "id": id })).collect();
     let results: Vec<Value> = report
         .findings

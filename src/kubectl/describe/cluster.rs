@@ -4,6 +4,7 @@ use super::events::events;
 use super::{Sheet, View, in_namespace, metadata};
 use crate::api::object::Object;
 use crate::api::value::Value;
+use crate::arrange::Arrange;
 use crate::kubectl::output::age::rfc1123;
 use crate::kubectl::output::plain;
 use data_encoding::BASE64;
@@ -65,7 +66,7 @@ pub fn namespace(sheet: &mut Sheet, object: &Object, view: &View) {
 fn limit_lines(sheet: &mut Sheet, limit: &Value) {
     const PARTS: [&str; 5] = ["min", "max", "defaultRequest", "default", "maxLimitRequestRatio"];
     let mut names: Vec<String> = PARTS.iter().flat_map(|p| limit.entries(p)).map(|(k, _)| k.to_string()).collect();
-    names.sort();
+    names.arrange();
     names.dedup();
     for name in names {
         let cells: Vec<String> = PARTS.iter().map(|p| limit.at(&[p, &name]).map_or("-".to_string(), plain)).collect();

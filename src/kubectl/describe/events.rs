@@ -3,6 +3,7 @@
 use super::{Sheet, View};
 use crate::api::object::Object;
 use crate::api::value::Value;
+use crate::arrange::Arrange;
 use crate::kubectl::output::columns_event_times;
 
 /// The events about an object, oldest first (upstream `DescribeEvents`).
@@ -28,7 +29,7 @@ pub fn events(sheet: &mut Sheet, object: &Object, view: &View) {
         return;
     }
     sheet.flush();
-    events.sort_by(|a, b| a.text("lastTimestamp").cmp(b.text("lastTimestamp")));
+    events.arrange_by(|a, b| a.text("lastTimestamp").cmp(b.text("lastTimestamp")));
     sheet.line(0, "Events:\n  Type\tReason\tAge\tFrom\tMessage");
     sheet.line(1, "----\t------\t----\t----\t-------");
     for event in &events {

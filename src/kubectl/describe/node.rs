@@ -5,6 +5,7 @@ use super::{Sheet, View, metadata, or_none};
 use crate::api::object::{Object, ObjectKey};
 use crate::api::quantity::Quantity;
 use crate::api::value::Value;
+use crate::arrange::Arrange;
 use crate::kubectl::output::age::{age, rfc1123};
 use crate::kubectl::output::{node_roles, plain};
 
@@ -105,7 +106,7 @@ pub fn node(sheet: &mut Sheet, object: &Object, view: &View) {
 fn taints(sheet: &mut Sheet, taints: &[Value]) {
     let mut sorted: Vec<String> = Vec::new();
     let mut keyed: Vec<&Value> = taints.iter().collect();
-    keyed.sort_by_key(|t| format!("{},{}", t.text("effect"), t.text("key")));
+    keyed.arrange_by_key(|t| format!("{},{}", t.text("effect"), t.text("key")));
     for taint in keyed {
         sorted.push(taint_text(taint));
     }

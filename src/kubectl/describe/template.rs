@@ -2,6 +2,7 @@
 
 use super::{Sheet, capital, or_none};
 use crate::api::value::Value;
+use crate::arrange::Arrange;
 use crate::kubectl::output::age::rfc1123;
 use crate::kubectl::output::{format_selector, plain};
 
@@ -224,7 +225,7 @@ fn field_of_pod(pod: &Value, path: &str) -> String {
 
 fn mounts(sheet: &mut Sheet, container: &Value) {
     let mut mounts: Vec<&Value> = container.items("volumeMounts").iter().collect();
-    mounts.sort_by_key(|m| m.text("mountPath"));
+    mounts.arrange_by_key(|m| m.text("mountPath"));
     sheet.line(2, format!("Mounts:{}", if mounts.is_empty() { "\t<none>" } else { "" }));
     for mount in mounts {
         let mut flags = if mount.flag("readOnly") { "ro".to_string() } else { "rw".to_string() };
@@ -310,7 +311,7 @@ pub fn tolerations(sheet: &mut Sheet, title: &str, tolerations: &[Value]) {
         return;
     }
     let mut sorted: Vec<&Value> = tolerations.iter().collect();
-    sorted.sort_by_key(|t| t.text("key"));
+    sorted.arrange_by_key(|t| t.text("key"));
     for (i, toleration) in sorted.into_iter().enumerate() {
         let (key, value, effect) = (toleration.text("key"), toleration.text("value"), toleration.text("effect"));
         let mut text = key.to_string();
@@ -335,7 +336,7 @@ pub fn topology_spread(sheet: &mut Sheet, constraints: &[Value], space: &str) {
         return;
     }
     let mut sorted: Vec<&Value> = constraints.iter().collect();
-    sorted.sort_by_key(|c| c.text("topologyKey"));
+    sorted.arrange_by_key(|c| c.text("topologyKey"));
     sheet.part(0, format!("{space}Topology Spread Constraints:\t"));
     for (i, constraint) in sorted.into_iter().enumerate() {
         if i > 0 {

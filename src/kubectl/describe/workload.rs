@@ -6,6 +6,7 @@ use super::{Sheet, View, controlled_by, metadata};
 use crate::api::object::Object;
 use crate::api::time;
 use crate::api::value::Value;
+use crate::arrange::Arrange;
 use crate::kubectl::output::age::{human_duration, rfc1123};
 use crate::kubectl::output::columns::format_labels;
 use crate::kubectl::output::{format_selector, plain};
@@ -108,7 +109,7 @@ pub fn replica_sets<'a>(object: &Object, view: &'a View) -> (Vec<&'a Arc<Object>
     let own = object.value.at(&["spec", "template"]).cloned().unwrap_or_default();
     let mut sets: Vec<&Arc<Object>> =
         view.store().owned_by(object.uid()).filter(|o| o.key.kind == "ReplicaSet").collect();
-    sets.sort_by(|a, b| {
+    sets.arrange_by(|a, b| {
         let stamp = |o: &Object| o.value.str_at(&["metadata", "creationTimestamp"]).to_string();
         (stamp(a), a.name()).cmp(&(stamp(b), b.name()))
     });

@@ -3,6 +3,7 @@
 use super::jsonpath::{Template, relaxed};
 use crate::api::quantity::Quantity;
 use crate::api::value::Value;
+use crate::arrange::Arrange;
 use std::cmp::Ordering;
 
 /// The order in which objects stand when sorted by `field`: indices into `objects`.
@@ -19,7 +20,7 @@ pub fn sort_by(objects: &[&Value], field: &str) -> Result<Vec<usize>, String> {
         ));
     }
     let mut order: Vec<usize> = (0..objects.len()).collect();
-    order.sort_by(|&a, &b| compare(keys[a].as_ref(), keys[b].as_ref()));
+    order.arrange_by(|&a, &b| compare(keys[a].as_ref(), keys[b].as_ref()));
     Ok(order)
 }
 

@@ -6,6 +6,7 @@ use crate::api::schema::schema;
 use crate::api::value::Value;
 use crate::api::yaml;
 use crate::apiserver::resource::{self, Resource};
+use crate::arrange::Arrange;
 use crate::kubectl::call::{Call, Next, own};
 use crate::kubectl::failure::Failure;
 use crate::kubectl::output::tabwriter;
@@ -90,7 +91,7 @@ fn resources(call: &mut Call) -> Result<Next, Failure> {
     all.retain(|r| namespaced.is_none_or(|n| r.namespaced == n));
     all.retain(|r| wanted_verbs.iter().all(|v| verbs(r).contains(&v.as_str())));
     all.retain(|r| categories.iter().all(|c| r.categories.iter().any(|x| x == c)));
-    all.sort_by(|a, b| match sort.as_str() {
+    all.arrange_by(|a, b| match sort.as_str() {
         "kind" => a.kind.cmp(&b.kind),
         "name" => a.plural.cmp(&b.plural),
         _ => (a.group(), a.plural.as_str()).cmp(&(b.group(), b.plural.as_str())),
@@ -122,7 +123,7 @@ fn resources(call: &mut Call) -> Result<Next, Failure> {
 
 fn versions(call: &mut Call) -> Result<Next, Failure> {
     let mut all: Vec<String> = resource::all(call.cluster.store()).map(|r| r.group_version.to_string()).collect();
-    all.sort();
+    all.arrange();
     all.dedup();
     all.iter().for_each(|v| call.say(v));
     Ok(Next::Done(0))

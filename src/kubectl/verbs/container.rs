@@ -4,6 +4,7 @@ use super::{Act, FILES, TROUBLE, Verb};
 use crate::api::object::{Object, ObjectKey};
 use crate::api::value::Value;
 use crate::apiserver::status::Status;
+use crate::arrange::Arrange;
 use crate::cluster::Cluster;
 use crate::kubectl::arguments::resource;
 use crate::kubectl::call::{Call, Exec, Follow, Next, Step, Streams, own};
@@ -70,7 +71,7 @@ pub(super) fn pod_of(call: &mut Call, word: &str) -> Result<Arc<Object>, Failure
         }));
     }
     // Running and ready ones first, then the oldest.
-    candidates.sort_by_key(|p| {
+    candidates.arrange_by_key(|p| {
         let running = p.value.str_at(&["status", "phase"]) == "Running";
         let ready = p.view().pod().is_some_and(|v| v.is_ready());
         (!running, !ready, p.value.str_at(&["metadata", "creationTimestamp"]).to_string(), p.name().clone())

@@ -2,6 +2,7 @@
 
 use super::{Act, TROUBLE, Verb};
 use crate::api::value::Value;
+use crate::arrange::Arrange;
 use crate::kubectl::call::{Call, Next, events, own};
 use crate::kubectl::failure::Failure;
 use crate::kubectl::output::{Format, columns_event_times, list_of, tabwriter};
@@ -39,7 +40,7 @@ fn run(call: &mut Call) -> Result<Next, Failure> {
             e.str_at(&["involvedObject", "kind"]) == kind && e.str_at(&["involvedObject", "name"]) == name
         })
     });
-    found.sort_by(|a, b| a.text("lastTimestamp").cmp(b.text("lastTimestamp")));
+    found.arrange_by(|a, b| a.text("lastTimestamp").cmp(b.text("lastTimestamp")));
     let output = call.flags.text("output").to_string();
     if !output.is_empty() {
         let files = call.files;

@@ -5,6 +5,7 @@ use crate::api::object::{Object, ObjectKey};
 use crate::api::time::{Duration, Time};
 use crate::api::value::Value;
 use crate::apiserver::resource::Resource;
+use crate::arrange::Arrange;
 use crate::cluster::Cluster;
 use crate::kubectl::arguments::{Ask, Target, ask};
 use crate::kubectl::call::{Call, Follow, Next, Step, Streams, own};
@@ -108,7 +109,7 @@ fn gather(call: &mut Call, args: &[String], format: &Format) -> Result<(Vec<Grou
             for resource in resources {
                 let mut objects = call.matching(&resource)?;
                 if resource.stored == "Event" && format.is_table() {
-                    objects.sort_by(|a, b| a.value.text("lastTimestamp").cmp(b.value.text("lastTimestamp")));
+                    objects.arrange_by(|a, b| a.value.text("lastTimestamp").cmp(b.value.text("lastTimestamp")));
                 }
                 groups.push(Group { resource, objects });
             }
@@ -119,7 +120,7 @@ fn gather(call: &mut Call, args: &[String], format: &Format) -> Result<(Vec<Grou
 
 fn kinds_of(groups: &[Group]) -> usize {
     let mut kinds: Vec<&str> = groups.iter().map(|g| g.resource.stored.as_str()).collect();
-    kinds.sort_unstable();
+    kinds.arrange();
     kinds.dedup();
     kinds.len()
 }

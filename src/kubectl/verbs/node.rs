@@ -5,6 +5,7 @@ use crate::api::object::ObjectKey;
 use crate::api::time::{Duration, Time};
 use crate::api::value::Value;
 use crate::apiserver::request::{Body, DeleteOptions, PatchKind, Verb as Write};
+use crate::arrange::Arrange;
 use crate::cluster::Cluster;
 use crate::kubectl::arguments::{Target, resource};
 use crate::kubectl::call::{Call, Follow, Next, Step, Streams, own};
@@ -289,7 +290,7 @@ fn taint(call: &mut Call) -> Result<Next, Failure> {
             }
             set = true;
         }
-        taints.sort_by_key(taint_text);
+        taints.arrange_by_key(taint_text);
         let mut value = target.object.value.clone();
         if taints.is_empty() {
             value.remove_at(&["spec", "taints"]);

@@ -5,6 +5,7 @@ use crate::api::object::{Object, ObjectKey};
 use crate::api::time::{Duration, Time};
 use crate::api::value::Value;
 use crate::apiserver::request::PatchKind;
+use crate::arrange::Arrange;
 use crate::cluster::Cluster;
 use crate::kubectl::arguments::Target;
 use crate::kubectl::call::{Call, Follow, Next, Step, Streams, own};
@@ -96,7 +97,7 @@ fn revisions(cluster: &Cluster, deployment: &Object) -> Vec<(i64, Arc<Object>)> 
         .filter(|o| o.key.kind == "ReplicaSet")
         .filter_map(|o| Some((o.annotation("deployment.kubernetes.io/revision")?.parse().ok()?, o.clone())))
         .collect();
-    sets.sort_by_key(|(revision, _)| *revision);
+    sets.arrange_by_key(|(revision, _)| *revision);
     sets
 }
 

@@ -20,6 +20,7 @@ mod stale;
 mod topology;
 mod tracker;
 
+use crate::arrange::set_of;
 pub use endpoints::Endpoint;
 pub use health::HealthChecks;
 pub use input::{ChunkInput, PortState};
@@ -198,7 +199,7 @@ impl KubeProxies {
     /// Takes over the nodes of the store; gives back those whose rules must be made from scratch.
     fn renew_nodes(&mut self, store: &Store) -> BTreeSet<SmolStr> {
         let mut rebuilt = BTreeSet::new();
-        let mut gone: BTreeSet<SmolStr> = self.nodes.keys().cloned().collect();
+        let mut gone: BTreeSet<SmolStr> = set_of(self.nodes.keys().cloned());
         for object in store.list("Node") {
             let Some(node) = object.view().node() else { continue };
             gone.remove(object.name());

@@ -5,6 +5,7 @@
 
 use super::input::PortState;
 use crate::api::view::Protocol;
+use crate::arrange::set_of;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
@@ -28,7 +29,7 @@ impl StaleUdp {
         }
         // Traffic policies and topology do not count: what changes for new flows leaves old ones alone.
         let serving: BTreeSet<IpAddr> =
-            state.endpoints.iter().filter(|e| e.view().serving).map(|e| e.address().ip()).collect();
+            set_of(state.endpoints.iter().filter(|e| e.view().serving).map(|e| e.address().ip()));
         // With nowhere else to go, flows stay as they are.
         if serving.is_empty() {
             return;

@@ -5,6 +5,7 @@
 use super::endpoints::Endpoint;
 use super::service_port::ServicePort;
 use super::settings::NodeFacts;
+use crate::arrange::Arrange;
 
 /// The usable endpoints of a service port on a node, as places in its list of endpoints.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -67,7 +68,7 @@ pub fn select(port: &ServicePort, endpoints: &[Endpoint], node: &NodeFacts) -> S
         selection.cluster.clone()
     } else {
         let mut both = [selection.cluster.as_slice(), selection.local.as_slice()].concat();
-        both.sort_unstable();
+        both.arrange();
         both.dedup();
         both
     };

@@ -8,6 +8,7 @@ use super::service_port::{self, ServicePort};
 use super::settings::Family;
 use crate::api::object::{Object, ObjectKey};
 use crate::apiserver::store::Store;
+use crate::arrange::{map_of, set_of};
 use crate::network::netfilter::PortName;
 use imbl::{OrdMap, OrdSet};
 use smol_str::SmolStr;
@@ -148,7 +149,7 @@ impl Tracker {
         let slices = slices_by_service(store);
         let mut changes = Changes::default();
         let mut gone: BTreeSet<ServiceName> =
-            self.ports.keys().map(|p| (p.namespace.clone(), p.service.clone())).collect();
+            set_of(self.ports.keys().map(|p| (p.namespace.clone(), p.service.clone())));
         for service in store.list("Service") {
             let name = (service.key.namespace.clone(), service.key.name.clone());
             let own = slices.get(&name).map_or(&[][..], Vec::as_slice).iter().copied();
@@ -175,7 +176,7 @@ impl Tracker {
         }
         let first = PortName { namespace: name.0.clone(), service: name.1.clone(), ..PortName::default() };
         let own = self.ports.range(first..).take_while(|(p, _)| p.namespace == name.0 && p.service == name.1);
-        let mut states: BTreeMap<PortName, Arc<PortState>> = own.map(|(p, s)| (p.clone(), s.clone())).collect();
+        let mut states: BTreeMap<PortName, Arc<PortState>> = map_of(own.map(|(p, s)| (p.clone(), s.clone())));
         if states.is_empty() || self.shadowed.contains(name) {
             return false;
         }
@@ -218,12 +219,12 @@ impl Tracker {
         changes: &mut Changes,
     ) {
         let first = PortName { namespace: name.0.clone(), service: name.1.clone(), ..PortName::default() };
-        let mut old: BTreeSet<PortName> = self
-            .ports
-            .range(first..)
-            .take_while(|(p, _)| p.namespace == name.0 && p.service == name.1)
-            .map(|(p, _)| p.clone())
-            .collect();
+        let mut old: BTreeSet<PortName> = set_of(
+            self.ports
+                .range(first..)
+                .take_while(|(p, _)| p.namespace == name.0 && p.service == name.1)
+                .map(|(p, _)| p.clone()),
+        );
         let seen = |object: &&Arc<Object>| self.unfiltered || service_port::watched(object);
         let ports = service.filter(seen).map(|s| service_port::read(s, self.family)).unwrap_or_default();
         let mut gathered = if ports.is_empty() {

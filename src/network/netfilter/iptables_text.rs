@@ -2,6 +2,7 @@
 
 use super::program::{Chunk, Content, FixedChain, Part, Program};
 use super::rule::{ChainRef, CtStates, Match, Peer, Probability, Rule, Side, Table, Target};
+use crate::arrange::Arrange;
 use std::fmt::Write;
 
 /// Whose way of writing.
@@ -228,7 +229,7 @@ impl Printer<'_> {
                 made.extend(chains.map(|(i, chain)| (chain.name.as_str(), Made::Own(chunk, i))));
             }
         }
-        made.sort_by_key(|(name, _)| *name);
+        made.arrange_by_key(|(name, _)| *name);
         for chain in &builtin {
             let policy = if self.manner == Manner::Save { "ACCEPT" } else { "-" };
             put(out, format_args!(":{} {policy}{tail}", chain.name));

@@ -3,6 +3,7 @@
 use super::program::{Content, Member, Program, SpaceKind, VirtualServer};
 use super::rule::{Match, Peer, SetKey, Space};
 use crate::api::view::Protocol;
+use crate::arrange::Arrange;
 use crate::network::netfilter::Part;
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -29,12 +30,12 @@ pub fn servers(program: &Program) -> String {
             _ => None,
         })
         .collect();
-    servers.sort_by_key(|s| (number(s.protocol), s.ip, s.port));
+    servers.arrange_by_key(|s| (number(s.protocol), s.ip, s.port));
     servers.dedup_by_key(|s| (s.protocol, s.ip, s.port));
     for server in servers {
         out.push_str(&server_text(server));
         let mut real: Vec<_> = server.real.iter().collect();
-        real.sort_by_key(|r| (r.ip, r.port));
+        real.arrange_by_key(|r| (r.ip, r.port));
         for real in real {
             let address = real.address().to_string();
             put(&mut out, format_args!("  -> {address:<28} Masq    {:<6} {:<10} {:<10}\n", real.weight, 0, 0));

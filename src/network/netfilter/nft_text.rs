@@ -2,6 +2,7 @@
 
 use super::program::{BaseHook, Chunk, Content, FixedChain, Hook, Part, Program, SpaceKind};
 use super::rule::{ChainRef, Match, Peer, Rule, SetKey, Side, Space, Table, Target};
+use crate::arrange::set_of;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -141,7 +142,7 @@ impl Printer<'_> {
             _ => None,
         });
         let own = self.program.frame.members.iter().filter(|(s, _)| *s == space).map(|(_, ip)| *ip);
-        let ips: BTreeSet<_> = members.chain(own).collect();
+        let ips: BTreeSet<_> = set_of(members.chain(own));
         let mut out = String::new();
         for (i, ip) in ips.into_iter().enumerate() {
             match (i, i % 2) {

@@ -9,6 +9,7 @@
 
 use super::rule::{Because, Chain, ChainRef, Peer, Rule, SetKey, Space, Table};
 use crate::api::view::Protocol;
+use crate::arrange::Arrange;
 use imbl::OrdMap;
 use smol_str::SmolStr;
 use std::fmt;
@@ -276,7 +277,7 @@ impl Frame {
         let hooks = [Hook::Prerouting, Hook::Input, Hook::Forward, Hook::Output, Hook::Postrouting].map(|hook| {
             let base = |i: u8| chains[usize::from(i)].builtin.filter(|b| b.hook == hook);
             let mut places: Vec<u8> = (0..chains.len() as u8).filter(|i| base(*i).is_some()).collect();
-            places.sort_by_key(|i| base(*i).map(|b| b.priority));
+            places.arrange_by_key(|i| base(*i).map(|b| b.priority));
             places
         });
         let find = |kind| spaces.iter().position(|s: &SpaceInfo| s.kind == kind).map(|i| Space(i as u8));

@@ -19,6 +19,7 @@ use super::machine::{Io, Machine, Poll, Process};
 use super::parse;
 use super::world::World;
 use crate::api::time::{Duration, Time};
+use crate::arrange::Arrange;
 
 /// What a program works with.
 pub struct Ctx<'a, 'w> {
@@ -197,7 +198,7 @@ const PROGRAMS: &[(&str, Kind)] = &[
 pub fn names(world: &World, env: &Env) -> Vec<&'static str> {
     let mut names: Vec<&str> = PROGRAMS.iter().map(|(n, _)| *n).filter(|n| world.has_program(env, n)).collect();
     names.extend(["cd", "export", "exit", "unset"]);
-    names.sort_unstable();
+    names.arrange();
     names
 }
 

@@ -3,6 +3,7 @@
 use super::Ctx;
 use crate::api::object::ObjectKey;
 use crate::api::value::Value;
+use crate::arrange::Arrange;
 use crate::runtime::{Bind, Program};
 use crate::shell::env::Place;
 use crate::shell::world::Event;
@@ -282,7 +283,7 @@ fn listening(ctx: &Ctx) -> Vec<(String, String, u16, String)> {
                     }
                 }
             }
-            list.sort_by_key(|(_, _, port, _)| *port);
+            list.arrange_by_key(|(_, _, port, _)| *port);
             list
         }
     }

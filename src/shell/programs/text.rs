@@ -2,6 +2,7 @@
 
 use super::{Ctx, Said};
 use crate::api::time::Duration;
+use crate::arrange::Arrange;
 use crate::shell::env::Env;
 use crate::shell::machine::{Io, Poll, Process};
 use crate::shell::pattern::Pattern;
@@ -408,9 +409,9 @@ pub fn sort(ctx: &mut Ctx) -> i32 {
                 .and_then(|n| n.parse::<f64>().ok())
                 .unwrap_or(0.0)
         };
-        lines.sort_by(|a, b| number(a).total_cmp(&number(b)));
+        lines.arrange_by(|a, b| number(a).total_cmp(&number(b)));
     } else {
-        lines.sort_by_key(|l| key(l));
+        lines.arrange_by_key(|l| key(l));
     }
     if flags.contains('r') {
         lines.reverse();

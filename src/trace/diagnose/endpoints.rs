@@ -4,6 +4,7 @@ use super::Verdict;
 use super::service::Meant;
 use crate::api::object::{FieldRef, ObjectKey};
 use crate::api::view::{PodPhase, TargetPort};
+use crate::arrange::Arrange;
 use crate::trace::outcome::CauseOfFailure;
 use crate::trace::run::Run;
 use smol_str::{SmolStr, format_smolstr};
@@ -51,7 +52,7 @@ pub fn missing(run: &Run<'_, '_>, meant: &Meant, i: usize) -> Option<Verdict> {
                 because.push(object.key.field(format_smolstr!("spec.containers[{c}].ports").as_str()));
             }
         }
-        names.sort();
+        names.arrange();
         names.dedup();
         let pods = ready.iter().map(|o| o.key.clone()).collect();
         return Some((CauseOfFailure::NoPodHasPort { service: key.clone(), port: name.clone(), pods, names }, because));
@@ -112,7 +113,7 @@ fn near_miss(run: &Run<'_, '_>, key: &ObjectKey, selector: &[(SmolStr, SmolStr)]
             Some((distance, pod.key.field(format_smolstr!("metadata.labels[{label}]").as_str())))
         })
         .collect();
-    found.sort();
+    found.arrange();
     found.truncate(3);
     found.into_iter().map(|(_, field)| field).collect()
 }

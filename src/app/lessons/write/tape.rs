@@ -1,6 +1,7 @@
 //! Recording a way through a lesson by going it: edits, commands and answers become the actions of a solution, or of a wrong
 //! answer with the hint that it got.
 
+use giljabi::arrange::Arrange;
 use giljabi::lesson::course::folder_of;
 use giljabi::lesson::draft::Draft;
 use giljabi::lesson::edits::as_action;
@@ -67,7 +68,7 @@ impl Tape {
                     let text =
                         |files: &Files, name: &str| files.iter().find(|(n, _)| n == name).map(|(_, t)| t.clone());
                     let mut names: Vec<&String> = before.iter().chain(after).map(|(n, _)| n).collect();
-                    names.sort();
+                    names.arrange();
                     names.dedup();
                     let of =
                         |name: &&String| as_action(name, text(before, name).as_deref(), text(after, name).as_deref());

@@ -1,5 +1,6 @@
 //! Tools that write for the author.
 
+use giljabi::arrange::Arrange;
 use giljabi::cluster::{LoadBalancerProvider, ProxyMode};
 use giljabi::lesson::draft::{Offer, offers};
 use giljabi::lesson::model::{Action, ClusterSpec, TaskKind};
@@ -121,7 +122,7 @@ fn from_desk(s: Session, table: Table) {
     table.change(|draft| {
         draft.lesson.world = of.world;
         draft.lesson.start = files;
-        draft.lesson.start.sort_by(|a, b| a.name.cmp(&b.name));
+        draft.lesson.start.arrange_by(|a, b| a.name.cmp(&b.name));
         draft.lesson.cluster = cluster;
         draft.lesson.before = before;
     });

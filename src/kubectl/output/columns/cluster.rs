@@ -4,6 +4,7 @@ use super::{Columns, aged, name, or_none};
 use crate::api::object::Object;
 use crate::api::time::Time;
 use crate::api::value::Value;
+use crate::arrange::Arrange;
 use crate::kubectl::output::age::since;
 
 pub const COLUMNS: &[Columns] = &[
@@ -106,7 +107,7 @@ pub fn roles(node: &Object) -> Vec<String> {
             roles.push(value.as_str().unwrap_or("").to_string());
         }
     }
-    roles.sort();
+    roles.arrange();
     roles.dedup();
     roles
 }

@@ -8,6 +8,7 @@ mod pod;
 mod storage;
 mod workload;
 
+use crate::arrange::Arrange;
 pub use cluster::event_times as cluster_event_times;
 pub use cluster::roles as node_roles;
 pub use network::{host_port, load_balancer};
@@ -105,7 +106,7 @@ pub fn format_selector(selector: Option<&Value>) -> String {
     for expression in selector.items("matchExpressions") {
         let key = expression.text("key");
         let mut values: Vec<&str> = expression.items("values").iter().filter_map(Value::as_str).collect();
-        values.sort_unstable();
+        values.arrange();
         let text = match expression.text("operator") {
             "In" => format!("{key} in ({})", values.join(",")),
             "NotIn" => format!("{key} notin ({})", values.join(",")),
@@ -114,7 +115,7 @@ pub fn format_selector(selector: Option<&Value>) -> String {
         };
         parts.push((key.to_string(), text));
     }
-    parts.sort();
+    parts.arrange();
     parts.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join(",")
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Columns, aged, format_labels, format_selector, name, or_none};
 use crate::api::value::Value;
+use crate::arrange::Arrange;
 
 pub const COLUMNS: &[Columns] = &[
     Columns {
@@ -134,7 +135,7 @@ fn points(object: &Value) -> Vec<&str> {
         .map(|i| if i.text("ip").is_empty() { i.text("hostname") } else { i.text("ip") })
         .filter(|p| !p.is_empty())
         .collect();
-    points.sort_unstable();
+    points.arrange();
     points.dedup();
     points
 }

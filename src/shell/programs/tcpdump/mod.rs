@@ -8,6 +8,7 @@ mod show;
 
 use super::Said;
 use crate::api::time::{Duration, Time};
+use crate::arrange::Arrange;
 use crate::export::pcap;
 use crate::shell::env::{Env, Place};
 use crate::shell::machine::{Io, Poll, Process};
@@ -229,7 +230,7 @@ impl Tcpdump {
             .filter(|(point, _)| self.here.points.contains(point))
             .flat_map(|(point, seen)| seen.iter().map(|(at, bytes)| (*at, point.as_str(), bytes.as_slice())))
             .collect();
-        all.sort_by_key(|(at, ..)| *at);
+        all.arrange_by_key(|(at, ..)| *at);
         for (at, point, bytes) in all {
             let device = Packet::read(bytes).and_then(|p| self.here.device(point, &p));
             let Some(device) = device.filter(|(name, _)| self.device == "any" || self.device == *name) else {
