@@ -3,6 +3,8 @@
 
 use giljabi::api::object::{Object, ObjectKey};
 use giljabi::apiserver::store::Store;
+use giljabi::locale::{self, Lang};
+use giljabi::map::geometry::text_width;
 use giljabi::map::{GroupKey, Leg, Places, Scene, Setting, Stage};
 use giljabi::trace::{Client, Url};
 use leptos::prelude::*;
@@ -26,6 +28,7 @@ pub fn scene_of(
     asked: Asked,
     room: RwSignal<(f64, f64)>,
     unfolded: RwSignal<BTreeSet<GroupKey>>,
+    lang: RwSignal<Lang>,
 ) -> Memo<Arc<Scene>> {
     let places = StoredValue::new(Places::default());
     // The address is typed letter by letter; the drawing cares only for the Service that it means.
@@ -39,6 +42,7 @@ pub fn scene_of(
         places.update_value(|places| places.update(&state.store));
         places.with_value(|places| {
             let (width, height) = room.get();
+            let title = text_width(&locale::text(lang.get(), "map.nowhere", &[]), 12.0, false);
             let draw = |zoom: f64| {
                 Scene::draw(&Setting {
                     store: &state.store,
@@ -49,17 +53,19 @@ pub fn scene_of(
                     client: Some(&asked.client.read()),
                     trace: sent.as_ref().map(|s| &s.trace),
                     unfolded: &unfolded.read(),
+                    title,
                 })
             };
             let scene = draw(1.0);
             // What is too high for the frame is drawn smaller, and then has more room at its sides: as long as it can be read.
+            // In a large frame it is drawn larger, for eyes that are further away.
             let zoom = match width {
                 w if w < HALF => 1.0,
-                // Half a pane, beside another map: as wide as lanes need.
-                w if w < NARROW => w / (NARROW + 20.0),
-                _ => (height / scene.height).clamp(SMALLEST, 1.0),
+                // Half a pane, beside another map: as wide as two nodes need.
+                w if w < NARROW => (w / NARROW).clamp(SMALLEST, 1.0),
+                w => (height / scene.need).clamp(SMALLEST, (w / ROOMY).clamp(1.0, LARGEST)),
             };
-            Arc::new(if zoom > 0.99 { scene } else { draw(zoom) })
+            Arc::new(if (0.99..1.02).contains(&zoom) { scene } else { draw(zoom) })
         })
     })
 }
@@ -67,9 +73,12 @@ pub fn scene_of(
 /// Smaller than this the drawing cannot be read; it scrolls instead.
 const SMALLEST: f64 = 0.7;
 /// Narrower than this, things stand under each other.
-const NARROW: f64 = 640.0;
+const NARROW: f64 = 560.0;
 /// On a frame as narrow as this they do, and it scrolls; between the two the drawing is made smaller.
 const HALF: f64 = 440.0;
+/// So much width lays everything out well; more makes it larger, up to so many times.
+const ROOMY: f64 = 1_040.0;
+pub const LARGEST: f64 = 1.6;
 
 pub fn legs_of(scene: Memo<Arc<Scene>>, sent: RwSignal<Option<Arc<Sent>>>) -> Memo<Arc<Vec<Leg>>> {
     Memo::new(move |_| Arc::new(sent.get().map(|s| giljabi::map::legs(&scene.read(), &s.trace)).unwrap_or_default()))

@@ -1,8 +1,8 @@
 //! What is looked at. Hop, YAML line, place and object are linked: looking at one lights the others. Hovering previews, a
 //! click holds, Escape lets go; the cursor's line in the editor counts while nothing else is looked at.
 
-use giljabi::api::object::ObjectKey;
-use giljabi::trace::{Hop, Place};
+use giljabi::api::object::{FieldRef, ObjectKey};
+use giljabi::trace::{Hop, Place, StepKind};
 use leptos::prelude::*;
 use std::collections::BTreeSet;
 
@@ -17,6 +17,8 @@ pub enum Target {
     Object(ObjectKey),
     /// A file's line, from one.
     Line(String, u32),
+    /// A rule that a hop's packet matched, as its tool lists it.
+    Rule(usize, String),
 }
 
 /// What is looked at now.
@@ -66,6 +68,8 @@ pub struct Lit {
     pub lines: BTreeSet<(String, u32)>,
     pub objects: BTreeSet<ObjectKey>,
     pub places: BTreeSet<Place>,
+    /// Hops with the rules that their packets matched.
+    pub rules: BTreeSet<(usize, String)>,
 }
 
 impl Lit {
@@ -96,8 +100,21 @@ impl Lit {
                 let caused = |of: &[LineRef]| of.iter().any(|l| l.file == *file && l.line == *line);
                 lit.hops.extend(lines.iter().enumerate().filter(|(_, of)| caused(of)).map(|(i, _)| i));
             }
+            // Told below, by the trace.
+            Target::Rule(..) => {}
         }
         let Some(sent) = sent else { return lit };
+        if let Target::Rule(hop, rule) = &target {
+            // A rule lights its hop and what it was written for, not everything that the hop is about.
+            let Some(of) = sent.trace.hops.get(*hop) else { return lit };
+            lit.hops.insert(*hop);
+            lit.places.insert(of.at.clone());
+            lit.rules.insert((*hop, rule.clone()));
+            let fields = of.steps.iter().filter(|s| rule_of(&s.kind) == Some(rule)).flat_map(|s| &s.because);
+            lit.objects.extend(fields.clone().map(|f| f.object.clone()));
+            lit.lines.extend(fields.filter_map(|f| sent.written.get(f).cloned()));
+            return lit;
+        }
         // A line or a hop lights what its hops touch; an object or a place only its own hops.
         if matches!(target, Target::Hop(_) | Target::Line(..)) {
             for hop in &lit.hops {
@@ -106,9 +123,28 @@ impl Lit {
                 lit.objects.extend(of.steps.iter().flat_map(|s| &s.because).map(|f| f.object.clone()));
             }
         }
+        for (hop, of) in sent.trace.hops.iter().enumerate().filter(|(hop, _)| lit.hops.contains(hop)) {
+            let about = |because: &[FieldRef]| match &target {
+                Target::Object(key) => because.iter().any(|f| f.object == *key),
+                Target::Line(file, line) => {
+                    because.iter().filter_map(|f| sent.written.get(f)).any(|(of, at)| of == file && at == line)
+                }
+                _ => true,
+            };
+            let rules = of.steps.iter().filter(|s| about(&s.because)).filter_map(|s| rule_of(&s.kind));
+            lit.rules.extend(rules.map(|rule| (hop, rule.to_string())));
+        }
         for hop in &lit.hops {
             lit.lines.extend(sent.lines.get(*hop).into_iter().flatten().map(|l| (l.file.clone(), l.line)));
         }
         lit
+    }
+}
+
+/// The rule that a step matched.
+fn rule_of(kind: &StepKind) -> Option<&str> {
+    match kind {
+        StepKind::RuleMatched { rule, .. } => Some(rule),
+        _ => None,
     }
 }

@@ -38,8 +38,8 @@ pub fn Help() -> impl IntoView {
         }
     });
     view! {
-        <dialog class="dialog" node_ref=dialog aria-labelledby="help-title" on:close=move |_| s.help.set(false)>
-            <h2 id="help-title">{s.t("help.title")}</h2>
+        <dialog class="dialog help" node_ref=dialog aria-labelledby="help-title" on:close=move |_| s.help.set(false)>
+            <h2 id="help-title" tabindex="-1" autofocus=true>{s.t("help.title")}</h2>
             <p>{s.t("help.text")}</p>
             <h3>{s.t("help.keys")}</h3>
             <dl class="keys">

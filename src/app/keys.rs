@@ -58,7 +58,7 @@ pub fn listen(s: Session, l: Lessons) {
             event.prevent_default();
             return;
         }
-        let in_dialog = s.help.get_untracked() || s.palette.get_untracked();
+        let in_dialog = document().query_selector("dialog[open]").ok().flatten().is_some();
         if event.key() == "Escape" {
             if !in_dialog && !s.focus.release() {
                 s.presenter.set(false);

@@ -8,6 +8,7 @@ use leptos::prelude::*;
 use super::bottom::Bottom;
 use super::clock::Clock;
 use super::doctor::{Doctor, DoctorButton, Surgery};
+use super::editor::draft::Drafts;
 use super::editor::pane::EditorPane;
 use super::help::Help;
 use super::keeping::Keeping;
@@ -15,7 +16,7 @@ use super::lessons::route::Route;
 use super::lessons::{Crumb, LessonPanel, Lessons, MapButton, Screens, Sheets, lessons};
 use super::map::{Flow, MapPane, View};
 use super::palette::Palette;
-use super::scenario::{Play, ScenarioPanel};
+use super::scenario::ScenarioPanel;
 use super::session::{Pane, Session, Theme, session};
 use super::splitter::Splitter;
 use super::terminal::{EditSheet, Shells};
@@ -29,8 +30,9 @@ pub fn open() {
     let s = Session::open();
     provide_context(s);
     provide_context(Shells::new(s));
-    provide_context(Play::open());
+    provide_context(s.play);
     provide_context(Clock::new());
+    provide_context(Drafts::open());
     provide_context(Flow::new());
     provide_context(View::new());
     provide_context(Surgery::new());
@@ -50,7 +52,9 @@ pub fn Page() -> impl IntoView {
         });
         size
     };
-    let (left, bottom) = (size("left", 448.0), size("bottom", 292.0));
+    // A third of the window is the views'; on a low one the map needs what it can get.
+    let high = window().inner_height().ok().and_then(|h| h.as_f64()).unwrap_or(900.0);
+    let (left, bottom) = (size("left", 448.0), size("bottom", (high * 0.325).clamp(180.0, 292.0).round()));
     let pane = move || match s.pane.get() {
         Pane::Task => "task",
         Pane::Editor => "editor",

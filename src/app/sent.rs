@@ -5,7 +5,7 @@ use giljabi::map::{Phase, Stage, of_hop, phase};
 use giljabi::text::{LineIndex, Span};
 use giljabi::trace::Trace;
 use giljabi::workspace::Workspace;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A line of a file that a field stands on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,6 +22,8 @@ pub struct Sent {
     pub trace: Trace,
     /// The lines behind each hop.
     pub lines: Vec<Vec<LineRef>>,
+    /// Where each field stands that is behind a step.
+    pub written: BTreeMap<FieldRef, (String, u32)>,
     /// The lines to look at when it failed, the one to mend first.
     pub to_mend: Vec<LineRef>,
     /// Which edit it was sent after.
@@ -34,6 +36,14 @@ impl Sent {
     /// A request that was sent through a workspace's cluster, with the lines behind what happened.
     pub fn of(workspace: &Workspace, trace: Trace, edit: usize, number: usize) -> Sent {
         let line = |field: &FieldRef| line_in(workspace, field);
+        let mut written = BTreeMap::new();
+        for field in trace.hops.iter().flat_map(|hop| &hop.steps).flat_map(|step| &step.because) {
+            if !written.contains_key(field)
+                && let Some(at) = line(field)
+            {
+                written.insert(field.clone(), (at.file, at.line));
+            }
+        }
         let lines = trace
             .hops
             .iter()
@@ -50,7 +60,7 @@ impl Sent {
             .failure()
             .map(|f| f.because.iter().filter_map(line).filter(|l| seen.insert((l.file.clone(), l.line))).collect())
             .unwrap_or_default();
-        Sent { trace, lines, to_mend, edit, number }
+        Sent { trace, lines, written, to_mend, edit, number }
     }
 }
 

@@ -22,10 +22,11 @@ use leptos::prelude::*;
 
 use super::drawn::{Asked, legs_of, scene_of, stages_of};
 use super::focus::{Focus, Lit, Target};
-use super::moments::{self, History};
+use super::keep;
+use super::moments::{self, History, Stage as Shown};
 use super::player::{self, Player};
+use super::scenario::{self, Play};
 use super::sent::{beats, line_in, stops};
-use super::{keep, scenario};
 
 pub use super::sent::{LineRef, Sent};
 
@@ -109,6 +110,8 @@ pub struct Session {
     /// The files before each edit, and those that undo took back.
     past: StoredValue<Vec<Vec<(String, String)>>>,
     future: StoredValue<Vec<Vec<(String, String)>>>,
+    /// The scenario of free play and its cluster.
+    pub play: Play,
     /// Moments of the cluster to go back to.
     pub moments: History,
     /// The cluster's own clock, also while nothing happens.
@@ -189,14 +192,16 @@ impl Session {
         let room = RwSignal::new((992.0, 516.0));
         let url = RwSignal::new(keep::read("url").unwrap_or_else(|| "http://kimho".to_string()));
         let asked = Asked { url, client };
-        let scene = scene_of(state, sent, chosen, asked, room, unfolded);
+        let lang = RwSignal::new(lang);
+        let scene = scene_of(state, sent, chosen, asked, room, unfolded, lang);
         let focus = Focus::new();
         let lit = Memo::new(move |_| Arc::new(Lit::of(focus.target(), sent.get().as_deref())));
         let legs = legs_of(scene, sent);
         let stages = stages_of(sent);
         let moments = History::new();
-        moments.keep(&workspace, Message::new(scenario.title));
+        let play = Play::open(scenario.id, world);
         let session = Session {
+            play,
             moments,
             clock: RwSignal::new(workspace.cluster().now()),
             workspace: StoredValue::new_local(workspace),
@@ -209,7 +214,7 @@ impl Session {
             future: StoredValue::new(Vec::new()),
             texts: RwSignal::new(0),
             kept: RwSignal::new(true),
-            lang: RwSignal::new(lang),
+            lang,
             theme: RwSignal::new(theme.unwrap_or_default()),
             files: RwSignal::new(files),
             file: RwSignal::new(shown),
@@ -238,6 +243,7 @@ impl Session {
             presenter: RwSignal::new(false),
             beside: RwSignal::new(None),
         };
+        session.keep_moment(Message::new(scenario.title));
         session.keep_settings();
         // One press goes on by one row: over a folded lookup as a whole.
         Effect::new(move || {
@@ -268,6 +274,19 @@ impl Session {
         }
         self.change(|w| {
             w.set_file(file, text);
+        });
+    }
+
+    /// Applies the new texts of several files as one edit.
+    pub fn edit_all(self, texts: Vec<(String, String)>) {
+        let mut files = self.pairs();
+        for (file, text) in files.iter_mut() {
+            if let Some((_, new)) = texts.iter().find(|(name, _)| name == file) {
+                text.clone_from(new);
+            }
+        }
+        self.change(|w| {
+            w.set_files(files_of(files));
         });
     }
 
@@ -351,12 +370,30 @@ impl Session {
 
     /// Keeps the cluster of now as a moment to come back to.
     pub fn keep_moment(self, what: Message) {
-        self.workspace.with_value(|w| self.moments.keep(w, what));
+        self.workspace.with_value(|w| self.moments.keep(w, self.stage(), what));
     }
 
-    /// Goes back to an earlier workspace. Its files come back too; undo knows the ones of now.
-    pub fn restore(self, workspace: Workspace) {
+    /// What the screen shows of the cluster besides what is in it.
+    pub fn stage(self) -> Shown {
+        Shown {
+            scenario: self.play.scenario.get_untracked(),
+            world: self.play.world.get_untracked(),
+            client: self.client.get_untracked(),
+            url: self.url.get_untracked(),
+        }
+    }
+
+    /// Goes back to an earlier workspace and to what the screen showed of it. Its files come back too; undo knows the ones of
+    /// now. A request of another cluster is put away.
+    pub fn restore(self, workspace: Workspace, stage: Shown) {
         let began = player::now();
+        let now = self.stage();
+        if (now.scenario, now.world) != (stage.scenario, stage.world) {
+            self.play.take(stage.scenario, stage.world);
+            self.put_away();
+        }
+        self.client.set(stage.client);
+        self.url.set(stage.url);
         let before = self.pairs();
         self.past.update_value(|past| past.push(before));
         self.workspace.set_value(workspace);
@@ -410,18 +447,24 @@ impl Session {
         self.prepared.set_value(None);
         self.past.update_value(Vec::clear);
         self.future.update_value(Vec::clear);
-        self.focus.release();
-        self.player.load(Vec::new(), Vec::new());
-        self.sent.set(None);
-        self.beside.set(None);
+        self.put_away();
         self.history.set(Vec::new());
-        self.chosen.set(None);
         self.ran.set(ran);
         self.keep_moment(Message::new("moment.began"));
         self.shown(began);
         self.file.set(self.first_file());
         self.texts.update(|n| *n += 1);
         self.seat.update(|n| *n += 1);
+    }
+
+    /// Puts the shown request away.
+    fn put_away(self) {
+        self.focus.release();
+        self.player.load(Vec::new(), Vec::new());
+        self.sent.set(None);
+        self.beside.set(None);
+        self.moments.beside.set(None);
+        self.chosen.set(None);
     }
 
     /// The file to show first: one with a Service or an Ingress, if there is one; these are what it is about.
@@ -542,7 +585,7 @@ impl Session {
         let sent = RwSignal::new(sent);
         let (room, unfolded) = (RwSignal::new(self.room.get_untracked()), self.unfolded);
         let asked = Asked { url: self.url, client: self.client };
-        let scene = scene_of(state, sent, self.chosen, asked, room, unfolded);
+        let scene = scene_of(state, sent, self.chosen, asked, room, unfolded, self.lang);
         let focus = self.focus;
         // Hops have other numbers here; lines, places and objects are the same.
         let lit = Memo::new(move |_| {

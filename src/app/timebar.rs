@@ -172,7 +172,7 @@ fn Scrubber() -> impl IntoView {
         }
     };
     view! {
-        <div class="track" class:empty=move || s.sent.read().is_none()>
+        <div class="track" class:untouched=move || s.sent.read().is_none()>
             <input
                 type="range"
                 min="0"

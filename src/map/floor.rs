@@ -157,6 +157,8 @@ pub(super) struct Floor {
     pub outside: Vec<OutsideBox>,
     pub outside_top: f64,
     pub bottom: f64,
+    /// Where it would end if it filled no more height than it needs.
+    pub need: f64,
 }
 
 /// As wide as the generated end of a name and an address need, as high as four lines.
@@ -164,14 +166,14 @@ const POD: (f64, f64) = (124.0, 66.0);
 const POD_GAP: f64 = 12.0;
 /// Between the edge of a node and its pods.
 const NODE_PAD: f64 = 14.0;
-const NODE_HEAD: f64 = 40.0;
-const OPEN_KERNEL: f64 = 90.0;
+const NODE_HEAD: f64 = 44.0;
+const OPEN_KERNEL: f64 = 86.0;
 const SHUT_KERNEL: f64 = 50.0;
 /// Between the pods and the kernel: where packets are seen falling into it.
-const FALL: f64 = 66.0;
+const FALL: f64 = 58.0;
 /// Between a row of nodes and what is below: where packets run from node to node.
 const BUS: f64 = 26.0;
-const OUTSIDE: f64 = 46.0;
+const OUTSIDE: f64 = 56.0;
 
 pub(super) fn draw(setting: &Setting, width: f64, top: f64) -> Floor {
     let names = setting.places.nodes();
@@ -188,7 +190,10 @@ pub(super) fn draw(setting: &Setting, width: f64, top: f64) -> Floor {
     let passed = kernels_of(setting);
     let mut nodes: Vec<NodeBox> = Vec::new();
     let mut y = top;
-    let free = setting.height - top - OUTSIDE - rows as f64 * BUS;
+    let mut filled = 0.0;
+    // A packet that is outside the cluster bears its label below its place.
+    let label = if setting.trace.is_some_and(|t| t.hops.iter().any(|h| is_outside(&h.at))) { LABEL } else { 0.0 };
+    let free = setting.height - top - OUTSIDE - label - rows as f64 * BUS;
     for row in names.chunks(columns) {
         let mut boxes: Vec<NodeBox> = row
             .iter()
@@ -201,6 +206,7 @@ pub(super) fn draw(setting: &Setting, width: f64, top: f64) -> Floor {
         let need = boxes.iter().map(|n| n.rect.h).fold(0.0, f64::max);
         // One row of nodes fills the height that there is, but not more than looks well.
         let height = if rows == 1 { need.max(free.min(420.0)) } else { need };
+        filled += height - need;
         for node in &mut boxes {
             node.rect.h = height;
             let strip = if node.open { OPEN_KERNEL } else { SHUT_KERNEL };
@@ -215,8 +221,15 @@ pub(super) fn draw(setting: &Setting, width: f64, top: f64) -> Floor {
         y = waiting.rect.bottom() + 16.0;
     }
     let outside = outside(setting, width, y);
-    let bottom = outside.last().map_or(y, |o| o.rect.bottom()) + 12.0;
-    Floor { nodes, waiting, outside, outside_top: y, bottom: bottom.max(setting.height) }
+    let bottom = outside.last().map_or(y, |o| o.rect.bottom()) + 12.0 + label;
+    Floor { nodes, waiting, outside, outside_top: y, bottom: bottom.max(setting.height), need: bottom - filled }
+}
+
+/// Room for the label of a packet.
+const LABEL: f64 = 46.0;
+
+fn is_outside(place: &Place) -> bool {
+    matches!(place, Place::Learner | Place::LoadBalancer { .. } | Place::Outside { .. })
 }
 
 /// The nodes whose kernel the request passes. Where only a name's question passed, the strip stays shut: it would take the
@@ -483,20 +496,26 @@ fn outside(setting: &Setting, width: f64, top: f64) -> Vec<OutsideBox> {
             add(ip.to_smolstr(), name);
         }
     }
-    let (mut x, mut y) = (MARGIN + 134.0, top + 4.0);
+    let (mut x, mut y) = (MARGIN + 134.0, top + 6.0);
     let mut boxes = Vec::new();
     for kind in kinds {
         let w = match &kind {
-            OutsideKind::Learner => 120.0,
-            OutsideKind::LoadBalancer { service, .. } => 150.0 + text_width(&service.name, 12.0, false),
+            OutsideKind::Learner => 132.0,
+            OutsideKind::LoadBalancer { service, addresses } => {
+                let words = addresses.iter().map(|a| text_width(a, 12.0, false) + 10.0).sum::<f64>();
+                match addresses.is_empty() {
+                    true => 210.0 + text_width(&service.name, 12.0, false),
+                    false => (150.0 + text_width(&service.name, 12.0, false)).max(126.0 + words),
+                }
+            }
             OutsideKind::Address { address, name } => {
                 text_width(address, 12.0, true) + text_width(name, 12.0, false) + 40.0
             }
         };
         if x + w > width - MARGIN && x > MARGIN {
-            (x, y) = (MARGIN, y + 38.0);
+            (x, y) = (MARGIN, y + 52.0);
         }
-        boxes.push(OutsideBox { kind, rect: Rect::new(x, y, w.min(width - 2.0 * MARGIN), 30.0) });
+        boxes.push(OutsideBox { kind, rect: Rect::new(x, y, w.min(width - 2.0 * MARGIN), 38.0) });
         x += w + 12.0;
     }
     boxes

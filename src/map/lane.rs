@@ -118,15 +118,17 @@ pub struct Lane {
 
 const CARD_HEIGHT: f64 = 76.0;
 const GAP: f64 = 44.0;
-/// Narrower than this, the cards stand under each other.
-const NARROW: f64 = 640.0;
+/// Narrower than this, the cards stand two in a row; and narrower than that, under each other.
+const NARROW: f64 = 700.0;
+const SINGLE: f64 = 500.0;
 
 /// The chips of the other Services, and where the lane begins below them.
 pub(super) fn chips(setting: &Setting, width: f64) -> (Vec<ServiceChip>, f64) {
     let mut chips = Vec::new();
     let narrow = width < NARROW;
     // The lane's title stands before them.
-    let (mut x, mut y) = (if narrow { MARGIN } else { 366.0 }, if narrow { 30.0 } else { 10.0 });
+    let (mut x, mut y) =
+        (if narrow { MARGIN } else { MARGIN + setting.title + 20.0 }, if narrow { 30.0 } else { 10.0 });
     let mut services: Vec<_> = setting.store.list("Service").filter(|s| Some(&s.key) != setting.service).collect();
     services.arrange_by_key(|s| s.namespace() == "kube-system" || s.name() == "kubernetes");
     for object in services {
@@ -198,9 +200,13 @@ fn cards(width: f64, top: f64, routed: bool, sliced: bool) -> Cards {
     let sum: f64 = shares.iter().sum();
     let mut rects = Vec::new();
     if width < NARROW {
+        let in_a_row = if width < SINGLE { 1 } else { 2 };
         let mut y = top;
-        for _ in &shares {
-            rects.push(Rect::new(MARGIN, y, inner, CARD_HEIGHT));
+        for row in shares.chunks(in_a_row) {
+            let w = (inner - GAP * (row.len() - 1) as f64) / row.len() as f64;
+            for column in 0..row.len() {
+                rects.push(Rect::new(MARGIN + column as f64 * (w + GAP), y, w, CARD_HEIGHT));
+            }
             y += CARD_HEIGHT + 22.0;
         }
     } else {
@@ -218,6 +224,12 @@ fn cards(width: f64, top: f64, routed: bool, sliced: bool) -> Cards {
 }
 
 fn arrow(from: Rect, to: Rect) -> Way {
+    if from.y != to.y && from.x != to.x {
+        // Down to the next row, and back to its beginning.
+        let (x, y) = (from.x + 40.0, (from.bottom() + to.y) / 2.0);
+        let corners = [(x, from.bottom()), (x, y), (to.x + 40.0, y), (to.x + 40.0, to.y - 3.0)];
+        return Way::new(corners.map(|(x, y)| Point::new(x, y)).to_vec());
+    }
     if from.x == to.x {
         return Way::new(vec![Point::new(from.x + 40.0, from.bottom()), Point::new(from.x + 40.0, to.y - 3.0)]);
     }

@@ -30,6 +30,8 @@ pub struct Setting<'a> {
     /// Its places are all drawn, and the kernels it passes are drawn open.
     pub trace: Option<&'a Trace>,
     pub unfolded: &'a BTreeSet<GroupKey>,
+    /// How wide the words before the other Services are; they depend on the language.
+    pub title: f64,
 }
 
 /// Where everything is.
@@ -37,6 +39,8 @@ pub struct Setting<'a> {
 pub struct Scene {
     pub width: f64,
     pub height: f64,
+    /// The height that it needs; what is more only fills its frame.
+    pub need: f64,
     /// The Services that the lane does not show.
     pub services: Vec<ServiceChip>,
     pub lane: Option<Lane>,
@@ -57,7 +61,7 @@ impl Scene {
         let width = setting.width.max(320.0);
         let (services, lane_top) = lane::chips(setting, width);
         let mut lane = lane::draw(setting, width, lane_top);
-        let floor_top = lane.as_ref().map_or(lane_top, |l| l.bottom + 44.0);
+        let floor_top = lane.as_ref().map_or(lane_top, |l| l.bottom + 36.0);
         let floor = floor::draw(setting, width, floor_top);
         if let Some(lane) = &mut lane {
             lane.threads = lane::threads(lane, &floor.nodes);
@@ -65,6 +69,7 @@ impl Scene {
         Scene {
             width,
             height: floor.bottom,
+            need: floor.need,
             services,
             lane,
             nodes: floor.nodes,
@@ -92,7 +97,13 @@ impl Scene {
     /// packet is there, below the line while it is between nodes.
     pub fn quiet_top(&self, p: Point, h: f64) -> f64 {
         let at = self.nodes.iter().find(|n| n.rect.contains(p));
-        let Some(node) = at else { return p.y + 8.0 };
+        let outside =
+            |o: &&OutsideBox| p.x >= o.rect.x && p.x <= o.rect.right() && (p.y - o.rect.center().y).abs() < 30.0;
+        let Some(node) = at else {
+            // Below all of them: there may be several rows.
+            let bottom = self.outside.iter().map(|o| o.rect.bottom()).fold(0.0, f64::max);
+            return if self.outside.iter().any(|o| outside(&o)) { bottom + 6.0 } else { p.y + 8.0 };
+        };
         let boxes = node.pods.iter().map(|b| b.rect).chain(node.groups.iter().map(|g| g.rect));
         let top = boxes.map(Rect::bottom).filter(|b| *b <= node.kernel.y).fold(node.rect.y + 30.0, f64::max);
         match p.y {

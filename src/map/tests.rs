@@ -46,6 +46,7 @@ fn draw(store: &Store, places: &Places, width: f64) -> Scene {
         client: None,
         trace: None,
         unfolded: &BTreeSet::new(),
+        title: 300.0,
     })
 }
 
@@ -127,6 +128,7 @@ fn groups_unfold_by_namespace_and_workload_and_fold_again() {
             client: None,
             trace: None,
             unfolded,
+            title: 300.0,
         })
     };
     let folded = draw(&unfolded);

@@ -29,6 +29,17 @@ pub fn words(left: &Trace, right: &Trace, parting: Option<&Parting>, lang: Lang)
     }
     let hop = |trace: &Trace, at: Option<usize>| at.and_then(|i| trace.hops.get(i)).cloned();
     let (a, b) = (hop(left, parting.hops.0), hop(right, parting.hops.1));
+    match (&a, &b) {
+        (Some(a), Some(b)) if name(&a.at) != name(&b.at) => {
+            return Message::new("compare.places").with("left", name(&a.at)).with("right", name(&b.at)).text(lang);
+        }
+        (Some(_), None) | (None, Some(_)) => {
+            let last = left.hops.last().filter(|_| a.is_none()).or(right.hops.last());
+            let at = last.map_or("-".to_string(), |h| name(&h.at));
+            return Message::new("compare.ends").with("place", at).text(lang);
+        }
+        _ => {}
+    }
     let step = |hop: &Option<Hop>| {
         let step = hop.as_ref().and_then(|h| h.steps.get(parting.step));
         step.map_or("-".to_string(), |s| why::step(s, lang))

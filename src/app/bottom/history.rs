@@ -19,7 +19,7 @@ pub fn History() -> impl IntoView {
             }
             view! {
                 <div class="history">
-                    <table>
+                    <table class="requests">
                         <thead>
                             <tr>
                                 <th scope="col">"#"</th>
@@ -131,6 +131,7 @@ fn side_by_side(s: Session, one: Arc<Sent>, other: Arc<Sent>) -> impl IntoView {
 }
 
 fn cell(s: Session, sent: &Arc<Sent>, hop: Option<usize>) -> impl IntoView + use<> {
+    let number = hop.map(|i| giljabi::map::number(&giljabi::map::stages(&sent.trace), i));
     let tone = hop.map(|i| of_hop(&sent.trace.hops[i]).name()).unwrap_or("plain");
     let sent = sent.clone();
     let words = move || {
@@ -141,7 +142,7 @@ fn cell(s: Session, sent: &Arc<Sent>, hop: Option<usize>) -> impl IntoView + use
     };
     view! {
         <td class="wide">
-            {hop.map(|i| view! { <span class=format!("hop-number hop-{tone}")>{i + 1}</span> })}
+            {number.map(|number| view! { <span class=format!("hop-number hop-{tone}")>{number}</span> })}
             " "
             {words}
         </td>

@@ -1,7 +1,7 @@
 //! The journey: the hops as a list, equal to the animation in every word.
 
 use giljabi::map::{Stage, Tone, of_hop};
-use giljabi::trace::{Exchange, Place, Rcode, StepKind};
+use giljabi::trace::{Client, Exchange, Place, Rcode, StepKind};
 use leptos::prelude::*;
 use std::sync::Arc;
 
@@ -16,9 +16,31 @@ pub fn Journey() -> impl IntoView {
     let s = session();
     view! {
         {move || match s.sent.get() {
-            None => view! { <p class="empty">{s.t("journey.empty")}</p> }.into_any(),
+            None => view! { <Inviting/> }.into_any(),
             Some(sent) => table(s, sent).into_any(),
         }}
+    }
+    .into_any()
+}
+
+/// Before anything has been sent: what there is to see, and the one button that shows it.
+#[component]
+fn Inviting() -> impl IntoView {
+    let s = session();
+    let client = move || match s.client.get() {
+        Client::Pod { name, .. } => name.to_string(),
+        Client::Learner => s.tx("at.learner", &[]),
+        other => other.to_string(),
+    };
+    view! {
+        <div class="inviting">
+            <h2>{s.t("journey.first_title")}</h2>
+            <p>{move || s.tx("journey.first", &[("client", &client()), ("url", &s.url.get())])}</p>
+            <button type="button" class="btn btn-primary first-send" on:click=move |_| s.send()>
+                <span aria-hidden="true">"▶ "</span>
+                {s.t("journey.first_send")}
+            </button>
+        </div>
     }
     .into_any()
 }

@@ -30,8 +30,16 @@ pub const TABS: [(Tab, &str); 9] = [
 #[component]
 pub fn Bottom() -> impl IntoView {
     let s = session();
+    // Another view begins at its top, however far the last one was scrolled.
+    Effect::new(move || {
+        s.tab.track();
+        if let Some(view) = document().get_element_by_id("view") {
+            view.set_scroll_top(0);
+        }
+    });
     view! {
         <section class="bottom">
+            <div class="tabs-bar">
             <div class="tabs" role="tablist" aria-label=s.t("tab.label") on:keydown=move |event| walk(s, &event)>
                 {TABS
                     .iter()
@@ -54,7 +62,8 @@ pub fn Bottom() -> impl IntoView {
                         }
                     })
                     .collect_view()}
-                <Verdict/>
+            </div>
+            <Verdict/>
             </div>
             <div class="view" id="view" role="tabpanel" tabindex="0" aria-labelledby=move || TABS.iter().find(|(t, _)| *t == s.tab.get()).map(|(_, id)| *id)>
                 {move || match s.tab.get() {
@@ -65,7 +74,7 @@ pub fn Bottom() -> impl IntoView {
                     Tab::Reach => reach::Reach().into_any(),
                     Tab::Spread => spread::Spread().into_any(),
                     Tab::Terminal => super::terminal::Terminals().into_any(),
-                    Tab::History => view! { <div class="both">{history::History()} {super::moments::Moments()}</div> }.into_any(),
+                    Tab::History => view! { <div class="both"><div>{history::History()}</div><div>{super::moments::Moments()}</div></div> }.into_any(),
                     Tab::Events => events::Events().into_any(),
                 }}
             </div>
@@ -99,7 +108,7 @@ fn Verdict() -> impl IntoView {
         let text = giljabi::trace::why::symptom(&sent.trace.outcome, s.lang.get());
         let class = if good { "verdict-words good" } else { "verdict-words bad" };
         let mark = if good { "✓ " } else { "✕ " };
-        Some(view! { <span class=class><span aria-hidden="true">{mark}</span>{text}</span> })
+        Some(view! { <span class=class title=text.clone()><span aria-hidden="true">{mark}</span>{text.clone()}</span> })
     };
     view! { <Show when=move || s.player.seen.get()>{words}</Show> }.into_any()
 }

@@ -30,7 +30,7 @@ pub fn PacketView() -> impl IntoView {
                 Some((h, change, packet)) => {
                     let (before, after) = change.or(packet.map(|p| (p, p))).unwrap_or_else(|| unreachable!("one is there"));
                     let place = said::place(&h.at, s.lang.get());
-                    let title = s.tx("packet.title", &[("hop", &(hop.unwrap_or(0) + 1).to_string()), ("place", &place)]);
+                    let title = s.tx("packet.title", &[("hop", &s.number(hop.unwrap_or(0))), ("place", &place)]);
                     let trace = sent.clone().zip(hop);
                     view! {
                         {table(s, title, &before, &after)}

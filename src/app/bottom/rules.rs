@@ -9,6 +9,7 @@ use leptos::prelude::*;
 use std::collections::BTreeMap;
 
 use super::journey::line_button;
+use crate::app::focus::Target;
 use crate::app::session::{Session, session};
 
 /// A rule that was matched.
@@ -55,14 +56,14 @@ pub fn RulesView() -> impl IntoView {
                 </label>
                 <span class="t-soft">
                     {move || match hop.get() {
-                        Some(i) => s.tx("rules.of_hop", &[("hop", &(i + 1).to_string())]),
+                        Some(i) => s.tx("rules.of_hop", &[("hop", &s.number(i))]),
                         None => s.tx("rules.no_packet", &[]),
                     }}
                 </span>
             </p>
             {move || {
                 let (sent, i, text) = (s.sent.get()?, hop.get()?, text.get()?);
-                Some(walked(s, &sent.trace.hops[i], &text))
+                Some(walked(s, i, &sent.trace.hops[i], &text))
             }}
             <details class="rules-all">
                 <summary>{s.t("rules.all")}</summary>
@@ -162,7 +163,7 @@ fn virtual_server(hop: &Hop, listings: &[Listing]) -> Option<(Vec<String>, Optio
     Some((block, at))
 }
 
-fn walked(s: Session, hop: &Hop, listings: &[Listing]) -> impl IntoView + use<> {
+fn walked(s: Session, number: usize, hop: &Hop, listings: &[Listing]) -> impl IntoView + use<> {
     let all = by_chain(listings);
     let mut chains: Vec<(&'static str, String)> = Vec::new();
     let mut matched: Vec<Matched> = Vec::new();
@@ -198,9 +199,35 @@ fn walked(s: Session, hop: &Hop, listings: &[Listing]) -> impl IntoView + use<> 
                     } else {
                         packet.and_then(|p| why_not(&rule, &p))
                     };
+                    let target = Target::Rule(number, rule.clone());
+                    let (over, held) = (target.clone(), target.clone());
+                    let (lit, pressed) = ((number, rule.clone()), target.clone());
+                    // What was matched leads to its hop and its line; the others have nothing to lead to.
+                    let words = if hit {
+                        view! {
+                            <button
+                                type="button"
+                                class="rule"
+                                aria-pressed=move || (s.focus.held.read().as_ref() == Some(&pressed)).to_string()
+                                on:focus=move |_| s.focus.hover(target.clone())
+                                on:blur=move |_| s.focus.leave()
+                                on:click=move |_| s.focus.hold(held.clone())
+                            >
+                                <code>{rule}</code>
+                            </button>
+                        }
+                            .into_any()
+                    } else {
+                        view! { <code>{rule}</code> }.into_any()
+                    };
                     view! {
-                        <li class:hit=hit>
-                            <code>{rule}</code>
+                        <li
+                            class:hit=hit
+                            class:lit=move || s.lit.read().rules.contains(&lit)
+                            on:mouseenter=move |_| if hit { s.focus.hover(over.clone()) }
+                            on:mouseleave=move |_| s.focus.leave()
+                        >
+                            {words}
                             {why.map(|why| view! { <small>{move || why.text(s.lang.get())}</small> })}
                             {hit.then(|| view! { <small class="hit-mark">{s.t("rules.matched")}</small> })}
                             {because.into_iter().take(1).map(|line| line_button(s, line)).collect_view()}

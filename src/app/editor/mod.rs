@@ -4,6 +4,7 @@
 
 pub mod assist;
 pub mod bridge;
+pub mod draft;
 pub mod exchange;
 pub mod pane;
 pub mod phrases;

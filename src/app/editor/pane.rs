@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use super::assist;
 use super::bridge::{self, Editor};
+use super::draft::Drafts;
 use super::exchange::{Action, GutterLine, Highlight, HighlightPlace, Lint, Mark, Options, Severity};
 use super::phrases::KOREAN;
 use crate::app::focus::Target;
@@ -27,11 +28,12 @@ pub fn EditorPane() -> impl IntoView {
     let editor = StoredValue::new_local(None::<Editor>);
     let ready = RwSignal::new(false);
     let failure = RwSignal::new(None::<String>);
+    let drafts = expect_context::<Drafts>();
     Effect::new(move || {
         let Some(place) = place.get() else { return };
-        leptos::task::spawn_local(async move { open(s, place, editor, ready, failure).await });
+        leptos::task::spawn_local(async move { open(s, drafts, place, editor, ready, failure).await });
     });
-    wire(s, editor, ready);
+    wire(s, drafts, editor, ready);
     view! {
         <section class="editor" aria-label=s.t("editor.label")>
             <Files/>
@@ -49,6 +51,7 @@ pub fn EditorPane() -> impl IntoView {
 
 async fn open(
     s: Session,
+    drafts: Drafts,
     place: web_sys::HtmlDivElement,
     editor: StoredValue<Option<Editor>, LocalStorage>,
     ready: RwSignal<bool>,
@@ -57,7 +60,7 @@ async fn open(
     let name = s.file.get_untracked();
     let lang = s.lang.get_untracked();
     let label = giljabi::locale::text(lang, "editor.yaml", &[]);
-    let text = s.text_of(&name);
+    let text = drafts.text(s, &name);
     let pending = StoredValue::new(0_u32);
     let took = StoredValue::new(0.0_f64);
     let options = Options {
@@ -69,18 +72,32 @@ async fn open(
         on_change: Box::new(move || {
             pending.update_value(|n| *n += 1);
             let mine = pending.get_value();
+            let file = s.file.get_untracked();
+            let text = move || editor.with_value(|e| e.as_ref().map(Editor::text));
+            if !drafts.at_once.get_untracked() {
+                if let Some(text) = text() {
+                    drafts.note(s, &file, text);
+                }
+                return;
+            }
+            // Another file may be shown by the time; what was typed into this one waits where it is found again.
+            let quick = took.get_value() < QUICK;
+            if let Some(text) = text().filter(|_| !quick) {
+                drafts.note(s, &file, text);
+            }
             let apply = move || {
                 // Only the last of many keys applies the text.
                 if pending.get_value() == mine {
                     let begun = now();
-                    let text = editor.with_value(|e| e.as_ref().map(Editor::text));
-                    if let Some(text) = text {
-                        s.edit(&s.file.get_untracked(), &text);
+                    if !drafts.apply(s)
+                        && let Some(text) = text()
+                    {
+                        s.edit(&file, &text);
                     }
                     took.set_value(now() - begun);
                 }
             };
-            if took.get_value() < QUICK {
+            if quick {
                 // After the editor is done with the key, and still before the browser paints.
                 leptos::task::spawn_local(async move { apply() });
             } else {
@@ -90,7 +107,16 @@ async fn open(
         on_cursor: Box::new(move |line, _| {
             s.focus.cursor.set(Some(Target::Line(s.file.get_untracked(), line)));
         }),
-        on_submit: Box::new(move || set_timeout(move || s.send(), std::time::Duration::ZERO)),
+        on_submit: Box::new(move || {
+            set_timeout(
+                move || {
+                    if !drafts.apply(s) {
+                        s.send();
+                    }
+                },
+                std::time::Duration::ZERO,
+            )
+        }),
         on_action: Box::new(move |id| set_timeout(move || mend(s, &id), std::time::Duration::ZERO)),
         on_mark: Box::new(move |label, _| {
             let stage =
@@ -148,7 +174,7 @@ fn mend(s: Session, id: &str) {
 }
 
 /// Carries the session's signals into the editor.
-fn wire(s: Session, editor: StoredValue<Option<Editor>, LocalStorage>, ready: RwSignal<bool>) {
+fn wire(s: Session, drafts: Drafts, editor: StoredValue<Option<Editor>, LocalStorage>, ready: RwSignal<bool>) {
     let with = move |act: &dyn Fn(&Editor)| {
         editor.with_value(|e| {
             if let Some(e) = e {
@@ -156,12 +182,17 @@ fn wire(s: Session, editor: StoredValue<Option<Editor>, LocalStorage>, ready: Rw
             }
         })
     };
-    Effect::new(move || {
+    Effect::new(move |before: Option<usize>| {
         let file = s.file.get();
-        s.texts.track();
-        if ready.get() {
-            with(&|e| e.open_file(&file, &s.text_of(&file)));
+        let came = s.texts.get();
+        // Texts that came from elsewhere take the place of what waited.
+        if before.is_some_and(|before| before != came) {
+            drafts.drop_all(s);
         }
+        if ready.get() {
+            with(&|e| e.open_file(&file, &drafts.text(s, &file)));
+        }
+        came
     });
     Effect::new(move || {
         let lang = s.lang.get();
@@ -171,7 +202,8 @@ fn wire(s: Session, editor: StoredValue<Option<Editor>, LocalStorage>, ready: Rw
     });
     Effect::new(move || {
         let (state, file, lang) = (s.state.get(), s.file.get(), s.lang.get());
-        if ready.get() {
+        // Places in the applied text are none in a text that waits.
+        if ready.get() && !drafts.waits(s, &file) {
             let text = s.text_of(&file);
             let lint = |d: &Diagnostic| Lint {
                 from: utf16_offset(&text, d.span.start as usize) as u32,
@@ -261,6 +293,7 @@ fn wire(s: Session, editor: StoredValue<Option<Editor>, LocalStorage>, ready: Rw
 #[component]
 fn Files() -> impl IntoView {
     let s = session();
+    let drafts = expect_context::<Drafts>();
     let renaming = RwSignal::new(false);
     view! {
         <div class="files-bar">
@@ -270,7 +303,7 @@ fn Files() -> impl IntoView {
                     .get()
                     .into_iter()
                     .map(|name| {
-                        let (own, show, bad) = (name.clone(), name.clone(), name.clone());
+                        let (own, show, bad, late) = (name.clone(), name.clone(), name.clone(), name.clone());
                         let selected = move || s.file.get() == own;
                         let broken = move || s.state.read().diagnostics.iter().any(|d| d.file == bad && d.is_error());
                         view! {
@@ -279,6 +312,7 @@ fn Files() -> impl IntoView {
                                 role="tab"
                                 class="file"
                                 class:broken=broken
+                                class:waiting=move || !drafts.at_once.get() && drafts.waits(s, &late)
                                 aria-selected=move || selected().to_string()
                                 on:click=move |_| s.show_file(&show)
                                 on:dblclick=move |_| renaming.set(true)
@@ -297,6 +331,7 @@ fn Files() -> impl IntoView {
                     aria-label=s.t("editor.rename")
                     prop:value=s.file.get_untracked()
                     on:change=move |event| {
+                        drafts.apply(s);
                         s.rename_file(&s.file.get_untracked(), &event_target_value(&event));
                         renaming.set(false);
                     }
@@ -373,6 +408,8 @@ fn Status() -> impl IntoView {
         let n = s.state.read().diagnostics.len();
         (n > 0).then(|| s.tx("status.problems", &[("n", &n.to_string())]))
     };
+    let drafts = expect_context::<Drafts>();
+    let waits = move || !drafts.at_once.get() && drafts.any(s);
     let took = move || s.tx("status.took", &[("ms", &format!("{:.1}", s.state.read().took))]);
     view! {
         <div class="status" role="status">
@@ -380,14 +417,38 @@ fn Status() -> impl IntoView {
                 <span aria-hidden="true">{move || if s.state.read().good { "● " } else { "▲ " }}</span>
                 {applied}
             </span>
+            <Show when=waits>
+                <button type="button" class="btn btn-primary apply" on:click=move |_| {
+                    drafts.apply(s);
+                }>
+                    {s.t("status.apply")}
+                    " "
+                    <kbd aria-hidden="true">"Ctrl ⏎"</kbd>
+                </button>
+            </Show>
             <span>{objects}</span>
             <span>{warnings}</span>
             <Show when=move || !s.kept.get()>
                 <span class="bad">{s.t("status.not_kept")}</span>
             </Show>
+            <span class="push"></span>
             <Show when=move || { s.state.read().took > 0.0 }>
-                <span class="push">{took}</span>
+                <span title=s.t("status.took_title")>{took}</span>
             </Show>
+            <label class="at-once" title=s.t("status.at_once_title")>
+                <input
+                    type="checkbox"
+                    prop:checked=move || drafts.at_once.get()
+                    on:change=move |event| {
+                        let at_once = event_target_checked(&event);
+                        drafts.at_once.set(at_once);
+                        if at_once {
+                            drafts.apply(s);
+                        }
+                    }
+                />
+                {s.t("status.at_once")}
+            </label>
         </div>
     }
     .into_any()

@@ -15,7 +15,7 @@ pub fn LaneLayer() -> impl IntoView {
     let s = session();
     let scene = s.scene;
     let title = move || {
-        let narrow = scene.read().width < 640.0;
+        let narrow = scene.read().width < 700.0;
         if narrow { s.tx("map.nowhere_short", &[]) } else { s.tx("map.nowhere", &[]) }
     };
     view! {
@@ -164,7 +164,7 @@ fn vip_card(s: Session, key: &ObjectKey, card: &VipCard) -> impl IntoView + use<
     view! {
         <g class="card pick" class:lit=lit(s, key) on:mouseenter=enter on:mouseleave=leave on:click=look>
             <rect class="card-vip" x=x y=y width=w height=h rx="10"></rect>
-            <text class="t12 tone-vip" x=x + 14.0 y=y + 22.0>{move || fit(&format!("{} — {}", title(), name_of(s)), w - 26.0, 12.0, false)}</text>
+            <text class="t12 tone-vip" x=x + 14.0 y=y + 22.0>{move || heading(&title(), &name_of(s), w - 26.0)}</text>
             <text class="t15 mono" x=x + 14.0 y=y + 45.0>{fit(&address, w - 26.0, 15.0, true)}</text>
             {card
                 .ports
@@ -187,6 +187,14 @@ fn vip_card(s: Session, key: &ObjectKey, card: &VipCard) -> impl IntoView + use<
             <text class="t12 t-soft" x=x + 14.0 y=y + 66.0>{detail}</text>
         </g>
     }
+}
+
+/// What a Service is and its name; where there is no room for both, its type alone tells the most.
+fn heading(kind: &str, name: &str, room: f64) -> String {
+    let short = kind.rsplit(" · ").next().unwrap_or(kind);
+    let whole = [format!("{kind} — {name}"), format!("{short} — {name}")];
+    let fits = whole.iter().find(|words| text_width(words, 12.0, false) <= room);
+    fits.cloned().unwrap_or_else(|| fit(short, room, 12.0, false))
 }
 
 fn name_of(s: Session) -> String {

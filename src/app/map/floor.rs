@@ -19,7 +19,7 @@ use crate::app::session::{Session, session};
 pub fn FloorLayer() -> impl IntoView {
     let s = session();
     let scene = s.scene;
-    let outside_top = move || scene.read().outside_top + 24.0;
+    let outside_top = move || scene.read().outside_top + 32.0;
     view! {
         {move || scene.read().nodes.iter().map(|n| node(s, n)).collect_view()}
         {move || scene.read().waiting.as_ref().map(|w| waiting(s, w))}
@@ -44,19 +44,21 @@ fn node(s: Session, node: &NodeBox) -> impl IntoView + use<> {
     let Rect { x, y, w, h } = node.rect;
     let down = !node.ready;
     // The address gives way where there is no room for both.
-    let words = text_width(&node.name, 14.0, false) + text_width(&node.address, 11.0, true);
-    let roomy = words + 44.0 < w;
+    let name_width = text_width(&node.name, 14.0, false);
+    let words = name_width + text_width(&node.address, 11.0, true);
     let status = match (down, node.cordoned) {
         (true, _) => Some("NotReady"),
         (_, true) => Some("SchedulingDisabled"),
         _ => None,
     };
+    let status_width = status.map_or(0.0, |status| text_width(status, 12.0, false) + 14.0);
+    let roomy = words + status_width + 44.0 < w;
     view! {
         <g class="node" class:node-down=down data-tip=format!("{} {}", node.name, node.address)>
             <rect class="node-box" x=x y=y width=w height=h rx="14"></rect>
-            <text class="t13 strong" x=x + 16.0 y=y + 25.0>{node.name.to_string()}</text>
-            {status.map(|status| view! { <text class="t12 tone-bad" x=x + 76.0 y=y + 25.0>{status}</text> })}
-            {roomy.then(|| view! { <text class="t11 mono t-soft" text-anchor="end" x=x + w - 16.0 y=y + 25.0>{node.address.to_string()}</text> })}
+            <text class="t13 strong" x=x + 16.0 y=y + 23.0>{node.name.to_string()}</text>
+            {status.map(|status| view! { <text class="t12 tone-bad" x=x + 16.0 + name_width + 12.0 y=y + 23.0>{status}</text> })}
+            {roomy.then(|| view! { <text class="t11 mono t-soft" text-anchor="end" x=x + w - 16.0 y=y + 23.0>{node.address.to_string()}</text> })}
             {node.pods.iter().map(|p| pod(s, p)).collect_view()}
             {node.groups.iter().map(|g| group(s, g)).collect_view()}
             {node.folds.iter().map(|f| fold(s, f)).collect_view()}
@@ -246,14 +248,19 @@ fn kernel(s: Session, node: &NodeBox) -> impl IntoView + use<> {
             s.sent.read().as_ref().zip(hop).is_some_and(|(sent, hop)| sent.trace.hops[hop].at == place)
         }
     };
-    let quiet = move || if open { s.tx("map.kernel_waiting", &[]) } else { s.tx("map.kernel_same", &[]) };
+    let quiet_id = match (node.ready, open) {
+        (false, _) => "map.kernel_unheard",
+        (true, true) => "map.kernel_waiting",
+        (true, false) => "map.kernel_same",
+    };
+    let quiet = move || s.tx(quiet_id, &[]);
     view! {
         <g class="kernel pick" class:open=open class:here=active class:lit=lit on:mouseenter=enter on:mouseleave=leave on:click=look>
             <rect class="kernel-box" x=x y=y width=w height=h rx="10"></rect>
-            <text class="t12 kernel-title" x=x + 14.0 y=y + 20.0>{s.t("map.kernel")}</text>
+            <text class="t12 kernel-title" x=x + 14.0 y=y + 20.0>{move || title(&s.tx("map.kernel", &[]), w - 22.0)}</text>
             {move || match shown.get() {
                 None => {
-                    view! { <text class="t12 t-soft" x=x + 14.0 y=y + 39.0>{move || fit(&quiet(), w - 26.0, 12.0, false)}</text> }
+                    view! { <text class="t12 t-soft" x=x + 14.0 y=y + 39.0>{move || Some(quiet()).filter(|words| text_width(words, 12.0, false) < w - 20.0)}</text> }
                         .into_any()
                 }
                 Some(lines) => {
@@ -269,6 +276,14 @@ fn kernel(s: Session, node: &NodeBox) -> impl IntoView + use<> {
                 }
             }}
         </g>
+    }
+}
+
+/// The words before the dot say what it is; those behind it give way where there is no room.
+fn title(words: &str, room: f64) -> String {
+    match words.split_once(" · ") {
+        Some((short, _)) if text_width(words, 12.0, false) > room => fit(short, room, 12.0, false),
+        _ => fit(words, room, 12.0, false),
     }
 }
 
@@ -329,7 +344,7 @@ fn outside(s: Session, outside: &OutsideBox) -> impl IntoView + use<> {
     view! {
         <g class=class class:lit=lit on:mouseenter=enter on:mouseleave=leave on:click=act>
             <rect x=x y=y width=w height=h rx="8"></rect>
-            <text class="t12 t-soft" text-anchor="middle" x=x + w / 2.0 y=y + 19.5>{label}</text>
+            <text class="t12 t-soft" text-anchor="middle" x=x + w / 2.0 y=y + 26.0>{label}</text>
         </g>
     }
 }

@@ -1,6 +1,7 @@
 //! Many requests on the map: streams as wide as their share, and how many each pod answered.
 
 use giljabi::api::object::ObjectKey;
+use giljabi::map::geometry::text_width;
 use giljabi::map::{Rect, stream_width, streams};
 use giljabi::trace::Trace;
 use giljabi::trace::many::Tally;
@@ -40,6 +41,7 @@ pub fn FlowLayer() -> impl IntoView {
     // A request that is sent alone takes the map back.
     Effect::new(move || {
         s.sent.track();
+        s.player.hop.track();
         flow.clear();
     });
     let drawn = move || {
@@ -61,10 +63,18 @@ pub fn FlowLayer() -> impl IntoView {
             let share = arrival.count as f64 / all.max(1) as f64;
             let words = format!("{} · {:.0} %", arrival.count, share * 100.0);
             let small = w < 40.0;
+            // On the upper edge, where neither the pod's own words nor the streams are.
+            let pill = text_width(&words, 11.0, false) + 18.0;
             view! {
                 <g class="arrival">
                     <rect class="arrival-bar" x=x y=y + h - 4.0 width=w * share.min(1.0) height="4" rx="2"></rect>
-                    {(!small).then(|| view! { <text class="t11 strong" text-anchor="end" x=x + w - 8.0 y=y + h - 9.0>{words}</text> })}
+                    {(!small)
+                        .then(|| {
+                            view! {
+                                <rect class="arrival-pill" x=x + w - pill - 6.0 y=y - 10.0 width=pill height="19" rx="9.5"></rect>
+                                <text class="t11 strong" text-anchor="middle" x=x + w - 6.0 - pill / 2.0 y=y + 3.5>{words}</text>
+                            }
+                        })}
                 </g>
             }
         };

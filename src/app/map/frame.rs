@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
 
+use crate::app::drawn::LARGEST;
 use crate::app::session::Session;
 
 /// How far one may zoom.
@@ -25,6 +26,8 @@ pub struct View {
     /// Whether a hand drags the drawing.
     pub grabbed: RwSignal<bool>,
     from: StoredValue<Option<(i32, i32, i32, i32)>>,
+    /// How far two fingers were apart, and the point between them.
+    fingers: StoredValue<Option<(f64, (f64, f64))>>,
 }
 
 impl View {
@@ -36,12 +39,13 @@ impl View {
             seen: RwSignal::new((0.0, 0.0, 0.0, 0.0)),
             grabbed: RwSignal::new(false),
             from: StoredValue::new(None),
+            fingers: StoredValue::new(None),
         }
     }
 
     pub fn zoom(self, s: Session) -> f64 {
         let scene = s.scene.read();
-        self.chosen.get().unwrap_or_else(|| (s.room.get().0 / scene.width).clamp(ZOOM.0, 1.0))
+        self.chosen.get().unwrap_or_else(|| (s.room.get().0 / scene.width).clamp(ZOOM.0, LARGEST))
     }
 
     /// Larger or smaller, around the middle of what is seen.
@@ -73,7 +77,7 @@ impl View {
     pub fn fit(self, s: Session) {
         let (w, h) = s.room.get_untracked();
         let scene = s.scene.get_untracked();
-        self.chosen.set(Some((w / scene.width).min(h / scene.height).clamp(ZOOM.0, 1.0)));
+        self.chosen.set(Some((w / scene.width).min(h / scene.height).clamp(ZOOM.0, LARGEST)));
     }
 
     /// Notes what is seen.
@@ -96,6 +100,30 @@ impl View {
         let inside = (f64::from(event.client_x()) - rect.left(), f64::from(event.client_y()) - rect.top());
         let at = (f64::from(frame.scroll_left()) + inside.0, f64::from(frame.scroll_top()) + inside.1);
         self.scale_around((-event.delta_y() / 240.0).exp().clamp(0.5, 2.0), at, inside);
+    }
+
+    /// Two fingers zoom around the point between them and take it along; one finger scrolls by itself.
+    pub fn pinch(self, event: &web_sys::TouchEvent) {
+        let touches = event.touches();
+        let (2, Some(a), Some(b), Some(frame)) =
+            (touches.length(), touches.item(0), touches.item(1), self.frame.get_untracked())
+        else {
+            self.fingers.set_value(None);
+            return;
+        };
+        event.prevent_default();
+        let rect = frame.get_bounding_client_rect();
+        let (dx, dy) = (f64::from(a.client_x() - b.client_x()), f64::from(a.client_y() - b.client_y()));
+        let apart = dx.hypot(dy).max(1.0);
+        let middle = (
+            f64::from(a.client_x() + b.client_x()) / 2.0 - rect.left(),
+            f64::from(a.client_y() + b.client_y()) / 2.0 - rect.top(),
+        );
+        if let Some((before, from)) = self.fingers.get_value() {
+            let at = (f64::from(frame.scroll_left()) + from.0, f64::from(frame.scroll_top()) + from.1);
+            self.scale_around(apart / before, at, middle);
+        }
+        self.fingers.set_value(Some((apart, middle)));
     }
 
     /// A mouse that is pressed on empty ground takes the drawing along; fingers scroll it by themselves.

@@ -18,7 +18,7 @@ pub use frame::View;
 
 use super::clock::ClockBar;
 use super::moments::WhatIf;
-use super::session::session;
+use super::session::{Pane, Tab, session};
 
 /// The map with its tools; beside it a second one while something is compared.
 #[component]
@@ -53,10 +53,36 @@ pub fn MapPane() -> impl IntoView {
             <Show when=move || !s.state.read().good>
                 <p class="map-notice">{s.t("map.before_edit")}</p>
             </Show>
+            <Ended/>
             <places::PlaceList/>
         </div>
     }
     .into_any()
+}
+
+/// Where the views are behind another tab: how the request ended, and the way to why.
+#[component]
+fn Ended() -> impl IntoView {
+    let s = session();
+    let words = move || {
+        let sent = s.sent.get()?;
+        let good = sent.trace.outcome.is_success();
+        let text = giljabi::trace::why::symptom(&sent.trace.outcome, s.lang.get());
+        let class = if good { "map-ended good" } else { "map-ended bad" };
+        let show = move |_| {
+            s.tab.set(Tab::Journey);
+            s.pane.set(Pane::Journey);
+        };
+        Some(view! {
+            <p class=class>
+                <span aria-hidden="true">{if good { "✓ " } else { "✕ " }}</span>
+                {text}
+                " "
+                {(!good).then(|| view! { <button type="button" class="line-link" on:click=show>{s.t("map.why")}</button> })}
+            </p>
+        })
+    };
+    view! { <Show when=move || s.player.ended.get()>{words}</Show> }.into_any()
 }
 
 /// The drawing of a session's cluster in a frame that scrolls. `main` is the one that tools and playhead move.
@@ -74,6 +100,8 @@ pub fn Drawing(main: bool) -> impl IntoView {
         frame::follow(s, view, zoom);
     }
     let scrolled = move |_: web_sys::Event| view.scrolled();
+    // While many requests flow, the one that was followed steps aside.
+    let crowd = expect_context::<Flow>().tally;
     view! {
         <div
             class=if main { "map-frame" } else { "map-frame map-twin" }
@@ -86,6 +114,9 @@ pub fn Drawing(main: bool) -> impl IntoView {
             on:mouseleave=move |_| tip.set(None)
             on:scroll=scrolled
             on:wheel=move |event| view.wheel(&event)
+            on:touchstart=move |event| view.pinch(&event)
+            on:touchmove=move |event| view.pinch(&event)
+            on:touchend=move |event| view.pinch(&event)
             on:pointerdown=move |event| view.grab(&event)
             on:pointermove=move |event| view.drag(&event)
             on:pointerup=move |_| view.release()
@@ -120,7 +151,9 @@ pub fn Drawing(main: bool) -> impl IntoView {
                 <cards::LaneLayer/>
                 <floor::FloorLayer/>
                 {main.then(|| view! { <flow::FlowLayer/> })}
-                <journey::JourneyLayer/>
+                <g class:gone=move || main && crowd.read().is_some()>
+                    <journey::JourneyLayer/>
+                </g>
                 {main.then(|| view! { <find::FoundLayer/> })}
             </svg>
             {move || {

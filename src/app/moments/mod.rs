@@ -7,12 +7,14 @@ mod what_if;
 use giljabi::api::time::Time;
 use giljabi::apiserver::store::Store;
 use giljabi::locale::Message;
+use giljabi::trace::Client;
 use giljabi::workspace::Workspace;
 use leptos::prelude::*;
 
 pub use view::Moments;
 pub use what_if::WhatIf;
 
+use super::scenario::world::World;
 use super::session::Session;
 
 /// A moment as the list shows it.
@@ -25,11 +27,27 @@ pub struct Row {
     pub what: Message,
 }
 
-/// The history of this page's cluster. The whole workspace is kept, files and cluster: it shares its parts with the present.
+/// What the screen shows of a cluster besides what is in it.
+#[derive(Clone)]
+pub struct Stage {
+    pub scenario: &'static str,
+    pub world: World,
+    pub client: Client,
+    pub url: String,
+}
+
+/// A moment: the whole workspace, files and cluster, which shares its parts with the present; and what the screen showed of it.
+struct Kept {
+    number: usize,
+    workspace: Workspace,
+    stage: Stage,
+}
+
+/// The history of this page's cluster.
 #[derive(Clone, Copy)]
 pub struct History {
     pub rows: RwSignal<Vec<Row>>,
-    kept: StoredValue<Vec<(usize, Workspace)>, LocalStorage>,
+    kept: StoredValue<Vec<Kept>, LocalStorage>,
     /// The number of the moment that the cluster of now came from.
     pub now: RwSignal<usize>,
     /// The number of the moment that is held beside the cluster of now.
@@ -50,22 +68,34 @@ impl History {
     }
 
     /// Keeps the present as a moment.
-    pub fn keep(self, workspace: &Workspace, what: Message) {
+    pub fn keep(self, workspace: &Workspace, stage: Stage, what: Message) {
         let number = self.rows.with_untracked(|rows| rows.last().map_or(1, |r| r.number + 1));
         let from = Some(self.now.get_untracked()).filter(|n| *n > 0);
         let at = workspace.cluster().now();
+        self.leave(&stage);
         self.kept.update_value(|kept| {
-            kept.push((number, workspace.clone()));
+            kept.push(Kept { number, workspace: workspace.clone(), stage });
             if kept.len() > MOST {
                 kept.remove(1);
             }
         });
-        let alive = self.kept.with_value(|kept| kept.iter().map(|(n, _)| *n).collect::<Vec<_>>());
+        let alive = self.kept.with_value(|kept| kept.iter().map(|k| k.number).collect::<Vec<_>>());
         self.rows.update(|rows| {
             rows.push(Row { number, from, at, what });
             rows.retain(|row| alive.contains(&row.number));
         });
         self.now.set(number);
+    }
+
+    /// Notes what the time bar asks for when the moment of now is left: coming back, one finds it as one left it.
+    fn leave(self, now: &Stage) {
+        let number = self.now.get_untracked();
+        self.kept.update_value(|kept| {
+            if let Some(left) = kept.iter_mut().find(|k| k.number == number) {
+                left.stage.client = now.client.clone();
+                left.stage.url = now.url.clone();
+            }
+        });
     }
 
     /// Says better what the newest moment is.
@@ -79,7 +109,7 @@ impl History {
 
     /// The store's revision at the newest moment.
     pub fn revision(self) -> Option<u64> {
-        self.kept.with_value(|kept| kept.last().map(|(_, w)| w.cluster().store().revision()))
+        self.kept.with_value(|kept| kept.last().map(|k| k.workspace.cluster().store().revision()))
     }
 
     /// Forgets everything: another desk.
@@ -92,18 +122,23 @@ impl History {
 
     /// The workspace of a moment.
     pub fn workspace(self, number: usize) -> Option<Workspace> {
-        self.kept.with_value(|kept| kept.iter().find(|(n, _)| *n == number).map(|(_, w)| w.clone()))
+        self.of(number, |k| k.workspace.clone())
+    }
+
+    fn of<R>(self, number: usize, read: impl FnOnce(&Kept) -> R) -> Option<R> {
+        self.kept.with_value(|kept| kept.iter().find(|k| k.number == number).map(read))
     }
 
     /// The state of a moment.
     pub fn store(self, number: usize) -> Option<Store> {
-        self.kept.with_value(|kept| kept.iter().find(|(n, _)| *n == number).map(|(_, w)| w.cluster().store().clone()))
+        self.of(number, |k| k.workspace.cluster().store().clone())
     }
 
     /// Goes back to a moment; what is done next begins a branch there.
     pub fn go_to(self, s: Session, number: usize) {
-        let Some(workspace) = self.workspace(number) else { return };
-        s.restore(workspace);
+        self.leave(&s.stage());
+        let Some((workspace, stage)) = self.of(number, |k| (k.workspace.clone(), k.stage.clone())) else { return };
+        s.restore(workspace, stage);
         self.now.set(number);
     }
 }

@@ -54,16 +54,20 @@ pub fn title(s: Session) -> impl Fn() -> String + Send + Sync {
 }
 
 impl Play {
-    pub fn open() -> Play {
-        let (scenario, world) = kept();
-        Play { scenario: RwSignal::new(scenario.id), world: RwSignal::new(world), choosing: RwSignal::new(false) }
+    pub fn open(scenario: &'static str, world: World) -> Play {
+        Play { scenario: RwSignal::new(scenario), world: RwSignal::new(world), choosing: RwSignal::new(false) }
+    }
+
+    /// Takes a choice and keeps it.
+    pub fn take(self, scenario: &'static str, world: World) {
+        self.scenario.set(scenario);
+        self.world.set(world);
+        remember(scenario, world);
     }
 
     /// Begins a scenario in a cluster of its own. What was there before stays in the history.
     pub fn start(self, s: Session, scenario: &'static Scenario) {
-        self.scenario.set(scenario.id);
-        self.world.set(scenario.world);
-        remember(scenario.id, scenario.world);
+        self.take(scenario.id, scenario.world);
         let mut workspace = scenario.world.open();
         workspace.set_files(files(scenario));
         if let Some(workload) = scenario.anew {
@@ -79,8 +83,7 @@ impl Play {
 
     /// Puts the files of now into another cluster.
     pub fn move_to(self, s: Session, world: World) {
-        self.world.set(world);
-        remember(self.scenario.get_untracked(), world);
+        self.take(self.scenario.get_untracked(), world);
         let mut workspace = world.open();
         let file = |(name, text): (String, String)| File { name: name.into(), text };
         workspace.set_files(s.pairs().into_iter().map(file).collect());
@@ -136,17 +139,17 @@ pub fn ScenarioPanel() -> impl IntoView {
     let now = move || table::find(play.scenario.get());
     view! {
         <section class="task" aria-labelledby="task-title">
-            <div class="task-head">
-                <h2 id="task-title">{move || s.tx(now().title, &[])}</h2>
-                <button type="button" class="btn" on:click=move |_| play.choosing.set(true)>{s.t("scenario.others")}</button>
-            </div>
+            <h2 id="task-title">{move || s.tx(now().title, &[])}</h2>
             <p>{move || s.tx(now().text, &[])}</p>
             <div class="tries">
                 {move || now().tries.iter().map(|(from, to)| try_button(s, from, to)).collect_view()}
                 <span class="push"></span>
                 <button type="button" class="btn" on:click=move |_| play.start(s, now())>{s.t("task.start_over")}</button>
             </div>
-            <settings::Holds/>
+            <div class="task-head">
+                <settings::Holds/>
+                <button type="button" class="btn" on:click=move |_| play.choosing.set(true)>{s.t("scenario.others")}</button>
+            </div>
         </section>
         <chooser::Chooser/>
     }
