@@ -1,9 +1,9 @@
 //! The work that `cargo xtask bench` measures in the browser, beside the same work of another simulator of Kubernetes: a module
 //! whose `main` does the one job that its host (benches/suite.mjs) names. It takes no time of its own: the host has the clock.
 
-#[path = "../tests/work/mod.rs"]
+#[path = "../tests/workload/mod.rs"]
 #[expect(dead_code, reason = "the rest of the work is measured natively alone")]
-mod work;
+mod workload;
 
 use giljabi::workspace::Workspace;
 use std::cell::RefCell;
@@ -24,12 +24,12 @@ thread_local! {
 fn main() {
     let amount = amount();
     WORKSPACE.with_borrow_mut(|kept| match (job(), kept) {
-        (0, kept) => *kept = Some(work::boot(amount as usize)),
-        (1, Some(workspace)) => work::deploy(workspace, amount as usize, 80),
-        (2, Some(workspace)) => work::deploy(workspace, amount as usize, 81),
-        (3, Some(workspace)) => work::matrix(workspace),
+        (0, kept) => *kept = Some(workload::boot(amount as usize)),
+        (1, Some(workspace)) => workload::deploy(workspace, amount as usize, 80),
+        (2, Some(workspace)) => workload::deploy(workspace, amount as usize, 81),
+        (3, Some(workspace)) => workload::matrix(workspace),
         (job @ 10..30, Some(workspace)) => {
-            work::ask(workspace, work::DOORS[(job % 10) as usize], amount.into(), job >= 20);
+            workload::ask(workspace, workload::DOORS[(job % 10) as usize], amount.into(), job >= 20);
         }
         (job, _) => panic!("no job {job}"),
     });

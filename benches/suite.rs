@@ -1,8 +1,8 @@
 //! The work that `cargo xtask bench` measures natively, and how the cost of each kind of work grows. `cargo bench --bench suite`
 //! prints `what <TAB> unit <TAB> sample …` lines, which the suite (benches/suite.mjs) turns into a table; so it is of use alone, too.
 
-#[path = "../tests/work/mod.rs"]
-mod work;
+#[path = "../tests/workload/mod.rs"]
+mod workload;
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -10,16 +10,16 @@ use std::time::Instant;
 fn main() {
     let long = std::env::args().any(|word| word == "--long");
     let sizes: &[usize] = if long { &[10, 100, 300, 1_000] } else { &[10, 100, 300] };
-    sample("boot", 9, || work::boot(0), |_| ());
+    sample("boot", 9, || workload::boot(0), |_| ());
     for pods in sizes {
-        sample(&format!("deploy {pods}"), 5, || work::boot(*pods), |w| work::deploy(w, *pods, 80));
+        sample(&format!("deploy {pods}"), 5, || workload::boot(*pods), |w| workload::deploy(w, *pods, 80));
     }
-    let mut workspace = work::boot(10);
-    work::deploy(&mut workspace, 10, 80);
-    for (door, name) in work::DOORS.iter().zip(["ClusterIP", "name", "NodePort"]) {
+    let mut workspace = workload::boot(10);
+    workload::deploy(&mut workspace, 10, 80);
+    for (door, name) in workload::DOORS.iter().zip(["ClusterIP", "name", "NodePort"]) {
         for (traced, how, count) in [(false, "untraced", 50_000), (true, "traced", 8_000)] {
-            work::ask(&mut workspace, door, 500, traced);
-            rate(&format!("requests {name} {how}"), count, || work::ask(&mut workspace, door, count, traced));
+            workload::ask(&mut workspace, door, 500, traced);
+            rate(&format!("requests {name} {how}"), count, || workload::ask(&mut workspace, door, count, traced));
         }
     }
     growth();
@@ -28,26 +28,26 @@ fn main() {
 /// What each kind of work costs at sizes of three decades.
 fn growth() {
     for count in [10, 100, 1_000, 10_000] {
-        let text = work::services(count);
-        sample(&format!("grows parse {count}"), 5, || (), |()| work::read(&text));
-        let store = work::store(count);
-        sample(&format!("grows rules {count}"), 3, || (), |()| drop(black_box(work::rules(&store))));
-        let (mut store, mut proxies, mut ready) = (store.clone(), work::rules(&store), true);
+        let text = workload::services(count);
+        sample(&format!("grows parse {count}"), 5, || (), |()| workload::read(&text));
+        let store = workload::store(count);
+        sample(&format!("grows rules {count}"), 3, || (), |()| drop(black_box(workload::rules(&store))));
+        let (mut store, mut proxies, mut ready) = (store.clone(), workload::rules(&store), true);
         sample(
             &format!("grows flip {count}"),
             15,
             || (),
             |()| {
                 ready = !ready;
-                work::flip(&mut store, &mut proxies, ready);
+                workload::flip(&mut store, &mut proxies, ready);
             },
         );
     }
     for pods in [10, 100, 1_000, 10_000] {
         let runs = if pods > 1_000 { 1 } else { 3 };
-        let mut workspace = work::boot(pods);
-        sample(&format!("grows settle {pods}"), runs, || workspace.clone(), |w| work::deploy(w, pods, 80));
-        work::deploy(&mut workspace, pods, 80);
+        let mut workspace = workload::boot(pods);
+        sample(&format!("grows settle {pods}"), runs, || workspace.clone(), |w| workload::deploy(w, pods, 80));
+        workload::deploy(&mut workspace, pods, 80);
         let mut port = 80;
         sample(
             &format!("grows edit {pods}"),
@@ -55,14 +55,19 @@ fn growth() {
             || (),
             |()| {
                 port = 161 - port;
-                work::deploy(&mut workspace, pods, port);
+                workload::deploy(&mut workspace, pods, port);
             },
         );
         if port == 81 {
-            work::deploy(&mut workspace, pods, 80);
+            workload::deploy(&mut workspace, pods, 80);
         }
-        sample(&format!("grows trace {pods}"), 5, || (), |()| work::ask(&mut workspace, work::DOORS[0], 500, true));
-        sample(&format!("grows matrix {pods}"), 3, || (), |()| work::matrix(&mut workspace));
+        sample(
+            &format!("grows trace {pods}"),
+            5,
+            || (),
+            |()| workload::ask(&mut workspace, workload::DOORS[0], 500, true),
+        );
+        sample(&format!("grows matrix {pods}"), 3, || (), |()| workload::matrix(&mut workspace));
     }
     println!("memory\tMB\t{:.1}", status("VmHWM:") / 1e3);
 }

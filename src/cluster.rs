@@ -5,7 +5,7 @@
 //! in the browser. A cluster is cheap to clone, so a fork, a what-if and a moment of history are clones.
 
 pub mod addons;
-mod bootstrap;
+pub(crate) mod bootstrap;
 pub mod history;
 mod queue;
 mod requests;

@@ -230,14 +230,9 @@ mod tests {
     #[test]
     fn every_row_has_both_languages_and_the_same_arguments() {
         let names = |text: &str| {
-            let mut names: Vec<String> = text
-                .split('{')
-                .skip(1)
-                .filter_map(|part| part.split_once('}').map(|(n, _)| n.split(':').next().unwrap_or(n).to_string()))
-                .collect();
-            names.sort();
-            names.dedup();
-            names
+            let named = text.split('{').skip(1).filter_map(|part| part.split_once('}'));
+            let names = named.map(|(n, _)| n.split(':').next().unwrap_or(n).to_string());
+            names.collect::<std::collections::BTreeSet<String>>()
         };
         let mut seen = std::collections::HashSet::new();
         for (area, id, en, ko) in rows() {

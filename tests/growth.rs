@@ -1,8 +1,8 @@
 //! How work grows with the size of the world: counted, not timed, so that a busy machine says the same as an idle one. What is
 //! counted are the bytes that the work asks the allocator for; nearly everything here that takes time takes memory on its way.
 
-#[path = "work/mod.rs"]
-mod work;
+#[path = "workload/mod.rs"]
+mod workload;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -50,8 +50,8 @@ const SIZES: (usize, usize) = (30, 1_000);
 #[test]
 fn reading_grows_with_the_text() {
     let found = exponent(SIZES, |count| {
-        let text = work::services(count);
-        cost(|| work::read(&text))
+        let text = workload::services(count);
+        cost(|| workload::read(&text))
     });
     assert!(found <= 1.05, "{found:.2}");
 }
@@ -59,8 +59,8 @@ fn reading_grows_with_the_text() {
 #[test]
 fn applying_and_settling_grow_with_the_pods() {
     let found = exponent(SIZES, |pods| {
-        let mut workspace = work::boot(SIZES.1);
-        cost(|| work::deploy(&mut workspace, pods, 80))
+        let mut workspace = workload::boot(SIZES.1);
+        cost(|| workload::deploy(&mut workspace, pods, 80))
     });
     assert!(found <= 1.1, "{found:.2}");
 }
@@ -68,9 +68,9 @@ fn applying_and_settling_grow_with_the_pods() {
 #[test]
 fn an_edit_of_one_field_hardly_grows() {
     let found = exponent(SIZES, |pods| {
-        let mut workspace = work::boot(SIZES.1);
-        work::deploy(&mut workspace, pods, 80);
-        cost(|| work::deploy(&mut workspace, pods, 81))
+        let mut workspace = workload::boot(SIZES.1);
+        workload::deploy(&mut workspace, pods, 80);
+        cost(|| workload::deploy(&mut workspace, pods, 81))
     });
     assert!(found <= 1.0, "{found:.2}");
 }
@@ -78,14 +78,14 @@ fn an_edit_of_one_field_hardly_grows() {
 #[test]
 fn rules_grow_with_the_services_and_a_flip_does_not() {
     let all = exponent(SIZES, |services| {
-        let store = work::store(services);
-        cost(|| drop(work::rules(&store)))
+        let store = workload::store(services);
+        cost(|| drop(workload::rules(&store)))
     });
     assert!(all <= 1.1, "{all:.2}");
     let flip = exponent(SIZES, |services| {
-        let mut store = work::store(services);
-        let mut proxies = work::rules(&store);
-        cost(|| work::flip(&mut store, &mut proxies, false))
+        let mut store = workload::store(services);
+        let mut proxies = workload::rules(&store);
+        cost(|| workload::flip(&mut store, &mut proxies, false))
     });
     assert!(flip <= 0.1, "{flip:.2}");
 }
@@ -94,11 +94,11 @@ fn rules_grow_with_the_services_and_a_flip_does_not() {
 fn a_request_hardly_grows_with_the_endpoints_and_a_matrix_grows_with_its_cells() {
     let ask = |traced: bool| {
         exponent(SIZES, |pods| {
-            let mut workspace = work::boot(SIZES.1);
-            work::deploy(&mut workspace, pods, 80);
+            let mut workspace = workload::boot(SIZES.1);
+            workload::deploy(&mut workspace, pods, 80);
             // What is made when it is first looked at is not the request's.
-            work::ask(&mut workspace, work::DOORS[0], 5, traced);
-            cost(|| work::ask(&mut workspace, work::DOORS[0], 20, traced))
+            workload::ask(&mut workspace, workload::DOORS[0], 5, traced);
+            cost(|| workload::ask(&mut workspace, workload::DOORS[0], 20, traced))
         })
     };
     let untraced = ask(false);
@@ -106,10 +106,10 @@ fn a_request_hardly_grows_with_the_endpoints_and_a_matrix_grows_with_its_cells()
     let traced = ask(true);
     assert!(traced <= 1.05, "{traced:.2}");
     let matrix = exponent(SIZES, |pods| {
-        let mut workspace = work::boot(SIZES.1);
-        work::deploy(&mut workspace, pods, 80);
-        work::matrix(&mut workspace);
-        cost(|| work::matrix(&mut workspace))
+        let mut workspace = workload::boot(SIZES.1);
+        workload::deploy(&mut workspace, pods, 80);
+        workload::matrix(&mut workspace);
+        cost(|| workload::matrix(&mut workspace))
     });
     assert!(matrix <= 1.1, "{matrix:.2}");
 }

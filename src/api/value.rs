@@ -146,6 +146,18 @@ impl FromIterator<(SmolStr, Value)> for Map {
 }
 
 impl Value {
+    /// The value without the nulls inside its maps, as a new object has none.
+    pub fn without_nulls(&self) -> Value {
+        match self {
+            Value::Map(map) => {
+                let kept = map.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), v.without_nulls()));
+                kept.collect::<Map>().into()
+            }
+            Value::List(items) => Value::list(items.iter().map(Value::without_nulls).collect()),
+            other => other.clone(),
+        }
+    }
+
     /// Whether both are the same piece of memory, so that they are equal without being looked at. Scalars are compared.
     pub fn is_same(&self, other: &Value) -> bool {
         match (self, other) {

@@ -46,7 +46,8 @@ fn first_service_ip(cidr: &str) -> IpAddr {
     }
 }
 
-fn namespace(name: &str) -> Value {
+/// A Namespace as the API server would have made it.
+pub(crate) fn namespace(name: &str) -> Value {
     value!({
         "apiVersion": "v1",
         "kind": "Namespace",

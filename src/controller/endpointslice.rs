@@ -293,7 +293,7 @@ fn by_family(
     let mut slices_by_ports: BTreeMap<Vec<PortId>, Vec<Arc<Object>>> = BTreeMap::new();
     for slice in existing {
         if owned_by(slice, service) {
-            slices_by_ports.entry(port_ids(&slice.value)).or_default().push(slice.clone());
+            slices_by_ports.entry(port_ids(slice.value.items_at(&["ports"]))).or_default().push(slice.clone());
         } else {
             plan.delete.push(slice.clone());
         }
@@ -478,10 +478,10 @@ pub(super) fn ports(view: &Service, pod: &Pod) -> (Vec<PortId>, Ports) {
     (id, Ports(list))
 }
 
-pub(super) fn port_ids(slice: &Value) -> Vec<PortId> {
+/// The ports of a slice or of a subset of Endpoints, in order.
+pub(super) fn port_ids(ports: &[Value]) -> Vec<PortId> {
     let text = |p: &Value, field| SmolStr::from(p.str_at(&[field]));
-    let mut ids: Vec<PortId> = slice
-        .items_at(&["ports"])
+    let mut ids: Vec<PortId> = ports
         .iter()
         .map(|p| {
             let number = p.get("port").and_then(Value::as_i64).unwrap_or(0);

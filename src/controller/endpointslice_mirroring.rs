@@ -3,7 +3,7 @@
 //!
 //! Upstream: `pkg/controller/endpointslicemirroring`.
 
-use super::endpointslice::{MANAGED_BY, SERVICE_NAME};
+use super::endpointslice::{MANAGED_BY, PortId, SERVICE_NAME, port_ids};
 use super::{Context, Controller, Enqueue, Index, Reconcile, Settings};
 use crate::api::object::{Object, ObjectKey};
 use crate::api::value::{Map, Value};
@@ -112,7 +112,7 @@ fn is_mirrored(endpoints: &Object) -> bool {
 }
 
 /// What tells slices apart: address type, then ports (name, protocol, number, application protocol).
-type Group = (&'static str, Vec<(SmolStr, SmolStr, i64, SmolStr)>);
+type Group = (&'static str, Vec<PortId>);
 
 /// The endpoints of each group, by address, host name and target.
 type Wanted = BTreeMap<(SmolStr, SmolStr, SmolStr), Value>;
@@ -120,7 +120,7 @@ type Wanted = BTreeMap<(SmolStr, SmolStr, SmolStr), Value>;
 fn desired(endpoints: &Object) -> BTreeMap<Group, Wanted> {
     let mut groups: BTreeMap<Group, Wanted> = BTreeMap::new();
     for subset in endpoints.value.items_at(&["subsets"]) {
-        let ports = ports(subset.items_at(&["ports"]));
+        let ports = port_ids(subset.items_at(&["ports"]));
         for family in ["IPv4", "IPv6"] {
             groups.entry((family, ports.clone())).or_default();
         }
@@ -152,22 +152,9 @@ fn desired(endpoints: &Object) -> BTreeMap<Group, Wanted> {
     groups
 }
 
-fn ports(list: &[Value]) -> Vec<(SmolStr, SmolStr, i64, SmolStr)> {
-    let text = |p: &Value, field| SmolStr::from(p.str_at(&[field]));
-    let mut ports: Vec<_> = list
-        .iter()
-        .map(|p| {
-            let number = p.get("port").and_then(Value::as_i64).unwrap_or(0);
-            (text(p, "name"), text(p, "protocol"), number, text(p, "appProtocol"))
-        })
-        .collect();
-    ports.arrange();
-    ports
-}
-
 fn group_of(slice: &Object) -> Group {
     let family = if slice.value.str_at(&["addressType"]) == "IPv6" { "IPv6" } else { "IPv4" };
-    (family, ports(slice.value.items_at(&["ports"])))
+    (family, port_ids(slice.value.items_at(&["ports"])))
 }
 
 fn sorted(endpoints: &[Value]) -> Vec<String> {

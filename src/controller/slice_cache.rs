@@ -46,11 +46,11 @@ impl SliceCache {
             slices: OrdMap::new(),
         };
         for slice in plan.unchanged(existing) {
-            cache.note(slice.name(), port_ids(&slice.value), slice.value.items_at(&["endpoints"]));
+            cache.note(slice.name(), port_ids(slice.value.items_at(&["ports"])), slice.value.items_at(&["endpoints"]));
         }
         for draft in plan.create.iter().chain(&plan.update) {
             let name = SmolStr::from(draft.value.str_at(&["metadata", "name"]));
-            cache.note(&name, port_ids(&draft.value), &draft.endpoints);
+            cache.note(&name, port_ids(draft.value.items_at(&["ports"])), &draft.endpoints);
         }
         cache
     }

@@ -11,6 +11,7 @@ use crate::apiserver::resource;
 use crate::apiserver::store::{Cause, Store};
 use crate::arrange::set_of;
 use crate::cluster::addons::Addon;
+use crate::cluster::bootstrap;
 use crate::cluster::{Cluster, LoadBalancerProvider, NodeSettings, Settings};
 use crate::locale::Message;
 use crate::text::LineIndex;
@@ -179,17 +180,7 @@ fn namespaces_of(objects: &[(SmolStr, Value)]) -> Vec<(SmolStr, Value)> {
     let used: BTreeSet<SmolStr> =
         set_of(objects.iter().map(|(_, v)| SmolStr::from(v.str_at(&["metadata", "namespace"]))));
     let missing = used.into_iter().filter(|n| !n.is_empty() && !given.contains(n));
-    missing.map(|n| ("Namespace".into(), namespace(&n))).collect()
-}
-
-fn namespace(name: &SmolStr) -> Value {
-    value!({
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": { "name": name, "labels": { "kubernetes.io/metadata.name": name } },
-        "spec": { "finalizers": ["kubernetes"] },
-        "status": { "phase": "Active" }
-    })
+    missing.map(|n| ("Namespace".into(), bootstrap::namespace(&n))).collect()
 }
 
 /// Endpoints that came without their slices, as slices: rules and DNS are made from those.
@@ -287,7 +278,7 @@ fn from_manifests(files: Vec<Prepared>, notes: &mut Vec<Finding>) -> Workspace {
             continue;
         }
         cluster.write(Cause::User, |writer| {
-            writer.create("Namespace", self::namespace(&namespace));
+            writer.create("Namespace", bootstrap::namespace(&namespace));
         });
         let message = Message::new("doctor-namespace-added").with("namespace", &namespace);
         notes.push(Finding::new(Severity::Info, "namespace_added", key, message));

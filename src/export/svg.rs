@@ -4,6 +4,7 @@
 use super::mermaid::is_told;
 use super::place_name;
 use crate::locale::Lang;
+use crate::text::xml;
 use crate::trace::{Direction, Hop, Place, StepKind, Trace, why};
 use std::fmt::Write;
 
@@ -37,7 +38,7 @@ pub fn trace(trace: &Trace, lang: Lang) -> String {
                  marker-end=\"url(#a)\"{dash}/><text x=\"{}\" y=\"{}\" text-anchor=\"middle\" fill=\"#1d4ed8\">{}</text>",
                 (a + b) / 2,
                 y - 5,
-                escape(&packet.to_string())
+                xml(&packet.to_string())
             );
         }
         for step in hop.steps.iter().filter(|s| is_told(&s.kind)) {
@@ -48,7 +49,7 @@ pub fn trace(trace: &Trace, lang: Lang) -> String {
                     "<text x=\"{}\" y=\"{y}\" text-anchor=\"middle\" fill=\"{}\">{}</text>",
                     x(&hop.at),
                     colour(&step.kind),
-                    escape(&line)
+                    xml(&line)
                 );
             }
         }
@@ -62,7 +63,7 @@ pub fn trace(trace: &Trace, lang: Lang) -> String {
         let _ = writeln!(
             body,
             "<text x=\"{place}\" y=\"{y}\" text-anchor=\"middle\" font-weight=\"bold\" fill=\"{fill}\">{}</text>",
-            escape(&line)
+            xml(&line)
         );
     }
     let (width, height) = (LEFT * 2 + places.len().max(1) * COLUMN, y + 40);
@@ -83,7 +84,7 @@ pub fn trace(trace: &Trace, lang: Lang) -> String {
             height - 20,
             at - COLUMN / 2 + 8,
             COLUMN - 16,
-            escape(&place_name(place, lang))
+            xml(&place_name(place, lang))
         );
     }
     out + &body + "</svg>\n"
@@ -138,8 +139,4 @@ fn wrapped(text: &str) -> Vec<String> {
         }
     }
     lines
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -43,17 +43,6 @@ pub fn with_last_applied(object: &Value) -> Value {
     bare
 }
 
-fn without_nulls(value: &Value) -> Value {
-    match value {
-        Value::Map(map) => {
-            let kept = map.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), without_nulls(v)));
-            kept.collect::<Map>().into()
-        }
-        Value::List(items) => Value::list(items.iter().map(without_nulls).collect()),
-        other => other.clone(),
-    }
-}
-
 /// An object's description in kubectl's errors.
 fn describe(item: &Item) -> String {
     let resource = &item.resource;
@@ -90,7 +79,7 @@ fn apply_item(run: &mut Run, item: &Item) -> Result<(), Failure> {
                 run.say_done(&item.resource, &item.name, "created");
                 return Ok(());
             }
-            let item = Item { object: without_nulls(&modified), ..item.clone() };
+            let item = Item { object: modified.without_nulls(), ..item.clone() };
             let created = post(run, &item).map_err(|s| Failure::from(s).when("creating", &item.file))?;
             run.say_done(&item.resource, &name_of(&created), "created");
             return Ok(());

@@ -97,9 +97,13 @@ pub struct Workspace {
 impl Workspace {
     /// A new cluster without files.
     pub fn new(settings: Settings) -> Workspace {
+        Workspace::over(Cluster::new(settings), Vec::new())
+    }
+
+    fn over(cluster: Cluster, files: Vec<Open>) -> Workspace {
         Workspace {
-            files: Vec::new(),
-            cluster: Cluster::new(settings),
+            files,
+            cluster,
             accepted: BTreeMap::new(),
             written: Written::default(),
             answers: Vec::new(),
@@ -113,16 +117,7 @@ impl Workspace {
     /// without it they describe what the cluster holds already.
     pub fn of(cluster: Cluster, files: Vec<Prepared>, apply: bool) -> Workspace {
         let open = |p: Prepared| Open { file: p.file, manifests: p.manifests, reading: p.reading };
-        let mut workspace = Workspace {
-            files: files.into_iter().map(open).collect(),
-            cluster,
-            accepted: BTreeMap::new(),
-            written: Written::default(),
-            answers: Vec::new(),
-            diagnostics: Vec::new(),
-            stale: false,
-            last: Applied::default(),
-        };
+        let mut workspace = Workspace::over(cluster, files.into_iter().map(open).collect());
         if apply {
             workspace.apply();
         } else {

@@ -1,17 +1,12 @@
 // A person drops a cluster on the page: the report, and the cluster on the map.
 import assert from "node:assert/strict";
-import { mkdir, readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
 import { launch, open, ready } from "./browser.mjs";
-
-const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const PICTURES = new URL("../../target/pictures/", import.meta.url).pathname;
+import { objections, picture } from "./hands.mjs";
 
 let browser;
 before(async () => {
   browser = await launch();
-  await mkdir(PICTURES, { recursive: true });
 });
 after(() => browser?.close());
 
@@ -59,13 +54,11 @@ test("a dropped cluster is examined and opened on the map", async (t) => {
   assert.match(text, /1 of 3 doors open/);
   const found = await dialog.locator(".doctor-finding").allInnerTexts();
   assert.ok(found[0].startsWith("Error"), found[0]);
-  await page.evaluate(axe);
-  const violations = await page.evaluate(async () => (await globalThis.axe.run("dialog")).violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(" ")}`));
-  assert.deepEqual(violations, []);
-  await page.screenshot({ path: `${PICTURES}doctor-light-en.png` });
+  assert.deepEqual((await objections(page)).found, []);
+  await picture(page, "doctor-light-en");
   await dialog.getByRole("button", { name: "Open this cluster on the map" }).click();
   await page.locator(".map").getByText("worker-a").first().waitFor();
-  await page.screenshot({ path: `${PICTURES}doctor-map.png` });
+  await picture(page, "doctor-map");
   assert.deepEqual(complaints, []);
 });
 
@@ -81,6 +74,6 @@ for (const [name, options] of [
     await dialog.getByRole("heading", { name: "진단 결과" }).waitFor();
     const wide = await dialog.evaluate((e) => e.scrollWidth - e.clientWidth);
     assert.ok(wide <= 1, `the dialog is ${wide} px too wide`);
-    await page.screenshot({ path: `${PICTURES}doctor-${name}.png` });
+    await picture(page, `doctor-${name}`);
   });
 }

@@ -2,14 +2,13 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launch, open, ready } from "./browser.mjs";
+import { shown } from "./hands.mjs";
 
 let browser;
 before(async () => {
   browser = await launch();
 });
 after(() => browser?.close());
-
-const shown = (page) => page.locator(".cm-content").evaluate((e) => e.cmTile?.view?.state.doc.toString() ?? e.innerText);
 
 /** Goes into the editor by its shortcut and puts the cursor behind the first `words` of the text, by the search panel. */
 async function goTo(page, words) {

@@ -1,14 +1,12 @@
 // Lessons as a learner meets them, a class as a teacher does, and packages in a platform's own run-time.
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import jsQR from "jsqr";
 import { launch, open } from "./browser.mjs";
-
-const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+import { objections, shown, write } from "./hands.mjs";
 
 let browser;
 before(async () => {
@@ -18,19 +16,6 @@ after(() => browser?.close());
 
 /** Goes to a screen of the open page. */
 const go = (page, hash) => page.evaluate((hash) => (location.hash = hash), hash);
-
-/** Makes `text` the text of the file that is shown, as a person would who pastes it. */
-async function write(page, text) {
-  await page.locator(".cm-content").click();
-  await page.keyboard.press("Control+a");
-  await page.locator(".cm-content").evaluate((content, text) => {
-    const clipboardData = new DataTransfer();
-    clipboardData.setData("text/plain", text);
-    content.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
-  }, text);
-}
-
-const shown = (page) => page.locator(".cm-content").evaluate((e) => e.cmTile?.view?.state.doc.toString() ?? e.innerText);
 
 /** Chooses an answer of a question. */
 async function answer(page, words) {
@@ -49,14 +34,7 @@ async function upToTheLast(page) {
   await page.locator(".cm-content", { hasText: "kimhotarget" }).waitFor();
 }
 
-async function lookAt(page, what) {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() =>
-    globalThis.axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }),
-  );
-  const found = violations.map(({ id, help, nodes }) => [`${id}: ${help}`, ...nodes.map(({ html }) => html)].join("\n  "));
-  assert.deepEqual(found, [], what);
-}
+const lookAt = async (page, what) => assert.deepEqual((await objections(page)).found, [], what);
 
 /** What the browser offers as a file after `act`. */
 async function download(page, act) {

@@ -5,11 +5,11 @@
 // `UPDATE=1 node --test tests/e2e/pictures.test.mjs` writes the file anew; read the difference before it is kept.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { launch, open } from "./browser.mjs";
+import { PICTURES, picture, press } from "./hands.mjs";
 
-const PICTURES = new URL("../../target/pictures/", import.meta.url).pathname;
 const WRITTEN = new URL("pictures.tsv", import.meta.url);
 
 let browser;
@@ -17,17 +17,11 @@ const written = new Map((await readFile(WRITTEN, "utf8")).split("\n").filter(Boo
 const found = new Map();
 before(async () => {
   browser = await launch();
-  await mkdir(PICTURES, { recursive: true });
 });
 after(async () => {
   await browser?.close();
   if (process.env.UPDATE) await writeFile(WRITTEN, [...found].map((row) => `${row.join("\t")}\n`).join(""));
 });
-
-const press = async (page, key) => {
-  await page.evaluate(() => document.activeElement?.blur());
-  await page.keyboard.press(key);
-};
 
 /** Sends what the time bar says, or `url`, and goes to the end. */
 async function send(page, url) {
@@ -186,7 +180,7 @@ for (const [theme, lang, width, states] of VISITS) {
     for (const [state, go] of states) {
       await go(page);
       const name = `${state}-${theme}-${lang}-${width}`;
-      await page.screenshot({ path: `${PICTURES}${name}.png` });
+      await picture(page, name);
       const now = await structure(page, width < 500);
       found.set(name, now);
       if (!process.env.UPDATE && written.get(name) !== now) differ.push(`${name}\n  was ${written.get(name)}\n  is  ${now}`);

@@ -1,30 +1,15 @@
 // What a learner does with the first scenario: sends, sees it arrive; sends to the port that fails, reads why, mends the
 // YAML, sends again, sees 200.
 import assert from "node:assert/strict";
-import { mkdir, readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
 import { launch, open, ready } from "./browser.mjs";
-
-const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-
-/** Pictures of the states that these tests pass through, to be looked at. */
-const PICTURES = new URL("../../target/pictures/", import.meta.url).pathname;
+import { objections, picture, press, shown, write } from "./hands.mjs";
 
 let browser;
 before(async () => {
   browser = await launch();
-  await mkdir(PICTURES, { recursive: true });
 });
 after(() => browser?.close());
-
-const picture = (page, name) => page.screenshot({ path: `${PICTURES}${name}.png` });
-
-/** Lets go of the keyboard's focus, so that a letter is a shortcut. */
-const press = async (page, key) => {
-  await page.evaluate(() => document.activeElement?.blur());
-  await page.keyboard.press(key);
-};
 
 /** Sends a request and goes to its end at once. */
 async function send(page, url) {
@@ -34,19 +19,6 @@ async function send(page, url) {
   await page.locator(".ending").waitFor();
   return page.locator(".ending").innerText();
 }
-
-/** Makes `text` the text of the file that is shown, as a person would who pastes it. */
-async function write(page, text) {
-  await page.locator(".cm-content").click();
-  await page.keyboard.press("Control+a");
-  await page.locator(".cm-content").evaluate((content, text) => {
-    const clipboardData = new DataTransfer();
-    clipboardData.setData("text/plain", text);
-    content.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
-  }, text);
-}
-
-const shown = (page) => page.locator(".cm-content").evaluate((e) => e.cmTile?.view?.state.doc.toString() ?? e.innerText);
 
 test("a first visit: one press sends a request that arrives", async (t) => {
   const { page, complaints } = await open(t, browser);
@@ -160,13 +132,8 @@ for (const [theme, lang, width] of [
     if (theme === "contrast") await page.evaluate(() => (document.documentElement.dataset.theme = "contrast"));
     await page.locator(".send").click();
     await press(page, "End");
-    await page.evaluate(axe);
     const look = async (what) => {
-      const { violations } = await page.evaluate(() =>
-        globalThis.axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }),
-      );
-      const found = violations.map(({ id, help, nodes }) => [`${id}: ${help}`, ...nodes.map(({ html }) => html)].join("\n  "));
-      assert.deepEqual(found, [], what);
+      assert.deepEqual((await objections(page)).found, [], what);
       await picture(page, `${what}-${theme}-${lang.slice(0, 2)}-${width}`);
     };
     if (width < 500) {

@@ -3,17 +3,13 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launch, open, ready } from "./browser.mjs";
+import { press } from "./hands.mjs";
 
 let browser;
 before(async () => {
   browser = await launch();
 });
 after(() => browser?.close());
-
-const press = async (page, key) => {
-  await page.evaluate(() => document.activeElement?.blur());
-  await page.keyboard.press(key);
-};
 
 async function begin(page, title) {
   await page.locator(".task-head .btn").click();

@@ -1,24 +1,16 @@
 // The terminal: lines run and print, requests show on the map, names lead there, errors explain themselves, an edit goes through
 // the YAML editor; the keyboard, Korean input, floods and loops without end.
 import assert from "node:assert/strict";
-import { mkdir, readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
 import { launch, open, ready } from "./browser.mjs";
-
-const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-
-/** Pictures of the states that these tests pass through, to be looked at. */
-const PICTURES = new URL("../../target/pictures/", import.meta.url).pathname;
+import { objections, picture } from "./hands.mjs";
 
 let browser;
 before(async () => {
   browser = await launch();
-  await mkdir(PICTURES, { recursive: true });
 });
 after(() => browser?.close());
 
-const picture = (page, name) => page.screenshot({ path: `${PICTURES}terminal-${name}.png` });
 const field = (page, number = 1) => page.locator(`#term-input-${number}`);
 const log = (page, number = 1) => page.locator(".term").nth(number - 1).locator(".term-log");
 
@@ -58,7 +50,7 @@ test("lines run; a request is on the map; a name leads there; an error explains 
   await page.locator(".term-why").first().click();
   const note = await page.locator(".term-note").first().innerText();
   assert.match(note, /kimhotarget/);
-  await picture(page, "light-en");
+  await picture(page, "terminal-light-en");
   await page.locator(".term-chip").first().click();
   await page.locator("[role=tab]", { hasText: "Journey" }).click();
   await page.locator(".journey tr").nth(3).waitFor();
@@ -97,7 +89,7 @@ test("kubectl edit goes through the YAML editor and comes back", async (t) => {
     }
   };
   await edit(["type: ClusterIP", "type: NodePort"]);
-  await picture(page, "edit-light-en");
+  await picture(page, "terminal-edit-light-en");
   await page.keyboard.press("Control+s");
   await page.locator(".sheet").waitFor({ state: "detached" });
   await idle(page);
@@ -183,12 +175,8 @@ test("terminals side by side: a port is forwarded in one and used in the other",
   await log(page, 1).getByText("Forwarding from 127.0.0.1:8000").waitFor();
   assert.match(await run(page, "curl -s -o /dev/null -w '%{http_code}\\n' localhost:8000", 2), /^200$/m);
   await log(page, 1).getByText("Handling connection for 8000").waitFor();
-  await picture(page, "two-dark-ko");
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() =>
-    globalThis.axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }),
-  );
-  assert.deepEqual(violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join("\n")}`), []);
+  await picture(page, "terminal-two-dark-ko");
+  assert.deepEqual((await objections(page)).found, []);
   assert.deepEqual(complaints, []);
 });
 
@@ -209,7 +197,7 @@ test("390 px wide, Korean typed through an input method", async (t) => {
   assert.equal(await field(page).inputValue(), "echo 길");
   assert.match(await run(page, "echo 길잡이"), /^길잡이$/m);
   await run(page, "kubectl get pods -o wide");
-  await picture(page, "narrow-light-ko");
+  await picture(page, "terminal-narrow-light-ko");
   const wide = await page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
   assert.ok(!wide, "the page itself does not scroll sideways");
 });

@@ -9,7 +9,7 @@ pub use diff::{merge_three_way, strategic_three_way};
 pub use json::json;
 pub use strategic::strategic;
 
-use crate::api::value::{Map, Value};
+use crate::api::value::Value;
 use crate::apiserver::status::Status;
 
 /// Why a patch cannot be applied.
@@ -83,17 +83,5 @@ pub fn go_map(value: &Value) -> String {
         Value::String(s) => s.to_string(),
         Value::Null => "<nil>".into(),
         other => crate::api::json::to_string(other),
-    }
-}
-
-/// Removes nulls inside maps, as a new object has none.
-fn without_nulls(value: &Value) -> Value {
-    match value {
-        Value::Map(map) => {
-            let kept = map.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), without_nulls(v)));
-            kept.collect::<Map>().into()
-        }
-        Value::List(items) => Value::list(items.iter().map(without_nulls).collect()),
-        other => other.clone(),
     }
 }

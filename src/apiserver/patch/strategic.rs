@@ -1,7 +1,7 @@
 //! Strategic merge patches (apimachinery `util/strategicpatch`): lists are merged by the keys that the schema names, and
 //! directives (`$patch`, `$retainKeys`, `$setElementOrder/…`, `$deleteFromPrimitiveList/…`) say the rest.
 
-use super::{PatchError, without_nulls};
+use super::PatchError;
 use crate::api::schema::{FieldType, Patch, Shape, Struct, StructId, schema};
 use crate::api::value::{Map, Value};
 use smol_str::SmolStr;
@@ -133,7 +133,7 @@ pub(super) fn merge_map(mut original: Map, patch: &Map, place: Place, options: O
         let before = original.get(key).filter(|before| kind_of(before) == kind_of(change)).cloned();
         let Some(before) = before else {
             if !deletes {
-                let change = if options.ignore_nulls { without_nulls(change) } else { change.clone() };
+                let change = if options.ignore_nulls { change.without_nulls() } else { change.clone() };
                 match without_directives(&change) {
                     Some(kept) => drop(original.insert(key, kept)),
                     None => drop(original.remove(key)),

@@ -3,6 +3,7 @@
 use super::super::{Finding, Report, Severity, Verdict};
 use super::{object_name, sentences};
 use crate::locale::Lang;
+use crate::text::xml;
 use std::fmt::Write;
 
 /// The report as JUnit XML.
@@ -21,9 +22,9 @@ pub fn junit(report: &Report, lang: Lang) -> String {
     let _ = writeln!(out, "  <testsuite name=\"giljabi doctor\" {counts}>");
     for door in &report.doors {
         let words: Vec<String> = of_door(door).iter().map(|f| sentences(f, lang).join("\n")).collect();
-        let words = escaped(&words.join("\n\n"));
-        let name = escaped(&format!("{} {}", door.object, door.address));
-        let class = escaped(&door.object.kind);
+        let words = xml(&words.join("\n\n"));
+        let name = xml(&format!("{} {}", door.object, door.address));
+        let class = xml(&door.object.kind);
         let _ = write!(out, "    <testcase classname=\"{class}\" name=\"{name}\"");
         let _ = match door.verdict {
             Verdict::Open => writeln!(out, "/>"),
@@ -36,10 +37,10 @@ pub fn junit(report: &Report, lang: Lang) -> String {
         };
     }
     for finding in alone {
-        let name = escaped(&format!("{} {}", object_name(finding), finding.rule));
+        let name = xml(&format!("{} {}", object_name(finding), finding.rule));
         let place = finding.place.as_ref().map(|(f, l, _)| format!("{f}:{l}\n")).unwrap_or_default();
-        let words = escaped(&format!("{place}{}", sentences(finding, lang).join("\n")));
-        let class = escaped(&finding.object.kind);
+        let words = xml(&format!("{place}{}", sentences(finding, lang).join("\n")));
+        let class = xml(&finding.object.kind);
         let kind = finding.severity.name();
         let _ = writeln!(
             out,
@@ -47,22 +48,5 @@ pub fn junit(report: &Report, lang: Lang) -> String {
         );
     }
     out.push_str("  </testsuite>\n</testsuites>\n");
-    out
-}
-
-/// Text that XML can hold.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\n' | '\t' => out.push(c),
-            c if c.is_control() || ('\u{fffe}'..='\u{ffff}').contains(&c) => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
     out
 }

@@ -2,22 +2,7 @@
 
 use super::Content;
 use crate::locale::Lang;
-
-/// Text for XML, in content and in attributes.
-fn xml(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            c if c.is_control() => {}
-            c => out.push(c),
-        }
-    }
-    out
-}
+use crate::text::xml;
 
 fn files(names: &[&str]) -> String {
     names.iter().map(|name| format!("      <file href=\"{}\"/>\n", xml(name))).collect()
