@@ -339,6 +339,12 @@ impl From<i64> for Value {
         Value::Int(i)
     }
 }
+impl From<f64> for Value {
+    fn from(value: f64) -> Self {
+        Value::Float(value)
+    }
+}
+
 impl From<i32> for Value {
     fn from(i: i32) -> Value {
         Value::Int(i.into())
