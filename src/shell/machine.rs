@@ -1,13 +1,15 @@
 //! Runs what was parsed, step by step, so that a loop without end or a command that goes on never holds the page: each
 //! [`Machine::step`] does a little and says what it waits for.
 //!
-//! A line becomes a few instructions with jumps; a pipeline becomes processes with buffers between them. A compound command
-//! in a pipeline, a subshell and `$(…)` are machines of their own.
+//! A line becomes a few instructions with jumps (see [`super::compile`]); a pipeline becomes processes with buffers between
+//! them. A compound command in a pipeline, a subshell, a function and `$(…)` are machines of their own.
 
+use super::builtins;
+use super::compile::{self, Op};
 use super::env::Env;
-use super::expand;
-use super::parse::{Command, Link, List, Part, Pipeline, Redirect, Word};
-use super::programs;
+use super::expand::{self, Found};
+use super::parse::{Body, List, Part, Pipeline, Redirect, Word};
+use super::prepare::lend;
 use super::world::{Event, World};
 use crate::api::time::Time;
 use std::collections::VecDeque;
@@ -16,7 +18,7 @@ use std::rc::Rc;
 /// How much may stand in a pipe or be caught by `$(…)`.
 const MOST_BYTES: usize = 4 << 20;
 /// How deep machines may stand in machines.
-const DEEPEST: usize = 24;
+pub(super) const DEEPEST: usize = 24;
 
 /// What a process has to read and where it writes.
 #[derive(Default)]
@@ -30,6 +32,8 @@ pub struct Io {
     pub out_closed: bool,
     /// Its output goes to a terminal.
     pub tty: bool,
+    /// Its input is a pipe or a file, not the terminal.
+    pub piped: bool,
 }
 
 /// What a process says after a step.
@@ -45,6 +49,15 @@ pub enum Poll {
     Session(Box<Env>, String),
 }
 
+/// How a shell was left before its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// `return`.
+    Function,
+    /// `exit`.
+    Shell,
+}
+
 /// Something that runs.
 pub trait Process {
     fn step(&mut self, world: &mut World, io: &mut Io) -> Poll;
@@ -53,147 +66,47 @@ pub trait Process {
     fn interrupt(&mut self, world: &mut World, io: &mut Io) {
         let _ = (world, io);
     }
-}
 
-enum Op {
-    Run(Pipeline),
-    Jump(usize),
-    /// Jumps when the last status is not 0 (or is 0).
-    JumpUnless(usize),
-    JumpIf(usize),
-    ForBegin(Option<Vec<Word>>),
-    ForNext(String, usize),
-    ForEnd,
-    Status(i32),
-}
-
-fn compile(list: &List, ops: &mut Vec<Op>, loops: &mut Vec<(usize, Vec<usize>, bool)>) {
-    let mut pending: Vec<usize> = Vec::new();
-    for (i, (link, pipeline)) in list.0.iter().enumerate() {
-        match link {
-            Link::Then => pending.clear(),
-            Link::And => {
-                pending.push(ops.len());
-                ops.push(Op::JumpUnless(usize::MAX));
-            }
-            Link::Or => {
-                pending.push(ops.len());
-                ops.push(Op::JumpIf(usize::MAX));
-            }
-        }
-        let guard = pending.last().copied().filter(|_| *link != Link::Then);
-        compile_pipeline(pipeline, ops, loops);
-        if let Some(at) = guard {
-            let here = ops.len();
-            match &mut ops[at] {
-                Op::JumpUnless(to) | Op::JumpIf(to) => *to = here,
-                _ => {}
-            }
-        }
-        let _ = i;
+    /// What the shell that started it knows from now on, if it was no process of its own, and whether that shell is left.
+    fn give_back(&mut self) -> Option<(Env, Option<Left>)> {
+        None
     }
 }
 
-fn compile_pipeline(pipeline: &Pipeline, ops: &mut Vec<Op>, loops: &mut Vec<(usize, Vec<usize>, bool)>) {
-    if let ([only], false) = (&pipeline.stages[..], pipeline.not) {
-        match &**only {
-            Command::If { branches, otherwise, redirects } if redirects.is_empty() => {
-                let mut ends = Vec::new();
-                for (condition, body) in branches {
-                    compile(condition, ops, loops);
-                    let skip = ops.len();
-                    ops.push(Op::JumpUnless(usize::MAX));
-                    compile(body, ops, loops);
-                    ends.push(ops.len());
-                    ops.push(Op::Jump(usize::MAX));
-                    let here = ops.len();
-                    ops[skip] = Op::JumpUnless(here);
-                }
-                match otherwise {
-                    Some(body) => compile(body, ops, loops),
-                    None => ops.push(Op::Status(0)),
-                }
-                let here = ops.len();
-                for end in ends {
-                    ops[end] = Op::Jump(here);
-                }
-                return;
-            }
-            Command::While { until, condition, body, redirects } if redirects.is_empty() => {
-                let start = ops.len();
-                compile(condition, ops, loops);
-                let leave = ops.len();
-                ops.push(Op::Status(0));
-                loops.push((start, Vec::new(), false));
-                compile(body, ops, loops);
-                ops.push(Op::Jump(start));
-                let here = ops.len();
-                ops.push(Op::Status(0));
-                ops[leave] = if *until { Op::JumpIf(here) } else { Op::JumpUnless(here) };
-                let (_, breaks, _) = loops.pop().unwrap_or_default();
-                for at in breaks {
-                    ops[at] = Op::Jump(here);
-                }
-                return;
-            }
-            Command::For { name, words, body, redirects } if redirects.is_empty() => {
-                ops.push(Op::ForBegin(words.clone()));
-                let start = ops.len();
-                ops.push(Op::ForNext(name.clone(), usize::MAX));
-                loops.push((start, Vec::new(), true));
-                compile(body, ops, loops);
-                ops.push(Op::Jump(start));
-                let here = ops.len();
-                ops.push(Op::ForEnd);
-                ops[start] = Op::ForNext(name.clone(), here);
-                let (_, breaks, _) = loops.pop().unwrap_or_default();
-                for at in breaks {
-                    ops[at] = Op::Jump(here);
-                }
-                return;
-            }
-            Command::Group { body, subshell: false, redirects } if redirects.is_empty() => {
-                return compile(body, ops, loops);
-            }
-            Command::Simple { assigns, words, redirects }
-                if assigns.is_empty() && redirects.is_empty() && words.len() == 1 =>
-            {
-                if let [Part::Text { text, quoted: false }] = &words[0][..] {
-                    match (text.as_str(), loops.last_mut()) {
-                        ("break", Some((_, breaks, _))) => {
-                            breaks.push(ops.len());
-                            ops.push(Op::Jump(usize::MAX));
-                            return;
-                        }
-                        ("continue", Some((start, _, _))) => {
-                            let start = *start;
-                            ops.push(Op::Jump(start));
-                            return;
-                        }
-                        _ => {}
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    ops.push(Op::Run(pipeline.clone()));
+/// Whose the variables are that a machine changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A line, a script: the outermost.
+    Shell,
+    /// `( … )`, `$(…)`, a stage of a pipeline: what it changes is lost.
+    Subshell,
+    /// `{ … } > file`, `source`, `eval`: the caller's.
+    Shared,
+    /// The caller's, but for arguments and what is `local`.
+    Function,
 }
 
 /// A shell at work on some lines.
 pub struct Machine {
     pub env: Env,
-    ops: Rc<Vec<Op>>,
-    at: usize,
-    loops: Vec<VecDeque<String>>,
-    job: Option<Job>,
+    pub(super) kind: Kind,
+    pub(super) ops: Rc<Vec<Op>>,
+    pub(super) at: usize,
+    pub(super) loops: Vec<VecDeque<String>>,
+    pub(super) job: Option<Job>,
     finding: Option<Finding>,
-    depth: usize,
-    exit: bool,
-    steps: u64,
+    pub(super) depth: usize,
+    pub(super) left: Option<Left>,
+    /// How it was left, while what there is to do at its end runs.
+    pub(super) leaving: Option<Left>,
+    /// What `read -p` says has been said.
+    pub(super) prompted: bool,
+    pub(super) steps: u64,
+    /// What the function's caller had: its arguments, and what it had shadowed.
+    pub(super) caller: Option<(Vec<String>, Vec<super::env::Shadowed>)>,
 }
 
-/// Substitutions that must be known before a pipeline can run.
+/// Substitutions that must be known before the machine can go on.
 struct Finding {
     purpose: Purpose,
     left: VecDeque<Rc<List>>,
@@ -202,251 +115,84 @@ struct Finding {
 }
 
 enum Purpose {
-    Run(Pipeline),
-    For(Vec<Word>),
+    Run(Pipeline, bool),
+    For(Option<Vec<Word>>),
+    Case(Word, Vec<(Vec<Word>, usize)>, usize),
 }
 
-/// Hands the shell's own input to a stage that inherits it; a second call hands back what is left.
-fn lend(io: &mut Io, stage: &mut Stage) {
-    if stage.inherits {
-        std::mem::swap(&mut io.input, &mut stage.io.input);
-        stage.io.input_ended = io.input_ended;
-    }
+pub(super) struct Job {
+    pub(super) stages: Vec<Stage>,
+    pub(super) not: bool,
+    pub(super) checked: bool,
 }
 
-struct Job {
-    stages: Vec<Stage>,
-    not: bool,
-}
-
-struct Stage {
-    process: Option<Box<dyn Process>>,
-    io: Io,
+pub(super) struct Stage {
+    pub(super) process: Option<Box<dyn Process>>,
+    pub(super) io: Io,
     /// It reads what the shell itself reads: nothing stands before it in a pipe or was redirected into it.
-    inherits: bool,
-    code: i32,
-    outs: Vec<(u8, Target)>,
-    wait: Option<Time>,
+    pub(super) inherits: bool,
+    pub(super) code: i32,
+    pub(super) outs: Vec<(u8, Target)>,
+    pub(super) wait: Option<Time>,
 }
 
-enum Target {
+pub(super) enum Target {
     File(String),
     Copy(u8),
 }
 
 impl Machine {
     pub fn new(env: Env, list: &List, depth: usize) -> Machine {
-        let mut ops = Vec::new();
-        compile(list, &mut ops, &mut Vec::new());
+        Machine::of(env, list, depth, Kind::Shell)
+    }
+
+    pub(super) fn of(mut env: Env, list: &List, depth: usize, kind: Kind) -> Machine {
+        if kind == Kind::Subshell {
+            env.at_exit = None;
+        }
         Machine {
             env,
-            ops: Rc::new(ops),
+            kind,
+            ops: Rc::new(compile::compile(list)),
             at: 0,
             loops: Vec::new(),
             job: None,
             finding: None,
             depth,
-            exit: false,
+            left: None,
+            leaving: None,
+            prompted: false,
             steps: 0,
+            caller: None,
         }
+    }
+
+    /// A machine for lines that run in this shell itself: `source`, `eval`. `arguments`: those of a script.
+    pub fn shared(&self, list: &List, arguments: Option<Vec<String>>) -> Box<dyn Process> {
+        let mut machine = Machine::of(self.env.clone(), list, self.depth + 1, Kind::Shared);
+        if let Some(arguments) = arguments {
+            let (own, shadowed) =
+                (std::mem::replace(&mut machine.env.arguments, arguments), std::mem::take(&mut machine.env.shadowed));
+            machine.caller = Some((own, shadowed));
+            machine.env.function_depth += 1;
+        }
+        Box::new(machine)
     }
 
     /// Whether `exit` was called.
     pub fn has_exited(&self) -> bool {
-        self.exit
+        self.left == Some(Left::Shell)
     }
 
-    fn run_pipeline(&mut self, world: &mut World, pipeline: Pipeline, found: &mut VecDeque<String>, io: &mut Io) {
-        let single = pipeline.stages.len() == 1;
-        let count = pipeline.stages.len();
-        let mut stages = Vec::new();
-        for (i, command) in pipeline.stages.iter().enumerate() {
-            let mut stage = Stage {
-                process: None,
-                io: Io { tty: i + 1 == count && io.tty, ..Io::default() },
-                inherits: i == 0,
-                code: 0,
-                outs: Vec::new(),
-                wait: None,
-            };
-            let outcome = self.stage(world, command, found, &mut stage, single.then_some(&mut *io));
-            if let Err(problem) = outcome {
-                stage.io.err.push_str(&problem);
-                stage.code = 1;
-            }
-            stages.push(stage);
-        }
-        self.job = Some(Job { stages, not: pipeline.not });
+    /// Ends the shell, or the function that runs.
+    pub fn leave(&mut self, how: Left, code: i32) {
+        self.left = Some(how);
+        self.env.status = code;
     }
 
-    /// Prepares one command of a pipeline. `alone`: it is the only one, and this is the shell's own input.
-    fn stage(
-        &mut self,
-        world: &mut World,
-        command: &Rc<Command>,
-        found: &mut VecDeque<String>,
-        stage: &mut Stage,
-        alone: Option<&mut Io>,
-    ) -> Result<(), String> {
-        let redirects = match &**command {
-            Command::Simple { redirects, .. }
-            | Command::If { redirects, .. }
-            | Command::For { redirects, .. }
-            | Command::While { redirects, .. }
-            | Command::Group { redirects, .. } => redirects,
-        };
-        let Command::Simple { assigns, words, .. } = &**command else {
-            self.redirect(world, redirects, found, stage)?;
-            if self.depth >= DEEPEST {
-                return Err("bash: too many nested shells\n".to_string());
-            }
-            let mut bare = (**command).clone();
-            match &mut bare {
-                Command::If { redirects, .. }
-                | Command::For { redirects, .. }
-                | Command::While { redirects, .. }
-                | Command::Group { redirects, .. }
-                | Command::Simple { redirects, .. } => redirects.clear(),
-            }
-            // A group in parentheses is the list in it.
-            let list = match bare {
-                Command::Group { body, .. } => body,
-                other => List(vec![(Link::Then, Pipeline { not: false, stages: vec![Rc::new(other)] })]),
-            };
-            stage.process = Some(Box::new(Machine::new(self.env.clone(), &list, self.depth + 1)));
-            return Ok(());
-        };
-        let values: Vec<(String, String)> =
-            assigns.iter().map(|(n, w)| (n.clone(), expand::text(world, &self.env, w, found))).collect();
-        let mut expanded = Vec::new();
-        for word in words {
-            expanded.extend(expand::word(world, &self.env, word, found)?);
-        }
-        self.redirect(world, redirects, found, stage)?;
-        if expanded.is_empty() {
-            for (name, value) in values {
-                self.env.set(&name, &value);
-            }
-            stage.code = 0;
-            return Ok(());
-        }
-        if let Some(io) = alone.filter(|_| programs::is_builtin(&expanded[0])) {
-            lend(io, stage);
-            stage.code = self.builtin(world, &expanded, &mut stage.io);
-            lend(io, stage);
-            return Ok(());
-        }
-        let mut env = self.env.clone();
-        for (name, value) in values {
-            env.export(&name, &value);
-        }
-        stage.process = Some(programs::start(world, env, expanded));
-        Ok(())
-    }
-
-    fn redirect(
-        &mut self,
-        world: &mut World,
-        redirects: &[Redirect],
-        found: &mut VecDeque<String>,
-        stage: &mut Stage,
-    ) -> Result<(), String> {
-        for redirect in redirects {
-            match redirect {
-                Redirect::Out { fd, file, append } => {
-                    let path = expand::text(world, &self.env, file, found);
-                    if world.is_folder(&self.env, &path) {
-                        return Err(format!("bash: {path}: Is a directory\n"));
-                    }
-                    if !append || !world.is_file(&self.env, &path) {
-                        world.write(&self.env, &path, "").map_err(|e| format!("bash: {path}: {e}\n"))?;
-                    }
-                    let fds: &[u8] = if *fd == 3 { &[1, 2] } else { std::slice::from_ref(fd) };
-                    for fd in fds {
-                        stage.outs.push((*fd, Target::File(path.clone())));
-                    }
-                }
-                Redirect::In(file) => {
-                    let path = expand::text(world, &self.env, file, found);
-                    let text = world
-                        .read(&self.env, &path)
-                        .ok_or_else(|| format!("bash: {path}: No such file or directory\n"))?;
-                    (stage.io.input, stage.io.input_ended, stage.inherits) = (text, true, false);
-                }
-                Redirect::Here(parts) => {
-                    let text = expand::text(world, &self.env, parts, found);
-                    (stage.io.input, stage.io.input_ended, stage.inherits) = (text, true, false);
-                }
-                Redirect::Copy { fd, to } => stage.outs.push((*fd, Target::Copy(*to))),
-            }
-        }
-        Ok(())
-    }
-
-    fn builtin(&mut self, world: &mut World, words: &[String], io: &mut Io) -> i32 {
-        let args = &words[1..];
-        match words[0].as_str() {
-            "cd" => {
-                let target = args.first().map_or("~", String::as_str);
-                let path = self.env.absolute(target);
-                if !world.is_folder(&self.env, &path) {
-                    let why =
-                        if world.is_file(&self.env, &path) { "Not a directory" } else { "No such file or directory" };
-                    io.err.push_str(&format!("bash: cd: {target}: {why}\n"));
-                    return 1;
-                }
-                self.env.folder = path;
-                0
-            }
-            "export" => {
-                for arg in args {
-                    match arg.split_once('=') {
-                        Some((name, value)) => self.env.export(name, value),
-                        None => {
-                            let value = self.env.get(arg).unwrap_or("").to_string();
-                            self.env.export(arg, &value);
-                        }
-                    }
-                }
-                0
-            }
-            "unset" => {
-                for arg in args {
-                    self.env.variables.remove(arg);
-                }
-                0
-            }
-            "set" | ":" | "alias" | "shift" | "trap" => 0,
-            "read" => {
-                let (line, rest) = match io.input.split_once('\n') {
-                    Some((line, rest)) => (line.to_string(), rest.to_string()),
-                    None => (io.input.clone(), String::new()),
-                };
-                let ended = io.input.is_empty();
-                io.input = rest;
-                let names: Vec<&String> = args.iter().filter(|a| !a.starts_with('-')).collect();
-                let mut words = line.trim();
-                for (i, name) in names.iter().enumerate() {
-                    let (word, tail) = if i + 1 == names.len() {
-                        (words, "")
-                    } else {
-                        words.split_once(char::is_whitespace).unwrap_or((words, ""))
-                    };
-                    self.env.set(name, word);
-                    words = tail.trim_start();
-                }
-                i32::from(ended)
-            }
-            "exit" | "logout" => {
-                self.exit = true;
-                args.first().and_then(|a| a.parse::<i32>().ok()).map_or(self.env.status, |c| c & 255)
-            }
-            "source" | "." | "eval" => {
-                io.err.push_str(&format!("bash: {}: not simulated here; type the lines themselves\n", words[0]));
-                1
-            }
-            _ => 0,
-        }
+    /// How deep it stands in other machines, and how deep it may.
+    pub fn is_deepest(&self) -> bool {
+        self.depth >= DEEPEST
     }
 
     /// Moves a pipeline on. `None`: it goes on.
@@ -487,8 +233,13 @@ impl Machine {
                 stage.process = Some(process);
                 match poll {
                     Poll::Done(code) => {
-                        stage.process = None;
+                        let back = stage.process.take().and_then(|mut p| p.give_back());
                         stage.code = code;
+                        if let Some((env, left)) = back {
+                            self.env = env;
+                            self.env.status = code;
+                            self.left = self.left.or(left);
+                        }
                         progress = true;
                     }
                     Poll::More => progress = true,
@@ -553,8 +304,14 @@ impl Machine {
         let drained = (0..count)
             .all(|i| i + 1 == count || job.stages[i].io.out.is_empty() || job.stages[i + 1].process.is_none());
         if job.stages.iter().all(|s| s.process.is_none()) && drained {
-            let code = job.stages.last().map_or(0, |s| s.code);
+            let codes: Vec<i32> = job.stages.iter().map(|s| s.code).collect();
+            let last = codes.last().copied().unwrap_or(0);
+            let failed = codes.iter().rev().find(|c| **c != 0).filter(|_| self.env.options.pipefail);
+            let code = failed.copied().unwrap_or(last);
             self.env.status = if job.not { i32::from(code == 0) } else { code };
+            if code != 0 && job.checked && self.env.options.errexit && self.left.is_none() {
+                self.left = Some(Left::Shell);
+            }
             self.job = None;
             return Some(Poll::More);
         }
@@ -599,24 +356,39 @@ impl Machine {
                 io.err.push_str("bash: too many nested shells\n");
                 return Some(Poll::More);
             }
-            let machine = Machine::new(self.env.clone(), &list, self.depth + 1);
+            let machine = Machine::of(self.env.clone(), &list, self.depth + 1, Kind::Subshell);
             finding.inner = Some((Box::new(machine), Io { input_ended: true, ..Io::default() }));
             return Some(Poll::More);
         }
         let finding = self.finding.take()?;
-        let mut found: VecDeque<String> = finding.found.into();
+        let mut found: Found = finding.found.into();
         match finding.purpose {
-            Purpose::Run(pipeline) => self.run_pipeline(world, pipeline, &mut found, io),
+            Purpose::Run(pipeline, checked) => self.run_pipeline(world, pipeline, checked, &mut found, io),
             Purpose::For(words) => {
                 let mut items = VecDeque::new();
-                for word in &words {
-                    match expand::word(world, &self.env, word, &mut found) {
-                        Ok(texts) => items.extend(texts),
-                        Err(problem) => io.err.push_str(&problem),
+                match words {
+                    None => items.extend(self.env.arguments.iter().cloned()),
+                    Some(words) => {
+                        for word in &words {
+                            match expand::word(world, &mut self.env, word, &mut found) {
+                                Ok(texts) => items.extend(texts),
+                                Err(problem) => io.err.push_str(&format!("bash: {problem}\n")),
+                            }
+                        }
                     }
                 }
                 self.loops.push(items);
             }
+            Purpose::Case(word, arms, end) => match self.arm(world, &word, &arms, &mut found) {
+                Ok(at) => {
+                    self.at = at.unwrap_or(end);
+                    self.env.status = 0;
+                }
+                Err(problem) => {
+                    io.err.push_str(&format!("bash: {problem}\n"));
+                    (self.at, self.env.status) = (end, 1);
+                }
+            },
         }
         Some(Poll::More)
     }
@@ -624,45 +396,53 @@ impl Machine {
     fn find(&mut self, words: Vec<Rc<List>>, purpose: Purpose) {
         self.finding = Some(Finding { purpose, left: words.into(), found: Vec::new(), inner: None });
     }
+
+    /// Where the arm begins that matches.
+    fn arm(
+        &mut self,
+        world: &World,
+        word: &Word,
+        arms: &[(Vec<Word>, usize)],
+        found: &mut Found,
+    ) -> Result<Option<usize>, String> {
+        let text = expand::text(world, &mut self.env, word, found)?;
+        for (patterns, at) in arms {
+            for pattern in patterns {
+                let pattern = expand::pattern(world, &mut self.env, pattern, found)?;
+                if expand::glob_matches(&pattern, &text) {
+                    return Ok(Some(*at));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// What there is to do at the shell's end; `true`: something is.
+    fn at_exit(&mut self) -> bool {
+        let ends = self.kind == Kind::Subshell || self.depth > 0 && self.kind == Kind::Shell || self.has_exited();
+        let Some(text) = self.env.at_exit.take_if(|_| ends && matches!(self.kind, Kind::Shell | Kind::Subshell)) else {
+            return false;
+        };
+        let Ok(list) = super::parse::parse(&text) else { return false };
+        self.ops = Rc::new(compile::compile(&list));
+        self.at = 0;
+        true
+    }
+}
+
+/// What a `read -p` shows.
+fn waits_with(pipeline: &Pipeline) -> Option<String> {
+    let Body::Simple { words, .. } = &pipeline.stages.first()?.body else { return None };
+    let words: Vec<String> = words.iter().map(|w| super::lex::plain(w)).collect();
+    builtins::read_prompt(&words.iter().map(String::as_str).collect::<Vec<_>>()).map(str::to_string)
 }
 
 /// Whether a pipeline is `read` alone, which waits for a line of the shell's own input.
 fn reads_a_line(pipeline: &Pipeline) -> bool {
     let [only] = &pipeline.stages[..] else { return false };
-    let Command::Simple { words, redirects, .. } = &**only else { return false };
+    let Body::Simple { words, .. } = &only.body else { return false };
     let named = matches!(words.first().map(Vec::as_slice), Some([Part::Text { text, .. }]) if text == "read");
-    named && redirects.is_empty()
-}
-
-/// The substitutions in a pipeline's words, in the order in which they are expanded.
-fn substitutions(pipeline: &Pipeline) -> Vec<Rc<List>> {
-    let mut found = Vec::new();
-    for command in &pipeline.stages {
-        let redirects = match &**command {
-            Command::Simple { assigns, words, redirects } => {
-                for (_, word) in assigns {
-                    expand::commands(word, &mut found);
-                }
-                for word in words {
-                    expand::commands(word, &mut found);
-                }
-                redirects
-            }
-            Command::If { redirects, .. }
-            | Command::For { redirects, .. }
-            | Command::While { redirects, .. }
-            | Command::Group { redirects, .. } => redirects,
-        };
-        for redirect in redirects {
-            match redirect {
-                Redirect::Out { file, .. } | Redirect::In(file) | Redirect::Here(file) => {
-                    expand::commands(file, &mut found)
-                }
-                Redirect::Copy { .. } => {}
-            }
-        }
-    }
-    found
+    named && !only.redirects.iter().any(|r| matches!(r, Redirect::In(_) | Redirect::Here { .. }))
 }
 
 impl Process for Machine {
@@ -678,7 +458,7 @@ impl Process for Machine {
                 match self.step_job(world, io) {
                     Some(Poll::More) => {
                         // What was written is shown before more is done.
-                        if io.out.len() > 4_096 {
+                        if !io.err.is_empty() || io.out.len() > 4_096 {
                             return Poll::More;
                         }
                         continue;
@@ -687,33 +467,45 @@ impl Process for Machine {
                     None => continue,
                 }
             }
-            if self.exit {
-                return Poll::Done(self.env.status);
-            }
             let ops = self.ops.clone();
-            let Some(op) = ops.get(self.at) else { return Poll::Done(self.env.status) };
+            let Some(op) = ops.get(self.at).filter(|_| self.left.is_none()) else {
+                let code = self.env.status;
+                if self.at_exit() {
+                    self.leaving = self.left.take();
+                    continue;
+                }
+                self.left = self.left.or(self.leaving);
+                return Poll::Done(code);
+            };
             self.at += 1;
             self.steps += 1;
             match op {
-                Op::Run(pipeline) if reads_a_line(pipeline) && !io.input_ended && !io.input.contains('\n') => {
+                Op::Run { pipeline, .. } if reads_a_line(pipeline) && !io.input_ended && !io.input.contains('\n') => {
                     self.at -= 1;
+                    if let Some(text) = waits_with(pipeline).filter(|_| !std::mem::replace(&mut self.prompted, true)) {
+                        io.out.push_str(&text);
+                    }
                     return Poll::Input;
                 }
-                Op::Run(pipeline) => {
-                    let lists = substitutions(pipeline);
-                    self.find(lists, Purpose::Run(pipeline.clone()));
+                Op::Run { pipeline, checked } => {
+                    self.prompted = false;
+                    let lists = compile::in_pipeline(pipeline);
+                    self.find(lists, Purpose::Run(pipeline.clone(), *checked));
+                }
+                Op::Case { word, arms, end } => {
+                    let mut lists = Vec::new();
+                    compile::in_word(word, &mut lists);
+                    arms.iter().flat_map(|(patterns, _)| patterns).for_each(|p| compile::in_word(p, &mut lists));
+                    self.find(lists, Purpose::Case(word.clone(), arms.clone(), *end));
                 }
                 Op::Jump(to) => self.at = *to,
                 Op::JumpUnless(to) if self.env.status != 0 => self.at = *to,
                 Op::JumpIf(to) if self.env.status == 0 => self.at = *to,
                 Op::JumpUnless(_) | Op::JumpIf(_) => {}
                 Op::ForBegin(words) => {
-                    let words = words.clone().unwrap_or_default();
                     let mut lists = Vec::new();
-                    for word in &words {
-                        expand::commands(word, &mut lists);
-                    }
-                    self.find(lists, Purpose::For(words));
+                    words.iter().flatten().for_each(|word| compile::in_word(word, &mut lists));
+                    self.find(lists, Purpose::For(words.clone()));
                 }
                 Op::ForNext(name, end) => match self.loops.last_mut().and_then(VecDeque::pop_front) {
                     Some(value) => self.env.set(name, &value),
@@ -728,6 +520,21 @@ impl Process for Machine {
             }
         }
         Poll::More
+    }
+
+    fn give_back(&mut self) -> Option<(Env, Option<Left>)> {
+        if !matches!(self.kind, Kind::Shared | Kind::Function) {
+            return None;
+        }
+        let mut env = self.env.clone();
+        let mut left = self.left;
+        if let Some((arguments, shadowed)) = self.caller.take() {
+            env.unshadow();
+            (env.arguments, env.shadowed) = (arguments, shadowed);
+            env.function_depth -= 1;
+            left = left.filter(|l| *l != Left::Function);
+        }
+        Some((env, left))
     }
 
     fn interrupt(&mut self, world: &mut World, io: &mut Io) {
@@ -748,8 +555,8 @@ impl Process for Machine {
 
 /// Moves what a machine wrote into events.
 pub fn emit(io: &mut Io, events: &mut Vec<Event>) {
-    // kubectl tells the server's warnings before it prints what came with them.
-    if io.err.starts_with("Warning: ") {
+    // kubectl tells the server's warnings before it prints what came with them, and `set -x` what will run.
+    if io.err.starts_with("Warning: ") || io.err.starts_with("+ ") {
         events.push(Event::Err(std::mem::take(&mut io.err)));
     }
     if !io.out.is_empty() {

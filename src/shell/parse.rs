@@ -1,37 +1,24 @@
-//! The language of the shell (POSIX `sh`, as far as people type it): words with quotes, variables, `$(…)` and backquotes,
-//! pipes, `&&`, `||`, `;`, `&`, redirections, here-documents, `if`, `for`, `while`, `until`, groups, comments. Left out:
-//! functions, `case`, arithmetic beyond whole numbers, arrays, job control.
+//! The language of the shell (bash, as far as people type it): lists, pipelines, redirections, `if`, `for`, `while`, `until`,
+//! `case`, `[[ … ]]`, `((…))`, groups, functions, arrays. Words are read by [`super::lex`].
 
+use super::lex::{DEEPEST, Lexer, plain, too_deep};
+pub use super::lex::{Part, Token, Word};
 use std::rc::Rc;
-
-/// How deep constructs may nest.
-const DEEPEST: usize = 64;
-
-/// A part of a word.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Part {
-    /// Text; quoted text is never divided nor a glob.
-    Text { text: String, quoted: bool },
-    /// `$NAME`, `${NAME}`, `${NAME:-word}`.
-    Variable { name: String, default: Option<(char, Vec<Part>)>, quoted: bool },
-    /// `$(…)`; the number counts the substitutions of a command line.
-    Command { list: Rc<List>, quoted: bool },
-    /// `$((…))`.
-    Arithmetic { text: String },
-}
-
-pub type Word = Vec<Part>;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Redirect {
     Out {
+        /// 1, 2, or 3 for both.
         fd: u8,
         file: Word,
         append: bool,
     },
     In(Word),
-    /// A here-document; its text may be expanded.
-    Here(Vec<Part>),
+    /// A here-document, or a here-string with its line end; it is expanded.
+    Here {
+        text: Word,
+        line_end: bool,
+    },
     /// `2>&1`, `>&2`.
     Copy {
         fd: u8,
@@ -39,36 +26,78 @@ pub enum Redirect {
     },
 }
 
+/// `NAME=word`, `NAME[1]=word`, `NAME+=word`, `NAME=(word word)`.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Command {
+pub struct Assign {
+    pub name: String,
+    pub index: Option<Word>,
+    pub append: bool,
+    pub value: Assigned,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Assigned {
+    One(Word),
+    List(Vec<Word>),
+}
+
+/// What stands in `[[ … ]]`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Condition {
+    Not(Box<Condition>),
+    And(Box<Condition>, Box<Condition>),
+    Or(Box<Condition>, Box<Condition>),
+    Unary(String, Word),
+    Binary(Word, String, Word),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Body {
     Simple {
-        assigns: Vec<(String, Word)>,
+        assigns: Vec<Assign>,
         words: Vec<Word>,
-        redirects: Vec<Redirect>,
     },
     If {
         branches: Vec<(List, List)>,
         otherwise: Option<List>,
-        redirects: Vec<Redirect>,
     },
     For {
         name: String,
         words: Option<Vec<Word>>,
         body: List,
-        redirects: Vec<Redirect>,
+    },
+    /// `for ((first; condition; step))`.
+    Count {
+        sums: [Word; 3],
+        body: List,
     },
     While {
         until: bool,
         condition: List,
         body: List,
-        redirects: Vec<Redirect>,
+    },
+    Case {
+        word: Word,
+        arms: Vec<(Vec<Word>, List)>,
     },
     /// `{ …; }` and `( … )`.
     Group {
         body: List,
         subshell: bool,
-        redirects: Vec<Redirect>,
     },
+    Test(Condition),
+    Arithmetic(Word),
+    Function {
+        name: String,
+        body: Rc<Command>,
+    },
+}
+
+/// A command and its redirections.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Command {
+    pub body: Body,
+    pub redirects: Vec<Redirect>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -100,309 +129,16 @@ pub enum Problem {
     Syntax(String),
 }
 
-#[derive(Clone, Debug, PartialEq)]
-enum Token {
-    Word(Word),
-    Operator(&'static str),
-    Newline,
-    End,
-}
-
-struct Lexer<'a> {
-    rest: &'a str,
-    /// Here-documents whose text begins at the next line: delimiter, quoted, strip tabs, place in `texts`.
-    waiting: Vec<(String, bool, bool, usize)>,
-    texts: Vec<Vec<Part>>,
-    depth: usize,
-}
-
-const OPERATORS: [&str; 15] = ["&&", "||", ";;", "<<-", "<<", ">>", ">&", "<&", "&>", "|", ";", "&", "(", ")", "<"];
-
-impl<'a> Lexer<'a> {
-    fn blank(&mut self) {
-        loop {
-            self.rest = self.rest.trim_start_matches([' ', '\t', '\r']);
-            if let Some(after) = self.rest.strip_prefix("\\\n") {
-                self.rest = after;
-            } else if self.rest.starts_with('#') {
-                self.rest = &self.rest[self.rest.find('\n').unwrap_or(self.rest.len())..];
-            } else {
-                return;
-            }
-        }
-    }
-
-    fn token(&mut self) -> Result<Token, Problem> {
-        self.blank();
-        if self.rest.is_empty() {
-            if let Some((delimiter, ..)) = self.waiting.first() {
-                return Err(Problem::Unfinished(format!(
-                    "here-document delimited by end-of-file (wanted `{delimiter}')"
-                )));
-            }
-            return Ok(Token::End);
-        }
-        if let Some(after) = self.rest.strip_prefix('\n') {
-            self.rest = after;
-            self.here_documents()?;
-            return Ok(Token::Newline);
-        }
-        for operator in OPERATORS.iter().chain(&[">"]) {
-            if let Some(after) = self.rest.strip_prefix(operator) {
-                self.rest = after;
-                return Ok(Token::Operator(operator));
-            }
-        }
-        Ok(Token::Word(self.word()?))
-    }
-
-    fn here_documents(&mut self) -> Result<(), Problem> {
-        for (delimiter, quoted, strip, at) in std::mem::take(&mut self.waiting) {
-            let mut text = String::new();
-            loop {
-                if self.rest.is_empty() {
-                    return Err(Problem::Unfinished(format!(
-                        "here-document delimited by end-of-file (wanted `{delimiter}')"
-                    )));
-                }
-                let end = self.rest.find('\n').map_or(self.rest.len(), |i| i + 1);
-                let (line, after) = self.rest.split_at(end);
-                self.rest = after;
-                let line = if strip { line.trim_start_matches('\t') } else { line };
-                if line.trim_end_matches(['\n', '\r']) == delimiter {
-                    break;
-                }
-                text.push_str(line);
-            }
-            self.texts[at] = if quoted {
-                vec![Part::Text { text, quoted: true }]
-            } else {
-                let mut inner = Lexer { rest: &text, waiting: Vec::new(), texts: Vec::new(), depth: self.depth + 1 };
-                inner.double_quoted(false)?
-            };
-        }
-        Ok(())
-    }
-
-    fn word(&mut self) -> Result<Word, Problem> {
-        let mut parts: Word = Vec::new();
-        let mut text = String::new();
-        let mut any = false;
-        while let Some(c) = self.rest.chars().next() {
-            match c {
-                ' ' | '\t' | '\n' | '\r' | ';' | '&' | '|' | '<' | '>' | '(' | ')' => break,
-                '\'' => {
-                    let inner = &self.rest[1..];
-                    let end = inner.find('\'').ok_or_else(|| {
-                        Problem::Unfinished("unexpected EOF while looking for matching `''".to_string())
-                    })?;
-                    flush(&mut parts, &mut text, false);
-                    parts.push(Part::Text { text: inner[..end].to_string(), quoted: true });
-                    self.rest = &inner[end + 1..];
-                }
-                '"' => {
-                    self.rest = &self.rest[1..];
-                    flush(&mut parts, &mut text, false);
-                    let inner = self.double_quoted(true)?;
-                    if inner.is_empty() {
-                        parts.push(Part::Text { text: String::new(), quoted: true });
-                    }
-                    parts.extend(inner);
-                }
-                '\\' => {
-                    let mut chars = self.rest.chars();
-                    chars.next();
-                    match chars.next() {
-                        Some('\n') => self.rest = &self.rest[2..],
-                        Some(next) => {
-                            flush(&mut parts, &mut text, false);
-                            parts.push(Part::Text { text: next.to_string(), quoted: true });
-                            self.rest = &self.rest[1 + next.len_utf8()..];
-                        }
-                        None => {
-                            text.push('\\');
-                            self.rest = "";
-                        }
-                    }
-                }
-                '$' | '`' => {
-                    flush(&mut parts, &mut text, false);
-                    match self.dollar(false)? {
-                        Some(part) => parts.push(part),
-                        None => text.push('$'),
-                    }
-                }
-                c => {
-                    text.push(c);
-                    self.rest = &self.rest[c.len_utf8()..];
-                }
-            }
-            any = true;
-        }
-        flush(&mut parts, &mut text, false);
-        debug_assert!(any);
-        Ok(parts)
-    }
-
-    /// What stands in double quotes (up to the closing one), or in a here-document (all of it).
-    fn double_quoted(&mut self, closed: bool) -> Result<Vec<Part>, Problem> {
-        let mut parts = Vec::new();
-        let mut text = String::new();
-        loop {
-            let Some(c) = self.rest.chars().next() else {
-                if closed {
-                    return Err(Problem::Unfinished("unexpected EOF while looking for matching `\"'".to_string()));
-                }
-                flush(&mut parts, &mut text, true);
-                return Ok(parts);
-            };
-            match c {
-                '"' if closed => {
-                    self.rest = &self.rest[1..];
-                    flush(&mut parts, &mut text, true);
-                    return Ok(parts);
-                }
-                '\\' => {
-                    let next = self.rest.chars().nth(1);
-                    match next {
-                        Some('\n') => self.rest = &self.rest[2..],
-                        Some(next @ ('$' | '`' | '\\')) => {
-                            text.push(next);
-                            self.rest = &self.rest[2..];
-                        }
-                        Some('"') if closed => {
-                            text.push('"');
-                            self.rest = &self.rest[2..];
-                        }
-                        _ => {
-                            text.push('\\');
-                            self.rest = &self.rest[1..];
-                        }
-                    }
-                }
-                '$' | '`' => {
-                    flush(&mut parts, &mut text, true);
-                    match self.dollar(true)? {
-                        Some(part) => parts.push(part),
-                        None => text.push('$'),
-                    }
-                }
-                c => {
-                    text.push(c);
-                    self.rest = &self.rest[c.len_utf8()..];
-                }
-            }
-        }
-    }
-
-    /// `$…` or a backquote. `None`: a bare dollar sign (which has been read).
-    fn dollar(&mut self, quoted: bool) -> Result<Option<Part>, Problem> {
-        if self.depth > DEEPEST {
-            return Err(Problem::Syntax("nesting too deep".to_string()));
-        }
-        if let Some(inner) = self.rest.strip_prefix('`') {
-            let end = inner
-                .find('`')
-                .ok_or_else(|| Problem::Unfinished("unexpected EOF while looking for matching ``'".to_string()))?;
-            let list = parse_at(&inner[..end].replace("\\`", "`"), self.depth + 1)?;
-            self.rest = &inner[end + 1..];
-            return Ok(Some(Part::Command { list: Rc::new(list), quoted }));
-        }
-        let after = &self.rest[1..];
-        if let Some(inner) = after.strip_prefix("((") {
-            let end = inner
-                .find("))")
-                .ok_or_else(|| Problem::Unfinished("unexpected EOF while looking for matching `))'".to_string()))?;
-            self.rest = &inner[end + 2..];
-            return Ok(Some(Part::Arithmetic { text: inner[..end].to_string() }));
-        }
-        if let Some(inner) = after.strip_prefix('(') {
-            let end = closing(inner)
-                .ok_or_else(|| Problem::Unfinished("unexpected EOF while looking for matching `)'".to_string()))?;
-            let list = parse_at(&inner[..end], self.depth + 1)?;
-            self.rest = &inner[end + 1..];
-            return Ok(Some(Part::Command { list: Rc::new(list), quoted }));
-        }
-        if let Some(inner) = after.strip_prefix('{') {
-            let end = inner
-                .find('}')
-                .ok_or_else(|| Problem::Unfinished("unexpected EOF while looking for matching `}'".to_string()))?;
-            let body = &inner[..end];
-            let length =
-                body.find(|c: char| !(c.is_ascii_alphanumeric() || "_?#@*!$-".contains(c))).unwrap_or(body.len());
-            let length = if body.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
-                body.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(body.len())
-            } else {
-                length
-            };
-            let (name, tail) = body.split_at(length);
-            let tail = tail.strip_prefix(':').unwrap_or(tail);
-            let default = match tail.chars().next() {
-                Some(kind @ ('-' | '=' | '+' | '?')) => {
-                    let mut inner =
-                        Lexer { rest: &tail[1..], waiting: Vec::new(), texts: Vec::new(), depth: self.depth + 1 };
-                    Some((kind, inner.double_quoted(false)?))
-                }
-                Some(_) => return Err(Problem::Syntax(format!("${{{body}}}: bad substitution"))),
-                None => None,
-            };
-            if name.is_empty() {
-                return Err(Problem::Syntax(format!("${{{body}}}: bad substitution")));
-            }
-            self.rest = &inner[end + 1..];
-            return Ok(Some(Part::Variable { name: name.to_string(), default, quoted }));
-        }
-        let length = match after.chars().next() {
-            Some(c) if c.is_ascii_alphabetic() || c == '_' => {
-                after.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(after.len())
-            }
-            Some(c) if "?#@*!$-0123456789".contains(c) => 1,
-            _ => 0,
-        };
-        self.rest = &after[length..];
-        if length == 0 {
-            return Ok(None);
-        }
-        Ok(Some(Part::Variable { name: after[..length].to_string(), default: None, quoted }))
-    }
-}
-
-fn flush(parts: &mut Vec<Part>, text: &mut String, quoted: bool) {
-    if !text.is_empty() {
-        parts.push(Part::Text { text: std::mem::take(text), quoted });
-    }
-}
-
-/// Where the parenthesis closes that is open at the start.
-fn closing(text: &str) -> Option<usize> {
-    let (mut depth, mut quote, mut escaped) = (0_usize, None, false);
-    for (at, c) in text.char_indices() {
-        match (quote, c) {
-            _ if escaped => escaped = false,
-            (Some('\''), '\'') => quote = None,
-            (Some('\''), _) => {}
-            (_, '\\') => escaped = true,
-            (Some('"'), '"') => quote = None,
-            (None, '"' | '\'') => quote = Some(c),
-            (None, '(') => depth += 1,
-            (None, ')') if depth == 0 => return Some(at),
-            (None, ')') => depth -= 1,
-            _ => {}
-        }
-    }
-    None
-}
-
 /// Reads a line (or several).
 pub fn parse(text: &str) -> Result<List, Problem> {
     parse_at(text, 0)
 }
 
-fn parse_at(text: &str, depth: usize) -> Result<List, Problem> {
+pub fn parse_at(text: &str, depth: usize) -> Result<List, Problem> {
     if depth > DEEPEST {
-        return Err(Problem::Syntax("nesting too deep".to_string()));
+        return Err(too_deep());
     }
-    let mut lexer = Lexer { rest: text, waiting: Vec::new(), texts: Vec::new(), depth };
+    let mut lexer = Lexer::new(text, depth);
     let mut tokens = Vec::new();
     // A here-document's text is known only at its line's end: its place is kept in the token stream.
     loop {
@@ -424,8 +160,8 @@ fn parse_at(text: &str, depth: usize) -> Result<List, Problem> {
             break;
         }
     }
-    let mut parser =
-        Parser { tokens, at: 0, here: lexer.texts.into_iter().collect::<Vec<_>>().into_iter().rev().collect(), depth };
+    let here: Vec<Word> = lexer.texts.into_iter().rev().collect();
+    let mut parser = Parser { tokens, at: 0, here, depth };
     let list = parser.list(&[])?;
     match parser.peek() {
         Token::End => Ok(list),
@@ -433,15 +169,12 @@ fn parse_at(text: &str, depth: usize) -> Result<List, Problem> {
     }
 }
 
-/// A word's text without regard to quotes.
-fn plain(word: &[Part]) -> String {
-    word.iter().map(|p| if let Part::Text { text, .. } = p { text.as_str() } else { "" }).collect()
-}
-
 fn unexpected(token: &Token) -> Problem {
     let shown = match token {
         Token::Word(word) => plain(word),
+        Token::Fd(number) => number.to_string(),
         Token::Operator(operator) => operator.to_string(),
+        Token::Arithmetic(_) => "((".to_string(),
         Token::Newline => "newline".to_string(),
         Token::End => return Problem::Unfinished("syntax error: unexpected end of file".to_string()),
     };
@@ -452,7 +185,7 @@ struct Parser {
     tokens: Vec<Token>,
     at: usize,
     /// The texts of here-documents, the first one last.
-    here: Vec<Vec<Part>>,
+    here: Vec<Word>,
     depth: usize,
 }
 
@@ -467,16 +200,20 @@ impl Parser {
         token
     }
 
-    /// The bare word that stands here, for keywords.
+    /// The bare word that stands here, for keywords; the operators that close a list, too.
     fn keyword(&self) -> Option<&str> {
         match self.peek() {
             Token::Word(word) => match &word[..] {
                 [Part::Text { text, quoted: false }] => Some(text),
                 _ => None,
             },
-            Token::Operator(")") => Some(")"),
+            Token::Operator(operator @ (")" | ";;")) => Some(operator),
             _ => None,
         }
+    }
+
+    fn is(&self, operator: &str) -> bool {
+        matches!(self.peek(), Token::Operator(o) if *o == operator)
     }
 
     fn lines(&mut self) {
@@ -489,13 +226,12 @@ impl Parser {
     fn list(&mut self, ends: &[&str]) -> Result<List, Problem> {
         let mut list = List::default();
         let mut link = Link::Then;
+        // Where the last `;` or `&` left off: a `&` sends all that is linked since then into the background.
+        let mut since = 0;
         loop {
             self.lines();
             if *self.peek() == Token::End || self.keyword().is_some_and(|k| ends.contains(&k)) {
-                if link != Link::Then {
-                    return Err(unexpected(self.peek()));
-                }
-                if list.0.is_empty() && !ends.is_empty() {
+                if link != Link::Then || list.0.is_empty() && !ends.is_empty() && !ends.contains(&";;") {
                     return Err(unexpected(self.peek()));
                 }
                 return Ok(list);
@@ -505,11 +241,24 @@ impl Parser {
             link = match self.peek() {
                 Token::Operator("&&") => Link::And,
                 Token::Operator("||") => Link::Or,
-                Token::Operator(";" | "&") | Token::Newline => Link::Then,
+                Token::Operator("&") => {
+                    let mut sent = List(list.0.split_off(since));
+                    if let Some((first, _)) = sent.0.first_mut() {
+                        *first = Link::Then;
+                    }
+                    let body = Body::Group { body: sent, subshell: true };
+                    let command = Command { body, redirects: Vec::new() };
+                    list.0.push((Link::Then, Pipeline { not: false, stages: vec![background(command)] }));
+                    Link::Then
+                }
+                Token::Operator(";") | Token::Newline => Link::Then,
                 Token::End => return Ok(list),
                 _ if self.keyword().is_some_and(|k| ends.contains(&k)) => return Ok(list),
                 other => return Err(unexpected(other)),
             };
+            if link == Link::Then {
+                since = list.0.len();
+            }
             self.at += 1;
         }
     }
@@ -520,7 +269,7 @@ impl Parser {
             self.at += 1;
         }
         let mut stages = vec![Rc::new(self.command()?)];
-        while matches!(self.peek(), Token::Operator("|")) {
+        while self.is("|") {
             self.at += 1;
             self.lines();
             stages.push(Rc::new(self.command()?));
@@ -539,146 +288,315 @@ impl Parser {
     fn command(&mut self) -> Result<Command, Problem> {
         self.depth += 1;
         if self.depth > DEEPEST {
-            return Err(Problem::Syntax("nesting too deep".to_string()));
+            return Err(too_deep());
         }
-        let command = self.command_here();
+        let body = self.body()?;
         self.depth -= 1;
-        command
+        let mut redirects = Vec::new();
+        let body = match body {
+            Some(body) => body,
+            None => self.simple(&mut redirects)?,
+        };
+        while let Some(redirect) = self.redirect()? {
+            redirects.push(redirect);
+        }
+        Ok(Command { body, redirects })
     }
 
-    fn command_here(&mut self) -> Result<Command, Problem> {
-        if matches!(self.peek(), Token::Operator("(")) {
+    /// A body between two words.
+    fn between(&mut self, open: &str, close: &str) -> Result<List, Problem> {
+        self.expect(open)?;
+        let body = self.list(&[close])?;
+        self.expect(close)?;
+        Ok(body)
+    }
+
+    /// A compound command; `None`: a simple one stands here.
+    fn body(&mut self) -> Result<Option<Body>, Problem> {
+        if self.is("(") {
             self.at += 1;
             let body = self.list(&[")"])?;
-            if *self.peek() != Token::Operator(")") {
-                return Err(unexpected(self.peek()));
-            }
-            self.at += 1;
-            return Ok(Command::Group { body, subshell: true, redirects: self.redirects()? });
+            self.expect(")")?;
+            return Ok(Some(Body::Group { body, subshell: true }));
         }
-        match self.keyword() {
-            Some("{") => {
-                self.at += 1;
-                let body = self.list(&["}"])?;
-                self.expect("}")?;
-                Ok(Command::Group { body, subshell: false, redirects: self.redirects()? })
-            }
-            Some("if") => {
-                self.at += 1;
-                let mut branches = Vec::new();
-                let mut otherwise = None;
-                loop {
-                    let condition = self.list(&["then"])?;
-                    self.expect("then")?;
-                    let body = self.list(&["elif", "else", "fi"])?;
-                    branches.push((condition, body));
-                    match self.keyword() {
-                        Some("elif") => self.at += 1,
-                        Some("else") => {
-                            self.at += 1;
-                            otherwise = Some(self.list(&["fi"])?);
-                            break;
-                        }
-                        _ => break,
-                    }
-                }
-                self.expect("fi")?;
-                Ok(Command::If { branches, otherwise, redirects: self.redirects()? })
-            }
+        if let Token::Arithmetic(parts) = self.peek() {
+            let body = Body::Arithmetic(parts.clone());
+            self.at += 1;
+            return Ok(Some(body));
+        }
+        Ok(Some(match self.keyword() {
+            Some("{") => Body::Group { body: self.between("{", "}")?, subshell: false },
+            Some("if") => self.conditional()?,
             Some(word @ ("while" | "until")) => {
                 let until = word == "until";
                 self.at += 1;
                 let condition = self.list(&["do"])?;
-                self.expect("do")?;
-                let body = self.list(&["done"])?;
-                self.expect("done")?;
-                Ok(Command::While { until, condition, body, redirects: self.redirects()? })
+                Body::While { until, condition, body: self.between("do", "done")? }
             }
-            Some("for") => {
+            Some("for") => self.loop_over()?,
+            Some("case") => self.case()?,
+            Some("[[") => {
+                self.at += 1;
+                let condition = self.condition(0)?;
+                self.expect("]]")?;
+                Body::Test(condition)
+            }
+            Some("function") => {
                 self.at += 1;
                 let name = match self.next() {
                     Token::Word(word) => plain(&word),
                     other => return Err(unexpected(&other)),
                 };
-                self.lines();
-                let mut words = None;
-                if self.keyword() == Some("in") {
+                if self.is("(") {
                     self.at += 1;
-                    let mut list = Vec::new();
-                    while let Token::Word(word) = self.peek() {
-                        list.push(word.clone());
-                        self.at += 1;
-                    }
-                    words = Some(list);
+                    self.expect(")")?;
                 }
-                if matches!(self.peek(), Token::Operator(";")) {
-                    self.at += 1;
-                }
-                self.lines();
-                self.expect("do")?;
-                let body = self.list(&["done"])?;
-                self.expect("done")?;
-                Ok(Command::For { name, words, body, redirects: self.redirects()? })
+                self.function(name)?
             }
-            Some("then" | "fi" | "do" | "done" | "else" | "elif" | "}") => Err(unexpected(self.peek())),
-            Some("function" | "case") => Err(Problem::Syntax(
-                "functions and case are not simulated here; if … elif … fi does the same".to_string(),
-            )),
-            _ => self.simple(),
+            Some("then" | "fi" | "do" | "done" | "else" | "elif" | "}" | "esac" | ";;" | ")") => {
+                return Err(unexpected(self.peek()));
+            }
+            Some(name)
+                if matches!(
+                    self.tokens.get(self.at + 1..self.at + 3),
+                    Some([Token::Operator("("), Token::Operator(")")])
+                ) =>
+            {
+                let name = name.to_string();
+                self.at += 3;
+                self.function(name)?
+            }
+            _ => return Ok(None),
+        }))
+    }
+
+    fn function(&mut self, name: String) -> Result<Body, Problem> {
+        self.lines();
+        Ok(Body::Function { name, body: Rc::new(self.command()?) })
+    }
+
+    fn conditional(&mut self) -> Result<Body, Problem> {
+        self.at += 1;
+        let (mut branches, mut otherwise) = (Vec::new(), None);
+        loop {
+            let condition = self.list(&["then"])?;
+            self.expect("then")?;
+            branches.push((condition, self.list(&["elif", "else", "fi"])?));
+            match self.keyword() {
+                Some("elif") => self.at += 1,
+                Some("else") => {
+                    self.at += 1;
+                    otherwise = Some(self.list(&["fi"])?);
+                    break;
+                }
+                _ => break,
+            }
+        }
+        self.expect("fi")?;
+        Ok(Body::If { branches, otherwise })
+    }
+
+    fn loop_over(&mut self) -> Result<Body, Problem> {
+        self.at += 1;
+        if let Token::Arithmetic(parts) = self.peek() {
+            let sums = three(parts).ok_or_else(|| unexpected(self.peek()))?;
+            self.at += 1;
+            if self.is(";") {
+                self.at += 1;
+            }
+            self.lines();
+            return Ok(Body::Count { sums, body: self.between("do", "done")? });
+        }
+        let name = match self.next() {
+            Token::Word(word) => plain(&word),
+            other => return Err(unexpected(&other)),
+        };
+        self.lines();
+        let mut words = None;
+        if self.keyword() == Some("in") {
+            self.at += 1;
+            let mut list = Vec::new();
+            while let Token::Word(word) = self.peek() {
+                list.push(word.clone());
+                self.at += 1;
+            }
+            words = Some(list);
+        }
+        if self.is(";") {
+            self.at += 1;
+        }
+        self.lines();
+        Ok(Body::For { name, words, body: self.between("do", "done")? })
+    }
+
+    fn case(&mut self) -> Result<Body, Problem> {
+        self.at += 1;
+        let Token::Word(word) = self.next() else {
+            self.at -= 1;
+            return Err(unexpected(self.peek()));
+        };
+        self.lines();
+        self.expect("in")?;
+        let mut arms = Vec::new();
+        loop {
+            self.lines();
+            if self.keyword() == Some("esac") {
+                self.at += 1;
+                return Ok(Body::Case { word, arms });
+            }
+            if self.is("(") {
+                self.at += 1;
+            }
+            let mut patterns = Vec::new();
+            loop {
+                match self.next() {
+                    Token::Word(pattern) => patterns.push(pattern),
+                    other => return Err(unexpected(&other)),
+                }
+                if !self.is("|") {
+                    break;
+                }
+                self.at += 1;
+            }
+            self.expect(")")?;
+            arms.push((patterns, self.list(&[";;", "esac"])?));
+            if self.is(";;") {
+                self.at += 1;
+            }
         }
     }
 
-    fn simple(&mut self) -> Result<Command, Problem> {
-        let (mut assigns, mut words, mut redirects) = (Vec::new(), Vec::new(), Vec::new());
+    /// `||`, then `&&`, then `!` and single conditions.
+    fn condition(&mut self, level: usize) -> Result<Condition, Problem> {
+        if level < 2 {
+            let operator = ["||", "&&"][level];
+            let mut left = self.condition(level + 1)?;
+            while self.is(operator) {
+                self.at += 1;
+                self.lines();
+                let right = Box::new(self.condition(level + 1)?);
+                left = if level == 0 {
+                    Condition::Or(Box::new(left), right)
+                } else {
+                    Condition::And(Box::new(left), right)
+                };
+            }
+            return Ok(left);
+        }
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return Err(too_deep());
+        }
+        let found = self.single();
+        self.depth -= 1;
+        found
+    }
+
+    fn single(&mut self) -> Result<Condition, Problem> {
+        if self.is("(") {
+            self.at += 1;
+            let inner = self.condition(0)?;
+            self.expect(")")?;
+            return Ok(inner);
+        }
+        if self.keyword() == Some("!") {
+            self.at += 1;
+            return Ok(Condition::Not(Box::new(self.condition(2)?)));
+        }
+        let mut operand = || match self.next() {
+            Token::Word(word) if plain(&word) != "]]" => Ok(word),
+            other => Err(unexpected(&other)),
+        };
+        let first = operand()?;
+        let name = plain(&first);
+        if name.len() == 2 && name.starts_with('-') && "zneffdrwxsLh".contains(&name[1..]) {
+            return Ok(Condition::Unary(name, operand()?));
+        }
+        let operator = match self.peek() {
+            Token::Operator(o @ ("<" | ">")) => o.to_string(),
+            Token::Word(word) if plain(word) != "]]" => plain(word),
+            _ => return Ok(Condition::Unary("-n".to_string(), first)),
+        };
+        self.at += 1;
+        let mut second = match self.next() {
+            Token::Word(word) if plain(&word) != "]]" => word,
+            other => return Err(unexpected(&other)),
+        };
+        // A regular expression may hold what are operators elsewhere.
+        let mut open = 0;
+        while operator == "=~" && (self.is("(") || self.is("|") || open > 0 && self.is(")")) {
+            if let Token::Operator(mark) = self.next() {
+                open += i32::from(mark == "(") - i32::from(mark == ")");
+                second.push(Part::Text { text: mark.to_string(), quoted: false });
+            }
+            if let Token::Word(more) = self.peek().clone()
+                && plain(&more) != "]]"
+            {
+                second.extend(more);
+                self.at += 1;
+            }
+        }
+        Ok(Condition::Binary(first, operator, second))
+    }
+
+    fn simple(&mut self, redirects: &mut Vec<Redirect>) -> Result<Body, Problem> {
+        let (mut assigns, mut words) = (Vec::new(), Vec::new());
         loop {
-            if let Some(redirect) = self.redirect(&mut words)? {
+            if let Some(redirect) = self.redirect()? {
                 redirects.push(redirect);
                 continue;
             }
             let Token::Word(word) = self.peek().clone() else { break };
             self.at += 1;
-            match assignment(&word).filter(|_| words.is_empty()) {
-                Some((name, value)) => assigns.push((name, value)),
+            let declares = words
+                .first()
+                .is_some_and(|w: &Word| matches!(plain(w).as_str(), "declare" | "local" | "readonly" | "typeset"));
+            match assignment(&word).filter(|a| words.is_empty() || declares && self.opens_list(a)) {
+                Some(mut assign) => {
+                    if self.opens_list(&assign) {
+                        self.at += 1;
+                        let mut items = Vec::new();
+                        loop {
+                            self.lines();
+                            match self.next() {
+                                Token::Word(item) => items.push(item),
+                                Token::Operator(")") => break,
+                                other => return Err(unexpected(&other)),
+                            }
+                        }
+                        assign.value = Assigned::List(items);
+                    }
+                    assigns.push(assign);
+                }
                 None => words.push(word),
             }
         }
         if assigns.is_empty() && words.is_empty() && redirects.is_empty() {
             return Err(unexpected(self.peek()));
         }
-        Ok(Command::Simple { assigns, words, redirects })
+        Ok(Body::Simple { assigns, words })
     }
 
-    fn redirects(&mut self) -> Result<Vec<Redirect>, Problem> {
-        let mut found = Vec::new();
-        while let Some(redirect) = self.redirect(&mut Vec::new())? {
-            found.push(redirect);
+    /// `NAME=(`.
+    fn opens_list(&self, assign: &Assign) -> bool {
+        matches!(&assign.value, Assigned::One(word) if word.is_empty()) && self.is("(")
+    }
+
+    /// A redirection, if one stands here.
+    fn redirect(&mut self) -> Result<Option<Redirect>, Problem> {
+        let mut given = None;
+        if let Token::Fd(number) = self.peek() {
+            given = Some(*number);
+            self.at += 1;
         }
-        Ok(found)
-    }
-
-    /// A redirection, if one stands here. A number directly before it has been read as a word: it is taken back.
-    fn redirect(&mut self, words: &mut Vec<Word>) -> Result<Option<Redirect>, Problem> {
-        let operator = match self.peek() {
-            Token::Operator(o @ (">" | ">>" | "<" | "<<" | ">&" | "&>" | "<&")) => *o,
-            _ => {
-                // `2>file`: the number is a word of its own only if a redirection follows at once.
-                let digit = self.keyword().and_then(|k| if k == "1" || k == "2" { k.parse::<u8>().ok() } else { None });
-                let next = self.tokens.get(self.at + 1);
-                let (Some(fd), Some(Token::Operator(o @ (">" | ">>" | ">&")))) = (digit, next) else { return Ok(None) };
-                let operator = *o;
-                self.at += 2;
-                return self.redirect_to(operator, fd).map(Some);
-            }
+        let Token::Operator(operator @ (">" | ">>" | ">|" | "<" | "<<" | "<<<" | ">&" | "&>" | "&>>" | "<&")) =
+            *self.peek()
+        else {
+            return Ok(None);
         };
-        let _ = &words;
         self.at += 1;
-        let fd = if operator == "<" { 0 } else { 1 };
-        self.redirect_to(operator, fd).map(Some)
-    }
-
-    fn redirect_to(&mut self, operator: &str, fd: u8) -> Result<Redirect, Problem> {
         if operator == "<<" {
-            return Ok(Redirect::Here(self.here.pop().unwrap_or_default()));
+            return Ok(Some(Redirect::Here { text: self.here.pop().unwrap_or_default(), line_end: false }));
         }
         let Token::Word(file) = self.next() else {
             self.at -= 1;
@@ -687,34 +605,71 @@ impl Parser {
                 other => unexpected(other),
             });
         };
-        Ok(match operator {
-            ">" => Redirect::Out { fd, file, append: false },
+        let fd = given.unwrap_or(u8::from(!operator.starts_with('<')));
+        Ok(Some(match operator {
+            ">" | ">|" => Redirect::Out { fd, file, append: false },
             ">>" => Redirect::Out { fd, file, append: true },
-            "&>" => Redirect::Out { fd: 3, file, append: false },
+            "&>" | "&>>" => Redirect::Out { fd: 3, file, append: operator == "&>>" },
+            "<<<" => Redirect::Here { text: file, line_end: true },
             ">&" | "<&" => match plain(&file).parse() {
                 Ok(to) => Redirect::Copy { fd, to },
                 Err(_) => Redirect::Out { fd: 3, file, append: false },
             },
             _ => Redirect::In(file),
-        })
+        }))
     }
 }
 
+/// What the parser puts around a command that goes into the background: a word that nobody can type.
+pub const BACKGROUND: &str = "\0background";
+
+fn background(command: Command) -> Rc<Command> {
+    Rc::new(Command {
+        body: Body::Function { name: BACKGROUND.to_string(), body: Rc::new(command) },
+        redirects: Vec::new(),
+    })
+}
+
+/// The three sums of a counting loop.
+fn three(parts: &[Part]) -> Option<[Word; 3]> {
+    let mut sums: Vec<Word> = vec![Vec::new()];
+    for part in parts {
+        let Part::Text { text, quoted: false } = part else {
+            sums.last_mut()?.push(part.clone());
+            continue;
+        };
+        for (i, piece) in text.split(';').enumerate() {
+            if i > 0 {
+                sums.push(Vec::new());
+            }
+            sums.last_mut()?.push(Part::Text { text: piece.to_string(), quoted: false });
+        }
+    }
+    sums.try_into().ok()
+}
+
 /// `NAME=word`.
-fn assignment(word: &[Part]) -> Option<(String, Word)> {
+fn assignment(word: &[Part]) -> Option<Assign> {
     let Some(Part::Text { text, quoted: false }) = word.first() else { return None };
-    let (name, value) = text.split_once('=')?;
-    let valid = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if !valid {
+    let length = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(text.len());
+    let (name, mut tail) = text.split_at(length);
+    if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
+    let mut index = None;
+    if let Some(inner) = tail.strip_prefix('[') {
+        let end = inner.find(']')?;
+        index = Some(vec![Part::Text { text: inner[..end].to_string(), quoted: false }]);
+        tail = &inner[end + 1..];
+    }
+    let append = tail.starts_with("+=");
+    let value = tail.strip_prefix("+=").or_else(|| tail.strip_prefix('='))?;
     let mut parts = Vec::new();
     if !value.is_empty() {
         parts.push(Part::Text { text: value.to_string(), quoted: false });
     }
     parts.extend_from_slice(&word[1..]);
-    Some((name.to_string(), parts))
+    Some(Assign { name: name.to_string(), index, append, value: Assigned::One(parts) })
 }
 
 #[cfg(test)]
@@ -733,6 +688,13 @@ mod tests {
             "(cd /tmp; ls) # comment",
             "echo $((1+2)) ${A:-x} 'a b' \"$(echo \"q\")\"",
             "{ echo a; }",
+            "case $1 in a|b) echo x;; (*) ;; esac",
+            "f() { echo; }; function g { :; }",
+            "for ((i=0; i<3; i++)); do echo $i; done",
+            "[[ -n $a && ( $b == x* || ! $c =~ ^(a|b)$ ) ]] && ((x++))",
+            "a=(1 2 3); echo ${a[@]} ${#a[@]} ${a[1]/x/y} ${s:1:2} ${p##*/} ${q%.yaml}",
+            "sleep 1 & wait; cat <<< \"$x\"",
+            "((a); b)",
         ] {
             assert!(parse(good).is_ok(), "{good}: {:?}", parse(good));
         }
@@ -745,7 +707,11 @@ mod tests {
         assert_eq!(problem("for i in 1; do echo"), "syntax error: unexpected end of file");
         assert_eq!(problem("echo >"), "syntax error near unexpected token `newline'");
         assert_eq!(problem("done"), "syntax error near unexpected token `done'");
+        assert_eq!(problem("case x in a) echo"), "syntax error: unexpected end of file");
+        assert_eq!(problem(";;"), "syntax error near unexpected token `;;'");
         assert!(parse(&"(".repeat(5_000)).is_err());
         assert!(parse(&"$(".repeat(5_000)).is_err());
+        assert!(parse(&"[[ ( ".repeat(5_000)).is_err());
+        assert!(parse(&"${a:-".repeat(5_000)).is_err());
     }
 }

@@ -9,7 +9,10 @@ enum Node {
     Start,
     End,
     WordEdge,
-    Group(Vec<Vec<Node>>),
+    /// Its number, and its branches.
+    Group(usize, Vec<Vec<Node>>),
+    /// Where a group begins or ends.
+    Mark(usize),
     Repeat(Box<Node>, usize, usize),
 }
 
@@ -28,23 +31,36 @@ impl Pattern {
             return Pattern { branches: vec![text.chars().map(Node::Char).collect()], ignore_case };
         }
         let chars: Vec<char> = text.chars().collect();
-        let mut at = 0;
-        let branches = branches(&chars, &mut at, extended, 0);
+        let (mut at, mut groups) = (0, 0);
+        let branches = branches(&chars, &mut at, extended, 0, &mut groups);
         Pattern { branches, ignore_case }
     }
 
     /// Where the pattern first matches: character positions.
     pub fn find(&self, line: &str) -> Option<(usize, usize)> {
-        let line = if self.ignore_case { line.to_lowercase() } else { line.to_string() };
-        let chars: Vec<char> = line.chars().collect();
-        let mut steps = 0;
-        for start in 0..=chars.len() {
+        let chars = self.chars(line);
+        self.find_from(&chars, 0).map(|found| found[0].unwrap_or_default())
+    }
+
+    /// A line as it is searched.
+    pub fn chars(&self, line: &str) -> Vec<char> {
+        if self.ignore_case { line.to_lowercase().chars().collect() } else { line.chars().collect() }
+    }
+
+    /// The first match from a place on, and what its groups matched.
+    pub fn find_from(&self, chars: &[char], from: usize) -> Option<Vec<Option<(usize, usize)>>> {
+        let mut search = Search::default();
+        for start in from..=chars.len() {
             for branch in &self.branches {
-                if let Some(end) = run(branch, &chars, start, &mut steps, 0, &|end| Some(end)) {
-                    return Some((start, end));
+                search.marks.clear();
+                if let Some(end) = run(branch, chars, start, &mut search, 0) {
+                    let mut found = vec![Some((start, end))];
+                    let mark = |n: usize| search.marks.get(n).copied().flatten();
+                    found.extend((1..=9).map(|n| Some((mark(n * 2)?, mark(n * 2 + 1)?))));
+                    return Some(found);
                 }
             }
-            if steps > MOST_STEPS {
+            if search.steps > MOST_STEPS {
                 return None;
             }
         }
@@ -58,12 +74,12 @@ fn push(all: &mut [Vec<Node>], node: Node) {
     }
 }
 
-fn branches(chars: &[char], at: &mut usize, extended: bool, depth: usize) -> Vec<Vec<Node>> {
+fn branches(chars: &[char], at: &mut usize, extended: bool, depth: usize, groups: &mut usize) -> Vec<Vec<Node>> {
     let mut all = vec![Vec::new()];
     while *at < chars.len() {
         let escaped = chars[*at] == '\\' && *at + 1 < chars.len();
         let c = if escaped { chars[*at + 1] } else { chars[*at] };
-        let operator = escaped != extended && "|()+?".contains(c) || !escaped && c == '*';
+        let operator = escaped != extended && "|()+?{".contains(c) || !escaped && c == '*';
         let width = if escaped { 2 } else { 1 };
         let current = all.last_mut().map_or(0, |b| b.len());
         match c {
@@ -75,18 +91,26 @@ fn branches(chars: &[char], at: &mut usize, extended: bool, depth: usize) -> Vec
             ')' if operator && depth > 0 => return all,
             '(' if operator && depth < 16 => {
                 *at += width;
-                let inner = branches(chars, at, extended, depth + 1);
+                *groups += 1;
+                let number = *groups;
+                let inner = branches(chars, at, extended, depth + 1, groups);
                 *at += if chars.get(*at) == Some(&'\\') { 2 } else { 1 };
-                push(&mut all, Node::Group(inner));
+                push(&mut all, Node::Group(number, inner));
                 continue;
             }
-            '*' | '+' | '?' if operator && current > 0 => {
-                *at += width;
-                let (low, high) = match c {
-                    '*' => (0, usize::MAX),
-                    '+' => (1, usize::MAX),
-                    _ => (0, 1),
+            '*' | '+' | '?' | '{' if operator && current > 0 => {
+                let counted = if c == '{' { counts(chars, *at + width) } else { None };
+                let (low, high) = match (c, counted) {
+                    ('*', _) => (0, usize::MAX),
+                    ('+', _) => (1, usize::MAX),
+                    ('?', _) => (0, 1),
+                    (_, Some((low, high, end))) => {
+                        *at = end - width;
+                        (low, high)
+                    }
+                    _ => (1, 1),
                 };
+                *at += width;
                 if let Some(branch) = all.last_mut()
                     && let Some(last) = branch.pop()
                 {
@@ -125,6 +149,16 @@ fn branches(chars: &[char], at: &mut usize, extended: bool, depth: usize) -> Vec
     all
 }
 
+/// `3}`, `1,3}`, `2,}`: how often, and where it ends.
+fn counts(chars: &[char], at: usize) -> Option<(usize, usize, usize)> {
+    let length = chars.get(at..)?.iter().position(|c| *c == '}')?;
+    let text: String = chars[at..at + length].iter().filter(|c| **c != '\\').collect();
+    let (low, high) = text.split_once(',').map_or((text.as_str(), text.as_str()), |(l, h)| (l, h));
+    let low = low.parse().ok()?;
+    let high = if high.is_empty() { usize::MAX } else { high.parse().ok()? };
+    (low <= 255).then_some((low, high, at + length + 1))
+}
+
 fn set(chars: &[char], at: &mut usize) -> Option<Node> {
     let mut i = *at + 1;
     let not = chars.get(i) == Some(&'^');
@@ -132,6 +166,23 @@ fn set(chars: &[char], at: &mut usize) -> Option<Node> {
     let mut ranges = Vec::new();
     let first = i;
     while let Some(&c) = chars.get(i) {
+        let class = chars[i..].starts_with(&['[', ':']).then(|| chars[i..].iter().position(|c| *c == ']')).flatten();
+        if let Some(length) = class {
+            let name: String = chars[i + 2..i + length].iter().filter(|c| **c != ':').collect();
+            ranges.extend_from_slice(match name.as_str() {
+                "digit" => &[('0', '9')][..],
+                "alpha" => &[('a', 'z'), ('A', 'Z')],
+                "alnum" => &[('a', 'z'), ('A', 'Z'), ('0', '9')],
+                "upper" => &[('A', 'Z')],
+                "lower" => &[('a', 'z')],
+                "space" => &[(' ', ' '), ('\t', '\r')],
+                "blank" => &[(' ', ' '), ('\t', '\t')],
+                "punct" => &[('!', '/'), (':', '@'), ('[', '`'), ('{', '~')],
+                _ => return None,
+            });
+            i += length + 1;
+            continue;
+        }
         if c == ']' && i > first {
             *at = i + 1;
             return Some(Node::Set(ranges, not));
@@ -162,43 +213,56 @@ fn one(node: &Node, line: &[char], at: usize) -> Option<usize> {
     fits.then_some(at + 1)
 }
 
-fn run(
-    nodes: &[Node],
-    line: &[char],
-    at: usize,
-    steps: &mut usize,
-    depth: usize,
-    end: &dyn Fn(usize) -> Option<usize>,
-) -> Option<usize> {
-    *steps += 1;
-    if *steps > MOST_STEPS || depth > 400 {
+/// What a search has tried, and where groups began and ended.
+#[derive(Default)]
+struct Search {
+    steps: usize,
+    marks: Vec<Option<usize>>,
+}
+
+fn run(nodes: &[Node], line: &[char], at: usize, search: &mut Search, depth: usize) -> Option<usize> {
+    search.steps += 1;
+    if search.steps > MOST_STEPS || depth > 400 {
         return None;
     }
-    let Some((first, rest)) = nodes.split_first() else { return end(at) };
+    let Some((first, rest)) = nodes.split_first() else { return Some(at) };
     match first {
-        Node::Group(branches) => {
+        Node::Mark(mark) => {
+            if search.marks.len() <= *mark {
+                search.marks.resize(mark + 1, None);
+            }
+            let before = search.marks[*mark].replace(at);
+            let found = run(rest, line, at, search, depth + 1);
+            if found.is_none() {
+                search.marks[*mark] = before;
+            }
+            found
+        }
+        Node::Group(number, branches) => {
             for branch in branches {
-                let mut joined = branch.clone();
+                let mut joined = vec![Node::Mark(number * 2)];
+                joined.extend_from_slice(branch);
+                joined.push(Node::Mark(number * 2 + 1));
                 joined.extend_from_slice(rest);
-                if let Some(found) = run(&joined, line, at, steps, depth + 1, end) {
+                if let Some(found) = run(&joined, line, at, search, depth + 1) {
                     return Some(found);
                 }
             }
             None
         }
         Node::Repeat(node, low, high) => {
-            if let Node::Group(_) = **node {
+            if let Node::Group(..) = **node {
                 if *high > 0 {
                     let mut again = vec![
                         (**node).clone(),
                         Node::Repeat(node.clone(), low.saturating_sub(1), high - usize::from(*high != usize::MAX)),
                     ];
                     again.extend_from_slice(rest);
-                    if let Some(found) = run(&again, line, at, steps, depth + 1, end).filter(|f| *f > at) {
+                    if let Some(found) = run(&again, line, at, search, depth + 1).filter(|f| *f > at) {
                         return Some(found);
                     }
                 }
-                return if *low == 0 { run(rest, line, at, steps, depth + 1, end) } else { None };
+                return if *low == 0 { run(rest, line, at, search, depth + 1) } else { None };
             }
             let mut reach = vec![at];
             while reach.len() <= *high
@@ -209,13 +273,13 @@ fn run(
             }
             while reach.len() > *low {
                 let here = reach.pop()?;
-                if let Some(found) = run(rest, line, here, steps, depth + 1, end) {
+                if let Some(found) = run(rest, line, here, search, depth + 1) {
                     return Some(found);
                 }
             }
             None
         }
-        node => run(rest, line, one(node, line, at)?, steps, depth + 1, end),
+        node => run(rest, line, one(node, line, at)?, search, depth + 1),
     }
 }
 
@@ -236,6 +300,8 @@ mod tests {
             ("(ab)+c", true, "ababc", true),
             ("a+b", false, "a+b", true),
             ("[^a]", false, "a", false),
+            ("^[0-9]{1,3}(\\.[0-9]{1,3}){3}$", true, "10.244.1.11", true),
+            ("^[[:alpha:]]\\{3\\}$", false, "web", true),
         ] {
             assert_eq!(hit(pattern, extended, line), expected, "{pattern} {line}");
         }

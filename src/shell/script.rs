@@ -84,7 +84,9 @@ pub fn run(cluster: &mut Cluster, tabs: &[(String, String)], script: &str) -> En
             cluster.run_until_settled();
         }
         // What goes on in other terminals may have something to say about it.
-        for (_, terminal) in terminals.iter_mut().enumerate().filter(|(o, _)| o != at) {
+        let now = cluster.now();
+        let goes_on = |(other, terminal): &(usize, &mut Terminal)| other != at || terminal.background(now).is_some();
+        for (_, terminal) in terminals.iter_mut().enumerate().filter(goes_on) {
             pass(cluster, cluster.now() + Duration::secs(1));
             let (_, events) = terminal.step(cluster, &mut computer, tabs);
             show(&mut transcript, &events);

@@ -2,6 +2,7 @@
 //! and completion. The host gives it lines and lets it step as simulated time goes by.
 
 use super::env::{Env, Place};
+use super::jobs::{Board, Jobs};
 use super::machine::{Io, Machine, Poll, Process, emit};
 use super::parse::{self, Problem};
 use super::programs;
@@ -37,11 +38,20 @@ struct Level {
     job: Option<Machine>,
     io: Io,
     wait: Option<Time>,
+    /// What this shell knew when a job of the background was brought into the foreground.
+    kept: Option<Env>,
+}
+
+impl Level {
+    fn new(env: Env) -> Level {
+        Level { env, job: None, io: Io::default(), wait: None, kept: None }
+    }
 }
 
 /// One terminal.
 pub struct Terminal {
     levels: Vec<Level>,
+    jobs: Jobs,
     /// Lines that are not finished yet.
     open: String,
     pub history: Vec<String>,
@@ -57,8 +67,13 @@ impl Default for Terminal {
 impl Terminal {
     /// A terminal on the learner's computer.
     pub fn new() -> Terminal {
-        let level = Level { env: Env::new(Place::Computer), job: None, io: Io::default(), wait: None };
-        Terminal { levels: vec![level], open: String::new(), history: Vec::new(), printed: 0 }
+        Terminal {
+            levels: vec![Level::new(Env::new(Place::Computer))],
+            jobs: Jobs::default(),
+            open: String::new(),
+            history: Vec::new(),
+            printed: 0,
+        }
     }
 
     /// Where the innermost shell stands.
@@ -98,6 +113,12 @@ impl Terminal {
         if self.is_running() {
             return Vec::new();
         }
+        let (line, recalled) = match self.recall(line) {
+            Ok(Some(line)) => (line.clone(), vec![Event::Err(format!("{line}\n"))]),
+            Ok(None) => (line.to_string(), Vec::new()),
+            Err(problem) => return vec![Event::Err(format!("bash: {problem}\n"))],
+        };
+        let line = line.as_str();
         if self.open.is_empty() && !line.trim().is_empty() && self.history.last().map(String::as_str) != Some(line) {
             self.history.push(line.to_string());
             if self.history.len() > MOST_HISTORY {
@@ -114,16 +135,17 @@ impl Terminal {
             Ok(list) => {
                 self.open.clear();
                 self.printed = 0;
+                self.jobs.board.line = text.split(" &").next().unwrap_or("").trim().to_string();
                 if let Some(level) = self.levels.last_mut() {
                     level.job = Some(Machine::new(level.env.clone(), &list, 0));
                     level.io = Io { tty: true, ..Io::default() };
                     level.wait = None;
                 }
-                Vec::new()
+                recalled
             }
             Err(Problem::Unfinished(_)) => {
                 self.open = text;
-                Vec::new()
+                recalled
             }
             Err(Problem::Syntax(words)) => {
                 self.open.clear();
@@ -133,6 +155,30 @@ impl Terminal {
                 vec![Event::Err(format!("bash: {words}\n"))]
             }
         }
+    }
+
+    /// `!!`, `!$`, `!word`: the line with what history puts there; `None`: there is nothing to put.
+    fn recall(&self, line: &str) -> Result<Option<String>, String> {
+        if !line.contains('!') || line.contains('\'') || !self.open.is_empty() {
+            return Ok(None);
+        }
+        let last = self.history.last().cloned();
+        let missing = |event: &str| format!("{event}: event not found");
+        if line.contains("!!") {
+            return Ok(Some(line.replace("!!", &last.ok_or_else(|| missing("!!"))?)));
+        }
+        if line.contains("!$") {
+            let last = last.ok_or_else(|| missing("!$"))?;
+            return Ok(Some(line.replace("!$", last.split_whitespace().last().unwrap_or(""))));
+        }
+        let Some(word) = line.strip_prefix('!').filter(|w| w.starts_with(|c: char| c.is_ascii_alphanumeric())) else {
+            return Ok(None);
+        };
+        let found = match word.parse::<usize>() {
+            Ok(number) => number.checked_sub(1).and_then(|n| self.history.get(n)),
+            Err(_) => self.history.iter().rev().find(|l| l.starts_with(word)),
+        };
+        found.cloned().map(Some).ok_or_else(|| missing(line))
     }
 
     /// A line for the program that runs.
@@ -168,6 +214,24 @@ impl Terminal {
         self.levels.last().is_some_and(|l| l.job.is_some())
     }
 
+    /// When what runs in the background goes on; `None`: nothing does.
+    pub fn background(&self, now: Time) -> Option<Time> {
+        (!self.jobs.is_empty()).then(|| self.jobs.next(now))
+    }
+
+    /// Ends everything that runs: the terminal is closed.
+    pub fn hang_up(&mut self, cluster: &mut Cluster, computer: &mut Computer, tabs: &[(String, String)]) {
+        let mut events = Vec::new();
+        while self.levels.len() > 1 || self.is_running() {
+            self.interrupt(cluster, computer, tabs);
+            if self.levels.len() > 1 {
+                self.levels.pop();
+            }
+        }
+        self.jobs.hang_up();
+        self.jobs.step(cluster, computer, tabs, &mut events);
+    }
+
     /// `$?` of the innermost shell.
     pub fn status(&self) -> i32 {
         self.levels.last().map_or(0, |l| l.env.status)
@@ -181,6 +245,7 @@ impl Terminal {
         tabs: &[(String, String)],
     ) -> (State, Vec<Event>) {
         let mut events = Vec::new();
+        self.jobs.step(cluster, computer, tabs, &mut events);
         let now = cluster.now();
         let Some(level) = self.levels.last_mut() else { return (State::Prompt, events) };
         let Some(job) = level.job.as_mut() else { return (State::Prompt, events) };
@@ -191,7 +256,8 @@ impl Terminal {
         if computer.history.last() != self.history.last() || computer.history.len() != self.history.len() {
             computer.history.clone_from(&self.history);
         }
-        let mut world = World { cluster, computer, tabs, events: &mut events, ended_session: None };
+        let mut world =
+            World { cluster, computer, tabs, events: &mut events, ended_session: None, jobs: &mut self.jobs.board };
         let poll = job.step(&mut world, &mut level.io);
         for event in &events {
             if let Event::Trace(trace) = event {
@@ -220,15 +286,24 @@ impl Terminal {
                 if self.levels.len() >= 16 {
                     events.push(Event::Err("bash: too many nested shells\n".to_string()));
                 } else {
-                    self.levels.push(Level { env: *env, job: None, io: Io::default(), wait: None });
+                    self.levels.push(Level::new(*env));
                 }
                 State::Prompt
             }
             Poll::Done(code) => {
-                let exited = job.has_exited();
-                level.env = job.env.clone();
+                let exited = job.has_exited() && level.kept.is_none();
+                level.env = level.kept.take().unwrap_or_else(|| job.env.clone());
                 level.env.status = code;
                 level.job = None;
+                if let Some((machine, io)) = self.jobs.brought_back() {
+                    level.kept = Some(level.env.clone());
+                    (level.job, level.io) = (Some(machine), Io { tty: true, input_ended: false, ..io });
+                    return (State::Busy, events);
+                }
+                if !exited {
+                    self.jobs.step(cluster, computer, tabs, &mut events);
+                    self.jobs.told(&mut events);
+                }
                 if exited { self.leave(cluster, computer, tabs, code, &mut events) } else { State::Prompt }
             }
         };
@@ -251,7 +326,8 @@ impl Terminal {
         self.levels.pop();
         let Some(level) = self.levels.last_mut() else { return State::Prompt };
         if let Some(job) = level.job.as_mut() {
-            let mut world = World { cluster, computer, tabs, events, ended_session: Some(code) };
+            let mut world =
+                World { cluster, computer, tabs, events, ended_session: Some(code), jobs: &mut self.jobs.board };
             let poll = job.step(&mut world, &mut level.io);
             emit(&mut level.io, events);
             if let Poll::Done(code) = poll {
@@ -276,10 +352,11 @@ impl Terminal {
         self.open.clear();
         let Some(level) = self.levels.last_mut() else { return events };
         if let Some(mut job) = level.job.take() {
-            let mut world = World { cluster, computer, tabs, events: &mut events, ended_session: None };
+            let mut world =
+                World { cluster, computer, tabs, events: &mut events, ended_session: None, jobs: &mut self.jobs.board };
             job.interrupt(&mut world, &mut level.io);
             emit(&mut level.io, &mut events);
-            level.env = job.env;
+            level.env = level.kept.take().unwrap_or(job.env);
             level.env.status = 130;
             level.wait = None;
         }
@@ -305,7 +382,8 @@ impl Terminal {
             .map_or(0, |(i, c)| i + c.len_utf8());
         let part = &before[start..];
         let mut events = Vec::new();
-        let world = World { cluster, computer, tabs, events: &mut events, ended_session: None };
+        let mut board = Board::default();
+        let world = World { cluster, computer, tabs, events: &mut events, ended_session: None, jobs: &mut board };
         let words: Vec<&str> = before[command_start..start].split_whitespace().collect();
         let mut found: Vec<String> = match words.first().copied() {
             None => programs::names(&world, env).into_iter().map(str::to_string).collect(),

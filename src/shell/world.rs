@@ -1,6 +1,7 @@
 //! What programs act on: the cluster, the learner's computer, and what the terminal shows beside text.
 
 use super::env::{Env, Place};
+use super::jobs::Board;
 use crate::api::object::ObjectKey;
 use crate::arrange::Arrange;
 use crate::cluster::Cluster;
@@ -8,7 +9,7 @@ use crate::cluster::addons::Addon;
 use crate::kubectl::call::{Config, Files};
 use crate::runtime::image;
 use crate::trace::Trace;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// What happens in a terminal beside its text.
@@ -73,6 +74,8 @@ impl Wire {
 pub struct Computer {
     /// Files by absolute path.
     pub files: BTreeMap<String, String>,
+    /// Files that may be run, by the machine's name and path.
+    pub executable: BTreeSet<(String, String)>,
     /// Files that ssh sessions wrote on nodes, by node and path.
     pub node_files: BTreeMap<(String, String), String>,
     pub config: Config,
@@ -97,6 +100,8 @@ pub struct World<'a> {
     pub events: &'a mut Vec<Event>,
     /// How an inner shell ended, for who opened it.
     pub ended_session: Option<i32>,
+    /// What runs in the background.
+    pub jobs: &'a mut Board,
 }
 
 impl World<'_> {
@@ -235,6 +240,11 @@ impl World<'_> {
 
     pub fn is_file(&self, env: &Env, path: &str) -> bool {
         self.read(env, path).is_some()
+    }
+
+    /// Whether `chmod +x` was called for a file.
+    pub fn is_executable(&self, env: &Env, path: &str) -> bool {
+        self.computer.executable.contains(&(env.place.hostname().to_string(), env.absolute(path)))
     }
 
     /// Takes over the learner's `/etc/hosts`.

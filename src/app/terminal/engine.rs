@@ -166,6 +166,10 @@ impl Shells {
     pub fn close(self, number: usize) {
         let shell = self.shell(number);
         self.interrupt(shell);
+        let tabs = self.session.pairs();
+        self.session.at_computer(|cluster, computer| {
+            shell.inner.update_value(|i| i.terminal.hang_up(cluster, computer, &tabs));
+        });
         self.reset(shell);
         self.open.update(|list| {
             if list.len() > 1 {
@@ -326,7 +330,17 @@ impl Shells {
             State::Waiting(until) => Some(until),
             _ => None,
         };
-        self.all.iter().filter_map(state).filter_map(until).min()
+        let waiting = self.all.iter().filter_map(state).filter_map(until);
+        waiting.chain(self.all.iter().filter_map(|shell| self.background(*shell))).min()
+    }
+
+    /// When a terminal's background goes on, if it has one.
+    fn background(self, shell: Shell) -> Option<Time> {
+        let at = self.session.at_computer(|cluster, _| {
+            let now = cluster.now();
+            shell.inner.with_value(|i| i.terminal.background(now))
+        });
+        at.flatten()
     }
 
     /// Asks for a slice of work at the next frame.
@@ -382,6 +396,14 @@ impl Shells {
                     busy = true;
                     break;
                 }
+            }
+            // What runs in the background goes on while the person types; beside a line that runs, with every step of that.
+            if !shell.inner.with_value(|i| i.terminal.is_running()) && self.background(shell).is_some() {
+                let mut events = Vec::new();
+                self.session.at_computer(|cluster, computer| {
+                    shell.inner.update_value(|i| (_, events) = i.terminal.step(cluster, computer, &tabs));
+                });
+                self.show(shell, events);
             }
             self.settle_signals(shell);
             self.take_lines(shell);

@@ -241,7 +241,7 @@ fn enter_node(world: &mut World, host: &str, command: &[String]) -> Box<dyn Proc
     }
     let env = Env::new(Place::Node { name: node.name.clone() });
     if command.is_empty() {
-        return Box::new(Inner { env: Some(env), greeting: String::new() });
+        return Box::new(Inner { env: Some(env), greeting: String::new(), script: None });
     }
     match parse::parse(&command.join(" ")) {
         Ok(list) => Box::new(Machine::new(env, &list, 1)),

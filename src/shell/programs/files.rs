@@ -2,6 +2,7 @@
 
 use super::Ctx;
 use crate::kubectl::output::age::rfc1123;
+use crate::shell::condition;
 use crate::shell::world::Event;
 
 pub fn printenv(ctx: &mut Ctx) -> i32 {
@@ -235,45 +236,43 @@ pub fn test(ctx: &mut Ctx) -> i32 {
         ctx.complain("bash: [: missing `]'");
         return 2;
     }
-    let mut not = false;
-    while words.first().is_some_and(|w| w == "!") {
-        not = !not;
-        words.remove(0);
-    }
     let texts: Vec<&str> = words.iter().map(String::as_str).collect();
-    let number = |t: &str| t.parse::<i64>();
-    let truth = match texts[..] {
-        [] => false,
-        [a] => !a.is_empty(),
-        ["-z", a] => a.is_empty(),
-        ["-n", a] => !a.is_empty(),
-        ["-f" | "-r" | "-x", path] => ctx.world.is_file(ctx.env, path),
-        ["-s", path] => ctx.world.read(ctx.env, path).is_some_and(|t| !t.is_empty()),
-        ["-e", path] => ctx.world.is_file(ctx.env, path) || ctx.world.is_folder(ctx.env, path),
-        ["-d", path] => ctx.world.is_folder(ctx.env, path),
-        [a, "=" | "==", b] => a == b,
-        [a, "!=", b] => a != b,
-        [a, op @ ("-eq" | "-ne" | "-lt" | "-le" | "-gt" | "-ge"), b] => {
-            let (Ok(x), Ok(y)) = (number(a), number(b)) else {
-                let odd = if number(a).is_err() { a } else { b }.to_string();
-                ctx.complain(format!("bash: [: {odd}: integer expression expected"));
-                return 2;
-            };
-            match op {
-                "-eq" => x == y,
-                "-ne" => x != y,
-                "-lt" => x < y,
-                "-le" => x <= y,
-                "-gt" => x > y,
-                _ => x >= y,
-            }
+    match condition::test(ctx.world, ctx.env, &texts) {
+        Ok(truth) => i32::from(!truth),
+        Err(problem) => {
+            let name = ctx.name().to_string();
+            ctx.complain(format!("bash: {name}: {problem}"));
+            2
         }
-        _ => {
-            ctx.complain("bash: [: too many arguments");
-            return 2;
-        }
+    }
+}
+
+/// `chmod`: whether a file may be run is all that is kept of it.
+pub fn chmod(ctx: &mut Ctx) -> i32 {
+    let args: Vec<String> = ctx.args().iter().filter(|a| *a != "-R" && *a != "-v").cloned().collect();
+    let Some((mode, files)) = args.split_first().filter(|(_, f)| !f.is_empty()) else {
+        ctx.complain("chmod: missing operand");
+        return 1;
     };
-    i32::from(truth == not)
+    let runs = match mode.split_once(['+', '-', '=']) {
+        Some((_, kinds)) => kinds.contains('x').then(|| !mode.contains('-')),
+        None => mode.chars().all(|c| c.is_digit(8)).then(|| mode.contains(['1', '3', '5', '7'])),
+    };
+    let mut code = 0;
+    for path in files {
+        if !ctx.world.is_file(ctx.env, path) && !ctx.world.is_folder(ctx.env, path) {
+            ctx.complain(format!("chmod: cannot access '{path}': No such file or directory"));
+            code = 1;
+            continue;
+        }
+        let key = (ctx.env.place.hostname().to_string(), ctx.env.absolute(path));
+        match runs {
+            Some(true) => drop(ctx.world.computer.executable.insert(key)),
+            Some(false) => drop(ctx.world.computer.executable.remove(&key)),
+            None => {}
+        }
+    }
+    code
 }
 
 pub fn clear(ctx: &mut Ctx) -> i32 {

@@ -77,7 +77,7 @@ impl Kubectl {
                 let pod = ports.first().map(|p| p.pod.clone()).unwrap_or_default();
                 for port in &ports {
                     let computer = &mut world.cluster.network_mut().computer;
-                    if computer.forwards.iter().any(|f| f.local_port == port.local && f.pod != port.pod) {
+                    if computer.forwards.iter().any(|f| f.local_port == port.local) {
                         io.err.push_str(&format!(
                             "Unable to listen on port {}: Listeners failed to create with the following errors: [unable to create listener: Error listen tcp4 127.0.0.1:{}: bind: address already in use]\nerror: unable to listen on any of the requested ports: [{{{} {}}}]\n",
                             port.local, port.local, port.local, port.remote
@@ -160,7 +160,7 @@ fn enter(world: &mut World, exec: &Exec) -> (Box<dyn Process>, Option<String>) {
     }
     let shell = matches!(name.as_str(), "sh" | "bash" | "ash") && words.len() == 1;
     if shell && exec.stdin {
-        return (Box::new(Inner { env: Some(env), greeting: exec.greeting.clone() }), None);
+        return (Box::new(Inner { env: Some(env), greeting: exec.greeting.clone(), script: None }), None);
     }
     if shell {
         return (Box::new(super::Said { err: String::new(), code: 0 }), None);

@@ -1,5 +1,6 @@
 //! The table of programs. A program is a function over what it was given; what goes on as time goes by is a [`Process`].
 
+mod awk;
 mod computer;
 mod curl;
 mod files;
@@ -10,10 +11,14 @@ mod node;
 mod ping;
 mod refused;
 mod rules;
+mod sed;
 mod tcpdump;
 mod text;
 mod wget;
 
+pub use text::unescape;
+
+use super::builtins;
 use super::env::Env;
 use super::machine::{Io, Machine, Poll, Process};
 use super::parse;
@@ -86,6 +91,7 @@ impl Ctx<'_, '_> {
                     let name = self.name().to_string();
                     let line = match (name.as_str(), self.env.place.is_busybox()) {
                         ("cat", true) => format!("cat: can't open '{path}': {why}"),
+                        ("sed", _) => format!("sed: can't read {path}: {why}"),
                         _ => format!("{name}: {path}: {why}"),
                     };
                     self.complain(line);
@@ -138,6 +144,7 @@ const PROGRAMS: &[(&str, Kind)] = &[
     ("mkdir", Kind::Plain(files::mkdir)),
     ("cp", Kind::Plain(files::cp)),
     ("mv", Kind::Plain(files::mv)),
+    ("chmod", Kind::Plain(files::chmod)),
     ("pwd", Kind::Plain(files::pwd)),
     ("echo", Kind::Plain(text::echo)),
     ("printf", Kind::Plain(text::printf)),
@@ -153,6 +160,8 @@ const PROGRAMS: &[(&str, Kind)] = &[
     ("uniq", Kind::Filter(text::uniq)),
     ("cut", Kind::Filter(text::cut)),
     ("tr", Kind::Filter(text::tr)),
+    ("sed", Kind::Filter(sed::sed)),
+    ("awk", Kind::Filter(awk::awk)),
     ("tee", Kind::Filter(text::tee)),
     ("base64", Kind::Filter(text::base64)),
     ("xargs", Kind::Process(start_xargs)),
@@ -175,7 +184,7 @@ const PROGRAMS: &[(&str, Kind)] = &[
     ("bash", Kind::Process(start_shell)),
     ("ash", Kind::Process(start_shell)),
     ("sudo", Kind::Process(start_sudo)),
-    ("time", Kind::Process(start_sudo)),
+    ("time", Kind::Process(start_time)),
     ("nohup", Kind::Process(start_sudo)),
     ("iptables", Kind::Plain(rules::iptables)),
     ("iptables-save", Kind::Plain(rules::iptables_save)),
@@ -197,21 +206,22 @@ const PROGRAMS: &[(&str, Kind)] = &[
 /// The names of all programs that are found from here, sorted.
 pub fn names(world: &World, env: &Env) -> Vec<&'static str> {
     let mut names: Vec<&str> = PROGRAMS.iter().map(|(n, _)| *n).filter(|n| world.has_program(env, n)).collect();
-    names.extend(["cd", "export", "exit", "unset"]);
+    names.extend(builtins::names());
     names.arrange();
+    names.dedup();
     names
 }
 
-/// What the shell itself does.
-pub fn is_builtin(name: &str) -> bool {
-    ["cd", "export", "unset", "set", ":", "alias", "shift", "trap", "read", "exit", "logout", "source", ".", "eval"]
-        .contains(&name)
+/// Whether a program of this name is found from here.
+pub fn is_found(world: &World, env: &Env, name: &str) -> bool {
+    let known = PROGRAMS.iter().any(|(n, _)| *n == name) || refused::NEAREST.iter().any(|(n, _)| *n == name);
+    known && world.has_program(env, name)
 }
 
 /// A program that has been found and waits to run.
 pub fn start(world: &mut World, env: Env, words: Vec<String>) -> Box<dyn Process> {
     let name = words[0].rsplit('/').next().unwrap_or("").to_string();
-    if is_builtin(&name) {
+    if builtins::is_builtin(&name) && !PROGRAMS.iter().any(|(n, _)| *n == name) && name != "kill" {
         return Box::new(Said { err: String::new(), code: 0 });
     }
     let known = PROGRAMS.iter().find(|(n, _)| *n == name);
@@ -221,6 +231,9 @@ pub fn start(world: &mut World, env: Env, words: Vec<String>) -> Box<dyn Process
     }
     let Some((_, kind)) = found else {
         if world.is_file(&env, &words[0]) && words[0].contains('/') {
+            if world.is_executable(&env, &words[0]) {
+                return run_script(world, env, &words[0].clone(), &words[0], words[1..].to_vec());
+            }
             return Box::new(Said { err: format!("bash: {}: Permission denied\n", words[0]), code: 126 });
         }
         let shell = if env.place.is_busybox() { "sh" } else { "bash" };
@@ -302,48 +315,92 @@ impl Process for Batch {
 
 /// `sh -c …`, `sh` alone (an inner shell), `sh FILE`.
 fn start_shell(world: &mut World, env: Env, words: Vec<String>) -> Box<dyn Process> {
-    let flag = words.iter().position(|w| w.starts_with('-') && !w.starts_with("--") && w.ends_with('c'));
-    let text = match flag {
-        Some(at) => match words.get(at + 1) {
-            Some(text) => text.clone(),
-            None => return Box::new(Said { err: format!("{}: -c: option requires an argument\n", words[0]), code: 2 }),
-        },
-        None => match words.iter().skip(1).find(|w| !w.starts_with('-')) {
-            Some(path) => match world.read(&env, path) {
-                Some(text) => text,
-                None => {
-                    return Box::new(Said {
-                        err: format!("{}: {path}: No such file or directory\n", words[0]),
-                        code: 127,
-                    });
-                }
-            },
-            None => return Box::new(Inner { env: Some(env), greeting: String::new() }),
-        },
-    };
-    match parse::parse(&text) {
+    let shell = words[0].clone();
+    let mut at = 1;
+    let mut options = Vec::new();
+    while let Some(word) = words.get(at).filter(|w| w.len() > 1 && w.starts_with(['-', '+'])) {
+        at += 1;
+        if !word.starts_with("--") && word.ends_with('c') {
+            let Some(text) = words.get(at) else {
+                return Box::new(Said { err: format!("{shell}: -c: option requires an argument\n"), code: 2 });
+            };
+            let rest = words.get(at + 1..).unwrap_or(&[]);
+            let named = rest.first().map_or(shell.as_str(), String::as_str);
+            let arguments = rest.get(1..).unwrap_or(&[]).to_vec();
+            return lines(env, &options, text, named, &format!("{shell}: -c"), arguments);
+        }
+        options.push(word.clone());
+    }
+    match words.get(at) {
+        Some(path) => run_script(world, env, path, &shell, words[at + 1..].to_vec()),
+        None => Box::new(Inner { env: Some(env), greeting: String::new(), script: None }),
+    }
+}
+
+/// Runs the lines of a file.
+fn run_script(world: &World, env: Env, path: &str, shell: &str, arguments: Vec<String>) -> Box<dyn Process> {
+    match world.read(&env, path) {
+        Some(text) => lines(env, &[], &text, path, path, arguments),
+        None => Box::new(Said { err: format!("{shell}: {path}: No such file or directory\n"), code: 127 }),
+    }
+}
+
+/// A new shell on some lines: of what the old one knows it gets what is exported.
+fn lines(
+    env: Env,
+    options: &[String],
+    text: &str,
+    named: &str,
+    blamed: &str,
+    arguments: Vec<String>,
+) -> Box<dyn Process> {
+    match parse::parse(&format!("{text}\n")) {
         Ok(list) => {
-            let mut inner = env;
-            inner.arguments = flag.and_then(|at| words.get(at + 3..)).unwrap_or(&[]).to_vec();
+            let mut inner = Env::new(env.place.clone());
+            inner.variables = env.variables.into_iter().filter(|(_, (_, exported))| *exported).collect();
+            inner.folder = env.folder;
+            inner.arguments = arguments;
+            inner.set("0", named);
+            let has = |letter: char| options.iter().any(|o| o.starts_with('-') && o.contains(letter));
+            (inner.options.errexit, inner.options.xtrace) = (has('e'), has('x'));
             Box::new(Machine::new(inner, &list, 1))
         }
         Err(parse::Problem::Syntax(problem) | parse::Problem::Unfinished(problem)) => {
-            Box::new(Said { err: format!("{}: -c: line 1: {problem}\n", words[0]), code: 2 })
+            Box::new(Said { err: format!("{blamed}: line 1: {problem}\n"), code: 2 })
         }
     }
 }
 
-/// An inner shell that a person types into. With an input of its own it runs that.
+/// An inner shell that a person types into. What comes through a pipe is a script that it runs.
 pub struct Inner {
     pub env: Option<Env>,
     pub greeting: String,
+    pub script: Option<Box<dyn Process>>,
 }
 
 impl Process for Inner {
-    fn step(&mut self, world: &mut World, _: &mut Io) -> Poll {
+    fn step(&mut self, world: &mut World, io: &mut Io) -> Poll {
+        if let Some(script) = self.script.as_mut() {
+            return script.step(world, io);
+        }
+        if io.piped {
+            if !io.input_ended {
+                return Poll::Input;
+            }
+            let Some(env) = self.env.take() else { return Poll::Done(0) };
+            let text = std::mem::take(&mut io.input);
+            self.script = Some(lines(env, &[], &text, "bash", "bash", Vec::new()));
+            return Poll::More;
+        }
         match self.env.take() {
             Some(env) => Poll::Session(Box::new(env), std::mem::take(&mut self.greeting)),
             None => Poll::Done(world.ended_session.take().unwrap_or(0)),
+        }
+    }
+
+    fn interrupt(&mut self, world: &mut World, io: &mut Io) {
+        if let Some(script) = self.script.as_mut() {
+            script.interrupt(world, io);
         }
     }
 }
@@ -370,32 +427,191 @@ fn start_sudo(world: &mut World, env: Env, words: Vec<String>) -> Box<dyn Proces
     start(world, env, rest)
 }
 
+/// `time COMMAND`: how long it took, by the cluster's clock.
+fn start_time(world: &mut World, env: Env, words: Vec<String>) -> Box<dyn Process> {
+    let inner = start_sudo(world, env, words);
+    Box::new(Timed { inner, began: world.cluster.now() })
+}
+
+struct Timed {
+    inner: Box<dyn Process>,
+    began: Time,
+}
+
+impl Process for Timed {
+    fn step(&mut self, world: &mut World, io: &mut Io) -> Poll {
+        let poll = self.inner.step(world, io);
+        if let Poll::Done(_) = poll {
+            let millis = world.cluster.now().since(self.began).as_millis();
+            let (minutes, seconds) = (millis / 60_000, millis % 60_000);
+            let real = format!("{minutes}m{}.{:03}s", seconds / 1_000, seconds % 1_000);
+            io.err.push_str(&format!("\nreal\t{real}\nuser\t0m0.000s\nsys\t0m0.000s\n"));
+        }
+        poll
+    }
+
+    fn interrupt(&mut self, world: &mut World, io: &mut Io) {
+        self.inner.interrupt(world, io);
+    }
+}
+
 /// `xargs`: the words of the input behind the command.
 fn start_xargs(_: &mut World, env: Env, words: Vec<String>) -> Box<dyn Process> {
-    Box::new(Xargs { env, words, inner: None })
+    let mut xargs = Xargs {
+        env,
+        command: Vec::new(),
+        place: None,
+        most: usize::MAX,
+        by_line: false,
+        divider: None,
+        lazy: false,
+        shown: false,
+        left: None,
+        inner: None,
+        code: 0,
+    };
+    let mut rest = words.into_iter().skip(1).peekable();
+    while let Some(word) = rest.next_if(|w| w.len() > 1 && w.starts_with('-')) {
+        let (flag, joined) = word.split_at(word.char_indices().nth(2).map_or(word.len(), |(i, _)| i));
+        let mut value = || if joined.is_empty() { rest.next().unwrap_or_default() } else { joined.to_string() };
+        match flag {
+            "-n" => xargs.most = value().parse().unwrap_or(1).max(1),
+            "-L" => (xargs.by_line, xargs.most) = (true, value().parse().unwrap_or(1).max(1)),
+            "-I" | "-i" => {
+                let place = if flag == "-i" && joined.is_empty() { "{}".to_string() } else { value() };
+                (xargs.place, xargs.by_line, xargs.most) = (Some(place), true, 1);
+            }
+            "-d" => xargs.divider = Some(text::unescape(&value())),
+            "-0" => xargs.divider = Some("\0".to_string()),
+            "-P" | "-s" => drop(value()),
+            "-r" => xargs.lazy = true,
+            "-t" => xargs.shown = true,
+            "--" if word == "--no-run-if-empty" => xargs.lazy = true,
+            "--" if word == "--" => break,
+            _ => {
+                let odd = word.trim_start_matches('-').chars().next().unwrap_or('-');
+                return Box::new(Said {
+                    err: format!("xargs: invalid option -- '{odd}'\nTry 'xargs --help' for more information.\n"),
+                    code: 1,
+                });
+            }
+        }
+    }
+    xargs.command = rest.collect();
+    if xargs.command.is_empty() {
+        xargs.command.push("echo".to_string());
+    }
+    Box::new(xargs)
 }
 
 struct Xargs {
     env: Env,
-    words: Vec<String>,
+    command: Vec<String>,
+    /// `-I {}`.
+    place: Option<String>,
+    /// How many words (or lines) one command gets.
+    most: usize,
+    by_line: bool,
+    divider: Option<String>,
+    /// `-r`: without input nothing runs.
+    lazy: bool,
+    /// `-t`.
+    shown: bool,
+    left: Option<std::collections::VecDeque<String>>,
     inner: Option<Box<dyn Process>>,
+    code: i32,
+}
+
+impl Xargs {
+    fn items(&self, input: &str) -> std::collections::VecDeque<String> {
+        let whole =
+            |items: &mut dyn Iterator<Item = &str>| items.filter(|i| !i.is_empty()).map(str::to_string).collect();
+        match &self.divider {
+            Some(divider) => whole(&mut input.split(divider.as_str())),
+            None if self.by_line => whole(&mut input.lines().map(str::trim)),
+            // Quotes keep blanks together.
+            None => {
+                let (mut items, mut item, mut quote, mut open) =
+                    (std::collections::VecDeque::new(), String::new(), None, false);
+                for c in input.chars() {
+                    match (quote, c) {
+                        (Some(q), c) if c == q => quote = None,
+                        (None, '"' | '\'') => (quote, open) = (Some(c), true),
+                        (None, c) if c.is_whitespace() => {
+                            if open {
+                                items.push_back(std::mem::take(&mut item));
+                            }
+                            open = false;
+                        }
+                        (_, c) => {
+                            item.push(c);
+                            open = true;
+                        }
+                    }
+                }
+                if open {
+                    items.push_back(item);
+                }
+                items
+            }
+        }
+    }
 }
 
 impl Process for Xargs {
     fn step(&mut self, world: &mut World, io: &mut Io) -> Poll {
         if let Some(inner) = self.inner.as_mut() {
-            return inner.step(world, io);
+            match inner.step(world, io) {
+                Poll::Done(code) => {
+                    self.inner = None;
+                    if code != 0 {
+                        self.code = if code > 125 { code } else { 123 };
+                    }
+                    return Poll::More;
+                }
+                other => return other,
+            }
         }
-        if !io.input_ended {
-            return Poll::Input;
+        if self.left.is_none() {
+            if !io.input_ended {
+                return Poll::Input;
+            }
+            let items = self.items(&std::mem::take(&mut io.input));
+            if items.is_empty() {
+                if self.lazy || self.place.is_some() {
+                    return Poll::Done(0);
+                }
+                self.inner = Some(start(world, self.env.clone(), self.command.clone()));
+            }
+            self.left = Some(items);
+            return Poll::More;
         }
-        let input = std::mem::take(&mut io.input);
-        let mut words: Vec<String> = self.words.iter().skip(1).cloned().collect();
-        if words.is_empty() {
-            words.push("echo".to_string());
+        let left = self.left.get_or_insert_default();
+        if left.is_empty() || self.code > 125 {
+            return Poll::Done(self.code);
         }
-        words.extend(input.split_whitespace().map(str::to_string));
+        let taken: Vec<String> = left.drain(..self.most.min(left.len())).collect();
+        let words: Vec<String> = match &self.place {
+            Some(place) => self.command.iter().map(|w| w.replace(place, &taken[0])).collect(),
+            None => {
+                let mut words = self.command.clone();
+                match (self.by_line, &self.divider) {
+                    (true, None) => words.extend(taken.iter().flat_map(|l| l.split_whitespace()).map(str::to_string)),
+                    _ => words.extend(taken),
+                }
+                words
+            }
+        };
+        if self.shown {
+            io.err.push_str(&format!("{}\n", words.join(" ")));
+        }
         self.inner = Some(start(world, self.env.clone(), words));
         Poll::More
+    }
+
+    fn interrupt(&mut self, world: &mut World, io: &mut Io) {
+        if let Some(inner) = self.inner.as_mut() {
+            inner.interrupt(world, io);
+        }
     }
 }

@@ -4,8 +4,6 @@ use super::Ctx;
 
 /// Name, and what is nearest to it.
 pub const NEAREST: &[(&str, &str)] = &[
-    ("sed", "kubectl patch and kubectl set change objects; cut, tr and grep pick from text"),
-    ("awk", "cut -d ' ' -f N picks a column; kubectl -o custom-columns= and -o jsonpath= pick fields"),
     ("jq", "kubectl -o jsonpath= and -o go-template= pick fields"),
     ("yq", "kubectl -o jsonpath= and -o go-template= pick fields"),
     ("find", "ls shows a folder"),

@@ -51,7 +51,7 @@ pub fn echo(ctx: &mut Ctx) -> i32 {
 }
 
 /// Backslash escapes as `echo -e` and `printf` read them.
-fn unescape(text: &str) -> String {
+pub fn unescape(text: &str) -> String {
     let mut out = String::new();
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
@@ -113,25 +113,56 @@ pub fn printf(ctx: &mut Ctx) -> i32 {
                 ctx.out.push(c);
                 continue;
             }
-            let mut width = String::new();
-            while let Some(d) = chars.next_if(|c| c.is_ascii_digit() || *c == '-' || *c == '.') {
-                width.push(d);
+            let mut spec = String::new();
+            while let Some(d) = chars.next_if(|c| c.is_ascii_digit() || "-+ 0.#".contains(*c)) {
+                spec.push(d);
             }
             match chars.next() {
                 Some('%') | None => ctx.out.push('%'),
-                Some(_) => {
+                Some(kind) => {
                     used = true;
                     let value = values.next().map_or("", String::as_str);
-                    let size = width.trim_start_matches('-').parse::<usize>().unwrap_or(0).min(1_000);
-                    let text =
-                        if width.starts_with('-') { format!("{value:<size$}") } else { format!("{value:>size$}") };
-                    ctx.out.push_str(&text);
+                    let odd = "dioxXfeg".contains(kind) && !value.is_empty() && value.trim().parse::<f64>().is_err();
+                    if odd {
+                        ctx.complain(format!("bash: printf: {value}: invalid number"));
+                    }
+                    ctx.out.push_str(&format_one(&spec, kind, value));
                 }
             }
         }
         if !used || values.len() == 0 || ctx.out.len() > 1 << 20 {
             return 0;
         }
+    }
+}
+
+/// One value as `%-10s`, `%05d`, `%.2f` say.
+pub fn format_one(spec: &str, kind: char, value: &str) -> String {
+    let (left, zero, plus) = (spec.contains('-'), spec.starts_with('0'), spec.contains('+'));
+    let digits = spec.trim_start_matches(['-', '+', ' ', '0', '#']);
+    let (width, precision) = digits.split_once('.').map_or((digits, None), |(w, p)| (w, Some(p)));
+    let precision = precision.or_else(|| spec.strip_prefix('.')).map(|p| p.parse::<usize>().unwrap_or(0).min(100));
+    let width = width.parse::<usize>().unwrap_or(0).min(1_000);
+    let number = value.trim().parse::<f64>().unwrap_or(0.0);
+    let mut text = match kind {
+        'd' | 'i' | 'u' => format!("{}", number as i64),
+        'x' => format!("{:x}", number as i64),
+        'X' => format!("{:X}", number as i64),
+        'o' => format!("{:o}", number as i64),
+        'f' | 'F' | 'g' | 'e' => format!("{number:.*}", precision.unwrap_or(6)),
+        'c' => value.chars().take(1).collect(),
+        'b' => unescape(value),
+        'q' => crate::shell::builtins::quoted(value),
+        _ => value.chars().take(precision.unwrap_or(usize::MAX)).collect(),
+    };
+    if plus && number >= 0.0 && "dif".contains(kind) {
+        text.insert(0, '+');
+    }
+    match (left, zero && "diuxXof".contains(kind)) {
+        (true, _) => format!("{text:<width$}"),
+        (false, true) if text.starts_with('-') => format!("-{:0>1$}", &text[1..], width.saturating_sub(1)),
+        (false, true) => format!("{text:0>width$}"),
+        _ => format!("{text:>width$}"),
     }
 }
 
