@@ -3,6 +3,17 @@
 
 use std::borrow::Cow;
 
+/// A file's bytes as text: UTF-8, or UTF-16 with its byte order mark, which is what a redirection on Windows may leave.
+pub fn decode(bytes: Vec<u8>) -> String {
+    let unit = match bytes.get(..2) {
+        Some([0xff, 0xfe]) => u16::from_le_bytes,
+        Some([0xfe, 0xff]) => u16::from_be_bytes,
+        _ => return String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()),
+    };
+    let units: Vec<u16> = bytes[2..].chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
+    String::from_utf16_lossy(&units)
+}
+
 /// A half-open range of bytes in one text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span {
@@ -152,6 +163,18 @@ pub fn byte_offset(text: &str, utf16: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bytes_become_text_by_their_mark() {
+        let utf16 = |order: fn(u16) -> [u8; 2]| {
+            let units = std::iter::once('\u{feff}').chain("kind: 길".chars()).map(|c| order(c as u16));
+            units.flatten().collect::<Vec<u8>>()
+        };
+        assert_eq!(decode(utf16(u16::to_le_bytes)), "kind: 길");
+        assert_eq!(decode(utf16(u16::to_be_bytes)), "kind: 길");
+        assert_eq!(decode("kind: 길".into()), "kind: 길");
+        assert_eq!(decode(vec![b'a', 0xff]), "a\u{fffd}");
+    }
 
     #[test]
     fn korean_text_is_counted_three_ways() {

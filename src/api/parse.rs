@@ -103,14 +103,27 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// The items of a `v1` List as manifests of their own, each with its own place in the text.
+    /// The items of a `v1` List as manifests of their own, each with its own place in the text. The items of a list of one
+    /// kind may leave kind and version to the list.
     pub fn items(&self) -> Vec<Manifest> {
+        let (version, kind) = (self.value.text("apiVersion"), self.value.text("kind"));
+        let element = kind.strip_suffix("List").unwrap_or("");
+        let whole = |value: &Value| {
+            let mut value = value.clone();
+            let nameless =
+                value.as_map().is_some() && value.text("kind").is_empty() && value.text("apiVersion").is_empty();
+            if nameless && !element.is_empty() {
+                value.map_mut().insert("apiVersion", version);
+                value.map_mut().insert("kind", element);
+            }
+            value
+        };
         let list = self.node.entry("items").map(|e| &e.value.content);
         let nodes: &[Node] = if let Some(Content::List(nodes)) = list { nodes } else { &[] };
         let values = self.value.items_at(&["items"]);
         let item = |(i, value): (usize, &Value)| {
             let node = nodes.get(i).cloned().unwrap_or_default();
-            Manifest { file: self.file.clone(), index: self.index, span: node.span, node, value: value.clone() }
+            Manifest { file: self.file.clone(), index: self.index, span: node.span, node, value: whole(value) }
         };
         values.iter().enumerate().map(item).collect()
     }

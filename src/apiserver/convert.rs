@@ -5,12 +5,13 @@
 use crate::api::schema::{FieldType, Shape, StructId, schema};
 use crate::api::value::{Map, Value};
 use crate::apiserver::decode::{self, Decoded};
+use crate::arrange::Arrange;
 
 /// The content as the kind's types hold it. Unknown fields are told sorted.
 pub fn from_unstructured(root: StructId, value: &Value) -> Result<Decoded, String> {
     let converted = structure(root, value)?;
     let mut decoded = decode::decode(root, &converted)?;
-    decoded.strict.sort();
+    decoded.strict.arrange();
     Ok(decoded)
 }
 

@@ -8,6 +8,7 @@ use crate::api::json;
 use crate::api::quantity::Quantity;
 use crate::api::schema::{FieldType, Shape, Struct, StructId, schema};
 use crate::api::value::{Map, Value};
+use crate::apiserver::go_time;
 use smol_str::SmolStr;
 
 /// At most as many unknown fields are told, as upstream.
@@ -220,7 +221,8 @@ impl Decoder {
             }
             (Shape::IntOrString, other) => Err(mismatch(kind_of(other), "int32", Some(link))),
             (Shape::Quantity, value) => quantity(value),
-            (Shape::Time | Shape::MicroTime, value) => time(value, link),
+            (Shape::Time, value) => time(value, false, link),
+            (Shape::MicroTime, value) => time(value, true, link),
             (Shape::Duration, Value::String(_)) => Ok(value.clone()),
             (Shape::Duration, other) => Err(mismatch(kind_of(other), "string", Some(link))),
             (Shape::FieldsV1, value) => Ok(value.clone()),
@@ -305,64 +307,15 @@ fn quantity(value: &Value) -> Result<Value, String> {
     Ok(Quantity::parse(&text)?.canonical().into())
 }
 
-/// A time in RFC 3339; what cannot be read is told as Go's `time.Parse` does.
-fn time(value: &Value, link: &Link) -> Result<Value, String> {
-    const LAYOUT: &str = "2006-01-02T15:04:05Z07:00";
+/// A time in RFC 3339, one of a Lease or an Event with its microseconds.
+fn time(value: &Value, micro: bool, link: &Link) -> Result<Value, String> {
     let Value::String(text) = value else { return Err(mismatch(kind_of(value), "string", Some(link))) };
-    let mut rest = text.as_str();
-    let parts: [(&str, usize); 11] = [
-        ("2006", 4),
-        ("-", 0),
-        ("01", 2),
-        ("-", 0),
-        ("02", 2),
-        ("T", 0),
-        ("15", 2),
-        (":", 0),
-        ("04", 2),
-        (":", 0),
-        ("05", 2),
-    ];
-    let fail = |rest: &str, part: &str| {
-        let (text, rest) = (json_quote(text), json_quote(rest));
-        Err(format!("parsing time {text} as \"{LAYOUT}\": cannot parse {rest} as \"{part}\""))
-    };
-    for (part, digits) in parts {
-        let ok = match digits {
-            0 => rest.starts_with(part),
-            n => rest.len() >= n && rest.as_bytes()[..n].iter().all(u8::is_ascii_digit),
-        };
-        if !ok {
-            return fail(rest, part);
-        }
-        rest = &rest[digits.max(part.len())..];
-    }
-    let number = |from: usize| text[from..from + 2].parse::<u32>().unwrap_or(0);
-    for (at, range, name) in
-        [(5, 1..=12, "month"), (8, 1..=31, "day"), (11, 0..=23, "hour"), (14, 0..=59, "minute"), (17, 0..=59, "second")]
-    {
-        if !range.contains(&number(at)) {
-            return Err(format!("parsing time {}: {name} out of range", json_quote(text)));
-        }
-    }
-    if let Some(fraction) = rest.strip_prefix('.') {
-        let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
-        if digits > 0 {
-            rest = &fraction[digits..];
-        }
-    }
-    let zone = rest.as_bytes();
-    let offset = zone.len() == 6
-        && matches!(zone[0], b'+' | b'-')
-        && zone[3] == b':'
-        && [1, 2, 4, 5].iter().all(|i| zone[*i].is_ascii_digit());
-    if rest == "Z" || offset { Ok(value.clone()) } else { fail(rest, "Z07:00") }
+    go_time::parse(text, micro).map(|()| value.clone())
 }
 
-fn json_quote(text: &str) -> String {
-    let mut out = String::new();
-    json::write_string(&mut out, text);
-    out
+/// Whether a text is base64 as Go reads it.
+pub fn is_base64(text: &str) -> bool {
+    base64_error(text).is_ok()
 }
 
 /// Where Go's decoder stops at text that is not base64.

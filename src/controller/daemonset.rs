@@ -1,6 +1,6 @@
 //! `daemonset-controller`: one pod on every node that fits.
 //!
-//! Upstream: `pkg/controller/daemon`. Left out: surge updates, ControllerRevisions.
+//! Upstream: `pkg/controller/daemon`. Left out: surge updates.
 
 use super::deployment::scaled;
 use super::pods::{self, PodMaker};
@@ -8,7 +8,7 @@ use super::scheduler::tolerates;
 use super::selector::{Selector, holds};
 use super::statefulset::REVISION_HASH;
 use super::template_hash::template_hash;
-use super::{Context, Controller, Enqueue, Index, Reconcile, Settings};
+use super::{Context, Controller, Enqueue, Index, Reconcile, Settings, revisions};
 use crate::api::object::{Object, ObjectKey};
 use crate::api::value::Value;
 use crate::apiserver::store::{Event, Store};
@@ -48,7 +48,13 @@ impl Controller for DaemonSetController {
         }
         let selector = Selector::of(&set);
         pods::claim(&set, &selector, context, &mut result, |_| true);
-        let hash = template_hash(set.value.at(&["spec", "template"]).unwrap_or(&Value::Null));
+        let present = set.value.at(&["spec", "template"]).cloned().unwrap_or_default();
+        let hash = template_hash(&present);
+        let name = |hash: &str| format_smolstr!("{}-{hash}", set.name());
+        let kept = revisions::of(context.store, &set);
+        let mut labels = present.at(&["metadata", "labels"]).cloned().unwrap_or_default();
+        labels.map_mut().insert(REVISION_HASH, &hash);
+        revisions::keep(&set, &name(&hash), labels, present, &kept, &mut result);
         let nodes: Vec<Arc<Object>> = context.store.list("Node").filter(|n| fits(&set, n)).cloned().collect();
         let mut by_node: BTreeMap<SmolStr, Vec<Arc<Object>>> = BTreeMap::new();
         for pod in pods::owned(context.store, &set) {
@@ -84,6 +90,10 @@ impl Controller for DaemonSetController {
         }
         roll(&set, &hash, &nodes, &by_node, context, &mut result);
         status(&set, &hash, &nodes, &by_node, &mut result);
+        let borne = |r: &Object| {
+            by_node.values().flatten().any(|p| p.label(REVISION_HASH).map(name).as_ref() == Some(r.name()))
+        };
+        revisions::forget(&set, kept, |r| *r.name() == name(&hash) || borne(r), &mut result);
         result
     }
 }

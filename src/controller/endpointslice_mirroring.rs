@@ -58,7 +58,8 @@ impl Controller for MirroringController {
             }
             return result;
         };
-        let mut wanted = desired(endpoints);
+        let (mut wanted, skipped) = desired(endpoints);
+        skipped.tell(endpoints, context);
         let mut by_group: BTreeMap<Group, Vec<&Arc<Object>>> = BTreeMap::new();
         for slice in existing {
             by_group.entry(group_of(slice)).or_default().push(slice);
@@ -117,8 +118,36 @@ type Group = (&'static str, Vec<PortId>);
 /// The endpoints of each group, by address, host name and target.
 type Wanted = BTreeMap<(SmolStr, SmolStr, SmolStr), Value>;
 
-fn desired(endpoints: &Object) -> BTreeMap<Group, Wanted> {
-    let mut groups: BTreeMap<Group, Wanted> = BTreeMap::new();
+/// Addresses that were not copied, and how many of them are none at all.
+#[derive(Default)]
+struct Skipped {
+    all: usize,
+    invalid: usize,
+}
+
+impl Skipped {
+    fn tell(&self, endpoints: &Object, context: &mut Context) {
+        let mut say = |reason, message: SmolStr| {
+            context.recorder.say(endpoints, "", true, reason, message, NAME, "", context.now);
+        };
+        if self.invalid > 0 {
+            let message =
+                format_smolstr!("Skipped {} invalid IP addresses when mirroring to EndpointSlices", self.invalid);
+            say("InvalidIPAddress", message);
+        }
+        if self.all > self.invalid {
+            let message = format_smolstr!(
+                "A max of {CAPACITY} addresses can be mirrored to EndpointSlices per Endpoints subset. {} addresses were \
+                 skipped",
+                self.all
+            );
+            say("TooManyAddressesToMirror", message);
+        }
+    }
+}
+
+fn desired(endpoints: &Object) -> (BTreeMap<Group, Wanted>, Skipped) {
+    let (mut groups, mut skipped): (BTreeMap<Group, Wanted>, Skipped) = Default::default();
     for subset in endpoints.value.items_at(&["subsets"]) {
         let ports = port_ids(subset.items_at(&["ports"]));
         for family in ["IPv4", "IPv6"] {
@@ -130,7 +159,10 @@ fn desired(endpoints: &Object) -> BTreeMap<Group, Wanted> {
                 if added >= CAPACITY {
                     break;
                 }
-                let Ok(ip) = address.str_at(&["ip"]).parse::<IpAddr>() else { continue };
+                let Ok(ip) = address.str_at(&["ip"]).parse::<IpAddr>() else {
+                    skipped.invalid += 1;
+                    continue;
+                };
                 let family = if ip.is_ipv6() { "IPv6" } else { "IPv4" };
                 let text = format_smolstr!("{ip}");
                 let mut map = Map::new();
@@ -148,8 +180,9 @@ fn desired(endpoints: &Object) -> BTreeMap<Group, Wanted> {
                 added += 1;
             }
         }
+        skipped.all += subset.items("addresses").len() + subset.items("notReadyAddresses").len() - added;
     }
-    groups
+    (groups, skipped)
 }
 
 fn group_of(slice: &Object) -> Group {

@@ -24,6 +24,7 @@ mod node_lifecycle;
 pub mod pods;
 pub mod recorder;
 mod replicaset;
+mod revisions;
 mod scheduler;
 mod selector;
 mod service_lb;

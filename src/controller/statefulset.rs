@@ -1,20 +1,16 @@
 //! `statefulset-controller`: pods with numbers and names that stay theirs.
 //!
-//! Upstream: `pkg/controller/statefulset` and `pkg/controller/history`. Left out: volume claims, and collisions of revision
-//! names.
+//! Upstream: `pkg/controller/statefulset`. Left out: volume claims.
 
 use super::deployment::scaled;
 use super::pods::{self, PodMaker};
 use super::selector::Selector;
 use super::template_hash::revision_hash;
-use super::{Context, Controller, Enqueue, Index, Reconcile, Settings};
+use super::{Context, Controller, Enqueue, Index, Reconcile, Settings, revisions};
 use crate::api::object::{Object, ObjectKey};
 use crate::api::time::Duration;
 use crate::api::view::PodPhase;
 use crate::apiserver::store::{Event, Store};
-use crate::apiserver::write::controller_reference;
-use crate::arrange::Arrange;
-use crate::value;
 use smol_str::{SmolStr, format_smolstr};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -79,33 +75,9 @@ impl Run {
         let update = format_smolstr!("{}-{}", set.name(), revision_hash(&template));
         let recorded = SmolStr::from(set.value.str_at(&["status", "currentRevision"]));
         let members = pods::owned(context.store, set);
-        let revisions = revisions(context.store, set);
-        let newest = revisions.last().map_or(0, |r| number_of(r));
-        match revisions.iter().find(|r| r.name() == &update) {
-            None => {
-                let labels = set.value.at(&["spec", "template", "metadata", "labels"]).cloned().unwrap_or_default();
-                let revision = value!({
-                    "apiVersion": "apps/v1",
-                    "kind": "ControllerRevision",
-                    "metadata": {
-                        "name": (&update),
-                        "namespace": (set.namespace()),
-                        "labels": labels,
-                        "ownerReferences": [(controller_reference(set))]
-                    },
-                    "data": { "spec": { "template": template } },
-                    "revision": (newest + 1)
-                });
-                result.create("ControllerRevision", revision, set.key.field("spec.template"));
-            }
-            // Back to an earlier template: its revision becomes the newest.
-            Some(revision) if number_of(revision) < newest => {
-                let mut value = revision.value.clone();
-                value.set_at(&["revision"], newest + 1);
-                result.update(revision, value, set.key.field("spec.template"));
-            }
-            Some(_) => {}
-        }
+        let revisions = revisions::of(context.store, set);
+        let labels = set.value.at(&["spec", "template", "metadata", "labels"]).cloned().unwrap_or_default();
+        revisions::keep(set, &update, labels, template, &revisions, result);
         Run {
             set: set.clone(),
             first: pods::number(set, &["spec", "ordinals", "start"], 0),
@@ -264,30 +236,13 @@ impl Run {
         }
     }
 
-    /// Forgets the oldest revisions beyond `revisionHistoryLimit` that no pod bears.
+    /// Forgets old revisions that no pod bears.
     fn forget_old(&self, context: &Context, result: &mut Reconcile) {
-        let limit = pods::number(&self.set, &["spec", "revisionHistoryLimit"], 10).max(0) as usize;
-        let lives = |r: &Object| {
+        let alive = |r: &Object| {
             *r.name() == self.update
                 || *r.name() == self.current
                 || self.members.values().any(|p| p.label(REVISION_HASH) == Some(r.name()))
         };
-        let old: Vec<Arc<Object>> = revisions(context.store, &self.set).into_iter().filter(|r| !lives(r)).collect();
-        for revision in old.iter().take(old.len().saturating_sub(limit)) {
-            result.delete(revision.key.clone(), self.set.key.field("spec.revisionHistoryLimit"));
-        }
+        revisions::forget(&self.set, revisions::of(context.store, &self.set), alive, result);
     }
-}
-
-/// The revisions of a set, oldest first.
-pub(super) fn revisions(store: &Store, set: &Object) -> Vec<Arc<Object>> {
-    let mut list: Vec<Arc<Object>> =
-        store.owned_by(set.uid()).filter(|o| o.key.kind == "ControllerRevision").cloned().collect();
-    list.arrange_by_key(|r| (number_of(r), r.name().clone()));
-    list
-}
-
-/// The number of a revision.
-pub(super) fn number_of(revision: &Object) -> i64 {
-    pods::number(revision, &["revision"], 0)
 }

@@ -296,9 +296,44 @@ pub struct Resolver {
     pub options: Vec<SmolStr>,
 }
 
+/// As many name servers, search domains and characters of those has a `resolv.conf` that the kubelet writes.
+const MOST_SERVERS: usize = 3;
+const MOST_DOMAINS: usize = 32;
+const MOST_CHARACTERS: usize = 2048;
+
 impl Resolver {
-    /// What the kubelet sets for a pod by its `dnsPolicy` and `dnsConfig`.
+    /// What the kubelet sets for a pod by its `dnsPolicy` and `dnsConfig`, and what it warns of: what does not fit is left out.
+    pub fn formed(pod: &Object, cluster_dns: IpAddr, upstream: IpAddr, domain: &str) -> (Resolver, Vec<SmolStr>) {
+        let mut resolver = Resolver::wanted(pod, cluster_dns, upstream, domain);
+        let mut warnings = Vec::new();
+        let fits = |domains: &[SmolStr]| domains.join(" ").len() <= MOST_CHARACTERS;
+        let (servers, domains) = (resolver.nameservers.len(), resolver.search.len());
+        resolver.nameservers.truncate(MOST_SERVERS);
+        resolver.search.truncate(MOST_DOMAINS);
+        while !fits(&resolver.search) {
+            resolver.search.pop();
+        }
+        if resolver.search.len() < domains {
+            warnings.push(format_smolstr!(
+                "Search Line limits were exceeded, some search paths have been omitted, the applied search line is: {}",
+                resolver.search.join(" ")
+            ));
+        }
+        if resolver.nameservers.len() < servers {
+            warnings.push(format_smolstr!(
+                "Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: {}",
+                resolver.nameservers.join(" ")
+            ));
+        }
+        (resolver, warnings)
+    }
+
+    /// The same without the warnings.
     pub fn of(pod: &Object, cluster_dns: IpAddr, upstream: IpAddr, domain: &str) -> Resolver {
+        Resolver::formed(pod, cluster_dns, upstream, domain).0
+    }
+
+    fn wanted(pod: &Object, cluster_dns: IpAddr, upstream: IpAddr, domain: &str) -> Resolver {
         let spec = |field| pod.value.str_at(&["spec", field]);
         let host_network = pod.value.at(&["spec", "hostNetwork"]).and_then(Value::as_bool) == Some(true);
         let mut resolver = match spec("dnsPolicy") {

@@ -27,6 +27,29 @@ pub enum ProbeKind {
     },
 }
 
+impl ProbeKind {
+    /// `httpGet` of a probe or a hook.
+    pub fn http_get(get: &Value) -> ProbeKind {
+        ProbeKind::HttpGet {
+            path: match get.str_at(&["path"]) {
+                "" => "/".into(),
+                path => path.into(),
+            },
+            port: port_of(get),
+            https: get.str_at(&["scheme"]) == "HTTPS",
+            host: get.str_at(&["host"]).into(),
+        }
+    }
+}
+
+fn port_of(action: &Value) -> SmolStr {
+    match action.get("port") {
+        Some(Value::Int(n)) => n.to_string().into(),
+        Some(Value::String(s)) => s.clone(),
+        _ => SmolStr::default(),
+    }
+}
+
 /// A probe and how it stands.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Probe {
@@ -142,28 +165,15 @@ impl Probe {
 fn read(value: &Value, passed: bool) -> Probe {
     let number = |field: &str, default: i64| value.get(field).and_then(Value::as_i64).unwrap_or(default).max(0);
     let seconds = |field: &str, default: i64| Duration::secs(number(field, default) as u64);
-    let port = |v: &Value| match v.get("port") {
-        Some(Value::Int(n)) => n.to_string().into(),
-        Some(Value::String(s)) => s.clone(),
-        _ => SmolStr::default(),
-    };
     let kind = if let Some(exec) = value.get("exec") {
         ProbeKind::Exec(exec.items_at(&["command"]).iter().filter_map(Value::as_smol).collect())
     } else if let Some(get) = value.get("httpGet") {
-        ProbeKind::HttpGet {
-            path: match get.str_at(&["path"]) {
-                "" => "/".into(),
-                path => path.into(),
-            },
-            port: port(get),
-            https: get.str_at(&["scheme"]) == "HTTPS",
-            host: get.str_at(&["host"]).into(),
-        }
+        ProbeKind::http_get(get)
     } else if let Some(grpc) = value.get("grpc") {
         let number = grpc.get("port").and_then(Value::as_i64).unwrap_or(0);
         ProbeKind::Grpc { port: u16::try_from(number).unwrap_or(0) }
     } else {
-        ProbeKind::TcpSocket { port: value.get("tcpSocket").map(port).unwrap_or_default() }
+        ProbeKind::TcpSocket { port: value.get("tcpSocket").map(port_of).unwrap_or_default() }
     };
     let positive = |field: &str, default: i64| u32::try_from(number(field, default)).unwrap_or(u32::MAX).max(1);
     Probe {

@@ -51,7 +51,25 @@ pub fn apply(cluster: &mut Cluster, key: &ObjectKey, manifest: &Value) -> Result
         field_validation: FieldValidation::Strict,
     };
     let response = cluster.request(&request);
-    response.result.map(|_| Accepted { warnings: response.warnings })
+    match response.result {
+        Ok(_) => Ok(Accepted { warnings: response.warnings }),
+        Err(status) => Err(of_the_text(cluster, request, manifest).unwrap_or(status)),
+    }
+}
+
+/// A patch that cannot be read is told without a word about the field. The text stands in an editor, so it is told as if it were
+/// new, which says where.
+fn of_the_text(cluster: &mut Cluster, patch: Request, manifest: &Value) -> Option<Status> {
+    if !matches!(patch.verb, Verb::Patch(..)) {
+        return None;
+    }
+    let create = Request {
+        name: SmolStr::default(),
+        verb: Verb::Create(Body::Content(manifest.clone())),
+        dry_run: true,
+        ..patch
+    };
+    cluster.request(&create).result.err().filter(|status| status.reason == "BadRequest")
 }
 
 fn own(failure: Failure) -> Status {

@@ -7,8 +7,8 @@ use crate::apiserver::status::{CauseReason, Status};
 use crate::diagnostic::{Diagnostic, Fix, Severity};
 use crate::locale::Message;
 use crate::text::Span;
-use crate::workspace::explain;
 use crate::workspace::lint::nearest;
+use crate::workspace::{explain, unreadable};
 use smol_str::SmolStr;
 
 /// The diagnostics of one refusal: one a cause, or one a complaint of strict decoding.
@@ -44,14 +44,24 @@ pub fn refusal(manifest: &Manifest, text: &str, status: &Status) -> Vec<Diagnost
             .collect();
     }
     if found.is_empty() {
-        // Nothing names a field: the object's name is the place, or its kind when the kind is what is refused.
-        let path = if status.message.contains("no matches for kind") || status.message.contains("no kind ") {
+        // Nothing names a field: the value that cannot be read is the place, the kind when it is what is refused, or the name.
+        let unreadable = unreadable::find(&manifest.value).filter(|_| status.message.contains("cannot be handled as"));
+        let account = status.message.contains("error looking up service account");
+        let path = if let Some((path, _)) = &unreadable {
+            path.as_str()
+        } else if account {
+            "spec.serviceAccountName"
+        } else if status.message.contains("no matches for kind") || status.message.contains("no kind ") {
             "kind"
         } else {
             "metadata.name"
         };
         let mut diagnostic = at(manifest, text, &FieldPath::from(path), status.message.clone(), &about);
-        diagnostic.explanation = explain_status(manifest, status);
+        diagnostic.explanation = match unreadable {
+            Some((_, message)) => Some(message),
+            None if account => Some(Message::new("check-service-account")),
+            None => explain_status(manifest, status),
+        };
         found.push(diagnostic);
     }
     found

@@ -11,6 +11,7 @@ mod explain;
 pub mod link;
 mod lint;
 mod locate;
+mod unreadable;
 
 use crate::arrange::{Arrange, set_of};
 pub use assist::{Card, Suggestion, Suggestions, complete, hover, sentences_ready};
@@ -19,6 +20,7 @@ pub use locate::{Location, key_of, origin};
 
 use crate::api::object::{FieldRef, ObjectKey};
 use crate::api::parse::{Manifest, parse};
+use crate::api::schema::schema;
 use crate::api::value::Value;
 use crate::apiserver::status::Status;
 use crate::cluster::{Cluster, Settings, Settled};
@@ -227,9 +229,16 @@ impl Workspace {
                 waiting.push((text, manifest, status));
             }
         }
+        // A namespace's service account comes a moment after it, and pods in the same file have to wait for that.
+        let early = |status: &Status| status.message.contains("error looking up service account");
+        if waiting.iter().any(|(_, _, status)| early(status)) {
+            let moment = self.cluster.settings().latencies.controller;
+            self.cluster.run_for(moment + moment);
+        }
         for (text, manifest, status) in waiting {
             // A namespace further down may be there by now, as after typing the same apply once more.
-            let again = if status.reason == "NotFound" { self.submit(text, manifest) } else { Err(status) };
+            let again =
+                if status.reason == "NotFound" || early(&status) { self.submit(text, manifest) } else { Err(status) };
             if let Err(status) = again {
                 self.last.refused.push(key_of(manifest));
                 self.answers.extend(diagnose::refusal(manifest, text, &status));
@@ -321,9 +330,12 @@ impl Workspace {
     }
 }
 
-/// A `v1` List is its items, each with its own place in the text.
+/// A `v1` List is its items, each with its own place in the text; so is a list of one kind (`RoleBindingList`).
 fn take_apart(manifest: Manifest) -> Vec<Manifest> {
-    if manifest.value.str_at(&["kind"]) != "List" || manifest.value.get("items").is_none() {
+    let (version, kind) = (manifest.value.text("apiVersion"), manifest.value.text("kind"));
+    let element = kind.strip_suffix("List").unwrap_or("");
+    let known = kind == "List" || schema().kind(version, element).is_some();
+    if !known || manifest.value.get("items").is_none() {
         return vec![manifest];
     }
     manifest.items()

@@ -178,7 +178,7 @@ fn diff_lists(
     let added: Vec<Value> = modified.iter().filter(|item| !original.contains(item)).cloned().collect();
     // Upstream sorts the old list in place, and compares what it has become: an unsorted list is always put into order.
     let mut original = original.to_vec();
-    original.sort_by_key(super::go_map);
+    original.arrange_by_key(super::go_map);
     let mut deleted: Vec<Value> = original.iter().filter(|item| !modified.contains(item)).cloned().collect();
     deleted.dedup();
     let ordered = (only.deletions && !deleted.is_empty()) || (only.changes && original != modified);

@@ -17,9 +17,16 @@ async function read(files, take) {
       continue;
     }
     names.push(name);
-    texts.push(await file.text());
+    texts.push(await text(file));
   }
   take(names, texts, leftOut);
+}
+
+/** A file's text: UTF-8, or UTF-16 with its byte order mark, which is what a redirection on Windows may leave. */
+async function text(file) {
+  const [first, second] = new Uint8Array(await file.slice(0, 2).arrayBuffer());
+  const wide = { "255 254": "utf-16le", "254 255": "utf-16be" }[`${first} ${second}`];
+  return wide ? new TextDecoder(wide).decode(await file.arrayBuffer()) : file.text();
 }
 
 /** Every file behind what was dropped, folders in folders included, in the order of their names. */

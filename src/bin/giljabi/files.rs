@@ -69,7 +69,7 @@ fn is_manifest(path: &Path) -> bool {
 
 fn read_one(path: &Path) -> Result<File, Usage> {
     let bytes = std::fs::read(path).map_err(|e| Usage(format!("{}: {e}", path.display())))?;
-    let text = String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
+    let text = giljabi::text::decode(bytes);
     Ok(File { name: path.display().to_string().into(), text })
 }
 

@@ -5,7 +5,7 @@ use crate::api::object::ObjectKey;
 use crate::api::time::{Duration, Time};
 use crate::api::value::Value;
 use crate::runtime::env::{self, Environment};
-use crate::runtime::{ContainerState, Program, RunningContainer, command};
+use crate::runtime::{ContainerState, Program, RunningContainer};
 use smol_str::{SmolStr, format_smolstr};
 
 /// The back-off after the first restart, and the longest one.
@@ -163,20 +163,22 @@ impl Worker<'_, '_> {
 
     /// Runs a container's postStart hook; one that fails kills the container.
     fn post_start(&mut self, init: bool, i: usize) {
-        let container = self.container(init, i);
-        let words: Vec<SmolStr> = container
-            .spec
-            .at(&["lifecycle", "postStart"])
-            .map_or(&[][..], |hook| hook.items_at(&["exec", "command"]))
-            .iter()
-            .filter_map(Value::as_smol)
-            .collect();
-        if words.is_empty() || command::exec(container, &words).0 == 0 {
+        if self.hook(init, i, "postStart").worked {
             return;
         }
-        let name = container.name.clone();
+        let name = self.container(init, i).name.clone();
         self.say(&name, true, "FailedPostStartHook", "PostStartHook failed");
         self.kill(init, i, "FailedPostStartHook".into());
+    }
+
+    /// Runs a container's preStop hook, which delays the end of it, and tells if it failed.
+    fn pre_stop(&mut self, init: bool, i: usize) -> Duration {
+        let hook = self.hook(init, i, "preStop");
+        if !hook.worked {
+            let name = self.container(init, i).name.clone();
+            self.say(&name, true, "FailedPreStopHook", "PreStopHook failed");
+        }
+        hook.took
     }
 
     /// Where the image came from: the registry, or the node had it.
@@ -284,7 +286,8 @@ impl Worker<'_, '_> {
         );
     }
 
-    /// Tells a running container to end (a failed probe): it has the grace period, unless it heeds SIGTERM.
+    /// Tells a running container to end (a failed probe or hook): its preStop hook runs, and it has the rest of the grace
+    /// period, unless it heeds SIGTERM.
     pub(super) fn kill(&mut self, init: bool, i: usize, why: SmolStr) {
         let grace = self.grace();
         let stop = self.context.settings.latencies.stop;
@@ -293,11 +296,19 @@ impl Worker<'_, '_> {
         if container.stop_at.is_some() {
             return;
         }
-        let heeds = container.heeds_sigterm();
-        container.stop_at = Some(now + if heeds { stop.min(grace) } else { grace });
-        container.stop_code = if heeds { 0 } else { 137 };
         let name = container.name.clone();
         self.say(&name, false, "Killing", why);
+        let hook = self.pre_stop(init, i);
+        let container = self.container(init, i);
+        let heeds = container.heeds_sigterm() && hook + stop <= grace;
+        container.stop_at = Some(now + if heeds { hook + stop } else { grace });
+        container.stop_code = if heeds { 0 } else { 137 };
+    }
+
+    /// Every container: whether it is an init container, and its number among its like.
+    fn places(&self) -> Vec<(bool, usize)> {
+        let init = (0..self.sandbox.init_containers.len()).map(|i| (true, i));
+        init.chain((0..self.sandbox.containers.len()).map(|i| (false, i))).collect()
     }
 
     fn grace(&self) -> Duration {
@@ -313,21 +324,20 @@ impl Worker<'_, '_> {
         if self.sandbox.kill_at.is_none() {
             let stop = self.context.settings.latencies.stop;
             self.sandbox.kill_at = Some(deadline);
-            let mut names = Vec::new();
-            for container in self.sandbox.all_mut() {
+            for (init, i) in self.places() {
+                let container = self.container(init, i);
                 container.start_at = None;
                 if !container.is_running() {
                     continue;
                 }
-                let hook = pre_stop(container);
+                let name = container.name.clone();
+                self.say(&name, false, "Killing", format_smolstr!("Stopping container {name}"));
+                let hook = self.pre_stop(init, i);
+                let container = self.container(init, i);
                 let heeds = container.heeds_sigterm();
                 let end = if heeds { now + hook + stop } else { deadline };
                 container.stop_at = Some(end.min(deadline));
                 container.stop_code = if heeds && end <= deadline { 0 } else { 137 };
-                names.push(container.name.clone());
-            }
-            for name in names {
-                self.say(&name, false, "Killing", format_smolstr!("Stopping container {name}"));
             }
         }
         // A second deletion may have shortened the grace period.
@@ -337,11 +347,8 @@ impl Worker<'_, '_> {
                 container.stop_at = Some(container.stop_at.unwrap_or(kill_at).min(kill_at));
             }
         }
-        for init in [true, false] {
-            let count = if init { self.sandbox.init_containers.len() } else { self.sandbox.containers.len() };
-            for i in 0..count {
-                self.advance_stop(init, i);
-            }
+        for (init, i) in self.places() {
+            self.advance_stop(init, i);
         }
         if self.sandbox.all().any(RunningContainer::is_running) {
             // Probes of readiness go on while the pod goes.
@@ -375,17 +382,4 @@ fn image_size(image: &str) -> u64 {
 /// Whether an init container has done its work.
 fn is_done(container: &RunningContainer) -> bool {
     matches!(container.state, ContainerState::Terminated { exit_code: 0, .. }) && container.start_at.is_none()
-}
-
-/// How long a container's preStop hook takes.
-fn pre_stop(container: &mut RunningContainer) -> Duration {
-    let hook = container.spec.at(&["lifecycle", "preStop"]).cloned().unwrap_or_default();
-    if let Some(seconds) = hook.at(&["sleep", "seconds"]).and_then(Value::as_i64) {
-        return Duration::secs(seconds.max(0) as u64);
-    }
-    let words: Vec<SmolStr> = hook.items_at(&["exec", "command"]).iter().filter_map(Value::as_smol).collect();
-    if !words.is_empty() {
-        return command::exec(container, &words).1;
-    }
-    if hook.get("httpGet").is_some() { Duration::millis(10) } else { Duration::ZERO }
 }

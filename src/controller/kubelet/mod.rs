@@ -5,6 +5,7 @@
 //! the grace period is over. Left out: image garbage collection, eviction for want of resources, volumes' life cycle,
 //! ephemeral containers.
 
+mod hook;
 mod lifecycle;
 mod probing;
 mod status;
@@ -15,6 +16,7 @@ use crate::api::time::{Duration, Time};
 use crate::api::view::{Pod, PodPhase};
 use crate::apiserver::store::{Cause, Event, Store};
 use crate::runtime::PodSandbox;
+use crate::runtime::env::Resolver;
 use smol_str::{SmolStr, format_smolstr};
 use std::sync::Arc;
 
@@ -156,6 +158,7 @@ impl<'a, 'b> Worker<'a, 'b> {
         }
         let node = self.context.store.get(&ObjectKey::new("Node", "", self.view.node_name.clone())).cloned();
         let Some(node) = node.as_ref().and_then(|n| n.view().node()) else { return false };
+        self.warn_of_resolver();
         if self.sandbox.host_network {
             self.sandbox.ips.clone_from(&node.internal_ips);
             return !self.sandbox.ips.is_empty();
@@ -173,6 +176,16 @@ impl<'a, 'b> Worker<'a, 'b> {
             return false;
         }
         true
+    }
+
+    /// What of the pod's DNS settings does not fit into a `resolv.conf`.
+    fn warn_of_resolver(&mut self) {
+        let settings = &self.context.settings;
+        let (_, warnings) =
+            Resolver::formed(self.pod, settings.dns_ip, settings.upstream_dns, &settings.cluster_domain);
+        for words in warnings {
+            self.say("", true, "DNSConfigForming", words);
+        }
     }
 
     /// When something will happen by itself.

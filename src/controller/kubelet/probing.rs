@@ -158,9 +158,12 @@ fn exec(container: &mut RunningContainer, words: &[SmolStr], timeout: Duration) 
     }
 }
 
+/// How the kubelet tells of an answer whose status is no success.
+pub(super) const REFUSED_STATUS: &str = "HTTP probe failed with statuscode: ";
+
 /// Asks a port of the pod from its node, as the kubelet does.
 #[allow(clippy::too_many_arguments)]
-fn ask(
+pub(super) fn ask(
     sandbox: &PodSandbox,
     init: bool,
     i: usize,
@@ -228,7 +231,7 @@ fn ask(
             return Err(format_smolstr!("{what}http: server gave HTTP response to HTTPS client"));
         }
         // nginx and Go answer plain HTTP on a TLS port with 400.
-        ("http", Wire::Https) => return Err("HTTP probe failed with statuscode: 400".into()),
+        ("http", Wire::Https) => return Err(format_smolstr!("{REFUSED_STATUS}400")),
         _ => return Err(format_smolstr!("{what}EOF")),
     }
     let peer = SocketAddr::new(node_ip.unwrap_or(ip), 40_000);
@@ -243,9 +246,5 @@ fn ask(
     if reply.ending == Ending::Close {
         return Err(format_smolstr!("{what}EOF"));
     }
-    if (200..400).contains(&reply.status) {
-        Ok(())
-    } else {
-        Err(format_smolstr!("HTTP probe failed with statuscode: {}", reply.status))
-    }
+    if (200..400).contains(&reply.status) { Ok(()) } else { Err(format_smolstr!("{REFUSED_STATUS}{}", reply.status)) }
 }

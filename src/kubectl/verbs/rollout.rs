@@ -89,22 +89,33 @@ fn targets(call: &mut Call) -> Result<Vec<Target>, Failure> {
     call.targets(&args, true)
 }
 
-/// Revisions of a Deployment, the newest last: number, ReplicaSet.
-fn revisions(cluster: &Cluster, deployment: &Object) -> Vec<(i64, Arc<Object>)> {
-    let mut sets: Vec<(i64, Arc<Object>)> = cluster
-        .store()
-        .owned_by(deployment.uid())
-        .filter(|o| o.key.kind == "ReplicaSet")
-        .filter_map(|o| Some((o.annotation("deployment.kubernetes.io/revision")?.parse().ok()?, o.clone())))
-        .collect();
+/// Revisions of a workload, the newest last: number, and what holds the template. A Deployment's are its ReplicaSets.
+fn revisions(cluster: &Cluster, workload: &Object) -> Vec<(i64, Arc<Object>)> {
+    let number = |o: &Arc<Object>| match (workload.key.kind.as_str(), o.key.kind.as_str()) {
+        ("Deployment", "ReplicaSet") => o.annotation("deployment.kubernetes.io/revision")?.parse().ok(),
+        ("StatefulSet" | "DaemonSet", "ControllerRevision") => Some(o.value.int("revision")),
+        _ => None,
+    };
+    let owned = cluster.store().owned_by(workload.uid());
+    let mut sets: Vec<(i64, Arc<Object>)> = owned.filter_map(|o| Some((number(o)?, o.clone()))).collect();
     sets.arrange_by_key(|(revision, _)| *revision);
     sets
+}
+
+/// The template that a revision holds.
+fn template_of(revision: &Object) -> Option<&Value> {
+    revision.value.at(&["spec", "template"]).or_else(|| revision.value.at(&["data", "spec", "template"]))
+}
+
+/// Workloads that keep the templates they have had.
+fn keeps_history(target: &Target) -> bool {
+    matches!(target.resource.stored.as_str(), "Deployment" | "StatefulSet" | "DaemonSet")
 }
 
 fn history(call: &mut Call) -> Result<Next, Failure> {
     let wanted = call.flags.number("revision").unwrap_or(0);
     for target in targets(call)? {
-        if target.resource.stored != "Deployment" {
+        if !keeps_history(&target) {
             call.fail(own(format!(
                 "no history viewer has been implemented for {}",
                 crate::api::json::quote(&target.resource.kind)
@@ -118,7 +129,7 @@ fn history(call: &mut Call) -> Result<Next, Failure> {
                 continue;
             };
             let mut sheet = Sheet::default();
-            pod_template(&mut sheet, set.value.at(&["spec", "template"]));
+            pod_template(&mut sheet, template_of(set));
             call.say(format!("{} with revision #{wanted}", target.shown()));
             let text = sheet.finish();
             call.streams.out.push_str(&text);
@@ -195,7 +206,14 @@ fn restart(call: &mut Call) -> Result<Next, Failure> {
 fn undo(call: &mut Call) -> Result<Next, Failure> {
     let wanted = call.flags.number("to-revision").unwrap_or(0);
     for target in targets(call)? {
-        if target.resource.stored != "Deployment" {
+        let applied = crate::kubectl::apply::LAST_APPLIED;
+        if target.object.annotation(applied).is_some() {
+            call.complain(format!(
+                "Warning: resource {} was previously managed with 'kubectl apply'. Rolling back will not update the {applied} annotation, which may cause unexpected behavior on future 'kubectl apply' operations. Consider using 'kubectl apply' with your previous configuration file instead.",
+                target.shown()
+            ));
+        }
+        if !keeps_history(&target) {
             call.fail(own(format!(
                 "no rollbacker has been implemented for {}",
                 crate::api::json::quote(&target.resource.kind)
@@ -215,20 +233,22 @@ fn undo(call: &mut Call) -> Result<Next, Failure> {
             number => all.iter().find(|(r, _)| *r == number),
         };
         let Some((_, set)) = found else {
-            call.fail(own(if wanted == 0 {
+            call.fail(own(if wanted == 0 && target.resource.stored == "Deployment" {
                 format!("no rollout history found for deployment {}", crate::api::json::quote(target.name()))
+            } else if wanted == 0 {
+                "no last revision to roll back to".to_string()
             } else {
                 format!("unable to find specified revision {wanted} in history")
             }));
             continue;
         };
-        let mut template = set.value.at(&["spec", "template"]).cloned().unwrap_or_default();
+        let mut template = template_of(set).cloned().unwrap_or_default();
         template.remove_at(&["metadata", "labels", "pod-template-hash"]);
         if Some(&template) == target.object.value.at(&["spec", "template"]) {
             call.print_done(
                 &target.resource,
                 &target.object.value,
-                "skipped rollback (current template already matches revision)",
+                &format!("skipped rollback (current template already matches revision {wanted})"),
             )?;
             continue;
         }

@@ -1,0 +1,322 @@
+//! Controllers one by one, against what theirs do upstream: what a rollout may never fall below or rise above, ordinals one by
+//! one or all at once, evictions in time, what the garbage collector leaves, load balancers, mirrored Endpoints. Manifests go
+//! the whole way, through the API server. Transcripts of the same subjects are in `tests/golden/shell`.
+
+use giljabi::api::object::{Object, ObjectKey};
+use giljabi::api::time::Duration;
+use giljabi::api::value::Value;
+use giljabi::apiserver::store::Cause;
+use giljabi::cluster::{Cluster, LoadBalancerProvider, Settings};
+use giljabi::kubectl::call::{Config, Files, Next, Step};
+use std::sync::Arc;
+
+struct NoFiles;
+
+impl Files for NoFiles {
+    fn read(&self, _: &str) -> Option<String> {
+        None
+    }
+    fn folder(&self, _: &str) -> Option<Vec<String>> {
+        None
+    }
+}
+
+/// Runs kubectl with `input` on its standard input, to its end.
+fn kubectl(cluster: &mut Cluster, line: &str, input: &str) -> String {
+    let words: Vec<String> = line.split(' ').map(str::to_string).collect();
+    let started = giljabi::kubectl::start(cluster, &mut Config::default(), &NoFiles, input, &words);
+    let (mut streams, mut next) = (started.streams, started.next);
+    while let Next::Follow(mut follow) = next {
+        next = match follow.step(cluster, &mut streams) {
+            Step::Wait(until) => {
+                let time = until.since(cluster.now());
+                cluster.run_for(time.max(Duration::millis(1)));
+                Next::Follow(follow)
+            }
+            Step::Next(after) => after,
+        };
+    }
+    assert!(matches!(next, Next::Done(0)), "kubectl {line}: {}", streams.err);
+    streams.out
+}
+
+fn apply(cluster: &mut Cluster, text: &str) {
+    kubectl(cluster, "apply -f -", text);
+}
+
+fn settle(cluster: &mut Cluster) {
+    let settled = cluster.run_until_settled();
+    assert_eq!(settled.busy, None, "after {settled:?}");
+}
+
+fn get(cluster: &Cluster, kind: &str, name: &str) -> Option<Arc<Object>> {
+    cluster.store().get(&ObjectKey::new(kind, "default", name)).cloned()
+}
+
+fn pods(cluster: &Cluster, app: &str) -> Vec<Arc<Object>> {
+    cluster.store().select("Pod", "default", &[("app".into(), app.into())]).cloned().collect()
+}
+
+fn is_ready(pod: &Object) -> bool {
+    !pod.is_terminating() && pod.view().pod().is_some_and(|p| p.is_ready())
+}
+
+fn reasons(cluster: &Cluster, kind: &str, name: &str) -> Vec<String> {
+    let key = ObjectKey::new(kind, "default", name);
+    cluster.recorder().about(&key).map(|r| format!("{}: {}", r.reason, r.message)).collect()
+}
+
+fn deployment(replicas: i64, surge: &str, unavailable: &str) -> String {
+    format!(
+        "
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: web}}
+spec:
+  replicas: {replicas}
+  strategy: {{rollingUpdate: {{maxSurge: {surge}, maxUnavailable: {unavailable}}}}}
+  selector: {{matchLabels: {{app: web}}}}
+  template:
+    metadata: {{labels: {{app: web}}}}
+    spec: {{containers: [{{name: web, image: 'nginx:1.28'}}]}}
+"
+    )
+}
+
+#[test]
+fn a_rollout_keeps_within_surge_and_unavailable() {
+    for (replicas, surge, unavailable, most, least) in [
+        (4, "1", "0", 5, 4),
+        (4, "0", "1", 4, 3),
+        (4, "2", "2", 6, 2),
+        (10, "25%", "25%", 13, 8),
+        (3, "0%", "1%", 3, 2),
+        (5, "100%", "0", 10, 5),
+        (1, "0", "100%", 1, 0),
+    ] {
+        let mut cluster = Cluster::new(Settings::default());
+        apply(&mut cluster, &deployment(replicas, surge, unavailable));
+        settle(&mut cluster);
+        kubectl(&mut cluster, "set image deployment/web web=nginx:1.29", "");
+        let (mut highest, mut lowest) = (0, usize::MAX);
+        while !cluster.queue().is_settled() {
+            cluster.step();
+            let all = pods(&cluster, "web");
+            highest = highest.max(all.iter().filter(|p| !p.is_terminating()).count());
+            lowest = lowest.min(all.iter().filter(|p| is_ready(p)).count());
+        }
+        let case = format!("{replicas} pods, {surge} and {unavailable}");
+        assert!(highest <= most && lowest >= least, "{case}: {lowest} to {highest}");
+        assert_eq!((highest, lowest), (most, least), "{case}: what is allowed is made use of");
+        let images: Vec<String> = pods(&cluster, "web")
+            .iter()
+            .map(|p| p.value.items_at(&["spec", "containers"])[0].text("image").to_string())
+            .collect();
+        assert_eq!(images, vec!["nginx:1.29"; replicas as usize], "{case}");
+    }
+}
+
+#[test]
+fn a_paused_rollout_waits_and_still_scales() {
+    let mut cluster = Cluster::new(Settings::default());
+    apply(&mut cluster, &deployment(2, "1", "0"));
+    settle(&mut cluster);
+    kubectl(&mut cluster, "rollout pause deployment web", "");
+    kubectl(&mut cluster, "set image deployment/web web=nginx:1.29", "");
+    kubectl(&mut cluster, "scale deployment web --replicas=3", "");
+    settle(&mut cluster);
+    assert_eq!(cluster.store().list("ReplicaSet").filter(|s| s.namespace() == "default").count(), 1);
+    assert_eq!(pods(&cluster, "web").len(), 3);
+    let web = get(&cluster, "Deployment", "web").expect("web");
+    let conditions = web.value.items_at(&["status", "conditions"]);
+    let progressing = conditions.iter().find(|c| c.text("type") == "Progressing").expect("it progresses");
+    assert_eq!((progressing.text("status"), progressing.text("reason")), ("Unknown", "DeploymentPaused"));
+    kubectl(&mut cluster, "rollout resume deployment web", "");
+    settle(&mut cluster);
+    assert_eq!(cluster.store().list("ReplicaSet").filter(|s| s.namespace() == "default").count(), 2);
+}
+
+fn stateful(management: &str) -> String {
+    format!(
+        "
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {{name: db}}
+spec:
+  podManagementPolicy: {management}
+  replicas: 4
+  selector: {{matchLabels: {{app: db}}}}
+  template:
+    metadata: {{labels: {{app: db}}}}
+    spec: {{containers: [{{name: db, image: nginx}}]}}
+"
+    )
+}
+
+#[test]
+fn ordinals_come_one_by_one_or_all_at_once() {
+    for (management, at_once) in [("OrderedReady", 1), ("Parallel", 4)] {
+        let mut cluster = Cluster::new(Settings::default());
+        apply(&mut cluster, &stateful(management));
+        let (mut starting, mut seen) = (0, Vec::new());
+        while !cluster.queue().is_settled() {
+            cluster.step();
+            for pod in pods(&cluster, "db") {
+                if !seen.contains(pod.name()) {
+                    seen.push(pod.name().clone());
+                }
+            }
+            starting = starting.max(pods(&cluster, "db").iter().filter(|p| !is_ready(p)).count());
+        }
+        assert_eq!(starting, at_once, "{management}");
+        assert_eq!(seen, ["db-0", "db-1", "db-2", "db-3"], "{management}");
+        kubectl(&mut cluster, "scale sts db --replicas=1", "");
+        let mut ending = 0;
+        while !cluster.queue().is_settled() {
+            cluster.step();
+            ending = ending.max(pods(&cluster, "db").iter().filter(|p| p.is_terminating()).count());
+        }
+        assert_eq!(ending, if at_once == 1 { 1 } else { 3 }, "{management}");
+        assert_eq!(pods(&cluster, "db").iter().map(|p| p.name().to_string()).collect::<Vec<_>>(), ["db-0"]);
+    }
+}
+
+#[test]
+fn a_member_that_is_not_ready_holds_the_ones_behind_it() {
+    let mut cluster = Cluster::new(Settings::default());
+    let never = "{name: db, image: nginx, readinessProbe: {exec: {command: [ls, /var/ready]}, periodSeconds: 1}}";
+    apply(&mut cluster, &stateful("OrderedReady").replace("{name: db, image: nginx}", never));
+    cluster.run_for(Duration::secs(60));
+    assert_eq!(pods(&cluster, "db").len(), 1, "db-0 never gets ready, so db-1 is not made");
+    let key = ObjectKey::new("Pod", "default", "db-0");
+    cluster.change_container(&key, "", |c| c.files.touch("/var/ready"));
+    cluster.run_for(Duration::secs(10));
+    assert_eq!(pods(&cluster, "db").len(), 2, "now it is db-1's turn");
+}
+
+#[test]
+fn pods_leave_a_lost_node_when_their_tolerations_say() {
+    let mut cluster = Cluster::new(Settings::default());
+    let quick = "tolerations: [{key: node.kubernetes.io/unreachable, operator: Exists, effect: NoExecute, tolerationSeconds: 10}], containers";
+    apply(&mut cluster, &deployment(3, "1", "0").replace("containers", quick));
+    settle(&mut cluster);
+    cluster.set_power("node-2", false);
+    cluster.run_for(Duration::secs(75));
+    let there = pods(&cluster, "web");
+    let gone: Vec<_> = there.iter().filter(|p| p.is_terminating()).collect();
+    assert_eq!((there.len(), gone.len()), (4, 1), "40 s until it is noticed, ten more, and another pod runs elsewhere");
+    assert!(reasons(&cluster, "Pod", gone[0].name()).iter().any(|r| r.starts_with("TaintManagerEviction: ")));
+}
+
+#[test]
+fn the_garbage_collector_orphans_waits_or_follows() {
+    let make = || {
+        let mut cluster = Cluster::new(Settings::default());
+        apply(&mut cluster, &deployment(2, "1", "0"));
+        settle(&mut cluster);
+        cluster
+    };
+    let sets = |cluster: &Cluster| cluster.store().list("ReplicaSet").filter(|s| s.namespace() == "default").count();
+    let mut cluster = make();
+    kubectl(&mut cluster, "delete deployment web --cascade=orphan", "");
+    settle(&mut cluster);
+    assert_eq!((sets(&cluster), pods(&cluster, "web").len()), (1, 2), "orphans stay");
+    assert!(cluster.store().list("ReplicaSet").all(|s| s.controller_ref().is_none() || s.namespace() != "default"));
+    // A Deployment with the same selector takes them in again.
+    apply(&mut cluster, &deployment(2, "1", "0"));
+    settle(&mut cluster);
+    assert_eq!((sets(&cluster), pods(&cluster, "web").len()), (1, 2));
+    assert!(
+        cluster.store().list("ReplicaSet").filter(|s| s.namespace() == "default").all(|s| s.controller_ref().is_some())
+    );
+
+    let mut cluster = make();
+    kubectl(&mut cluster, "delete deployment web --cascade=foreground --wait=false", "");
+    let web = get(&cluster, "Deployment", "web").expect("it waits for what it owns");
+    assert_eq!(web.value.items_at(&["metadata", "finalizers"]), [Value::from("foregroundDeletion")]);
+    settle(&mut cluster);
+    assert!(get(&cluster, "Deployment", "web").is_none() && sets(&cluster) == 0 && pods(&cluster, "web").is_empty());
+
+    let mut cluster = make();
+    kubectl(&mut cluster, "delete deployment web --wait=false", "");
+    assert!(get(&cluster, "Deployment", "web").is_none() && sets(&cluster) == 1, "the owner goes first");
+    settle(&mut cluster);
+    assert!(sets(&cluster) == 0 && pods(&cluster, "web").is_empty());
+}
+
+#[test]
+fn a_namespace_waits_for_finalizers_and_takes_nothing_new() {
+    let mut cluster = Cluster::new(Settings::default());
+    apply(&mut cluster, "{apiVersion: v1, kind: Namespace, metadata: {name: shop}}");
+    settle(&mut cluster);
+    apply(
+        &mut cluster,
+        "{apiVersion: v1, kind: ConfigMap, metadata: {name: kept, namespace: shop, finalizers: [example.com/wait]}}",
+    );
+    kubectl(&mut cluster, "delete namespace shop --wait=false", "");
+    cluster.run_for(Duration::secs(30));
+    let shop = cluster.store().get(&ObjectKey::new("Namespace", "", "shop")).expect("it cannot go").clone();
+    assert_eq!(shop.value.str_at(&["status", "phase"]), "Terminating");
+    assert_eq!(cluster.store().in_namespace("shop").map(|o| o.name().to_string()).collect::<Vec<_>>(), ["kept"]);
+    let kept = ObjectKey::new("ConfigMap", "shop", "kept");
+    let old = cluster.store().get(&kept).expect("kept").clone();
+    let mut value = old.value.clone();
+    value.remove_at(&["metadata", "finalizers"]);
+    cluster.write(Cause::User, |w| w.update(&old, value));
+    settle(&mut cluster);
+    assert!(cluster.store().get(&ObjectKey::new("Namespace", "", "shop")).is_none());
+}
+
+#[test]
+fn a_load_balancer_of_another_class_is_left_alone_and_an_address_comes_back() {
+    let mut cluster = Cluster::new(Settings::default());
+    cluster.set_load_balancer(LoadBalancerProvider::MetalLb);
+    let balancer = |name: &str, more: &str| {
+        format!(
+            "{{apiVersion: v1, kind: Service, metadata: {{name: {name}}}, spec: {{type: LoadBalancer, {more} selector: {{app: x}}, ports: [{{port: 80}}]}}}}"
+        )
+    };
+    apply(&mut cluster, &balancer("a", ""));
+    apply(&mut cluster, &balancer("b", "loadBalancerClass: example.com/other,"));
+    settle(&mut cluster);
+    let ip = |cluster: &Cluster, name: &str| {
+        let service = get(cluster, "Service", name).expect("a Service");
+        let points = service.value.items_at(&["status", "loadBalancer", "ingress"]);
+        points.first().map(|p| p.text("ip").to_string())
+    };
+    assert_eq!((ip(&cluster, "a").as_deref(), ip(&cluster, "b")), (Some("192.168.49.100"), None));
+    kubectl(&mut cluster, "patch svc a -p {\"spec\":{\"type\":\"ClusterIP\"}}", "");
+    settle(&mut cluster);
+    assert_eq!(ip(&cluster, "a"), None, "no balancer, no address");
+    apply(&mut cluster, &balancer("c", ""));
+    settle(&mut cluster);
+    assert_eq!(ip(&cluster, "c").as_deref(), Some("192.168.49.100"), "what a had is free again");
+}
+
+#[test]
+fn hand_written_endpoints_are_mirrored_up_to_a_thousand() {
+    let mut cluster = Cluster::new(Settings::default());
+    apply(&mut cluster, "{apiVersion: v1, kind: Service, metadata: {name: far}, spec: {ports: [{port: 80}]}}");
+    let addresses: String = (0..1_100).map(|i| format!("{{ip: 10.50.{}.{}}},", i / 250, i % 250 + 1)).collect();
+    apply(
+        &mut cluster,
+        &format!(
+            "{{apiVersion: v1, kind: Endpoints, metadata: {{name: far, labels: {{team: a}}}}, subsets: [{{addresses: [{addresses}], ports: [{{port: 80}}]}}]}}"
+        ),
+    );
+    settle(&mut cluster);
+    let label = [("kubernetes.io/service-name".into(), "far".into())];
+    let slices: Vec<_> = cluster.store().select("EndpointSlice", "default", &label).cloned().collect();
+    assert_eq!(slices.len(), 1);
+    assert_eq!(slices[0].value.items_at(&["endpoints"]).len(), 1_000);
+    assert_eq!(slices[0].label("team"), Some("a"));
+    assert_eq!(
+        reasons(&cluster, "Endpoints", "far"),
+        [
+            "TooManyAddressesToMirror: A max of 1000 addresses can be mirrored to EndpointSlices per Endpoints subset. 100 addresses were skipped"
+        ]
+    );
+    kubectl(&mut cluster, "label endpoints far endpointslice.kubernetes.io/skip-mirror=true", "");
+    settle(&mut cluster);
+    assert_eq!(cluster.store().select("EndpointSlice", "default", &label).count(), 0);
+}
