@@ -109,7 +109,7 @@ mod tests {
             (value!({ "type": 1 }), "cannot convert int64 to v1.ServiceType"),
             (value!({ "type": true }), "unrecognized type: string"),
             (value!({ "ports": [{ "port": "80" }] }), "unrecognized type: int32"),
-            (value!({ "ports": [{ "port": 80.5 }] }), "cannot convert float64 to int32"),
+            (value!({ "ports": [{ "port": (Value::Float(80.5)) }] }), "cannot convert float64 to int32"),
             (value!({ "publishNotReadyAddresses": "true" }), "unrecognized type: bool"),
             (
                 value!({ "ports": [{ "port": 80, "targetPort": true }] }),
@@ -123,8 +123,8 @@ mod tests {
     #[test]
     fn whole_floats_are_numbers_and_too_large_ones_wrap() {
         let port = |number: Value| service(value!({ "ports": [{ "port": number }] })).expect("a number").value;
-        assert_eq!(port(value!(80.0)).items_at(&["spec", "ports"])[0].int("port"), 80);
-        assert_eq!(port(value!(4_294_967_376_i64)).items_at(&["spec", "ports"])[0].int("port"), 80);
+        assert_eq!(port(Value::Float(80.0)).items_at(&["spec", "ports"])[0].int("port"), 80);
+        assert_eq!(port(Value::Int(4_294_967_376)).items_at(&["spec", "ports"])[0].int("port"), 80);
     }
 
     #[test]
