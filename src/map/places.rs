@@ -20,11 +20,13 @@ impl Places {
     pub fn update(&mut self, store: &Store) {
         let exists = |name: &SmolStr| store.get(&ObjectKey::new("Node", "", name.clone())).is_some();
         self.nodes.retain(exists);
+        let known = self.nodes.len();
         for node in store.list("Node") {
-            if !self.nodes.contains(node.name()) {
+            if !self.nodes[..known].contains(node.name()) {
                 self.nodes.push(node.name().clone());
             }
         }
+        self.nodes[known..].arrange_by(|a, b| by_number(a).cmp(&by_number(b)));
         let home = |object: &Object| {
             let node = object.view().pod().map(|p| p.node_name.clone()).unwrap_or_default();
             if exists(&node) { node } else { SmolStr::default() }
@@ -81,6 +83,12 @@ pub fn workload(store: &Store, pod: &Object) -> ObjectKey {
     at
 }
 
+/// As people count: `node-2` stands before `node-10`.
+fn by_number(name: &str) -> (&str, u64, &str) {
+    let prefix = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    (prefix, name[prefix.len()..].parse().unwrap_or(u64::MAX), name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,5 +118,16 @@ mod tests {
         places.update(&store);
         let names: Vec<_> = places.slots("n1").iter().flatten().map(|k| k.name.as_str()).collect();
         assert_eq!(names, ["b", "a", "d"], "a new pod fills the hole, whatever its name");
+    }
+
+    #[test]
+    fn new_nodes_stand_as_people_count_and_behind_those_that_were_there() {
+        let mut store = Store::default();
+        let mut places = Places::default();
+        for names in [["node-10", "node-2", "node-9"], ["node-1", "master", "node-11"]] {
+            names.iter().for_each(|name| put(&mut store, "Node", name, ""));
+            places.update(&store);
+        }
+        assert_eq!(places.nodes, ["node-2", "node-9", "node-10", "master", "node-1", "node-11"]);
     }
 }
