@@ -1,15 +1,15 @@
-//! `kubectl exec`, `attach`, `logs`.
+//! `kubectl exec` and `attach`, and which pod and container is meant.
 
 use super::{Act, FILES, TROUBLE, Verb};
-use crate::api::object::{Object, ObjectKey};
+use crate::api::object::Object;
 use crate::api::value::Value;
+use crate::api::view::PodPhase;
 use crate::apiserver::status::Status;
 use crate::arrange::Arrange;
 use crate::cluster::Cluster;
 use crate::kubectl::arguments::resource;
-use crate::kubectl::call::{Call, Exec, Follow, Next, Step, Streams, own};
+use crate::kubectl::call::{Call, Exec, Next, own};
 use crate::kubectl::failure::Failure;
-use crate::runtime::{ContainerState, Program, image};
 use std::sync::Arc;
 
 pub const EXEC: Verb = Verb {
@@ -36,51 +36,79 @@ pub const ATTACH: Verb = Verb {
     }),
 };
 
-pub const LOGS: Verb = Verb {
-    names: &["logs", "log"],
-    group: TROUBLE,
-    short: "Print the logs for a container in a pod",
-    usage: "[-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]",
-    examples: "# What the pod printed\nkubectl logs web-1\n\n# And what it goes on to print\nkubectl logs -f web-1\n\n# Before it was restarted\nkubectl logs web-1 --previous",
-    flags: &[
-        "follow,f previous,p container,c= selector,l= since~ since-time= tail# timestamps prefix all-containers all-pods \
-            ignore-errors limit-bytes# max-log-requests# pod-running-timeout~ insecure-skip-tls-verify-backend",
-    ],
-    act: Act::Run(logs),
-};
+/// Whom to prefer of the pods of a workload or Service (`podutils`): the one to look into, or the one whose logs tell most.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Prefer {
+    Active,
+    Logging,
+}
 
 /// The pod that `POD` or `TYPE/NAME` means: of a workload or Service, its first pod that runs.
 pub(super) fn pod_of(call: &mut Call, word: &str) -> Result<Arc<Object>, Failure> {
+    Ok(pods_of(call, word, Prefer::Active)?.remove(0))
+}
+
+/// The pods that `POD` or `TYPE/NAME` means, the preferred one first; never none.
+pub(super) fn pods_of(call: &mut Call, word: &str, prefer: Prefer) -> Result<Vec<Arc<Object>>, Failure> {
     let namespace = call.namespace();
     let pods = resource(call.cluster.store(), "pods")?;
     let Some((kind, name)) = word.split_once('/') else {
-        return call.get(&pods, &namespace, word).map_err(Failure::from);
+        return Ok(vec![call.get(&pods, &namespace, word)?]);
     };
     let found = resource(call.cluster.store(), kind)?;
     let object = call.get(&found, &namespace, name)?;
     if found.stored == "Pod" {
-        return Ok(object);
+        return Ok(vec![object]);
     }
-    let mut candidates = pods_of(call.cluster, &object);
+    let mut candidates = selected(call.cluster, &object);
     if candidates.is_empty() {
         return Err(own(match found.stored.as_str() {
             "Service" if object.value.at(&["spec", "selector"]).is_none() => {
-                format!("cannot attach to *v1.Service: invalid service '{name}': Service is defined without a selector")
+                let deed = if prefer == Prefer::Active { "attach to" } else { "get the logs from" };
+                format!("cannot {deed} *v1.Service: invalid service '{name}': Service is defined without a selector")
             }
             _ => "timed out waiting for the condition".to_string(),
         }));
     }
-    // Running and ready ones first, then the oldest.
-    candidates.arrange_by_key(|p| {
-        let running = p.value.str_at(&["status", "phase"]) == "Running";
-        let ready = p.view().pod().is_some_and(|v| v.is_ready());
-        (!running, !ready, p.value.str_at(&["metadata", "creationTimestamp"]).to_string(), p.name().clone())
-    });
-    Ok(candidates.remove(0))
+    candidates.arrange_by_key(|pod| rank(pod, prefer));
+    Ok(candidates)
+}
+
+/// Where a pod stands among its like: assigned, running, ready ones first, those that have long been ready before others; who
+/// restarted often is interesting for its logs and to be avoided otherwise; then the oldest.
+fn rank(pod: &Object, prefer: Prefer) -> impl Ord + use<> {
+    let Some(view) = pod.view().pod() else { return Default::default() };
+    let unknown = match view.phase {
+        PodPhase::Pending => 2,
+        PodPhase::Unknown => 1,
+        // Go's map has no entry for pods that have ended, which makes them first among the ones and last among the others.
+        PodPhase::Running => 0,
+        _ => {
+            if prefer == Prefer::Active {
+                2
+            } else {
+                0
+            }
+        }
+    };
+    let ready = view.is_ready();
+    let conditions = pod.value.items_at(&["status", "conditions"]);
+    let since =
+        conditions.iter().find(|c| ready && c.text("type") == "Ready").map_or("", |c| c.text("lastTransitionTime"));
+    let restarts = view.statuses().map(|s| i64::from(s.restarts)).max().unwrap_or(0);
+    (
+        view.node_name.is_empty(),
+        unknown,
+        !ready,
+        prefer == Prefer::Active && pod.is_terminating(),
+        since.to_string(),
+        if prefer == Prefer::Active { restarts } else { -restarts },
+        pod.value.str_at(&["metadata", "creationTimestamp"]).to_string(),
+    )
 }
 
 /// The pods that a workload or Service selects.
-fn pods_of(cluster: &Cluster, object: &Object) -> Vec<Arc<Object>> {
+fn selected(cluster: &Cluster, object: &Object) -> Vec<Arc<Object>> {
     let labels = match object.key.kind.as_str() {
         "Service" | "ReplicationController" => object.value.at(&["spec", "selector"]),
         _ => object.value.at(&["spec", "selector", "matchLabels"]),
@@ -90,33 +118,45 @@ fn pods_of(cluster: &Cluster, object: &Object) -> Vec<Arc<Object>> {
     if pairs.is_empty() {
         return Vec::new();
     }
-    cluster.store().select("Pod", object.namespace(), &pairs).filter(|p| !p.is_terminating()).cloned().collect()
+    cluster.store().select("Pod", object.namespace(), &pairs).cloned().collect()
+}
+
+/// All containers of a pod as kubectl lists them; `init` says it of those.
+fn all_containers(pod: &Object) -> String {
+    let names = |field| pod.value.items_at(&["spec", field]).iter().map(|c| c.text("name"));
+    let init = names("initContainers").map(|name| format!("{name} (init)"));
+    names("containers").map(str::to_string).chain(init).collect::<Vec<_>>().join(", ")
+}
+
+/// Refuses a container that the pod does not have.
+pub(super) fn known(pod: &Object, wanted: &str) -> Result<(), Failure> {
+    let mut fields = ["containers", "initContainers"].iter().flat_map(|f| pod.value.items_at(&["spec", f]));
+    if fields.any(|c| c.text("name") == wanted) {
+        return Ok(());
+    }
+    Err(own(format!("container {wanted} is not valid for pod {} out of: {}", pod.name(), all_containers(pod))))
 }
 
 /// The container that is meant: the one named, the default one, or the first (which is then said).
-fn container(call: &mut Call, pod: &Object, quiet: bool) -> Result<String, Failure> {
-    let names: Vec<&str> = ["containers", "initContainers"]
-        .iter()
-        .flat_map(|f| pod.value.items_at(&["spec", f]))
-        .map(|c| c.text("name"))
-        .collect();
-    let mains: Vec<&str> = pod.value.items_at(&["spec", "containers"]).iter().map(|c| c.text("name")).collect();
-    if let Some(wanted) = call.flags.get("container").map(str::to_string) {
-        if names.contains(&wanted.as_str()) {
-            return Ok(wanted);
-        }
-        return Err(own(format!("container {wanted} not found in pod {}", pod.name())));
+pub(super) fn container(call: &mut Call, pod: &Object, quiet: bool) -> Result<String, Failure> {
+    let named = call.flags.get("container").filter(|name| !name.is_empty());
+    let default = pod.annotation("kubectl.kubernetes.io/default-container").filter(|name| !name.is_empty());
+    if let Some(wanted) = named.or(default).map(str::to_string) {
+        known(pod, &wanted)?;
+        return Ok(wanted);
     }
-    if let Some(default) = pod.annotation("kubectl.kubernetes.io/default-container").filter(|d| names.contains(d)) {
-        return Ok(default.to_string());
+    Ok(first(call, pod, quiet))
+}
+
+/// The first container, and a word that there are others.
+pub(super) fn first(call: &mut Call, pod: &Object, quiet: bool) -> String {
+    let count = |field| pod.value.items_at(&["spec", field]).len();
+    let first = pod.value.items_at(&["spec", "containers"]).first().map_or("", |c| c.text("name")).to_string();
+    if count("containers") + count("initContainers") > 1 && !quiet {
+        let all = all_containers(pod);
+        call.complain(format!("Defaulted container {} out of: {all}", crate::api::json::quote(&first)));
     }
-    let first = mains.first().copied().unwrap_or("").to_string();
-    if names.len() > 1 && !quiet {
-        let others: Vec<String> =
-            names.iter().map(|n| if mains.contains(n) { n.to_string() } else { format!("{n} (init)") }).collect();
-        call.complain(format!("Defaulted container {} out of: {}", crate::api::json::quote(&first), others.join(", ")));
-    }
-    Ok(first)
+    first
 }
 
 fn exec(call: &mut Call) -> Result<Next, Failure> {
@@ -184,169 +224,4 @@ fn check_running(call: &Call, pod: &Object, container: &str) -> Result<(), Failu
         "Internal error occurred: unable to upgrade connection: container not found ({})",
         crate::api::json::quote(container)
     )))
-}
-
-fn logs(call: &mut Call) -> Result<Next, Failure> {
-    let args = call.flags.args.clone();
-    let selected = !call.flags.text("selector").is_empty();
-    let mut pods = Vec::new();
-    // `logs POD CONTAINER` is the old form of `-c`.
-    let mut named = None;
-    match (&args[..], selected) {
-        ([], false) => {
-            return Err(call.usage("expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\nPOD or TYPE/NAME is a required argument for the logs command"));
-        }
-        ([], true) => {
-            let resource = resource(call.cluster.store(), "pods")?;
-            pods = call.matching(&resource)?;
-            if pods.is_empty() {
-                let namespace = call.namespace();
-                call.complain(format!("No resources found in {namespace} namespace."));
-                return Ok(Next::Done(0));
-            }
-        }
-        ([_, ..], true) => return Err(own("only a selector (-l) or a POD name is allowed")),
-        ([word], false) => pods.push(log_pod(call, word)?),
-        ([word, container], false) => {
-            pods.push(log_pod(call, word)?);
-            named = Some(container.clone());
-        }
-        _ => return Err(call.usage("expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\nPOD or TYPE/NAME is a required argument for the logs command")),
-    }
-    let previous = call.flags.is_on("previous");
-    let tail = call.flags.number("tail").filter(|t| *t >= 0).or(if selected { Some(10) } else { None });
-    let mut followed = Vec::new();
-    for pod in pods {
-        let chosen: Vec<String> = if let Some(name) = &named {
-            vec![name.clone()]
-        } else if call.flags.is_on("all-containers") {
-            pod.value.items_at(&["spec", "containers"]).iter().map(|c| c.text("name").to_string()).collect()
-        } else {
-            vec![container(call, &pod, false)?]
-        };
-        for name in chosen {
-            let lines = lines_of(call.cluster, &pod, &name, previous)?;
-            let skip = tail.map_or(0, |t| lines.len().saturating_sub(t as usize));
-            for line in &lines[skip..] {
-                let prefix =
-                    if call.flags.is_on("prefix") { format!("[pod/{}/{name}] ", pod.name()) } else { String::new() };
-                let stamp = if call.flags.is_on("timestamps") { format!("{} ", call.now()) } else { String::new() };
-                call.say(format!("{prefix}{stamp}{line}"));
-            }
-            followed.push((pod.key.clone(), name, lines.len()));
-        }
-    }
-    if call.flags.is_on("follow") && !previous {
-        return Ok(Next::Follow(Box::new(Followed { containers: followed })));
-    }
-    Ok(Next::Done(0))
-}
-
-fn log_pod(call: &mut Call, word: &str) -> Result<Arc<Object>, Failure> {
-    pod_of(call, word).map_err(|failure| match failure {
-        Failure::Server(status) if status.reason == "NotFound" && !word.contains('/') => {
-            let namespace = call.namespace();
-            own(format!(
-                "error from server (NotFound): {} in namespace {}",
-                status.message,
-                crate::api::json::quote(&namespace)
-            ))
-        }
-        other => other,
-    })
-}
-
-/// What a container has printed so far.
-fn lines_of(cluster: &Cluster, pod: &Object, container: &str, previous: bool) -> Result<Vec<String>, Failure> {
-    let waiting = |reason: &str| {
-        let words = match reason {
-            "" | "ContainerCreating" | "PodInitializing" => {
-                let reason = if reason.is_empty() { "ContainerCreating" } else { reason };
-                format!(
-                    "container {} in pod {} is waiting to start: {reason}",
-                    crate::api::json::quote(container),
-                    crate::api::json::quote(pod.name())
-                )
-            }
-            other => format!(
-                "container {} in pod {} is waiting to start: {}",
-                crate::api::json::quote(container),
-                crate::api::json::quote(pod.name()),
-                match other {
-                    "ImagePullBackOff" | "ErrImagePull" => "trying and failing to pull image",
-                    other => other,
-                }
-            ),
-        };
-        Failure::from(Status::bad_request(words))
-    };
-    let Some(sandbox) = cluster.runtime().get(&pod.key) else {
-        if pod.value.str_at(&["spec", "nodeName"]).is_empty() {
-            return Ok(Vec::new());
-        }
-        return Err(waiting(""));
-    };
-    let Some(running) = sandbox.container(container) else { return Err(waiting("")) };
-    let state = if previous {
-        match &running.last {
-            Some(last) => last,
-            None => {
-                return Err(Status::bad_request(format!(
-                    "previous terminated container {} in pod {} not found",
-                    crate::api::json::quote(container),
-                    crate::api::json::quote(pod.name())
-                ))
-                .into());
-            }
-        }
-    } else {
-        &running.state
-    };
-    if let ContainerState::Waiting { reason, .. } = state
-        && running.last.is_none()
-    {
-        return Err(waiting(reason));
-    }
-    Ok(printed(running))
-}
-
-/// What the program of an image prints when it starts: the first lines that people look for.
-fn printed(container: &crate::runtime::RunningContainer) -> Vec<String> {
-    if container.program != Program::Server {
-        return Vec::new();
-    }
-    let text: &[&str] = match image::base_name(&container.image) {
-        "nginx" => &[
-            "/docker-entrypoint.sh: /docker-entrypoint.d/ is not empty, will attempt to perform configuration",
-            "/docker-entrypoint.sh: Configuration complete; ready for start up",
-        ],
-        "luksa/kubia" | "kubia" => &["Kubia server starting..."],
-        "coredns/coredns" | "coredns" => &[".:53", "CoreDNS-1.13.1", "linux/amd64, go1.25.2, 1db4568"],
-        "redis" => &["* Ready to accept connections tcp"],
-        _ => &[],
-    };
-    text.iter().map(|l| l.to_string()).collect()
-}
-
-/// `logs -f`: ends when its containers have ended.
-struct Followed {
-    containers: Vec<(ObjectKey, String, usize)>,
-}
-
-impl Follow for Followed {
-    fn step(&mut self, cluster: &mut Cluster, streams: &mut Streams) -> Step {
-        let mut alive = false;
-        for (key, name, shown) in &mut self.containers {
-            let Some(sandbox) = cluster.runtime().get(key) else { continue };
-            let Some(container) = sandbox.container(name) else { continue };
-            alive |= container.is_running();
-            let lines = printed(container);
-            for line in lines.iter().skip(*shown) {
-                streams.out.push_str(line);
-                streams.out.push('\n');
-            }
-            *shown = (*shown).max(lines.len());
-        }
-        if alive { Step::Wait(super::get::next_look(cluster)) } else { Step::Next(Next::Done(0)) }
-    }
 }

@@ -16,6 +16,7 @@ mod expose;
 mod files;
 mod forward;
 mod get;
+mod logs;
 mod node;
 mod patch;
 mod refused;
@@ -112,7 +113,7 @@ pub const VERBS: &[Verb] = &[
     node::DRAIN,
     node::TAINT,
     describe::VERB,
-    container::LOGS,
+    logs::LOGS,
     container::ATTACH,
     container::EXEC,
     forward::VERB,
