@@ -20,7 +20,7 @@ thread_local! {
     static WORKSPACE: RefCell<Option<Workspace>> = const { RefCell::new(None) };
 }
 
-/// Jobs as benches/suite.mjs numbers them. From 10 on: requests by a door (the ones), untraced or traced (the tens).
+/// Jobs as benches/suite.mjs numbers them. From 10 on: requests by a door (the ones), counted, traced or told (the tens).
 fn main() {
     let amount = amount();
     WORKSPACE.with_borrow_mut(|kept| match (job(), kept) {
@@ -28,8 +28,9 @@ fn main() {
         (1, Some(workspace)) => workload::deploy(workspace, amount as usize, 80),
         (2, Some(workspace)) => workload::deploy(workspace, amount as usize, 81),
         (3, Some(workspace)) => workload::matrix(workspace),
-        (job @ 10..30, Some(workspace)) => {
-            workload::ask(workspace, workload::DOORS[(job % 10) as usize], amount.into(), job >= 20);
+        (job @ 10..40, Some(workspace)) => {
+            let how = [workload::How::Counted, workload::How::Traced, workload::How::Told][(job / 10 - 1) as usize];
+            workload::ask(workspace, workload::DOORS[(job % 10) as usize], amount.into(), how);
         }
         (job, _) => panic!("no job {job}"),
     });

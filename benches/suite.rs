@@ -6,6 +6,7 @@ mod workload;
 
 use std::hint::black_box;
 use std::time::Instant;
+use workload::How;
 
 fn main() {
     let long = std::env::args().any(|word| word == "--long");
@@ -17,9 +18,11 @@ fn main() {
     let mut workspace = workload::boot(10);
     workload::deploy(&mut workspace, 10, 80);
     for (door, name) in workload::DOORS.iter().zip(["ClusterIP", "name", "NodePort"]) {
-        for (traced, how, count) in [(false, "untraced", 50_000), (true, "traced", 8_000)] {
-            workload::ask(&mut workspace, door, 500, traced);
-            rate(&format!("requests {name} {how}"), count, || workload::ask(&mut workspace, door, count, traced));
+        for (how, told, count) in
+            [(How::Counted, "untraced", 200_000), (How::Traced, "traced", 200_000), (How::Told, "told", 4_000)]
+        {
+            workload::ask(&mut workspace, door, 500, how);
+            rate(&format!("requests {name} {told}"), count, || workload::ask(&mut workspace, door, count, how));
         }
     }
     growth();
@@ -65,7 +68,7 @@ fn growth() {
             &format!("grows trace {pods}"),
             5,
             || (),
-            |()| workload::ask(&mut workspace, workload::DOORS[0], 500, true),
+            |()| workload::ask(&mut workspace, workload::DOORS[0], 500, How::Told),
         );
         sample(&format!("grows matrix {pods}"), 3, || (), |()| workload::matrix(&mut workspace));
     }

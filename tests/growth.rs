@@ -2,6 +2,7 @@
 //! counted are the bytes that the work asks the allocator for; nearly everything here that takes time takes memory on its way.
 
 #[path = "workload/mod.rs"]
+#[expect(dead_code, reason = "a series of requests learns first, and is measured in benches")]
 mod workload;
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -92,18 +93,18 @@ fn rules_grow_with_the_services_and_a_flip_does_not() {
 
 #[test]
 fn a_request_hardly_grows_with_the_endpoints_and_a_matrix_grows_with_its_cells() {
-    let ask = |traced: bool| {
+    let ask = |how: workload::How| {
         exponent(SIZES, |pods| {
             let mut workspace = workload::boot(SIZES.1);
             workload::deploy(&mut workspace, pods, 80);
             // What is made when it is first looked at is not the request's.
-            workload::ask(&mut workspace, workload::DOORS[0], 5, traced);
-            cost(|| workload::ask(&mut workspace, workload::DOORS[0], 20, traced))
+            workload::ask(&mut workspace, workload::DOORS[0], 5, how);
+            cost(|| workload::ask(&mut workspace, workload::DOORS[0], 20, how))
         })
     };
-    let untraced = ask(false);
+    let untraced = ask(workload::How::Counted);
     assert!(untraced <= 0.1, "{untraced:.2}");
-    let traced = ask(true);
+    let traced = ask(workload::How::Told);
     assert!(traced <= 1.05, "{traced:.2}");
     let matrix = exponent(SIZES, |pods| {
         let mut workspace = workload::boot(SIZES.1);

@@ -311,9 +311,11 @@ fn the_quick_way_to_find_rules_leaves_the_same_trail_as_trying_all() {
                     let now = Time(0) + Duration::secs(i);
                     let [a, b] = &mut rngs;
                     let (mut trail, mut other_trail) = (Vec::new(), Vec::new());
-                    let mut context = Context { local: &local, memory: &mut quick, rng: a, now, misses: true };
+                    let mut context =
+                        Context { local: &local, memory: &mut quick, rng: a, now, misses: true, lots: None };
                     let verdict = pass(program, false, &mut passage, &mut context, &mut trail);
-                    let mut context = Context { local: &local, memory: &mut linear, rng: b, now, misses: true };
+                    let mut context =
+                        Context { local: &local, memory: &mut linear, rng: b, now, misses: true, lots: None };
                     let other_verdict = pass(program, true, &mut other, &mut context, &mut other_trail);
                     assert_eq!((verdict, passage), (other_verdict, other), "{mode:?} seed {seed}");
                     assert_eq!(trail, other_trail, "{mode:?} seed {seed}");
@@ -338,7 +340,8 @@ fn a_walk_ends_at_an_endpoint_that_policy_permits_and_that_can_be_foreseen() {
                     let packet = random.packet();
                     let mut passage = Passage::new(packet);
                     let now = Time(0) + Duration::secs(i);
-                    let mut context = Context { local: &local, memory: &mut memory, rng: &mut rng, now, misses: true };
+                    let mut context =
+                        Context { local: &local, memory: &mut memory, rng: &mut rng, now, misses: true, lots: None };
                     let mut trail = Vec::new();
                     let verdict = pass(&tables.program, false, &mut passage, &mut context, &mut trail);
                     if passage.packet.dst == packet.dst || verdict != Verdict::Accept {
@@ -507,7 +510,7 @@ fn connect(program: &Program, memory: &mut Memory, rng: &mut Rng, source: [u8; 4
     let vip = SocketAddr::new(IpAddr::from([10, 96, 0, 1]), 80);
     let mut passage = Passage::new(Packet::tcp_syn(SocketAddr::new(IpAddr::from(source), 40_000), vip));
     let local = local(1);
-    let mut context = Context { local: &local, memory, rng, now, misses: true };
+    let mut context = Context { local: &local, memory, rng, now, misses: true, lots: None };
     assert_eq!(pass(program, false, &mut passage, &mut context, &mut Vec::new()), Verdict::Accept);
     passage.packet.dst
 }

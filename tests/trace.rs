@@ -14,7 +14,7 @@ use giljabi::locale::Lang;
 use giljabi::network::client::PortForward;
 use giljabi::trace::many::Many;
 use giljabi::trace::why::{cause, cause_name, mend, step, symptom};
-use giljabi::trace::{Client, Direction, Outcome, Place, Request, StepKind, Trace, Url, curl};
+use giljabi::trace::{Client, Direction, Outcome, Place, Request, Series, StepKind, Trace, Url, curl};
 use giljabi::workspace::Workspace;
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -293,6 +293,28 @@ fn every_case_ends_as_it_is_written() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     if only.is_empty() {
         assert!(causes.len() >= 30, "only {} causes are reached: {causes:?}", causes.len());
+    }
+}
+
+/// A series of requests of each case goes as single ones do; `tests/series.rs` says more.
+#[test]
+fn every_case_is_the_same_in_a_series() {
+    for path in cases() {
+        let text = std::fs::read_to_string(&path).expect("a readable case");
+        let case = Case::read(&text);
+        let mut workspace = case.workspace().expect("an accepted world");
+        for action in &case.doing {
+            act(&mut workspace, action);
+        }
+        let request = request(&case.ask);
+        let (mut single, mut together) = (workspace.cluster().clone(), workspace.cluster().clone());
+        let mut series = Series::new(request.clone());
+        for i in 0..8 {
+            let trace = single.send(&request);
+            let sent = series.send(&mut together.world());
+            assert_eq!(sent.trace(), trace, "{}: request {i}", path.display());
+            assert_eq!(sent.is_success(), trace.outcome.is_success());
+        }
     }
 }
 

@@ -51,6 +51,11 @@ impl Store {
         self.revision
     }
 
+    /// Whether both are one state: the same objects, not only equal ones.
+    pub fn is_same(&self, other: &Store) -> bool {
+        self.revision == other.revision && self.objects.ptr_eq(&other.objects)
+    }
+
     pub fn get(&self, key: &ObjectKey) -> Option<&Arc<Object>> {
         self.objects.get(key)
     }

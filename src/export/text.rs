@@ -4,7 +4,7 @@ use super::Locate;
 use crate::api::object::FieldRef;
 use crate::locale::{self, Lang};
 use crate::trace::curl::{CurlFlags, curl};
-use crate::trace::{Direction, Hop, Outcome, Place, Trace, why};
+use crate::trace::{Direction, Hop, Outcome, Place, Scheme, Trace, why};
 use std::fmt::Write;
 
 /// The journey as a numbered list, the outcome as curl prints it, and after a failure what is wrong and what mends it.
@@ -13,9 +13,20 @@ pub fn trace(trace: &Trace, lang: Lang, locate: Locate) -> String {
     for (i, hop) in trace.hops.iter().enumerate() {
         write_hop(&mut out, i + 1, hop, lang, locate);
     }
-    let printed = curl(trace, CurlFlags::default());
-    for line in printed.stdout.lines().chain(printed.stderr.lines()) {
-        let _ = writeln!(out, "  {line}");
+    match (trace.request.to.scheme, &trace.outcome) {
+        (Scheme::Http | Scheme::Https, _) => {
+            let printed = curl(trace, CurlFlags::default());
+            for line in printed.stdout.lines().chain(printed.stderr.lines()) {
+                let _ = writeln!(out, "  {line}");
+            }
+        }
+        // No curl speaks these.
+        (_, Outcome::Answered { response, .. }) => {
+            for line in response.body.lines() {
+                let _ = writeln!(out, "  {line}");
+            }
+        }
+        (_, Outcome::Failed(_)) => {}
     }
     let _ = writeln!(out, "{}: {}", locale::text(lang, "export.seen", &[]), why::symptom(&trace.outcome, lang));
     if let Some(failure) = trace.outcome.failure() {

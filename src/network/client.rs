@@ -14,23 +14,46 @@ const EPHEMERAL: std::ops::RangeInclusive<u16> = 32_768..=60_999;
 /// Ephemeral ports by address: each connection takes the next one.
 #[derive(Clone, Debug, Default)]
 pub struct EphemeralPorts {
-    next: OrdMap<IpAddr, u16>,
+    last: OrdMap<IpAddr, u16>,
 }
 
 impl EphemeralPorts {
     /// The next port of an address; `first` in `[0, 1)` says where an address begins.
     pub fn take(&mut self, address: IpAddr, first: impl FnOnce() -> f64) -> u16 {
         let (low, high) = (*EPHEMERAL.start(), *EPHEMERAL.end());
-        match self.next.get_mut(&address) {
-            Some(next) => {
-                *next = if *next >= high { low } else { *next + 1 };
-                *next
+        match self.last.get_mut(&address) {
+            Some(last) => {
+                *last = EphemeralPorts::after(*last);
+                *last
             }
             None => {
                 let port = low + (first() * f64::from(high - low)) as u16;
-                self.next.insert(address, port);
+                self.last.insert(address, port);
                 port
             }
+        }
+    }
+
+    /// The port that an address took last. `None`: it has taken none yet.
+    pub fn last(&self, address: &IpAddr) -> Option<u16> {
+        self.last.get(address).copied()
+    }
+
+    /// The port that is taken after this one.
+    pub fn after(port: u16) -> u16 {
+        if port >= *EPHEMERAL.end() { *EPHEMERAL.start() } else { port + 1 }
+    }
+
+    /// The port after which this one is taken.
+    pub fn before(port: u16) -> u16 {
+        if port <= *EPHEMERAL.start() { *EPHEMERAL.end() } else { port - 1 }
+    }
+
+    /// Goes on after `port`.
+    pub fn set(&mut self, address: IpAddr, port: u16) {
+        match self.last.get_mut(&address) {
+            Some(last) => *last = port,
+            None => drop(self.last.insert(address, port)),
         }
     }
 }

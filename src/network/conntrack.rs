@@ -7,10 +7,10 @@ use crate::api::time::{Duration, Time};
 use crate::api::view::Protocol;
 use crate::arrange::Arrange;
 use crate::network::packet::{Packet, Segment};
-use imbl::shared_ptr::DefaultSharedPtr;
-use imbl::{GenericHashMap, Vector};
-use std::hash::{BuildHasherDefault, Hasher};
-use std::net::SocketAddr;
+use hashbrown::HashTable;
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 /// One direction of a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,6 +71,11 @@ impl FlowState {
     fn is_over(self) -> bool {
         matches!(self, FlowState::TimeWait | FlowState::Closed)
     }
+
+    /// Both ends have spoken and mean to go on: the kernel gives up such an entry last (`IPS_ASSURED`).
+    fn is_assured(self) -> bool {
+        self == FlowState::Established
+    }
 }
 
 /// A tracked flow: as it began, and as the replies to it look before they are translated back.
@@ -99,118 +104,189 @@ pub enum Way {
     Reply,
 }
 
-/// What a tuple stands for.
-#[derive(Clone, Copy, Debug)]
-enum Entry {
-    /// The original tuple of a flow.
-    Flow(Flow),
-    /// The replies to the flow with this original tuple.
-    Replies(Tuple),
-}
-
-/// All flows that a node knows. Cheap to clone.
+/// All flows that a node knows. Cheap to clone: copies share one table until a packet changes one of them.
 #[derive(Clone, Debug, Default)]
 pub struct Conntrack {
-    /// Two for each flow, but for one that answers itself.
-    entries: GenericHashMap<Tuple, Entry, BuildHasherDefault<TupleHasher>, DefaultSharedPtr>,
-    flows: usize,
-    /// Original tuples in the order in which their flows began, some of them forgotten since.
-    begun: Vector<Tuple>,
+    table: Arc<Table>,
 }
 
-/// A hash for tuples: multiply and rotate, the same in every run.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct TupleHasher(u64);
+/// Flows in slots, found by both of their tuples.
+#[derive(Clone, Debug, Default)]
+struct Table {
+    /// Two for each flow, but for one that answers itself.
+    index: HashTable<Place>,
+    slots: Vec<Option<Slot>>,
+    free: Vec<u32>,
+    /// Slots in the order in which their flows began, with the number that tells a slot's flow from an earlier one's.
+    begun: VecDeque<(u32, u64)>,
+    /// Flows begun so far.
+    count: u64,
+}
 
-impl Hasher for TupleHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.write_u64(u64::from_le_bytes(word));
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    flow: Flow,
+    number: u64,
+}
+
+/// Where a tuple's flow lies, and which of its tuples it is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Place {
+    slot: u32,
+    way: Way,
+}
+
+/// A hash of tuples: multiply and rotate, the same in every run.
+fn hash(tuple: &Tuple) -> u64 {
+    let mut hash = tuple.protocol as u64;
+    let mut mix = |word: u64| hash = (hash.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
+    for side in [tuple.src, tuple.dst] {
+        match side.ip() {
+            IpAddr::V4(ip) => mix(u64::from(u32::from(ip)) << 16 | u64::from(side.port())),
+            IpAddr::V6(ip) => {
+                let bits = u128::from(ip);
+                mix((bits >> 64) as u64);
+                mix(bits as u64 ^ u64::from(side.port()) << 48);
+            }
+        }
+    }
+    // The table goes by the low bits, and multiplying has stirred the high ones.
+    hash ^ hash >> 32
+}
+
+impl Table {
+    fn flow(&self, place: Place) -> Option<&Flow> {
+        self.slots.get(place.slot as usize)?.as_ref().map(|s| &s.flow)
+    }
+
+    fn tuple(&self, place: Place) -> Option<Tuple> {
+        self.flow(place).map(|flow| match place.way {
+            Way::Original => flow.original,
+            Way::Reply => flow.reply,
+        })
+    }
+
+    fn find(&self, tuple: &Tuple) -> Option<Place> {
+        self.index.find(hash(tuple), |place| self.tuple(*place) == Some(*tuple)).copied()
+    }
+
+    fn point(&mut self, tuple: &Tuple, place: Place) {
+        let Table { index, slots, .. } = self;
+        let hasher = |place: &Place| {
+            let flow = slots.get(place.slot as usize).and_then(|s| s.as_ref()).map(|s| &s.flow);
+            flow.map_or(0, |f| hash(if place.way == Way::Original { &f.original } else { &f.reply }))
+        };
+        index.insert_unique(hash(tuple), place, hasher);
+    }
+
+    fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    fn insert(&mut self, flow: Flow) {
+        if let Some(place) = self.find(&flow.original) {
+            self.remove(place.slot);
+        }
+        if self.len() >= ROOM {
+            self.make_room();
+        }
+        self.count += 1;
+        let filled = Some(Slot { flow, number: self.count });
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                self.slots[slot as usize] = filled;
+                slot
+            }
+            None => {
+                self.slots.push(filled);
+                self.slots.len() as u32 - 1
+            }
+        };
+        self.point(&flow.original, Place { slot, way: Way::Original });
+        if flow.reply != flow.original {
+            self.point(&flow.reply, Place { slot, way: Way::Reply });
+        }
+        self.begun.push_back((slot, self.count));
+        // Flows that went out of turn leave their places behind.
+        if self.begun.len() > 2 * self.len() + 64 {
+            let slots = &self.slots;
+            self.begun.retain(|(slot, number)| slots[*slot as usize].is_some_and(|s| s.number == *number));
         }
     }
 
-    fn write_u8(&mut self, n: u8) {
-        self.write_u64(n.into());
+    fn remove(&mut self, slot: u32) {
+        let Some(Slot { flow, .. }) = self.slots.get(slot as usize).copied().flatten() else { return };
+        for (tuple, way) in [(&flow.original, Way::Original), (&flow.reply, Way::Reply)] {
+            if let Ok(found) = self.index.find_entry(hash(tuple), |place| *place == Place { slot, way }) {
+                found.remove();
+            }
+        }
+        self.slots[slot as usize] = None;
+        self.free.push(slot);
     }
 
-    fn write_u16(&mut self, n: u16) {
-        self.write_u64(n.into());
-    }
-
-    fn write_u32(&mut self, n: u32) {
-        self.write_u64(n.into());
-    }
-
-    fn write_u64(&mut self, n: u64) {
-        self.0 = (self.0.rotate_left(5) ^ n).wrapping_mul(0x517c_c1b7_2722_0a95);
-    }
-
-    fn write_usize(&mut self, n: usize) {
-        self.write_u64(n as u64);
-    }
-
-    fn finish(&self) -> u64 {
-        // The map goes by the low bits first, and multiplying has stirred the high ones.
-        self.0.rotate_left(26)
+    /// Forgets the oldest flow that is not assured; when many are, the oldest of all (`early_drop`).
+    fn make_room(&mut self) {
+        for turn in 0..64 {
+            let Some((slot, number)) = self.begun.pop_front() else { return };
+            let Some(found) = self.slots[slot as usize].filter(|s| s.number == number) else { continue };
+            if !found.flow.state.is_assured() || turn == 63 {
+                self.remove(slot);
+                return;
+            }
+            self.begun.push_back((slot, number));
+        }
     }
 }
 
-/// Flows that a node keeps at most (a small `nf_conntrack_max`): when it is full, what expires first makes room.
+/// Flows that a node keeps at most (a small `nf_conntrack_max`).
 const ROOM: usize = 16_384;
 
 impl Conntrack {
     /// The flow that a packet belongs to. One that has expired, or has ended and is begun anew, is forgotten.
     pub fn find(&mut self, packet: &Packet, now: Time) -> Option<(Flow, Way)> {
-        let (flow, way) = match *self.entries.get(&Tuple::of(packet))? {
-            Entry::Flow(flow) => (flow, Way::Original),
-            Entry::Replies(original) => (*self.flow(&original)?, Way::Reply),
-        };
-        let begins_anew = packet.segment == Segment::Syn && way == Way::Original && flow.state.is_over();
+        let place = self.table.find(&Tuple::of(packet))?;
+        let flow = *self.table.flow(place)?;
+        let begins_anew = packet.segment == Segment::Syn && place.way == Way::Original && flow.state.is_over();
         if flow.expires < now || begins_anew {
-            self.forget(&flow.original);
+            Arc::make_mut(&mut self.table).remove(place.slot);
             return None;
         }
-        Some((flow, way))
+        Some((flow, place.way))
     }
 
-    fn flow(&self, original: &Tuple) -> Option<&Flow> {
-        match self.entries.get(original) {
-            Some(Entry::Flow(flow)) => Some(flow),
-            _ => None,
-        }
+    /// The flow that began with this tuple, as it stands.
+    pub fn flow(&self, original: &Tuple) -> Option<&Flow> {
+        let place = self.table.find(original).filter(|p| p.way == Way::Original)?;
+        self.table.flow(place)
     }
 
     /// Takes a new flow down. `None`: its reply tuple is taken by another flow (the source port must change first).
     pub fn confirm(&mut self, original: Tuple, reply: Tuple, state: FlowState, now: Time) -> Option<Flow> {
-        match self.entries.get(&reply) {
-            Some(Entry::Flow(other)) if other.original != original => return None,
-            Some(Entry::Replies(other)) if *other != original => return None,
-            _ => {}
-        }
-        if self.flows >= ROOM {
-            self.make_room(now);
+        let taken = self.table.find(&reply).and_then(|place| self.table.flow(place));
+        if taken.is_some_and(|other| other.original != original) {
+            return None;
         }
         let flow = Flow { original, reply, state, expires: now + state.timeout() };
-        if reply != original {
-            self.entries.insert(reply, Entry::Replies(original));
-        }
-        if !matches!(self.entries.insert(original, Entry::Flow(flow)), Some(Entry::Flow(_))) {
-            self.flows += 1;
-        }
-        self.begun.push_back(original);
+        self.put(flow);
         Some(flow)
     }
 
-    /// Whether a reply tuple is still free.
-    pub fn is_free(&self, reply: &Tuple) -> bool {
-        !self.entries.contains_key(reply)
+    /// Takes a flow down as it has become.
+    pub fn put(&mut self, flow: Flow) {
+        Arc::make_mut(&mut self.table).insert(flow);
+    }
+
+    /// Whether no flow has this tuple, one way or the other.
+    pub fn is_free(&self, tuple: &Tuple) -> bool {
+        self.table.find(tuple).is_none()
     }
 
     /// A packet of a flow went by: its state and timeout follow.
     pub fn touch(&mut self, original: &Tuple, segment: Segment, way: Way, now: Time) {
-        let Some(Entry::Flow(flow)) = self.entries.get_mut(original) else { return };
+        let Some(place) = self.table.find(original).filter(|p| p.way == Way::Original) else { return };
+        let Some(slot) = &mut Arc::make_mut(&mut self.table).slots[place.slot as usize] else { return };
+        let flow = &mut slot.flow;
         flow.state = match (flow.state, segment, way) {
             (_, Segment::Rst, _) => FlowState::Closed,
             (_, Segment::Fin, _) => FlowState::TimeWait,
@@ -223,41 +299,18 @@ impl Conntrack {
 
     /// Removes the flows for which `gone` is true (`conntrack -D`; kube-proxy does so for UDP when endpoints change).
     pub fn forget_where(&mut self, gone: impl Fn(&Flow) -> bool) -> usize {
-        let doomed: Vec<Tuple> = self.all().filter(|f| gone(f)).map(|f| f.original).collect();
-        for original in &doomed {
-            self.forget(original);
+        let doomed = |(i, slot): (usize, &Option<Slot>)| slot.filter(|s| gone(&s.flow)).map(|_| i as u32);
+        let doomed: Vec<u32> = self.table.slots.iter().enumerate().filter_map(doomed).collect();
+        if !doomed.is_empty() {
+            let table = Arc::make_mut(&mut self.table);
+            doomed.iter().for_each(|slot| table.remove(*slot));
         }
-        let entries = &self.entries;
-        self.begun.retain(|t| matches!(entries.get(t), Some(Entry::Flow(_))));
         doomed.len()
-    }
-
-    fn forget(&mut self, original: &Tuple) {
-        if let Some(Entry::Flow(flow)) = self.entries.remove(original) {
-            self.entries.remove(&flow.reply);
-            self.flows -= 1;
-        }
-    }
-
-    /// Forgets the oldest flow that is over; when many are open, the oldest of all.
-    fn make_room(&mut self, now: Time) {
-        for turn in 0..64 {
-            let Some(oldest) = self.begun.pop_front() else { return };
-            let Some(flow) = self.flow(&oldest) else { continue };
-            if flow.state.is_over() || flow.expires < now || turn == 63 {
-                self.forget(&oldest);
-                return;
-            }
-            self.begun.push_back(oldest);
-        }
     }
 
     /// All flows, in no order that means anything.
     fn all(&self) -> impl Iterator<Item = &Flow> {
-        self.entries.values().filter_map(|entry| match entry {
-            Entry::Flow(flow) => Some(flow),
-            Entry::Replies(_) => None,
-        })
+        self.table.slots.iter().flatten().map(|slot| &slot.flow)
     }
 
     /// The flows that have not expired, ordered by their original tuple.
@@ -284,6 +337,30 @@ pub fn first_state(packet: &Packet) -> FlowState {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_assured_makes_room_before_what_is_open() {
+        let to = SocketAddr::from(([10, 96, 0, 9], 80));
+        let tuple = |n: usize| {
+            let src = SocketAddr::new(IpAddr::from([10, 244, (n / 60_000) as u8, 2]), (n % 60_000) as u16);
+            Tuple { src, dst: to, protocol: Protocol::Tcp }
+        };
+        let mut table = Conntrack::default();
+        for n in 0..ROOM + 100 {
+            table.confirm(tuple(n), tuple(n).inverted(), FlowState::SynSent, Time(0));
+            if n == 0 {
+                table.touch(&tuple(0), Segment::SynAck, Way::Reply, Time(0));
+            }
+        }
+        assert_eq!(table.iter(Time(0)).count(), ROOM);
+        assert!(table.flow(&tuple(0)).is_some(), "an open connection stays");
+        assert!(table.flow(&tuple(100)).is_none() && table.flow(&tuple(101)).is_some(), "the oldest others go");
+        assert!(table.is_free(&tuple(5)) && table.is_free(&tuple(5).inverted()));
+        let copy = table.clone();
+        assert_eq!(table.forget_where(|f| f.original.src.port() % 2 == 0), ROOM / 2);
+        assert_eq!((copy.iter(Time(0)).count(), table.iter(Time(0)).count()), (ROOM, ROOM / 2));
+        assert!(copy.flow(&tuple(200)).is_some() && table.is_free(&tuple(200)), "copies are apart");
+    }
 
     #[test]
     fn a_reply_finds_its_flow_and_a_closed_one_is_begun_anew() {

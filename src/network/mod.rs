@@ -27,6 +27,7 @@ use netfilter::Memory;
 use route::Routes;
 use smol_str::SmolStr;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// What of the network is decided when the cluster is set up.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,6 +83,8 @@ pub struct Network {
     pub ports: EphemeralPorts,
     pub dns_cache: DnsCache,
     kernels: OrdMap<SmolStr, Kernel>,
+    /// Another one after each [`Network::sync`]: what was derived then is the same as long as this is.
+    derived: Arc<()>,
     /// Connections that clients keep open, by client and the URL's origin.
     connections: OrdMap<(SmolStr, SmolStr), OpenConnection>,
 }
@@ -97,12 +100,14 @@ impl Network {
             ports: EphemeralPorts::default(),
             dns_cache: DnsCache::default(),
             kernels: OrdMap::new(),
+            derived: Arc::new(()),
             connections: OrdMap::new(),
         }
     }
 
     /// Lets every node's kube-proxy, the routes and CoreDNS see the store as it is now.
     pub fn sync(&mut self, store: &Store) {
+        self.derived = Arc::new(());
         self.routes = Routes::derive(store);
         self.corefile = dns::server::corefile(store);
         let stale = self.proxy.sync(store);
@@ -120,6 +125,18 @@ impl Network {
         for name in gone {
             self.kernels.remove(&name);
         }
+    }
+
+    /// Whether packets meet the same rules, routes and names in both, whatever the kernels remember. The configuration is
+    /// the same then, too, since it never changes.
+    pub fn is_derived_as(&self, other: &Network) -> bool {
+        Arc::ptr_eq(&self.derived, &other.derived) && self.computer == other.computer
+    }
+
+    /// Forgets every flow and open connection, and what clients were sent where.
+    pub fn forget_flows(&mut self) {
+        self.kernels.clear();
+        self.connections.clear();
     }
 
     pub fn kernel(&self, node: &str) -> Option<&Kernel> {

@@ -51,6 +51,11 @@ pub struct Runtime {
 }
 
 impl Runtime {
+    /// Whether the same pods run on the same nodes in both, whatever they have served so far.
+    pub fn is_same(&self, other: &Runtime) -> bool {
+        self.pods.ptr_eq(&other.pods) && self.addresses.ptr_eq(&other.addresses) && self.down.ptr_eq(&other.down)
+    }
+
     pub fn get(&self, pod: &ObjectKey) -> Option<&Arc<PodSandbox>> {
         self.pods.get(pod)
     }
@@ -172,9 +177,21 @@ impl Runtime {
 
     /// Counts a request that `pod` serves; gives the number of earlier ones.
     pub(crate) fn count_request(&mut self, pod: &ObjectKey) -> u64 {
-        let served = self.served.get(pod).copied().unwrap_or(0);
-        self.served.insert(pod.clone(), served + 1);
-        served
+        self.count_requests(pod, 1)
+    }
+
+    /// Counts so many requests; gives the number of earlier ones.
+    pub(crate) fn count_requests(&mut self, pod: &ObjectKey, more: u64) -> u64 {
+        match self.served.get_mut(pod) {
+            Some(served) => {
+                *served += more;
+                *served - more
+            }
+            None => {
+                self.served.insert(pod.clone(), more);
+                0
+            }
+        }
     }
 
     /// Takes a pod over as it is, from a status that came from elsewhere (a pasted cluster): its containers run, or not, as

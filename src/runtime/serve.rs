@@ -175,6 +175,18 @@ impl PodSandbox {
         reply
     }
 
+    /// Whether the program's answer depends on how many requests came before.
+    pub(crate) fn counts(&self, listener: &Listener) -> bool {
+        let Some(container) = self.container(&listener.container) else { return false };
+        match listener.app {
+            App::Kubia => {
+                image::base_name(&container.image).ends_with("unhealthy") || image::tag(&container.image) == "v3"
+            }
+            App::Numbers => true,
+            _ => false,
+        }
+    }
+
     fn page(&self, container: &RunningContainer, listener: &Listener, request: &AppRequest, earlier: u64) -> AppReply {
         let host = &self.hostname;
         let path = request.path.split('?').next().unwrap_or("/");
@@ -237,7 +249,11 @@ impl PodSandbox {
                 "text/html",
                 "<html>\n<head><title>404 Not Found</title></head>\n<body>\n<center><h1>404 Not Found</h1></center>\n<hr><center>nginx</center>\n</body>\n</html>\n",
             ),
-            App::Grpc => bare("SERVING"),
+            App::Grpc => AppReply {
+                status: 200,
+                headers: vec![("Content-Type".into(), "application/grpc".into()), ("Grpc-Status".into(), "0".into())],
+                ..bare("SERVING")
+            },
             App::Tcp(banner) => bare(banner),
             App::Dns => bare(""),
             App::UdpEcho => bare("hello"),

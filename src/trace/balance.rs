@@ -3,6 +3,7 @@
 use super::kernel::Source;
 use super::run::{Run, Spot};
 use super::step::{Place, StepKind};
+use super::tape::Mark;
 use super::transit::{Fate, Next};
 use super::transit::{Lost, wire};
 use crate::api::object::ObjectKey;
@@ -42,8 +43,17 @@ impl Run<'_, '_> {
     /// An answer to a connection that the balancer itself opened (`ipMode: Proxy`).
     fn reply_through(&mut self, service: &ObjectKey, packet: &mut Packet) -> Option<Next> {
         let now = self.now();
-        let own = self.world.network.kernel_mut(&memory(service));
-        let (flow, way) = own.conntrack.find(packet, now)?;
+        let name = memory(service);
+        let own = self.world.network.kernel_mut(&name);
+        let found = own.conntrack.find(packet, now);
+        self.log.note(|tape| match &found {
+            Some((flow, _)) => tape.spoiled |= !tape.began(&name, &flow.original),
+            None => {
+                tape.unknown.push((name.clone(), Tuple::of(packet)));
+                tape.fixed.push(packet.dst);
+            }
+        });
+        let (flow, way) = found?;
         if way != Way::Reply {
             return None;
         }
@@ -70,13 +80,19 @@ impl Run<'_, '_> {
             return Err(Lost::NoHealthyNode(key.clone()));
         }
         // One node announces an address; a cloud's balancer spreads connections.
-        let draw = if is_announced(packet.dst.ip()) {
+        let announced = is_announced(packet.dst.ip());
+        let draw = if announced {
             flow_hash(SocketAddr::new(packet.dst.ip(), 0), SocketAddr::new(packet.dst.ip(), 0))
         } else {
             flow_hash(packet.src, packet.dst)
         };
         let forced = self.through.as_ref().and_then(|name| candidates.iter().find(|n| n.name == *name));
-        let drawn = candidates[((draw * candidates.len() as f64) as usize).min(candidates.len() - 1)];
+        let place = share(draw, candidates.len());
+        if !announced {
+            let (src, dst, of, chosen) = (packet.src, packet.dst, candidates.len() as u32, place as u32);
+            self.log.note(|tape| tape.marks.push(Mark::Hashed { src, dst, of, chosen }));
+        }
+        let drawn = candidates[place];
         let chosen = forced.copied().unwrap_or(drawn);
         let node = chosen.name.clone();
         self.log.step(|| {
@@ -93,6 +109,8 @@ impl Run<'_, '_> {
             && node_port != 0
             && let Some(address) = chosen.address(packet.dst.is_ipv4())
         {
+            // The balancer's own socket has the client's port: a mixture that no mark tells.
+            self.log.spoil();
             let before = *packet;
             packet.src.set_ip(before.dst.ip());
             packet.dst = SocketAddr::new(address, node_port);
@@ -106,6 +124,11 @@ impl Run<'_, '_> {
         }
         Ok(node)
     }
+}
+
+/// Which of so many a number below one means.
+pub(super) fn share(draw: f64, of: usize) -> usize {
+    ((draw * of as f64) as usize).min(of.saturating_sub(1))
 }
 
 /// Under which name the balancer's own connections are kept.

@@ -80,18 +80,24 @@ impl Line {
             None => format_smolstr!("{}:{}", url.host, url.port),
         };
         let literal = url.host.parse::<IpAddr>().is_ok();
-        let mut headers: Vec<(SmolStr, SmolStr)> =
-            vec![("User-Agent".into(), "curl/8.17.0".into()), ("Accept".into(), "*/*".into())];
+        let grpc = url.scheme == Scheme::Grpc;
+        let own: &[(&str, &str)] = if grpc {
+            &[("User-Agent", "grpc-go/1.76.0"), ("Content-Type", "application/grpc"), ("TE", "trailers")]
+        } else {
+            &[("User-Agent", "curl/8.17.0"), ("Accept", "*/*")]
+        };
+        let mut headers: Vec<(SmolStr, SmolStr)> = own.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect();
         for (name, value) in request.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("host")) {
             headers.retain(|(old, _)| !old.eq_ignore_ascii_case(name));
             headers.push((name.clone(), value.clone()));
         }
         Line {
             scheme: url.scheme,
-            method: request.method.clone(),
+            // Every call of gRPC is a POST; without a method of a service it asks for the server's health.
+            method: if grpc { "POST".into() } else { request.method.clone() },
             host,
             server_name: if literal { SmolStr::default() } else { url.host.clone() },
-            path: url.path.clone(),
+            path: if grpc && url.path == "/" { "/grpc.health.v1.Health/Check".into() } else { url.path.clone() },
             headers,
             insecure: request.insecure,
         }

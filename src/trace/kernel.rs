@@ -7,11 +7,13 @@
 use super::record::Recorder;
 use super::rules;
 use super::step::StepKind;
+use super::tape::Mark;
 use crate::api::object::FieldRef;
 use crate::api::time::{Duration, Time};
+use crate::api::view::Protocol;
 use crate::apiserver::store::Store;
 use crate::network::conntrack::{Conntrack, Tuple, Way, first_state};
-use crate::network::netfilter::{Context, CtState, Hit, Hook, Key, Passage, Program, Target, Verdict};
+use crate::network::netfilter::{Context, CtState, Hit, Hook, Key, Lot, Passage, Program, Target, Verdict};
 use crate::network::packet::{Packet, Segment};
 use crate::network::route::{Destination, NodeRoutes, node_key};
 use crate::network::{Network, OnNode};
@@ -77,6 +79,15 @@ pub(super) fn pass(around: Surroundings<'_>, node: &str, packet: Packet, source:
 
     let mut passage = Passage::new(packet);
     let known = kernel.conntrack.find(&packet, now);
+    match &known {
+        Some((flow, _)) => log.note(|tape| tape.spoiled |= !tape.began(node, &flow.original)),
+        None => log.note(|tape| {
+            tape.unknown.push((node.into(), Tuple::of(&packet)));
+            if begins_flow(packet.segment) {
+                tape.fixed.push(packet.dst);
+            }
+        }),
+    }
     if let Some((flow, way)) = &known {
         passage.state = CtState::Established;
         passage.dnat = flow.is_dnat();
@@ -96,10 +107,12 @@ pub(super) fn pass(around: Surroundings<'_>, node: &str, packet: Packet, source:
         runtime,
         rng,
         now,
+        at: now.since(started),
         because: None,
         owner: None,
         marked: None,
         trail: Vec::new(),
+        lots: Vec::new(),
     };
     let mut walk = |hook: Hook, passage: &mut Passage, memory: &mut _| walker.hook(hook, passage, memory);
     let memory = &mut kernel.memory;
@@ -163,7 +176,19 @@ pub(super) fn pass(around: Surroundings<'_>, node: &str, packet: Packet, source:
                     _ => here.address(after.dst.is_ipv4()),
                 };
                 if let Some(address) = outgoing.filter(|a| *a != after.src.ip()) {
-                    after.src = free_source(&kernel.conntrack, &packet, &after, address, rng);
+                    if packet.is_icmp() {
+                        after.src.set_ip(address);
+                    } else {
+                        let (to, protocol) = (after.dst, after.protocol);
+                        let port = masked_port(&kernel.conntrack, address, to, protocol, rng);
+                        let got = port.unwrap_or(packet.src.port());
+                        after.src = SocketAddr::new(address, got);
+                        let kernel = here.name.clone();
+                        log.note(|tape| {
+                            tape.spoiled |= port.is_none();
+                            tape.marks.push(Mark::Masked { kernel, ip: address, to, protocol, got });
+                        });
+                    }
                     log.step(|| {
                         let mut because: Vec<FieldRef> = marked.into_iter().collect();
                         if leaves && !passage.masquerade {
@@ -175,6 +200,13 @@ pub(super) fn pass(around: Surroundings<'_>, node: &str, packet: Packet, source:
             }
             let reply = Tuple { src: after.dst, dst: after.src, protocol: after.protocol };
             began = kernel.conntrack.confirm(Tuple::of(&packet), reply, first_state(&packet), now).map(|f| f.original);
+            log.note(|tape| match began {
+                Some(original) => {
+                    tape.fixed.push(after.dst);
+                    tape.flows.push((node.into(), original, reply));
+                }
+                None => tape.spoiled = true,
+            });
         }
         None => {}
     }
@@ -217,20 +249,19 @@ fn leaves_cluster(
     beyond && here.has_pod_address(&packet.src.ip()) && !routes.is_pod_address(&packet.dst.ip())
 }
 
-/// A source port of `address` with which the reply tuple is free.
-fn free_source(conntrack: &Conntrack, original: &Packet, after: &Packet, address: IpAddr, rng: &mut Rng) -> SocketAddr {
-    let mut source = SocketAddr::new(address, original.src.port());
-    if original.is_icmp() {
-        return source;
-    }
+/// A source port of `address` with which replies from `to` are nobody else's. `None`: none was found.
+pub(super) fn masked_port(
+    conntrack: &Conntrack,
+    address: IpAddr,
+    to: SocketAddr,
+    protocol: Protocol,
+    rng: &mut Rng,
+) -> Option<u16> {
     // `--random-fully`: any port from 1024 on; a taken one is drawn again.
-    for _ in 0..64 {
-        source.set_port(rng.u16(1024..));
-        if conntrack.is_free(&Tuple { src: after.dst, dst: source, protocol: after.protocol }) {
-            break;
-        }
-    }
-    source
+    (0..64).map(|_| rng.u16(1024..)).find(|port| {
+        let reply = Tuple { src: to, dst: SocketAddr::new(address, *port), protocol };
+        conntrack.is_free(&reply)
+    })
 }
 
 /// The walks of one packet through the hooks of one node.
@@ -242,12 +273,16 @@ struct Walk<'p, 'l> {
     runtime: &'l Runtime,
     rng: &'l mut Rng,
     now: Time,
+    /// The same since the request began.
+    at: Duration,
     because: Option<FieldRef>,
     owner: Option<crate::network::netfilter::PortName>,
     /// The field behind the mark that asks for masquerade.
     marked: Option<FieldRef>,
     /// The trail of the hook before: only its room is used again.
     trail: Vec<Hit<'p>>,
+    /// What the hook drew and asked, when there is a tape; kept for its room, too.
+    lots: Vec<Lot>,
 }
 
 impl<'p> Walk<'p, '_> {
@@ -257,8 +292,13 @@ impl<'p> Walk<'p, '_> {
         let mut trail = std::mem::take(&mut self.trail);
         trail.clear();
         let misses = self.log.on;
-        let mut context = Context { local: &self.here.local, memory, rng: self.rng, now: self.now, misses };
+        let lots = self.log.tape.is_some().then_some(&mut self.lots);
+        let mut context = Context { local: &self.here.local, memory, rng: self.rng, now: self.now, misses, lots };
         let verdict = program.walk(hook, passage, &mut context, &mut trail);
+        if let Some(tape) = &mut self.log.tape {
+            let (kernel, at) = (&self.here.name, self.at);
+            tape.marks.extend(self.lots.drain(..).map(|lot| Mark::Lot { kernel: kernel.clone(), at, lot }));
+        }
         for (i, hit) in trail.iter().enumerate().filter(|(_, h)| h.matched) {
             let decides = match hit.rule().map(|r| &r.target) {
                 Some(Target::Dnat { .. }) | None => true,

@@ -1,12 +1,13 @@
 //! Many requests: counted by what became of them, against what the rules promise.
 //!
-//! They are sent in slices, so that a page stays alive and a person can stop them. Every one runs through the same interpreter
-//! as a single request; only the telling is off.
+//! They are sent in slices, so that a page stays alive and a person can stop them. Every one goes the way that it would go as
+//! a single request; requests of one client are a [`Series`].
 
 use super::outcome::{Failure, Outcome};
 use super::request::{Client, Request};
 use super::run::World;
-use super::send::{interpret, send_quietly};
+use super::send::interpret;
+use super::series::{Series, Went};
 use super::step::{Exchange, StepKind};
 use super::why::cause_name;
 use crate::api::object::ObjectKey;
@@ -47,8 +48,8 @@ pub struct Tally {
 /// A run of many requests.
 #[derive(Clone, Debug)]
 pub struct Many {
-    /// One request a client; they take turns.
-    requests: Vec<Request>,
+    /// One a client; they take turns.
+    series: Vec<Series>,
     pub wanted: u64,
     pub tally: Tally,
 }
@@ -59,12 +60,12 @@ pub const MOST: u64 = 1_000_000;
 impl Many {
     /// `count` requests (at most [`MOST`]) like `request` from `clients` in turn; from its own client when there are none.
     pub fn new(request: &Request, clients: &[Client], count: u64) -> Many {
-        let mut requests: Vec<Request> =
-            clients.iter().map(|client| Request { from: client.clone(), ..request.clone() }).collect();
-        if requests.is_empty() {
-            requests.push(request.clone());
+        let of = |client: &Client| Series::new(Request { from: client.clone(), ..request.clone() });
+        let mut series: Vec<Series> = clients.iter().map(of).collect();
+        if series.is_empty() {
+            series.push(Series::new(request.clone()));
         }
-        Many { requests, wanted: count.min(MOST), tally: Tally::default() }
+        Many { series, wanted: count.min(MOST), tally: Tally::default() }
     }
 
     pub fn is_done(&self) -> bool {
@@ -73,41 +74,60 @@ impl Many {
 
     /// Sends up to `slice` further requests at the world's present moment.
     pub fn run(&mut self, world: &mut World<'_>, slice: u64) {
-        for _ in 0..slice.min(self.wanted.saturating_sub(self.tally.sent)) {
-            let turn = (self.tally.sent % self.requests.len() as u64) as usize;
-            let (outcome, took) = send_quietly(world, &self.requests[turn]);
-            self.count(world, outcome, took);
-        }
-    }
-
-    fn count(&mut self, world: &World<'_>, outcome: Outcome, took: Duration) {
-        let tally = &mut self.tally;
-        tally.sent += 1;
-        tally.time = tally.time + took;
-        tally.longest = tally.longest.max(took);
-        if let Outcome::Answered { response, .. } = &outcome {
-            tally.answered += 1;
-            *tally.by_status.entry(response.status).or_default() += 1;
-            match tally.by_answerer.get_mut(&response.pod) {
-                Some(count) => *count += 1,
-                None => drop(tally.by_answerer.insert(response.pod.clone(), 1)),
-            }
-            if let Some(sandbox) = response.pod.as_ref().and_then(|pod| world.runtime.get(pod)) {
-                match tally.by_node.get_mut(&sandbox.node) {
-                    Some(count) => *count += 1,
-                    None => drop(tally.by_node.insert(sandbox.node.clone(), 1)),
+        let Many { series, tally, wanted } = self;
+        let mut left = slice.min(wanted.saturating_sub(tally.sent));
+        // How often each known way was taken: what its requests have in common is counted once for all of them.
+        let mut taken: Vec<u64> = Vec::new();
+        while left > 0 {
+            let turn = (tally.sent % series.len() as u64) as usize;
+            let now = if series.len() == 1 { left } else { 1 };
+            left -= now;
+            series[turn].run(world, now, |world, went| match went {
+                Went::Known(leaf) => {
+                    let leaf = leaf as usize;
+                    if taken.len() <= leaf {
+                        taken.resize(leaf + 1, 0);
+                    }
+                    taken[leaf] += 1;
+                }
+                Went::New(outcome, took) => tally.count(world, 1, &outcome, took),
+            });
+            for (leaf, times) in taken.drain(..).enumerate().filter(|(_, times)| *times > 0) {
+                if let Some(leaf) = series[turn].leaf(leaf as u32) {
+                    leaf.count(times, world);
+                    tally.count(world, times, leaf.outcome(), leaf.took);
                 }
             }
         }
-        let failure = match outcome {
-            Outcome::Failed(failure) => Some(failure),
-            Outcome::Answered { cause, .. } => cause,
-        };
-        if let Some(failure) = failure {
+    }
+}
+
+impl Tally {
+    /// Counts requests that ended alike.
+    fn count(&mut self, world: &World<'_>, times: u64, outcome: &Outcome, took: Duration) {
+        self.sent += times;
+        self.time = self.time + Duration(took.0 * times);
+        self.longest = self.longest.max(took);
+        if let Outcome::Answered { response, .. } = outcome {
+            self.answered += times;
+            *self.by_status.entry(response.status).or_default() += times;
+            match self.by_answerer.get_mut(&response.pod) {
+                Some(count) => *count += times,
+                None => drop(self.by_answerer.insert(response.pod.clone(), times)),
+            }
+            if let Some(sandbox) = response.pod.as_ref().and_then(|pod| world.runtime.get(pod)) {
+                match self.by_node.get_mut(&sandbox.node) {
+                    Some(count) => *count += times,
+                    None => drop(self.by_node.insert(sandbox.node.clone(), times)),
+                }
+            }
+        }
+        if let Some(failure) = outcome.failure() {
             let now = world.now;
-            let entry = tally.failures.entry(cause_name(&failure.cause));
-            let failures = entry.or_insert_with(|| Failures { count: 0, first: now, last: now, example: failure });
-            failures.count += 1;
+            let entry = self.failures.entry(cause_name(&failure.cause));
+            let failures =
+                entry.or_insert_with(|| Failures { count: 0, first: now, last: now, example: failure.clone() });
+            failures.count += times;
             failures.last = now;
         }
     }

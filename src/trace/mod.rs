@@ -21,8 +21,10 @@ mod resolve;
 mod rules;
 mod run;
 mod send;
+pub mod series;
 mod serve;
 mod step;
+mod tape;
 mod transit;
 pub mod why;
 
@@ -32,6 +34,7 @@ pub use request::{Client, Request, Scheme, Url};
 pub use resolve::{ask, resolv_conf};
 pub use run::World;
 pub use send::{send, send_quietly};
+pub use series::{Sent, Series, Stop};
 pub use step::{Candidate, Direction, Exchange, Hop, Place, Step, StepKind};
 
 use crate::api::time::Time;

@@ -8,6 +8,7 @@ use super::request::Scheme;
 use super::run::{Opened, Run, Spot};
 use super::serve::{Server, Socket};
 use super::step::{Candidate, Direction, Exchange, StepKind};
+use super::tape::Mark;
 use crate::api::object::{FieldRef, ObjectKey};
 use crate::api::time::Duration;
 use crate::api::view::ServiceType;
@@ -235,11 +236,11 @@ impl Run<'_, '_> {
     /// Sends a copy of a request to a mirror. It costs the client no time, and what comes back is thrown away.
     fn mirror(&mut self, spot: &Spot, packet: &Packet, route: &ObjectKey, mirror: &Mirror, line: &Line) {
         let (upper, lower) = mirror.share;
-        if upper < lower && self.world.random.unit() * f64::from(lower) >= f64::from(upper) {
+        if upper < lower && self.draw(f64::from(lower)).1 >= upper {
             return;
         }
         let Ok(endpoints) = self.endpoints(route, &mirror.to) else { return };
-        let to = endpoints[self.world.random.below(endpoints.len() as u64) as usize];
+        let to = endpoints[self.below(endpoints.len() as u64) as usize];
         let clock = self.log.clock;
         self.log.direction = Direction::Request;
         self.stay(spot, Some(*packet));
@@ -253,15 +254,11 @@ impl Run<'_, '_> {
 
     /// One backend by weight.
     fn weighted(&mut self, backends: &[Backend]) -> Option<Backend> {
-        let total: u64 = backends.iter().map(|b| u64::from(b.weight)).sum();
-        let mut lot = self.world.random.below(total);
-        for backend in backends.iter().filter(|b| b.weight > 0) {
-            match lot.checked_sub(u64::from(backend.weight)) {
-                Some(left) => lot = left,
-                None => return Some(backend.clone()),
-            }
-        }
-        None
+        let weights: Vec<u64> = backends.iter().map(|b| u64::from(b.weight)).collect();
+        let lot = self.world.random.below(weights.iter().sum());
+        let place = by_weight(&weights, lot)?;
+        self.log.note(|tape| tape.marks.push(Mark::Weighted { weights, chosen: place as u32 }));
+        backends.get(place).cloned()
     }
 
     /// The endpoints of a backend: the addresses of ready pods, not the Service's own.
@@ -346,8 +343,8 @@ impl Run<'_, '_> {
                 return (place, None);
             }
         }
-        let draw = self.world.random.unit();
-        let chosen = ((draw * endpoints.len() as f64) as usize).min(endpoints.len() - 1);
+        let (draw, chosen) = self.draw(endpoints.len() as f64);
+        let chosen = (chosen as usize).min(endpoints.len() - 1);
         self.log.step(|| {
             let share = 1.0 / endpoints.len() as f64;
             let candidate = |to: &SocketAddr| Candidate {
@@ -425,6 +422,17 @@ impl Run<'_, '_> {
             _ => (Certificate::trusted(vec!["*".into()]), Vec::new(), None),
         }
     }
+}
+
+/// The place in a list of weights that a lot below their sum falls on. `None`: all are 0.
+pub(super) fn by_weight(weights: &[u64], mut lot: u64) -> Option<usize> {
+    weights.iter().position(|weight| match lot.checked_sub(*weight) {
+        Some(left) => {
+            lot = left;
+            false
+        }
+        None => true,
+    })
 }
 
 /// The step of a rule that took the request.

@@ -2,6 +2,7 @@
 //! the clock alone, so that counting a million requests runs the same interpreter.
 
 use super::step::{Direction, Exchange, Hop, Place, Step, StepKind};
+use super::tape::Tape;
 use crate::api::object::FieldRef;
 use crate::api::time::Duration;
 use crate::network::packet::Packet;
@@ -17,6 +18,8 @@ pub(super) struct Recorder {
     pub about: Vec<FieldRef>,
     /// The field behind the address translation of the conversation at hand.
     pub translated: Vec<FieldRef>,
+    /// What the next request like this one may meet differently, when somebody wants to know.
+    pub tape: Option<Box<Tape>>,
 }
 
 impl Recorder {
@@ -29,6 +32,7 @@ impl Recorder {
             direction: Direction::Request,
             about: Vec::new(),
             translated: Vec::new(),
+            tape: None,
         }
     }
 
@@ -76,6 +80,18 @@ impl Recorder {
         if let Some(hop) = self.hops.last_mut() {
             hop.steps.push(Step { at: self.clock, kind, because });
         }
+    }
+
+    /// Takes something down on the tape.
+    pub fn note(&mut self, note: impl FnOnce(&mut Tape)) {
+        if let Some(tape) = &mut self.tape {
+            note(tape);
+        }
+    }
+
+    /// The next request may go another way for a reason that no mark tells.
+    pub fn spoil(&mut self) {
+        self.note(|tape| tape.spoiled = true);
     }
 
     pub fn spend(&mut self, time: Duration) {

@@ -133,6 +133,9 @@ impl Run<'_, '_> {
         }
         let client = self.client_name();
         let now = self.now();
+        if self.home == Spot::Learner {
+            self.log.spoil();
+        }
         // Desktops have a caching stub resolver; programs in pods have none.
         if self.home == Spot::Learner
             && let Some((addresses, until)) = self.world.network.dns_cache.get(&client, name, RecordType::A, now)
@@ -209,10 +212,10 @@ impl Run<'_, '_> {
         for answer in answers {
             let from = addresses.len();
             addresses.extend(answer.addresses());
-            let list = &mut addresses[from..];
+            let list = &addresses[from..];
             if !list.is_empty() {
-                let turn = self.world.random.below(list.len() as u64) as usize;
-                list.rotate_left(turn);
+                let turn = self.below(list.len() as u64) as usize;
+                addresses[from..].rotate_left(turn);
             }
         }
         let has_v6 = |ip: &IpAddr| ip.is_ipv6() && self.source_address(&self.home, *ip).is_some();

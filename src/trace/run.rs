@@ -4,6 +4,7 @@ use super::diagnose::{Dialled, Door, Meant};
 use super::record::Recorder;
 use super::request::Client;
 use super::step::{Direction, Place, StepKind};
+use super::tape::Mark;
 use super::transit::Fate;
 use crate::api::object::{FieldRef, ObjectKey};
 use crate::api::time::{Duration, Time};
@@ -196,7 +197,24 @@ impl<'r, 'w> Run<'r, 'w> {
     pub fn source(&mut self, spot: &Spot, to: IpAddr) -> Option<SocketAddr> {
         let ip = self.source_address(spot, to)?;
         let random = &mut *self.world.random;
-        Some(SocketAddr::new(ip, self.world.network.ports.take(ip, || random.unit())))
+        let port = self.world.network.ports.take(ip, || random.unit());
+        self.log.note(|tape| tape.marks.push(Mark::Port { ip, got: port }));
+        Some(SocketAddr::new(ip, port))
+    }
+
+    /// Draws a whole number below `bound`.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        let got = self.world.random.below(bound);
+        self.log.note(|tape| tape.marks.push(Mark::Below { bound, got }));
+        got
+    }
+
+    /// Draws a number below one; gives it, and it times `of` without the fraction.
+    pub fn draw(&mut self, of: f64) -> (f64, u32) {
+        let draw = self.world.random.unit();
+        let got = (draw * of) as u32;
+        self.log.note(|tape| tape.marks.push(Mark::Share { of, got }));
+        (draw, got)
     }
 
     pub fn outside_name(&self, ip: IpAddr) -> SmolStr {

@@ -8,6 +8,7 @@ use super::request::{Client, Request, Scheme};
 use super::resolve::Resolved;
 use super::run::{Opened, Run, Spot, World};
 use super::step::{Direction, Exchange, StepKind};
+use super::tape::Tape;
 use super::transit::{Fate, wire};
 use crate::api::object::ObjectKey;
 use crate::api::time::Duration;
@@ -35,6 +36,17 @@ pub fn send_quietly(world: &mut World<'_>, request: &Request) -> (Outcome, Durat
     (outcome, clock)
 }
 
+/// The same as [`send`] or [`send_quietly`], with a tape of what the next request may meet differently.
+pub(super) fn send_taped(world: &mut World<'_>, request: &Request, record: bool) -> (Trace, Tape) {
+    let started = world.now;
+    let mut run = Run::new(world, &request.from, record);
+    run.log.tape = Some(Box::default());
+    let outcome = run.perform(request);
+    let ended = started + run.log.clock;
+    let tape = run.log.tape.take().map(|tape| *tape).unwrap_or_default();
+    (Trace { request: request.clone(), started, ended, hops: run.log.finish(), outcome }, tape)
+}
+
 /// `through`: the node that a load balancer is to choose, whatever it would have chosen.
 pub(super) fn interpret(
     world: &mut World<'_>,
@@ -59,6 +71,9 @@ impl Run<'_, '_> {
         let line = Line::of(request);
         let keeps = request.keep_alive || url.scheme == Scheme::Grpc;
         let key = format_smolstr!("{}://{}:{}", url.scheme.name(), url.host, url.port);
+        if keeps {
+            self.log.spoil();
+        }
         if keeps && let Some(outcome) = self.reuse(request, &line, &key) {
             return outcome;
         }

@@ -209,7 +209,14 @@ impl Run<'_, '_> {
         };
         match &socket.server {
             Server::Program(listener) => match &socket.pod {
-                Some(pod) => self.world.runtime.serve(pod, listener, request),
+                Some(pod) => {
+                    let runtime = &mut *self.world.runtime;
+                    self.log.note(|tape| {
+                        tape.spoiled |= runtime.get(pod).is_some_and(|s| s.counts(listener));
+                        tape.served.push(pod.clone());
+                    });
+                    runtime.serve(pod, listener, request)
+                }
                 None => AppReply { ending: Ending::Close, ..AppReply::default() },
             },
             Server::ControlPlane => page(

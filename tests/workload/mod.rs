@@ -8,7 +8,7 @@ use giljabi::apiserver::store::{Cause, Store};
 use giljabi::cluster::Settings;
 use giljabi::network::kube_proxy::{KubeProxies, Settings as ProxySettings};
 use giljabi::trace::many::Many;
-use giljabi::trace::{Client, Request, Url};
+use giljabi::trace::{Client, Request, Series, Url};
 use giljabi::value;
 use giljabi::workspace::Workspace;
 use std::hint::black_box;
@@ -53,22 +53,45 @@ pub fn request(url: &str) -> Request {
     Request::get(client, Url::parse(url).expect("a URL"))
 }
 
-/// Requests one after the other, counted; with `traced` told with every step.
+/// How much of a request somebody wants to know.
+#[derive(Clone, Copy)]
+pub enum How {
+    /// Only what became of all of them.
+    Counted,
+    /// Who answered each, and by which places it went; its trace is at hand.
+    Traced,
+    /// Every step of each, in its order, at once.
+    Told,
+}
+
+/// Requests one after the other.
 ///
 /// # Panics
 ///
 /// When one is not answered.
-pub fn ask(workspace: &mut Workspace, url: &str, count: u64, traced: bool) {
+pub fn ask(workspace: &mut Workspace, url: &str, count: u64, how: How) {
     let request = request(url);
-    if traced {
-        for _ in 0..count {
-            assert!(black_box(workspace.send(&request)).outcome.is_success(), "{url}");
+    match how {
+        How::Counted => {
+            let mut many = Many::new(&request, &[], count);
+            many.run(&mut workspace.cluster_mut().world(), count);
+            assert_eq!(many.tally.answered, count, "{url}");
         }
-        return;
+        How::Traced => {
+            let (mut series, mut world) = (Series::new(request), workspace.cluster_mut().world());
+            for _ in 0..count {
+                let sent = series.send(&mut world);
+                assert!(sent.is_success() && sent.pod().is_some() && sent.node().is_some(), "{url}");
+                assert!(sent.stops().filter(|stop| stop.packet.is_some()).count() > 3, "{url}");
+                black_box(&sent);
+            }
+        }
+        How::Told => {
+            for _ in 0..count {
+                assert!(black_box(workspace.send(&request)).outcome.is_success(), "{url}");
+            }
+        }
     }
-    let mut many = Many::new(&request, &[], count);
-    many.run(&mut workspace.cluster_mut().world(), count);
-    assert_eq!(many.tally.answered, count, "{url}");
 }
 
 /// Every pod of the Service asks for it once.

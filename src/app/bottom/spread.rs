@@ -4,7 +4,7 @@
 use giljabi::api::object::ObjectKey;
 use giljabi::arrange::Arrange;
 use giljabi::cluster::Cluster;
-use giljabi::trace::many::{Answerer, Many, Tally, chi_square, predict};
+use giljabi::trace::many::{Answerer, MOST, Many, Tally, chi_square, predict};
 use giljabi::trace::{Request, Url, why};
 use leptos::prelude::*;
 use std::collections::BTreeMap;
@@ -54,11 +54,11 @@ pub fn Spread() -> impl IntoView {
                         class="field"
                         type="number"
                         min="1"
-                        max="100000"
+                        max="1000000"
                         prop:value=move || run.wanted.get().to_string()
                         on:input=move |event| {
                             if let Ok(n) = event_target_value(&event).parse::<u64>() {
-                                run.wanted.set(n.clamp(1, 100_000));
+                                run.wanted.set(n.clamp(1, MOST));
                             }
                         }
                     />
@@ -108,7 +108,7 @@ fn breathe(run: Run, mine: u32) {
                 let Some((cluster, many)) = held else { return };
                 let until = player::now() + SLICE;
                 while !many.is_done() && player::now() < until {
-                    many.run(&mut cluster.world(), 4);
+                    many.run(&mut cluster.world(), 64);
                 }
                 done = many.is_done();
                 run.flow.tally.set(Some(Arc::new(many.tally.clone())));

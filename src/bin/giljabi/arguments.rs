@@ -3,6 +3,7 @@
 use crate::doctor::FailOn;
 use crate::rules;
 use giljabi::cluster::ProxyMode;
+use giljabi::trace::many::MOST;
 use lexopt::prelude::*;
 use std::ffi::OsString;
 
@@ -84,7 +85,12 @@ pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Option<(String, 
             Long("node") => arguments.node = Some(text(&mut parser)?),
             Long("lang") => arguments.lang = Some(text(&mut parser)?),
             Long("mode") => arguments.mode = rules::mode(&text(&mut parser)?)?,
-            Long("count") => arguments.count = number(&mut parser, "--count")?,
+            Long("count") => {
+                arguments.count = number(&mut parser, "--count")?;
+                if !(1..=MOST).contains(&u64::from(arguments.count)) {
+                    return Err(Usage(format!("--count is a number from 1 to {MOST}, not {}", arguments.count)));
+                }
+            }
             Long("seed") => arguments.seed = number(&mut parser, "--seed")?,
             Long("format") => arguments.format = Format::read(&text(&mut parser)?)?,
             Long("fail-on") => arguments.fail_on = FailOn::read(&text(&mut parser)?)?,

@@ -21,11 +21,18 @@ pub fn run(arguments: &Arguments) -> Result<bool, Usage> {
     let mut workspace =
         Workspace::new(Settings { seed: arguments.seed, proxy_mode: arguments.mode, ..Settings::default() });
     workspace.set_files(files::read(&arguments.files)?);
+    trace::is_there(&workspace, &from)?;
     let mut world = workspace.cluster_mut().world();
     let conf = resolv_conf(&mut world, &from);
     print!("{}", conf.text());
-    let Some(server) = conf.servers.first().copied() else { return Ok(false) };
-    for candidate in conf.candidates(name) {
+    let Some(server) = conf.servers.first().copied() else {
+        return Err(Usage(format!("{from} has no name server to ask")));
+    };
+    let candidates = conf.candidates(name);
+    if candidates.is_empty() {
+        return Err(Usage(format!("{name:?} is no name that a server can be asked for")));
+    }
+    for candidate in candidates {
         let question = Question { name: candidate, kind };
         match ask(&mut world, &from, server, &question).0 {
             Ok(answer) => {

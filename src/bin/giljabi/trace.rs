@@ -4,12 +4,12 @@ use crate::arguments::{Arguments, Format, Usage};
 use crate::check::Lines;
 use crate::files;
 use giljabi::api::json;
-use giljabi::api::object::FieldRef;
+use giljabi::api::object::{FieldRef, ObjectKey};
 use giljabi::api::value::Value;
 use giljabi::cluster::Settings;
 use giljabi::export::{trace_captures, trace_json, trace_mermaid, trace_svg, trace_text};
 use giljabi::locale::{self, Lang};
-use giljabi::trace::{Client, Outcome, Request, Trace, Url, why};
+use giljabi::trace::{Client, Request, Sent, Series, Trace, Url};
 use giljabi::value;
 use giljabi::workspace::Workspace;
 use std::collections::BTreeMap;
@@ -27,24 +27,43 @@ pub fn run(arguments: &Arguments, lang: Lang) -> Result<bool, Usage> {
     for diagnostic in workspace.diagnostics().iter().filter(|d| d.is_error()) {
         eprint!("{}", lines.tell(diagnostic, lang));
     }
-    let request = Request::get(from, to);
-    let traces: Vec<Trace> = (0..arguments.count.max(1)).map(|_| workspace.send(&request)).collect();
-    let answered = traces.iter().filter(|t| t.outcome.is_success()).count();
+    is_there(&workspace, &from)?;
+    let mut series = Series::new(Request::get(from, to));
+    let mut world = workspace.cluster_mut().world();
+    let mut counted = Counted::default();
+    // Every trace is wanted by some forms; the rest tell of the first, and count.
+    let all = matches!(arguments.format, Format::Json | Format::Mermaid);
+    let mut sent: Vec<Sent> = Vec::new();
+    for _ in 0..arguments.count {
+        let one = series.send(&mut world);
+        counted.add(&one);
+        if all || sent.is_empty() {
+            sent.push(one);
+        }
+    }
+    let first = sent.first().map(Sent::trace).ok_or_else(|| Usage("there is nothing to send".into()))?;
     let lines = Lines::new(&workspace);
     let locate = |field: &FieldRef| workspace.locate(field).map(|l| lines.place(&l.file, l.span));
+    let single = arguments.count == 1;
     match arguments.format {
-        Format::Text if traces.len() == 1 => print!("{}", trace_text(&traces[0], lang, &locate)),
-        Format::Text => print!("{}", summary(&traces, lang, &locate)),
-        Format::Json if traces.len() == 1 => {
-            println!("{}", json::to_string_pretty(&trace_json(&traces[0], lang, &locate), 2));
+        Format::Text if single => print!("{}", trace_text(&first, lang, &locate)),
+        Format::Text => print!("{}", counted.text(lang, &locate)),
+        Format::Json if single => println!("{}", json::to_string_pretty(&trace_json(&first, lang, &locate), 2)),
+        Format::Json => {
+            print!("{}", counted.json_before_traces());
+            for (i, one) in sent.iter().enumerate() {
+                let text = json::to_string_pretty(&trace_json(&one.trace(), lang, &locate), 2);
+                let comma = if i == 0 { "" } else { "," };
+                print!("{comma}\n    {}", text.replace('\n', "\n    "));
+            }
+            println!("\n  ]\n}}");
         }
-        Format::Mermaid => traces.iter().for_each(|t| print!("{}", trace_mermaid(t, lang))),
-        Format::Svg => print!("{}", traces.first().map(|t| trace_svg(t, lang)).unwrap_or_default()),
-        Format::Pcap => save_captures(&traces[0], arguments.out.as_deref().unwrap_or("."))?,
-        Format::Json => println!("{}", json::to_string_pretty(&many_json(&traces, lang, &locate), 2)),
+        Format::Mermaid => sent.iter().for_each(|one| print!("{}", trace_mermaid(&one.trace(), lang))),
+        Format::Svg => print!("{}", trace_svg(&first, lang)),
+        Format::Pcap => save_captures(&first, arguments.out.as_deref().unwrap_or("."))?,
         other => return Err(Usage(format!("trace prints text, json, mermaid, svg or pcap, not {}", other.name()))),
     }
-    Ok(answered == traces.len())
+    Ok(counted.answered == counted.count)
 }
 
 /// Writes one capture file a point, and says where.
@@ -81,62 +100,104 @@ pub fn client(text: &str) -> Result<Client, Usage> {
     }
 }
 
-/// How many requests each pod answered, most first.
-fn shares(traces: &[Trace]) -> Vec<(String, usize)> {
-    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    for trace in traces {
-        if let Outcome::Answered { response, .. } = &trace.outcome
-            && let Some(pod) = &response.pod
-        {
-            *counts.entry(format!("{}/{}", pod.namespace, pod.name)).or_default() += 1;
+/// Refuses a client that the cluster does not have, and names those that it has.
+pub fn is_there(workspace: &Workspace, client: &Client) -> Result<(), Usage> {
+    let cluster = workspace.cluster();
+    let (what, names): (String, Vec<&str>) = match client {
+        Client::Pod { namespace, name, .. } => {
+            if cluster.store().get(&ObjectKey::new("Pod", namespace.clone(), name.clone())).is_some() {
+                return Ok(());
+            }
+            let pods = cluster.store().list_in("Pod", namespace).map(|pod| pod.name().as_str());
+            (format!("pod {name:?} in namespace {namespace:?}; its pods are"), pods.collect())
+        }
+        Client::Node { name } => {
+            if cluster.network().routes.node(name).is_some() {
+                return Ok(());
+            }
+            (
+                format!("node {name:?}; the nodes are"),
+                cluster.network().routes.nodes().iter().map(|n| n.name.as_str()).collect(),
+            )
+        }
+        Client::Learner | Client::Outside { .. } => return Ok(()),
+    };
+    let names = if names.is_empty() { "none".to_string() } else { names.join(", ") };
+    Err(Usage(format!("there is no {what} {names}")))
+}
+
+/// What became of all requests.
+#[derive(Default)]
+struct Counted {
+    count: u64,
+    answered: u64,
+    pods: BTreeMap<String, u64>,
+    causes: BTreeMap<&'static str, i64>,
+    /// The first of the failed ones tells what is wrong with them.
+    failed: Option<Sent>,
+}
+
+impl Counted {
+    fn add(&mut self, sent: &Sent) {
+        self.count += 1;
+        self.answered += u64::from(sent.is_success());
+        if let Some(pod) = sent.pod() {
+            *self.pods.entry(format!("{}/{}", pod.namespace, pod.name)).or_default() += 1;
+        }
+        if let Some(cause) = sent.cause() {
+            *self.causes.entry(cause).or_default() += 1;
+        }
+        if self.failed.is_none() && !sent.is_success() {
+            self.failed = Some(sent.clone());
         }
     }
-    let mut shares: Vec<_> = counts.into_iter().collect();
-    shares.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
-    shares
-}
 
-fn summary(traces: &[Trace], lang: Lang, locate: &dyn Fn(&FieldRef) -> Option<String>) -> String {
-    let answered = traces.iter().filter(|t| t.outcome.is_success()).count();
-    let count = traces.len();
-    let mut out = locale::text(
-        lang,
-        "export.summary",
-        &[
-            ("count", &count.to_string()),
-            ("answered", &answered.to_string()),
-            ("failed", &(count - answered).to_string()),
-        ],
-    );
-    out.push('\n');
-    for (pod, requests) in shares(traces) {
-        out.push_str(&format!("{requests:>8}  {:>5.1} %  pod/{pod}\n", requests as f64 * 100.0 / count as f64));
+    /// How many requests each pod answered, most first.
+    fn shares(&self) -> Vec<(&String, u64)> {
+        let mut shares: Vec<_> = self.pods.iter().map(|(pod, requests)| (pod, *requests)).collect();
+        shares.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+        shares
     }
-    // The first of the failed ones tells what is wrong with them.
-    if let Some(failed) = traces.iter().find(|t| !t.outcome.is_success()) {
-        out.push_str(&trace_text(failed, lang, locate));
-    }
-    out
-}
 
-fn many_json(traces: &[Trace], lang: Lang, locate: &dyn Fn(&FieldRef) -> Option<String>) -> Value {
-    let pods: Vec<Value> = shares(traces)
-        .into_iter()
-        .map(|(pod, requests)| value!({ "pod": pod, "requests": (requests as i64) }))
-        .collect();
-    let mut causes: BTreeMap<&'static str, i64> = BTreeMap::new();
-    for failure in traces.iter().filter_map(|t| t.outcome.failure()) {
-        *causes.entry(why::cause_name(&failure.cause)).or_default() += 1;
+    fn text(&self, lang: Lang, locate: &dyn Fn(&FieldRef) -> Option<String>) -> String {
+        let mut out = locale::text(
+            lang,
+            "export.summary",
+            &[
+                ("count", &self.count.to_string()),
+                ("answered", &self.answered.to_string()),
+                ("failed", &(self.count - self.answered).to_string()),
+            ],
+        );
+        out.push('\n');
+        for (pod, requests) in self.shares() {
+            out.push_str(&format!(
+                "{requests:>8}  {:>5.1} %  pod/{pod}\n",
+                requests as f64 * 100.0 / self.count as f64
+            ));
+        }
+        if let Some(failed) = &self.failed {
+            out.push_str(&trace_text(&failed.trace(), lang, locate));
+        }
+        out
     }
-    let causes: Vec<Value> =
-        causes.into_iter().map(|(cause, requests)| value!({ "cause": cause, "requests": requests })).collect();
-    let all: Vec<Value> = traces.iter().map(|t| trace_json(t, lang, locate)).collect();
-    let answered = traces.iter().filter(|t| t.outcome.is_success()).count();
-    value!({
-        "count": (traces.len() as i64),
-        "answered": (answered as i64),
-        "pods": pods,
-        "causes": causes,
-        "traces": all
-    })
+
+    /// The JSON of a count up to where its traces begin, which are too many to be held at once.
+    fn json_before_traces(&self) -> String {
+        let pods: Vec<Value> = self
+            .shares()
+            .into_iter()
+            .map(|(pod, requests)| value!({ "pod": (pod.as_str()), "requests": (requests as i64) }))
+            .collect();
+        let causes: Vec<Value> =
+            self.causes.iter().map(|(cause, n)| value!({ "cause": (*cause), "requests": (*n) })).collect();
+        let head = value!({
+            "count": (self.count as i64),
+            "answered": (self.answered as i64),
+            "pods": pods,
+            "causes": causes,
+        });
+        let text = json::to_string_pretty(&head, 2);
+        format!("{},\n  \"traces\": [", text.trim_end_matches('}').trim_end())
+    }
 }

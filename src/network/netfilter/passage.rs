@@ -1,5 +1,6 @@
 //! A packet on its way through the filters, and what the node's kernel remembers between packets.
 
+use super::program::{Scheduler, VirtualServer};
 use super::rule::CtState;
 use crate::api::time::{Duration, Time};
 use crate::api::view::Protocol;
@@ -8,6 +9,7 @@ use fastrand::Rng;
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 /// A packet on its way through a node: its headers and what the kernel has noted beside them.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -74,6 +76,12 @@ impl Memory {
         entries.iter().any(|(ip, _)| ip == source)
     }
 
+    /// The same, with nothing reaped.
+    pub fn has(&self, list: &SmolStr, source: &IpAddr, seconds: u32, now: Time) -> bool {
+        let fresh = |seen: &Time| now.since(*seen) <= Duration::secs(u64::from(seconds));
+        self.lists.get(list).is_some_and(|entries| entries.iter().any(|(ip, seen)| ip == source && fresh(seen)))
+    }
+
     /// Puts `source` into `list`, or renews it there.
     pub fn remember(&mut self, list: &SmolStr, source: IpAddr, now: Time) {
         let entries = match self.lists.get_mut(list) {
@@ -87,34 +95,77 @@ impl Memory {
         entries.push((source, now));
     }
 
-    /// The next turn of a virtual server's round robin, below `among`.
-    pub fn turn(&mut self, server: Server, among: usize) -> usize {
-        let turn = self.turns.entry(server).or_insert(0);
-        let at = *turn as usize % among.max(1);
-        *turn = ((at + 1) % among.max(1)) as u32;
-        at
+    /// The real server for a client's next connection: its place, and whether persistence sends it there. `ahead`: connections
+    /// that are given before it without having been noted here yet (round robin alone can look ahead).
+    pub fn pick(&self, server: &VirtualServer, client: IpAddr, ahead: usize, now: Time) -> (usize, bool) {
+        let (key, among) = (server.key(), server.real.len().max(1));
+        if let Some(seconds) = server.persistent
+            && let Some((to, seen)) = self.persistent.get(&(key, client))
+            && now.since(*seen) <= Duration::secs(u64::from(seconds))
+            && let Some(place) = server.real.iter().position(|r| r.address() == *to)
+        {
+            return (place, true);
+        }
+        let place = match server.scheduler {
+            Scheduler::RoundRobin => (self.turns.get(&key).copied().unwrap_or(0) as usize + ahead) % among,
+            Scheduler::SourceHash => source_bucket(client) % among,
+            Scheduler::LeastConnection => {
+                let given = |i: &usize| self.given.get(&(key, server.real[*i].address())).copied().unwrap_or(0);
+                (0..server.real.len()).min_by_key(given).unwrap_or(0)
+            }
+        };
+        (place, false)
     }
 
-    /// How many connections of a virtual server a real one was given.
-    pub fn given(&self, server: Server, real: SocketAddr) -> u64 {
-        self.given.get(&(server, real)).copied().unwrap_or(0)
+    /// Notes that a connection was given to the real server at `place`.
+    pub fn give(&mut self, server: &VirtualServer, client: IpAddr, (place, persistent): (usize, bool), now: Time) {
+        let Some(real) = server.real.get(place) else { return };
+        let key = server.key();
+        if !persistent {
+            if server.scheduler == Scheduler::RoundRobin {
+                self.turns.insert(key, ((place + 1) % server.real.len()) as u32);
+            }
+            *self.given.entry((key, real.address())).or_insert(0) += 1;
+        }
+        if server.persistent.is_some() {
+            self.persistent.insert((key, client), (real.address(), now));
+        }
     }
 
-    /// Counts a connection.
-    pub fn give(&mut self, server: Server, real: SocketAddr) {
-        *self.given.entry((server, real)).or_insert(0) += 1;
+    /// Brings about that the next connection of `client` is given to `place`, by persistence or not.
+    pub fn foresee(&mut self, server: &VirtualServer, client: IpAddr, (place, persistent): (usize, bool), now: Time) {
+        if persistent {
+            self.give(server, client, (place, true), now);
+        } else {
+            self.turns.insert(server.key(), place as u32);
+        }
     }
+}
 
-    /// Where the persistence template of a virtual server sends `client`, unless it has expired.
-    pub fn template(&self, server: Server, client: IpAddr, seconds: u32, now: Time) -> Option<SocketAddr> {
-        let (to, seen) = self.persistent.get(&(server, client))?;
-        (now.since(*seen) <= Duration::secs(u64::from(seconds))).then_some(*to)
-    }
+/// The bucket, of 256, of a client (`ip_vs_sh`).
+fn source_bucket(client: IpAddr) -> usize {
+    let folded = match client {
+        IpAddr::V4(ip) => u32::from(ip),
+        IpAddr::V6(ip) => {
+            ip.octets().chunks_exact(4).fold(0, |acc, c| acc ^ u32::from_be_bytes([c[0], c[1], c[2], c[3]]))
+        }
+    };
+    (folded.wrapping_mul(0x61c8_8647) >> 24) as usize
+}
 
-    /// Makes or renews a persistence template.
-    pub fn keep_template(&mut self, server: Server, client: IpAddr, to: SocketAddr, now: Time) {
-        self.persistent.insert((server, client), (to, now));
-    }
+/// What decided about a packet besides the rules and its headers: another packet like it may meet something else.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Lot {
+    /// Rules that match once in `first` times, once in one less, and so on, drew so many lots; the last one matched, or none.
+    Chances { first: u32, drawn: u32, taken: bool },
+    /// One of so many chains was drawn.
+    OneOf { of: u32, chosen: u32 },
+    /// A list was asked whether it has the source.
+    Recalled { list: SmolStr, source: IpAddr, seconds: u32, found: bool },
+    /// The source was put into a list.
+    Listed { list: SmolStr, source: IpAddr },
+    /// A virtual server chose a real one, by persistence or not.
+    Given { server: Arc<VirtualServer>, client: IpAddr, place: usize, persistent: bool },
 }
 
 /// All that a packet's way through the rules depends on besides the rules and the packet.
@@ -125,4 +176,6 @@ pub struct Context<'a> {
     pub now: Time,
     /// Whether the trail notes lots that were drawn in vain, too. There are as many as endpoints.
     pub misses: bool,
+    /// Where to note what was decided by chance or memory, for who wants to know.
+    pub lots: Option<&'a mut Vec<Lot>>,
 }

@@ -81,6 +81,11 @@ pub struct VirtualServer {
 }
 
 impl VirtualServer {
+    /// What names it: address, port and protocol.
+    pub fn key(&self) -> (SocketAddr, Protocol) {
+        (SocketAddr::new(self.ip, self.port), self.protocol)
+    }
+
     /// Whether this is the virtual server of a destination.
     pub fn at(&self, destination: &SocketAddr, protocol: Protocol) -> bool {
         self.ip == destination.ip() && self.port == destination.port() && self.protocol == protocol

@@ -137,6 +137,10 @@ impl Probability {
         self.threshold
     }
 
+    pub fn among(self) -> u32 {
+        self.among
+    }
+
     /// As a fraction of one.
     pub fn value(self) -> f64 {
         1.0 / f64::from(self.among)

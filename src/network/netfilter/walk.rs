@@ -5,11 +5,12 @@
 //! keep, and both keep their room from packet to packet.
 
 use super::ask::{Ask, Search};
-use super::passage::{Context, Passage};
-use super::program::{Chunk, Content, FixedChain, Hook, Part, PortName, Program, RealServer, Scheduler, VirtualServer};
+use super::passage::{Context, Lot, Passage};
+use super::program::{Chunk, Content, FixedChain, Hook, Part, PortName, Program, RealServer, VirtualServer};
 use super::rule::{Because, Chain, ChainRef, CtState, CtStates, Match, Rule, Space, Table, Target};
 use smol_str::SmolStr;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 /// What becomes of a packet at a hook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -298,6 +299,7 @@ impl<'p> Walker<'p, '_, '_> {
                 let lot = self.context.rng.u32(..);
                 self.trail[place].draw = Some(f64::from(lot) / 4_294_967_296.0);
                 let chosen = (u64::from(lot) * chains.len() as u64) >> 32;
+                self.note(|| Lot::OneOf { of: chains.len() as u32, chosen: chosen as u32 });
                 match chains.get(chosen as usize) {
                     Some(to) => self.enter(at, *to, passage),
                     None => Flow::Next,
@@ -316,13 +318,20 @@ impl<'p> Walker<'p, '_, '_> {
             Match::Random(probability) => {
                 let lot = self.context.rng.u32(..) & 0x7fff_ffff;
                 *draw = Some(f64::from(lot) / 2_147_483_648.0);
-                lot < probability.threshold()
+                let threshold = probability.threshold();
+                self.note_chance(probability.among(), lot < threshold);
+                lot < threshold
             }
             Match::Remembered { list, seconds } => {
-                self.context.memory.remembers(list, &passage.packet.src.ip(), *seconds, self.context.now)
+                let (source, seconds) = (passage.packet.src.ip(), *seconds);
+                let found = self.context.memory.remembers(list, &source, seconds, self.context.now);
+                self.note(|| Lot::Recalled { list: list.clone(), source, seconds, found });
+                found
             }
             Match::Remember { list, .. } => {
-                self.context.memory.remember(list, passage.packet.src.ip(), self.context.now);
+                let source = passage.packet.src.ip();
+                self.context.memory.remember(list, source, self.context.now);
+                self.note(|| Lot::Listed { list: list.clone(), source });
                 true
             }
             condition => self.ask.holds(condition, passage) == Some(true),
@@ -363,42 +372,30 @@ impl<'p> Walker<'p, '_, '_> {
         if server.real.is_empty() {
             return (None, false);
         }
-        let key = (SocketAddr::new(server.ip, server.port), server.protocol);
         let (memory, now) = (&mut *self.context.memory, self.context.now);
-        if let Some(seconds) = server.persistent
-            && let Some(to) = memory.template(key, client, seconds, now)
-            && let Some(real) = server.real.iter().find(|r| r.address() == to)
-        {
-            memory.keep_template(key, client, to, now);
-            return (Some(real), true);
-        }
-        let place = match server.scheduler {
-            Scheduler::RoundRobin => memory.turn(key, server.real.len()),
-            Scheduler::SourceHash => source_bucket(client) % server.real.len(),
-            Scheduler::LeastConnection => {
-                let given = |i: &usize| memory.given(key, server.real[*i].address());
-                (0..server.real.len()).min_by_key(given).unwrap_or(0)
+        let (place, persistent) = memory.pick(server, client, 0, now);
+        memory.give(server, client, (place, persistent), now);
+        self.note(|| Lot::Given { server: Arc::new(server.clone()), client, place, persistent });
+        (server.real.get(place), persistent)
+    }
+
+    fn note_chance(&mut self, among: u32, matches: bool) {
+        let Some(lots) = &mut self.context.lots else { return };
+        match lots.last_mut() {
+            Some(Lot::Chances { first, drawn, taken: taken @ false }) if *first == among + *drawn => {
+                *drawn += 1;
+                *taken = matches;
             }
-        };
-        let real = &server.real[place];
-        memory.give(key, real.address());
-        if server.persistent.is_some() {
-            memory.keep_template(key, client, real.address(), now);
+            _ => lots.push(Lot::Chances { first: among, drawn: 1, taken: matches }),
         }
-        (Some(real), false)
+    }
+
+    fn note(&mut self, lot: impl FnOnce() -> Lot) {
+        if let Some(lots) = &mut self.context.lots {
+            lots.push(lot());
+        }
     }
 }
 
 /// What stands for the chain of a virtual server.
 static IPVS: SmolStr = SmolStr::new_static("ipvs");
-
-/// The bucket, of 256, of a client (`ip_vs_sh`).
-fn source_bucket(client: IpAddr) -> usize {
-    let folded = match client {
-        IpAddr::V4(ip) => u32::from(ip),
-        IpAddr::V6(ip) => {
-            ip.octets().chunks_exact(4).fold(0, |acc, c| acc ^ u32::from_be_bytes([c[0], c[1], c[2], c[3]]))
-        }
-    };
-    (folded.wrapping_mul(0x61c8_8647) >> 24) as usize
-}

@@ -1,0 +1,168 @@
+//! Requests that are alike: the same client asks for the same thing, again and again.
+//!
+//! Most of what such requests meet is the same each time; what is not can be named: source ports, lots, memories of kernels,
+//! tuples that a conntrack may know. The interpreter runs once for every way that a request can take, and keeps a tape of
+//! those. The tapes make a tree (`tree`) that the following requests are walked down: they draw the same lots from the
+//! same source in the same order, take the same ports, ask and feed the same memories, and leave the same flows behind. Where
+//! the tree does not know, where a tuple is taken, or where anything else is not as it was, the interpreter runs itself. So a
+//! series ends as single requests do, to the byte; that is tested.
+//!
+//! A request that was walked is a [`Sent`]: who answered, how it ended and by which places it went stand in it. Its whole trace
+//! is told when somebody reads it, by the interpreter, from the lots and ports that were its own.
+
+mod leaf;
+mod tree;
+
+pub use leaf::{Sent, Stop};
+
+use super::Trace;
+use super::outcome::Outcome;
+use super::request::Request;
+use super::run::World;
+use super::send::{send, send_quietly, send_taped};
+use super::tape::Tape;
+use crate::api::time::{Duration, Time};
+use crate::apiserver::store::Store;
+use crate::network::Network;
+use crate::runtime::Runtime;
+use leaf::Leaf;
+use std::sync::Arc;
+use tree::Tree;
+
+/// Requests of one client to one place.
+#[derive(Clone, Debug)]
+pub struct Series {
+    request: Request,
+    known: Option<Known>,
+}
+
+/// What has been learnt of a world.
+#[derive(Clone, Debug)]
+struct Known {
+    still: Arc<Still>,
+    tree: Tree,
+    /// Requests that taught nothing, in a row.
+    in_vain: u32,
+}
+
+/// The world that a series goes through, as far as requests do not change it.
+#[derive(Debug)]
+struct Still {
+    request: Request,
+    store: Store,
+    /// Without flows and memories.
+    network: Network,
+    runtime: Runtime,
+    now: Time,
+}
+
+/// More requests than this that teach nothing, and tapes are no longer kept.
+const PATIENCE: u32 = 64;
+
+/// How a request of a series went.
+pub(super) enum Went {
+    /// By a way that is known: the place of its leaf.
+    Known(u32),
+    New(Outcome, Duration),
+}
+
+impl Series {
+    pub fn new(request: Request) -> Series {
+        Series { request, known: None }
+    }
+
+    pub fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// Sends the next request. What the world remembers afterwards is what [`send`] would have left behind.
+    pub fn send(&mut self, world: &mut World<'_>) -> Sent {
+        let known = self.look_at(world);
+        if let Some(walked) = known.tree.walk(world) {
+            known.tree.settle(&walked, world);
+            known.tree.leaf(walked.leaf).into_iter().for_each(|leaf| leaf.count(1, world));
+            return known.tree.sent(&walked, known.still.clone());
+        }
+        let request = &known.still.request.clone();
+        if known.in_vain > PATIENCE {
+            return Sent::told(send(world, request), world);
+        }
+        let (trace, tape) = send_taped(world, request, true);
+        known.learn(&trace, tape, world);
+        Sent::told(trace, world)
+    }
+
+    /// Makes sure that what is known is about this world. Nothing but the series may change the world before the next look.
+    fn look_at(&mut self, world: &World<'_>) -> &mut Known {
+        if self.known.as_ref().is_some_and(|known| !known.still.is_of(world)) {
+            self.known = None;
+        }
+        let request = &self.request;
+        self.known.get_or_insert_with(|| Known {
+            still: Arc::new(Still::of(world, request)),
+            tree: Tree::default(),
+            in_vain: 0,
+        })
+    }
+
+    /// Sends up to `count` requests one after the other, untold, and says of each how it went. What pods served on ways that
+    /// are known is left to be counted ([`Leaf::count`]).
+    pub(super) fn run(&mut self, world: &mut World<'_>, count: u64, mut each: impl FnMut(&World<'_>, Went)) {
+        let known = self.look_at(world);
+        for _ in 0..count {
+            let went = known.next(world);
+            each(world, went);
+        }
+    }
+
+    /// The leaf of a way that is known.
+    pub(super) fn leaf(&self, place: u32) -> Option<&Leaf> {
+        self.known.as_ref()?.tree.leaf(place)
+    }
+}
+
+impl Known {
+    fn next(&mut self, world: &mut World<'_>) -> Went {
+        if let Some(walked) = self.tree.walk(world) {
+            self.tree.settle(&walked, world);
+            return Went::Known(walked.leaf);
+        }
+        if self.in_vain > PATIENCE {
+            let (outcome, took) = send_quietly(world, &self.still.request);
+            return Went::New(outcome, took);
+        }
+        let (trace, tape) = send_taped(world, &self.still.request, false);
+        self.learn(&trace, tape, world);
+        let took = trace.ended.since(trace.started);
+        Went::New(trace.outcome, took)
+    }
+
+    fn learn(&mut self, trace: &Trace, tape: Tape, world: &World<'_>) {
+        if self.tree.learn(trace, tape, world) {
+            self.in_vain = 0;
+        } else {
+            self.in_vain += 1;
+        }
+    }
+}
+
+impl Still {
+    fn of(world: &World<'_>, request: &Request) -> Still {
+        let mut network = world.network.clone();
+        network.forget_flows();
+        Still {
+            request: request.clone(),
+            store: world.store.clone(),
+            network,
+            runtime: world.runtime.clone(),
+            now: world.now,
+        }
+    }
+
+    fn is_of(&self, world: &World<'_>) -> bool {
+        self.now == world.now
+            && self.store.is_same(world.store)
+            && self.runtime.is_same(world.runtime)
+            && self.network.is_derived_as(world.network)
+    }
+}

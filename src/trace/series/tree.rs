@@ -1,0 +1,340 @@
+//! All ways that requests of a series have taken so far, as a tree: at each node something is drawn or asked, and what comes of
+//! it leads to the next.
+
+use super::leaf::{Effect, End, Leaf, Visit};
+use super::{Sent, Still};
+use crate::api::time::Duration;
+use crate::api::view::Protocol;
+use crate::apiserver::write::Random;
+use crate::network::client::EphemeralPorts;
+use crate::network::conntrack::Flow;
+use crate::network::load_balancer::flow_hash;
+use crate::network::netfilter::{Lot, Probability, Scheduler, VirtualServer};
+use crate::trace::Trace;
+use crate::trace::balance::share;
+use crate::trace::kernel::masked_port;
+use crate::trace::proxy::by_weight;
+use crate::trace::run::World;
+use crate::trace::tape::{Mark, Tape};
+use smallvec::SmallVec;
+use smol_str::SmolStr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+/// What decides about the way from here on.
+#[derive(Clone, Debug, PartialEq)]
+enum Ask {
+    Port(IpAddr),
+    Masked {
+        kernel: SmolStr,
+        ip: IpAddr,
+        to: End,
+        protocol: Protocol,
+    },
+    Below(u64),
+    Weighted(Vec<u64>),
+    Share(f64),
+    Hashed {
+        src: End,
+        dst: End,
+        of: u32,
+    },
+    /// Lots one after the other until one is below its threshold: 0 when none is, else how many were drawn.
+    Chances(Vec<u32>),
+    OneOf(u32),
+    Recalled {
+        kernel: SmolStr,
+        list: SmolStr,
+        source: IpAddr,
+        seconds: u32,
+        at: Duration,
+    },
+    Given {
+        kernel: SmolStr,
+        server: Arc<VirtualServer>,
+        client: IpAddr,
+        ahead: usize,
+        at: Duration,
+    },
+}
+
+#[derive(Clone, Debug)]
+struct Node {
+    ask: Ask,
+    /// By what came of it.
+    next: Vec<Link>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Link {
+    /// Nobody has gone there yet.
+    Unknown,
+    Node(u32),
+    Leaf(u32),
+    /// Requests part there for a reason that is not known: the interpreter runs.
+    Shut,
+}
+
+#[derive(Clone, Debug)]
+pub struct Tree {
+    root: Link,
+    nodes: Vec<Node>,
+    leaves: Vec<Arc<Leaf>>,
+}
+
+/// As many ways as are kept.
+const MOST: usize = 4_096;
+
+/// The ports that a request takes itself; a few, or it goes through proxies.
+pub(super) type Sockets = SmallVec<[SocketAddr; 4]>;
+
+/// A request at the end of its way; nothing is changed yet.
+pub struct Walked {
+    pub leaf: u32,
+    /// The source before the first lot was drawn.
+    before: Random,
+    after: Random,
+    sockets: Sockets,
+    ports: SmallVec<[(IpAddr, u16); 3]>,
+}
+
+impl Default for Tree {
+    fn default() -> Tree {
+        Tree { root: Link::Unknown, nodes: Vec::new(), leaves: Vec::new() }
+    }
+}
+
+impl Tree {
+    pub fn leaf(&self, place: u32) -> Option<&Leaf> {
+        self.leaves.get(place as usize).map(|leaf| &**leaf)
+    }
+
+    /// Walks a request to the end of its way. `None`: the interpreter has to run, and nothing has happened yet.
+    pub fn walk(&self, world: &World<'_>) -> Option<Walked> {
+        let mut random = world.random.clone();
+        let before = random.clone();
+        let mut sockets = Sockets::new();
+        let mut ports: SmallVec<[(IpAddr, u16); 3]> = SmallVec::new();
+        let mut link = self.root;
+        let place = loop {
+            let node = match link {
+                Link::Node(place) => self.nodes.get(place as usize)?,
+                Link::Leaf(place) => break place,
+                Link::Unknown | Link::Shut => return None,
+            };
+            let came = match &node.ask {
+                Ask::Port(ip) => {
+                    let port = match ports.iter_mut().find(|(address, _)| address == ip) {
+                        Some((_, last)) => {
+                            *last = EphemeralPorts::after(*last);
+                            *last
+                        }
+                        None => {
+                            let port = EphemeralPorts::after(world.network.ports.last(ip)?);
+                            ports.push((*ip, port));
+                            port
+                        }
+                    };
+                    sockets.push(SocketAddr::new(*ip, port));
+                    0
+                }
+                Ask::Masked { kernel, ip, to, protocol } => {
+                    let conntrack = &world.network.kernel(kernel)?.conntrack;
+                    let port = masked_port(conntrack, *ip, to.at(&sockets), *protocol, random.generator())?;
+                    let socket = SocketAddr::new(*ip, port);
+                    // What the request itself has taken stands in no table yet.
+                    if sockets.contains(&socket) {
+                        return None;
+                    }
+                    sockets.push(socket);
+                    0
+                }
+                Ask::Below(bound) => random.below(*bound) as usize,
+                Ask::Weighted(weights) => by_weight(weights, random.below(weights.iter().sum()))?,
+                Ask::Share(of) => (random.unit() * of) as usize,
+                Ask::Hashed { src, dst, of } => share(flow_hash(src.at(&sockets), dst.at(&sockets)), *of as usize),
+                Ask::Chances(thresholds) => {
+                    let lots = random.generator();
+                    thresholds.iter().position(|below| lots.u32(..) & 0x7fff_ffff < *below).map_or(0, |i| i + 1)
+                }
+                Ask::OneOf(of) => ((u64::from(random.generator().u32(..)) * u64::from(*of)) >> 32) as usize,
+                Ask::Recalled { kernel, list, source, seconds, at } => {
+                    let kernel = world.network.kernel(kernel);
+                    usize::from(kernel.is_some_and(|k| k.memory.has(list, source, *seconds, world.now + *at)))
+                }
+                Ask::Given { kernel, server, client, ahead, at } => {
+                    let memory = &world.network.kernel(kernel)?.memory;
+                    let (place, persistent) = memory.pick(server, *client, *ahead, world.now + *at);
+                    2 * place + usize::from(persistent)
+                }
+            };
+            link = *node.next.get(came)?;
+        };
+        let leaf = self.leaf(place)?;
+        let free = |visit: &Visit| {
+            let Some(kernel) = world.network.kernel(&visit.kernel) else { return true };
+            visit.free.iter().all(|ends| kernel.conntrack.is_free(&ends.at(&sockets)))
+        };
+        let apart = !sockets.iter().any(|socket| leaf.fixed.contains(socket));
+        (apart && leaf.visits.iter().all(free)).then_some(Walked { leaf: place, before, after: random, sockets, ports })
+    }
+
+    /// Lets the world remember a request as it would remember any other, but for the count of what pods served.
+    pub fn settle(&self, walked: &Walked, world: &mut World<'_>) {
+        let Some(leaf) = self.leaf(walked.leaf) else { return };
+        *world.random = walked.after.clone();
+        for (ip, last) in &walked.ports {
+            world.network.ports.set(*ip, *last);
+        }
+        for visit in &leaf.visits {
+            let kernel = world.network.kernel_mut(&visit.kernel);
+            for made in &visit.flows {
+                let (original, reply) = (made.original.at(&walked.sockets), made.reply.at(&walked.sockets));
+                kernel.conntrack.put(Flow { original, reply, state: made.state, expires: world.now + made.lasts });
+            }
+            for (effect, at) in &visit.effects {
+                effect.happen(&mut kernel.memory, world.now + *at);
+            }
+        }
+    }
+
+    pub fn sent(&self, walked: &Walked, still: Arc<Still>) -> Sent {
+        let leaf = self.leaves[walked.leaf as usize].clone();
+        Sent::walked(leaf, still, walked.before.clone(), &walked.sockets)
+    }
+
+    /// Learns the way of a request. False: it is none that another request could be walked down.
+    pub fn learn(&mut self, trace: &Trace, tape: Tape, world: &World<'_>) -> bool {
+        if tape.spoiled || self.leaves.len() >= MOST {
+            return false;
+        }
+        let Some((asks, sockets)) = asks(&tape) else { return false };
+        let Some(leaf) = Leaf::new(trace, &tape, &sockets, world) else { return false };
+        let mut from: Option<(usize, usize)> = None;
+        for (ask, came) in asks {
+            match self.enter(from, ask) {
+                Some(place) => from = Some((place, came)),
+                None => {
+                    *self.link(from) = Link::Shut;
+                    return false;
+                }
+            }
+        }
+        let place = self.leaves.len() as u32;
+        let link = self.link(from);
+        if *link != Link::Unknown {
+            // Known, but something was in the way this time.
+            return matches!(*link, Link::Leaf(_));
+        }
+        *link = Link::Leaf(place);
+        self.leaves.push(Arc::new(leaf));
+        true
+    }
+
+    /// Where a way leads on from here.
+    fn link(&mut self, from: Option<(usize, usize)>) -> &mut Link {
+        let Some((node, came)) = from else { return &mut self.root };
+        let next = &mut self.nodes[node].next;
+        if next.len() <= came {
+            next.resize(came + 1, Link::Unknown);
+        }
+        &mut next[came]
+    }
+
+    /// The node that asks this, from here on. `None`: something else is asked there.
+    fn enter(&mut self, from: Option<(usize, usize)>, ask: Ask) -> Option<usize> {
+        let place = match *self.link(from) {
+            Link::Node(place) => place as usize,
+            Link::Unknown => {
+                let place = self.nodes.len();
+                self.nodes.push(Node { ask, next: Vec::new() });
+                *self.link(from) = Link::Node(place as u32);
+                return Some(place);
+            }
+            Link::Leaf(_) | Link::Shut => return None,
+        };
+        (self.nodes[place].ask == ask).then_some(place)
+    }
+}
+
+/// What was asked on a tape and what came of it, and the sockets that were drawn. `None`: the same cannot be asked again.
+fn asks(tape: &Tape) -> Option<(Vec<(Ask, usize)>, Sockets)> {
+    let mut asks: Vec<(Ask, usize)> = Vec::new();
+    let mut sockets = Sockets::new();
+    let mut listed: Vec<(&SmolStr, &SmolStr)> = Vec::new();
+    let mut given: Vec<(&SmolStr, &VirtualServer)> = Vec::new();
+    for mark in &tape.marks {
+        let (ask, came) = match mark {
+            Mark::Port { ip, got } => {
+                sockets.push(SocketAddr::new(*ip, *got));
+                (Ask::Port(*ip), 0)
+            }
+            Mark::Masked { kernel, ip, to, protocol, got } => {
+                let (kernel, to) = (kernel.clone(), End::of(*to, &sockets));
+                sockets.push(SocketAddr::new(*ip, *got));
+                (Ask::Masked { kernel, ip: *ip, to, protocol: *protocol }, 0)
+            }
+            Mark::Below { bound, got } => (Ask::Below(*bound), *got as usize),
+            Mark::Weighted { weights, chosen } => (Ask::Weighted(weights.clone()), *chosen as usize),
+            Mark::Share { of, got } => (Ask::Share(*of), *got as usize),
+            Mark::Hashed { src, dst, of, chosen } => {
+                let (src, dst) = (End::of(*src, &sockets), End::of(*dst, &sockets));
+                (Ask::Hashed { src, dst, of: *of }, *chosen as usize)
+            }
+            Mark::Lot { kernel, at, lot } => match lot {
+                Lot::Chances { first, drawn, taken } => {
+                    // The last of a chain takes what is left without a lot.
+                    if !taken && drawn + 1 != *first {
+                        return None;
+                    }
+                    let thresholds = (2..=*first).rev().map(|among| Probability::one_of(among).threshold());
+                    (Ask::Chances(thresholds.collect()), if *taken { *drawn as usize } else { 0 })
+                }
+                Lot::OneOf { of, chosen } => (Ask::OneOf(*of), *chosen as usize),
+                Lot::Recalled { list, source, seconds, found } => {
+                    if listed.contains(&(kernel, list)) {
+                        return None;
+                    }
+                    let (kernel, list) = (kernel.clone(), list.clone());
+                    let ask = Ask::Recalled { kernel, list, source: *source, seconds: *seconds, at: *at };
+                    (ask, usize::from(*found))
+                }
+                Lot::Listed { list, .. } => {
+                    listed.push((kernel, list));
+                    continue;
+                }
+                Lot::Given { server, client, place, persistent } => {
+                    let ahead = given.iter().filter(|(k, s)| *k == kernel && s.key() == server.key()).count();
+                    let simple = server.scheduler == Scheduler::RoundRobin && server.persistent.is_none();
+                    if server.scheduler == Scheduler::LeastConnection || ahead > 0 && !simple {
+                        return None;
+                    }
+                    given.push((kernel, server));
+                    let (kernel, server) = (kernel.clone(), server.clone());
+                    let ask = Ask::Given { kernel, server, client: *client, ahead, at: *at };
+                    (ask, 2 * place + usize::from(*persistent))
+                }
+            },
+        };
+        asks.push((ask, came));
+    }
+    Some((asks, sockets))
+}
+
+/// What the kernels' memories came to on a tape: by kernel, with the time since the request began.
+pub(super) fn effects<'t>(tape: &'t Tape) -> impl Iterator<Item = (&'t SmolStr, Effect, Duration)> {
+    tape.marks.iter().filter_map(|mark| {
+        let Mark::Lot { kernel, at, lot } = mark else { return None };
+        let effect = match lot {
+            Lot::Recalled { list, source, seconds, found } => {
+                Effect::Recalled { list: list.clone(), source: *source, seconds: *seconds, found: *found }
+            }
+            Lot::Listed { list, source } => Effect::Listed { list: list.clone(), source: *source },
+            Lot::Given { server, client, place, persistent } => {
+                Effect::Given { server: server.clone(), client: *client, to: (*place, *persistent) }
+            }
+            Lot::Chances { .. } | Lot::OneOf { .. } => return None,
+        };
+        Some((kernel, effect, *at))
+    })
+}
