@@ -162,7 +162,8 @@ fn walks(endpoints: usize, mode: Mode) {
     for i in 0..count {
         let source = SocketAddr::new(IpAddr::from([10, 128, 200, 9]), 1024 + (i % 60_000) as u16);
         let mut passage = Passage::new(Packet::tcp_syn(source, SocketAddr::new(service_ip(0), 80)));
-        let mut context = Context { local: &local, memory: &mut memory, rng: &mut rng, now: Time(i), misses: false };
+        let mut context =
+            Context { local: &local, memory: &mut memory, rng: &mut rng, now: Time(i), misses: false, lots: None };
         trail.clear();
         let entry = program.walk(Hook::Prerouting, &mut passage, &mut context, &mut trail);
         let hook = if mode == Mode::Ipvs { Hook::Input } else { Hook::Forward };

@@ -322,7 +322,7 @@ fn asks(tape: &Tape) -> Option<(Vec<(Ask, usize)>, Sockets)> {
 }
 
 /// What the kernels' memories came to on a tape: by kernel, with the time since the request began.
-pub(super) fn effects<'t>(tape: &'t Tape) -> impl Iterator<Item = (&'t SmolStr, Effect, Duration)> {
+pub(super) fn effects(tape: &Tape) -> impl Iterator<Item = (&SmolStr, Effect, Duration)> {
     tape.marks.iter().filter_map(|mark| {
         let Mark::Lot { kernel, at, lot } = mark else { return None };
         let effect = match lot {
