@@ -110,14 +110,20 @@ fn assignments_are_short_and_survive_bad_codes() {
     marks.sort();
     marks.dedup();
     assert_eq!(marks.len(), all.len(), "two lessons have one mark: rename one");
-    let whole = Assignment { lessons: all.clone(), lang: Some(Lang::Ko), hints: true, seed: 20_261_120 };
+    let whole = Assignment {
+        lessons: all.clone(),
+        lang: Some(Lang::Ko),
+        hints: true,
+        seed: 20_261_120,
+        ..Assignment::default()
+    };
     let code = whole.code();
     assert!(code.len() <= 200, "{} characters", code.len());
     assert_eq!(Assignment::read(&code, &course), Ok(whole));
-    let few = Assignment { lessons: all[..3].to_vec(), lang: None, hints: false, seed: 0 };
+    let few = Assignment { lessons: all[..3].to_vec(), lang: None, hints: false, seed: 0, ..Assignment::default() };
     assert_eq!(few.code().len(), 14);
     assert_eq!(Assignment::read(&few.code(), &course), Ok(few.clone()));
-    for bad in ["", "AQ", "!!!!", &code[..code.len() - 3], &"A".repeat(500)] {
+    for bad in ["", "AQ", "!!!!", &code[..code.len() - 3], &"A".repeat(2_000)] {
         assert_eq!(Assignment::read(bad, &course), Err(BadCode::Broken), "{bad}");
     }
     assert_eq!(Assignment::read(&few.code(), &Course::default()), Err(BadCode::UnknownLessons(3)));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use giljabi::api::object::{FieldRef, ObjectKey};
-use giljabi::api::time::Time;
+use giljabi::api::time::{Duration, Time};
 use giljabi::apiserver::store::Store;
 use giljabi::cluster::Cluster;
 use giljabi::diagnostic::Diagnostic;
@@ -116,6 +116,8 @@ pub struct Session {
     pub moments: History,
     /// The cluster's own clock, also while nothing happens.
     pub clock: RwSignal<Time>,
+    /// How much time the person has let go by in the cluster, for who writes down what was done.
+    pub waited: RwSignal<Duration>,
     /// Counts the changes of texts that did not come from the editor.
     pub texts: RwSignal<usize>,
     /// Whether the browser keeps what is written.
@@ -204,6 +206,7 @@ impl Session {
             play,
             moments,
             clock: RwSignal::new(workspace.cluster().now()),
+            waited: RwSignal::new(Duration::ZERO),
             workspace: StoredValue::new_local(workspace),
             computer: StoredValue::new_local(Computer::default()),
             ran: RwSignal::new(Vec::new()),
@@ -533,14 +536,18 @@ impl Session {
         let mut result = None;
         let shown = self.state.read_untracked().store.revision();
         let mut changed = false;
+        let mut passed = Duration::ZERO;
         self.workspace.update_value(|w| {
+            let before = w.cluster().now();
             result = act.take().map(|act| act(w.cluster_mut()));
+            passed = w.cluster().now().since(before);
             changed = w.cluster().store().revision() != shown;
             if changed {
                 w.refresh();
             }
         });
         self.clock.set(self.workspace.with_value(|w| w.cluster().now()));
+        self.waited.update(|waited| waited.0 += passed.0);
         // A clock that only ticks changes nothing that is drawn.
         if changed {
             self.state.set(Arc::new(self.workspace.with_value(|w| state_of(w, player::now() - began))));

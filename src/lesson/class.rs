@@ -1,6 +1,7 @@
 //! A teacher's table over the results of a class: a row a pupil, figures a check, and where they get stuck. A file that is
 //! spoilt has its row, which says so, and never spoils the rest.
 
+use super::course::{Course, GUEST};
 use super::result::{ResultFile, Spoilt};
 use crate::arrange::Arrange;
 use crate::locale::{Lang, Message};
@@ -13,6 +14,8 @@ pub struct Row {
     /// The file's name.
     pub file: String,
     pub result: Result<ResultFile, Spoilt>,
+    /// Lessons whose results come from another version of them: their points count, their steps are not compared.
+    pub old: Vec<SmolStr>,
 }
 
 /// The results of a class, in the order in which they were added.
@@ -36,8 +39,14 @@ pub struct Figure {
 }
 
 impl Class {
-    pub fn add(&mut self, file: &str, text: &str) {
-        self.rows.push(Row { file: file.to_string(), result: ResultFile::read(text) });
+    /// Reads a file that was handed in. `course` says what the lessons are today.
+    pub fn add(&mut self, file: &str, text: &str, course: &Course) {
+        let result = ResultFile::read(text);
+        // What somebody else wrote is in no course; it cannot be compared with anything.
+        let ours = result.iter().flat_map(|r| &r.lessons).filter(|l| !l.lesson.starts_with(GUEST));
+        let old = ours.filter(|l| course.lesson(&l.lesson).is_none_or(|today| !l.fits(today)));
+        let old = old.map(|l| l.lesson.clone()).collect();
+        self.rows.push(Row { file: file.to_string(), result, old });
     }
 
     /// The lessons that occur, in order of appearance.
@@ -74,7 +83,9 @@ impl Class {
             figures[at].right += u32::from(right);
             figures[at].stuck += u32::from(stuck);
         };
-        for lesson in self.good().flat_map(|r| &r.lessons) {
+        let compared = self.rows.iter().filter_map(|row| Some((row, row.result.as_ref().ok()?)));
+        let compared = compared.flat_map(|(row, r)| r.lessons.iter().filter(|l| !row.old.contains(&l.lesson)));
+        for lesson in compared {
             let stands = lesson.stands_at().map(|s| s.step.clone());
             for step in &lesson.steps {
                 count(&lesson.lesson, &step.step, "", step.passed, stands.as_ref() == Some(&step.step));
@@ -115,7 +126,8 @@ impl Class {
                     let (got, of) = result.points();
                     let sum = |f: fn(&super::result::LessonResult) -> u32| result.lessons.iter().map(f).sum::<u32>();
                     cells.push(result.name.clone());
-                    cells.push(Message::new("class-good").text(lang));
+                    let state = if row.old.is_empty() { "class-good" } else { "result-older" };
+                    cells.push(Message::new(state).text(lang));
                     cells.extend([got, of, sum(|l| l.hints), sum(|l| l.edits)].map(|n| n.to_string()));
                     for lesson in &lessons {
                         let found = result.lessons.iter().find(|l| l.lesson == *lesson);
@@ -149,11 +161,17 @@ fn field(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::model::{Check, Lesson, NamedCheck, Step};
     use super::super::result::{LessonResult, StepResult};
     use super::*;
 
     #[test]
     fn two_hundred_files_make_a_table_and_spoilt_ones_do_no_harm() {
+        let check = |id: &str| NamedCheck { id: id.into(), check: Check::Clean };
+        let step = |id: &str| Step { id: id.into(), points: 10, checks: vec![check("ok")], ..Step::default() };
+        let today =
+            Lesson { id: "first-service".into(), steps: vec![step("guess"), step("build")], ..Lesson::default() };
+        let course = Course::of(vec![today]);
         let mut class = Class::default();
         for pupil in 0..200_u32 {
             let step = |id: &str, passed: bool| StepResult {
@@ -170,7 +188,8 @@ mod tests {
                 points: if second { 20 } else { 14 },
                 of: 20,
                 solved: second,
-                steps: vec![step("guess", true), step("build", second)],
+                // One pupil's page is from before the second step got its name of today.
+                steps: vec![step("guess", true), step(if pupil == 13 { "make" } else { "build" }, second)],
                 ..LessonResult::default()
             };
             let name = if pupil == 7 { "=HYPERLINK(\"x\")".to_string() } else { format!("{pupil}번, 반") };
@@ -181,11 +200,14 @@ mod tests {
                 12 => "hello".to_string(),
                 _ => text,
             };
-            class.add(&format!("{pupil}.txt"), &text);
+            class.add(&format!("{pupil}.txt"), &text, &course);
         }
         let figures = class.figures();
         let build = figures.iter().find(|f| f.step == "build" && f.check.is_empty()).unwrap();
-        assert_eq!((build.of, build.right, build.stuck), (197, 49, 148));
+        assert_eq!((build.of, build.right, build.stuck), (196, 49, 147));
+        assert!(figures.iter().all(|f| f.step != "make"), "steps of another version are not compared");
+        assert_eq!(class.rows[13].old, ["first-service"]);
+        assert!(class.csv(Lang::En).lines().nth(14).unwrap().contains("another version"));
         assert_eq!(class.stuck_at()[0].step, "build");
         let csv = class.csv(Lang::Ko);
         assert_eq!(csv.matches("\r\n").count(), 201);

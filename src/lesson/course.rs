@@ -210,6 +210,12 @@ impl Course {
         }
     }
 
+    /// A course of some lessons and nothing else.
+    #[cfg(test)]
+    pub(super) fn of(lessons: Vec<Lesson>) -> Course {
+        Course { lessons, ..Course::default() }
+    }
+
     /// Adds the words of a language.
     pub fn add_words(&mut self, lang: Lang, bundle: &str) -> Vec<(SmolStr, Vec<Problem>)> {
         let mut problems = Vec::new();

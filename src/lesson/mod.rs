@@ -28,6 +28,7 @@ pub mod scene;
 pub mod sheet;
 pub mod text;
 pub mod walk;
+pub mod way;
 pub mod words;
 pub mod write;
 

@@ -20,7 +20,7 @@ pub const MAX_ACTIONS: usize = 40;
 /// Checks inside checks.
 const MAX_DEPTH: usize = 6;
 /// The longest `stays` and `wait`.
-const MAX_TIME: Duration = Duration::secs(600);
+pub const MAX_TIME: Duration = Duration::secs(600);
 pub const MAX_REQUESTS: i64 = 200;
 
 /// Something wrong with a lesson's files.

@@ -161,6 +161,15 @@ impl LessonResult {
         }
     }
 
+    /// Whether it was got in the lesson as it is today: the same steps, points and checks. Otherwise it comes from another
+    /// version of the lesson.
+    pub fn fits(&self, lesson: &Lesson) -> bool {
+        let today = LessonResult::untouched(lesson);
+        let ids = |s: &StepResult| s.checks.iter().map(|(id, _)| id.clone()).collect::<Vec<_>>();
+        let shape = |r: &LessonResult| r.steps.iter().map(|s| (s.step.clone(), s.of, ids(s))).collect::<Vec<_>>();
+        self.of == today.of && shape(self) == shape(&today)
+    }
+
     /// A lesson that has not been begun.
     pub fn untouched(lesson: &Lesson) -> LessonResult {
         let step = |step: &Step| StepResult {

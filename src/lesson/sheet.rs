@@ -1,5 +1,6 @@
-//! The print sheet of a lesson, as Markdown: tasks with boxes to tick, questions with their choices, a place for notes, and
-//! the cheat-sheet line. Hints and answers are not on it.
+//! The print sheet of a lesson, as Markdown: tasks with boxes to tick, questions with their choices, the start files, and lines
+//! for the one sentence to keep, which the learner writes. Hints and answers are not on it, nor the files of an exam, which are
+//! broken only when it is drawn.
 
 use super::course::Course;
 use super::model::Lesson;
@@ -26,10 +27,11 @@ pub fn sheet(lesson: &Lesson, words: &Words, course: &Course, lang: Lang) -> Str
             out.push_str(&format!("- ☐ {}\n", at.check(&check.id).unwrap_or(&check.id)));
         }
     }
-    for file in &lesson.start {
+    for file in lesson.start.iter().filter(|_| lesson.draw.is_none()) {
         out.push_str(&format!("\n## {}\n\n```yaml\n{}\n```\n", file.name, file.text.trim_end()));
     }
-    out.push_str(&format!("\n## {}\n\n{}\n\n## {}\n\n", say("sheet-cheat"), words.cheat, say("sheet-more")));
+    let rule = "_".repeat(60);
+    out.push_str(&format!("\n## {}\n\n{rule}\n\n{rule}\n\n## {}\n\n", say("sheet-cheat"), say("sheet-more")));
     for id in &lesson.notes {
         if let Some(heading) = course.headings.iter().find(|h| h.id == *id) {
             let title = if lang == Lang::Ko { &heading.title } else { &heading.english };

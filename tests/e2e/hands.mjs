@@ -15,11 +15,12 @@ export async function press(page, key) {
   await page.keyboard.press(key);
 }
 
-/** Makes `text` the text of the file that is shown, as a person would who pastes it. */
-export async function write(page, text) {
-  await page.locator(".cm-content").click();
+/** Makes `text` the text of the file that is shown (in the desk's editor, or in another `place`), as a person would who pastes it. */
+export async function write(page, text, place = ".editor") {
+  const content = page.locator(`${place} .cm-content`);
+  await content.click();
   await page.keyboard.press("Control+a");
-  await page.locator(".cm-content").evaluate((content, text) => {
+  await content.evaluate((content, text) => {
     const clipboardData = new DataTransfer();
     clipboardData.setData("text/plain", text);
     content.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
@@ -27,7 +28,8 @@ export async function write(page, text) {
 }
 
 /** The whole text of the file that is shown, also what the editor does not draw. */
-export const shown = (page) => page.locator(".cm-content").evaluate((e) => e.cmTile?.view?.state.doc.toString() ?? e.innerText);
+export const shown = (page, place = ".editor") =>
+  page.locator(`${place} .cm-content`).evaluate((e) => e.cmTile?.view?.state.doc.toString() ?? e.innerText);
 
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];

@@ -64,6 +64,14 @@ impl Book {
         }
     }
 
+    /// Begins a lesson anew, without the files that were kept of it; its best result stays.
+    pub fn begin_anew(&mut self, id: &str, seed: u64) {
+        let mut record = self.get(id).cloned().unwrap_or_default();
+        record.start_over(seed);
+        self.put(id, record);
+        kept_names(id).iter().for_each(|name| keep::remove(name));
+    }
+
     /// Forgets a lesson and its files.
     pub fn forget(&mut self, id: &str) {
         self.put(id, Record::default());

@@ -5,8 +5,9 @@ use giljabi::lesson::desk::INTERRUPTED;
 use giljabi::lesson::model::TaskKind;
 use giljabi::lesson::result::LessonResult;
 use giljabi::lesson::scene::{self, Ran};
+use giljabi::lesson::way::{self, Leg};
 use giljabi::lesson::{Course, Desk, Lesson, Record, Scene, Scope, StepState, draw, grade};
-use giljabi::trace::Request;
+use giljabi::trace::{Client, Request, Url};
 use leptos::prelude::*;
 use smol_str::SmolStr;
 use std::sync::Arc;
@@ -52,6 +53,18 @@ impl Lessons {
             s.edits.track();
             untrack(|| self.count_edits());
         });
+        Effect::new(move |before: Option<giljabi::api::time::Duration>| {
+            let waited = s.waited.get();
+            let passed = giljabi::api::time::Duration(waited.0.saturating_sub(before.map_or(0, |b| b.0)));
+            if passed.0 > 0 {
+                self.tape.update_untracked(|tape| {
+                    if let Some(tape) = tape {
+                        tape.waited(passed);
+                    }
+                });
+            }
+            waited
+        });
         // Who sends looks at what came of the edit.
         Effect::new(move || {
             if s.sent.read().is_some() {
@@ -83,6 +96,8 @@ impl Lessons {
     fn set_up(self, id: &str, kept: bool) {
         let Some(course) = self.course.get_untracked() else { return };
         let Some(lesson) = course.lesson(id) else { return };
+        let lesson =
+            &self.assignment.read_untracked().as_ref().map_or_else(|| lesson.clone(), |(_, a)| a.applied(lesson));
         let mut record = self.book.read_untracked().get(id).cloned().unwrap_or_default();
         if lesson.draw.is_some() && record.seed == 0 {
             let set = self.assignment.read_untracked().as_ref().map_or(0, |(_, a)| a.seed);
@@ -105,6 +120,8 @@ impl Lessons {
         });
         self.report.set(None);
         self.turn.set(None);
+        self.cheer.set(false);
+        self.legs.set_value(None);
         self.open.set(Some(SmolStr::from(id)));
         self.s.sit_down(desk, ran, id);
         self.texts.set_value(self.s.pairs());
@@ -115,7 +132,8 @@ impl Lessons {
         });
         let at = first_open.unwrap_or(0);
         // A step without a request of its own keeps the one before it; the first ones show what comes later.
-        if let Some(request) = (0..lesson.steps.len()).find_map(|step| self.request_of(step)) {
+        let request = (0..lesson.steps.len()).find_map(|step| self.request_of(step));
+        if let Some(request) = request.or_else(|| self.usual_request()) {
             self.prepare(request);
         }
         self.show_step(at);
@@ -127,11 +145,47 @@ impl Lessons {
     /// Shows a step, and puts its request into the time bar.
     pub fn show_step(self, at: usize) {
         self.shown.set(at);
+        self.s.moments.hold_goal(None);
         self.turn.set(None);
         self.waiting.set_value(None);
         self.acted.set_value(false);
         if let Some(request) = self.request_of(at) {
             self.prepare(request);
+        }
+    }
+
+    /// Sends the request that the shown step is about, now that it works.
+    pub fn watch_it(self) {
+        if let Some(request) = self.request_of(self.shown.get_untracked()) {
+            self.prepare(request);
+            self.s.send();
+        }
+    }
+
+    /// What the time bar holds in a lesson that is about no request: its first Service, called by a pod beside it.
+    fn usual_request(self) -> Option<Request> {
+        let state = self.s.state.get_untracked();
+        let own = |o: &&Arc<giljabi::api::object::Object>| o.namespace() != "kube-system" && o.name() != "kubernetes";
+        let service = state.store.list("Service").find(own)?;
+        let named = |name: &str| scene::client(&state.store, &format!("pod/{name}"));
+        let beside = format!("{}/*", service.namespace());
+        let from = named("client").or_else(|| named(&beside))?;
+        let host = match &from {
+            Client::Pod { namespace, .. } if namespace != service.namespace() => {
+                format!("{}.{}", service.name(), service.namespace())
+            }
+            _ => service.name().to_string(),
+        };
+        Some(Request::get(from, Url::parse(&format!("http://{host}"))?))
+    }
+
+    /// Looks the shown step's request up again: the pod or address that it names may be another one by now. What the learner
+    /// has typed stays.
+    fn prepare_again(self) {
+        let prepared = self.s.prepared.get_value();
+        let Some(before) = prepared.filter(|p| p.to.to_string() == self.s.url.get_untracked()) else { return };
+        if let Some(now) = self.request_of(self.shown.get_untracked()).filter(|now| now.to != before.to) {
+            self.prepare(now);
         }
     }
 
@@ -236,6 +290,7 @@ impl Lessons {
             report = Some(now);
         });
         let Some(report) = report else { return };
+        self.prepare_again();
         let turn = self.turn_of(&report);
         if turn.is_none() || self.turn.read_untracked().is_some() {
             self.turn.set(turn.clone());
@@ -252,6 +307,10 @@ impl Lessons {
             set_timeout(later, QUIET);
         }
         self.waiting.set_value(turn);
+        let was_open = self.report.read_untracked().as_ref().is_some_and(|before| !before.solved);
+        if was_open && report.solved {
+            self.cheer.set(true);
+        }
         if self.report.read_untracked().as_deref() != Some(&report) {
             self.report.set(Some(Arc::new(report)));
         }
@@ -311,6 +370,32 @@ impl Lessons {
         self.change(&id, |record| record.start_over(set));
         self.set_up(&id, false);
         self.before.set(Some(before));
+    }
+
+    /// Begins the lessons anew whose start a teacher has set; what was achieved in them before stays.
+    pub(super) fn begin_as_set(self) {
+        let set = self.assignment.get_untracked();
+        let Some((_, assignment)) = set else { return };
+        for id in assignment.lessons.iter().filter(|id| assignment.has_start(id)) {
+            self.book.update(|book| book.begin_anew(id, assignment.seed));
+            if self.open.get_untracked().is_some_and(|open| open == *id) {
+                self.set_up(id, false);
+            }
+        }
+    }
+
+    /// A way through the open lesson, as it was drawn for this learner.
+    pub(super) fn way(self) -> Option<Arc<Vec<Leg>>> {
+        if self.legs.with_value(Option::is_none) {
+            let course = self.course.get_untracked()?;
+            let id = self.open.get_untracked()?;
+            let lesson = course.lesson(&id)?;
+            let set = self.assignment.get_untracked();
+            let lesson = set.map_or_else(|| lesson.clone(), |(_, a)| a.applied(lesson));
+            let seed = self.book.read_untracked().get(&id).map_or(0, |r| r.seed);
+            self.legs.set_value(Some(Arc::new(way::of(&lesson, seed))));
+        }
+        self.legs.get_value()
     }
 
     /// Takes a start over back.

@@ -11,6 +11,7 @@ use smol_str::SmolStr;
 use std::sync::Arc;
 use wasm_bindgen::JsCast;
 
+use super::forget::Forget;
 use super::parts::{Done, Standing, track_name};
 use super::route::Route;
 use super::step::kind_id;
@@ -82,6 +83,7 @@ fn LessonList(lessons: Vec<Lesson>) -> impl IntoView {
     let row = move |lesson: Lesson| {
         let id = lesson.id.clone();
         let title = move || l.words(&id).map(|w| w.title).unwrap_or_else(|| id.to_string());
+        let name = title.clone();
         let solved = {
             let id = lesson.id.clone();
             move || l.book.read().is_solved(&id)
@@ -100,6 +102,7 @@ fn LessonList(lessons: Vec<Lesson>) -> impl IntoView {
                     <span class="lesson-kinds">{kinds}</span>
                 </a>
                 <Standing id=lesson.id.to_string()/>
+                <Forget id=lesson.id.to_string() title=Signal::derive(name)/>
             </li>
         }
     };

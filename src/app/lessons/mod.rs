@@ -3,6 +3,7 @@
 
 mod book;
 mod desk;
+mod forget;
 mod lms;
 mod map;
 mod notes;
@@ -13,11 +14,13 @@ mod prose;
 pub mod route;
 mod step;
 mod teach;
+mod way;
 mod write;
 
 use giljabi::lesson::assignment::Assignment;
 use giljabi::lesson::edits::Edits;
 use giljabi::lesson::text::Words;
+use giljabi::lesson::way::Leg;
 use giljabi::lesson::{Course, Lesson, Report, TurnHint};
 use giljabi::locale::Lang;
 use leptos::prelude::*;
@@ -73,6 +76,10 @@ pub struct Lessons {
     texts: StoredValue<Vec<(String, String)>>,
     /// Counts what makes a look necessary, so that many in a row make one.
     due: StoredValue<u32>,
+    /// Whether the lesson has just been solved, before the learner's eyes.
+    pub cheer: RwSignal<bool>,
+    /// A way through the open lesson, once somebody has asked for it.
+    legs: StoredValue<Option<Arc<Vec<Leg>>>, LocalStorage>,
     /// The record and files before the last start over.
     before: RwSignal<Option<desk::Before>>,
 }
@@ -103,6 +110,8 @@ impl Lessons {
             edits: StoredValue::new(Edits::default()),
             texts: StoredValue::new(Vec::new()),
             due: StoredValue::new(0),
+            cheer: RwSignal::new(false),
+            legs: StoredValue::new_local(None),
             before: RwSignal::new(None),
         };
         provide_context(lessons);
@@ -210,8 +219,27 @@ impl Lessons {
         self.course.set(Some(course));
     }
 
+    /// Fetches the words of the languages that have not come yet.
+    async fn load_all_words(self) {
+        for lang in [Lang::Ko, Lang::En] {
+            if self.course.get_untracked().is_some_and(|course| course.has_words(lang)) {
+                continue;
+            }
+            // What does not come is missing in the draft, which says so.
+            let Ok(text) = fetched(lang.tag()).await else { continue };
+            if let Some(mut course) = self.course.get_untracked() {
+                Arc::make_mut(&mut course).add_words(lang, &text);
+                self.course.set(Some(course));
+            }
+        }
+    }
+
     fn take_assignment(self, code: &str, course: &Course) {
+        let first = super::keep::read("assignment").as_deref() != Some(code);
         if self.set_assignment(code, course) {
+            if first {
+                self.begin_as_set();
+            }
             super::keep::write("assignment", code);
         }
     }

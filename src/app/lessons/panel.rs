@@ -1,9 +1,12 @@
 //! The lesson panel above the editor, and what the header says of the lesson.
 
+use giljabi::lesson::course::GUEST;
 use giljabi::lesson::{Lesson, StepState};
 use leptos::prelude::*;
+use smol_str::SmolStr;
 
-use super::parts::{name_of_track, stars};
+use super::forget::Forget;
+use super::parts::{Done, name_of_track, stars};
 use super::route::Route;
 use super::step::{StepView, kind_id};
 use super::write::tape::Recorder;
@@ -110,6 +113,10 @@ fn Panel(lesson: Lesson) -> impl IntoView {
         let id = steps.get(at()).map(|s| s.id.clone()).unwrap_or_default();
         words.read().step(&id).map(|w| w.title.clone()).unwrap_or_default()
     };
+    // Steps whose checks send a request: now that it works, it can be watched.
+    let asks: Vec<bool> = lesson.steps.iter().map(|s| s.checks.iter().any(|c| c.check.request().is_some())).collect();
+    let asks = StoredValue::new(asks);
+    let asks = move || asks.with_value(|asks| asks.get(at()).copied().unwrap_or(false));
     let kinds: Vec<_> = lesson.steps.iter().map(|s| s.kind).collect();
     let kind = move || kinds.get(at()).map(|k| s.tx(kind_id(*k), &[]));
     let number = move || s.tx("lessons.step_of", &[("n", &(at() + 1).to_string()), ("of", &count.to_string())]);
@@ -132,9 +139,14 @@ fn Panel(lesson: Lesson) -> impl IntoView {
                     <p class="passed good"><span aria-hidden="true">"✓ "</span>{s.t("lessons.passed")}</p>
                 </Show>
             </div>
-            <Show when=move || (passed.get() || s.presenter.get()) && !last.get()>
-                <button type="button" class="btn btn-primary go-on" on:click=go_on>{s.t("lessons.go_on")}</button>
-            </Show>
+            <p class="help-row">
+                <Show when=move || (passed.get() || s.presenter.get()) && !last.get()>
+                    <button type="button" class="btn btn-primary go-on" on:click=go_on>{s.t("lessons.go_on")}</button>
+                </Show>
+                <Show when=move || passed.get() && asks()>
+                    <button type="button" class="btn watch" on:click=move |_| l.watch_it()>{s.t("lessons.watch")}</button>
+                </Show>
+            </p>
             <Show when=move || solved.get() && last.get()>
                 <Solved lesson=ended.clone()/>
             </Show>
@@ -142,6 +154,9 @@ fn Panel(lesson: Lesson) -> impl IntoView {
         </section>
     }
 }
+
+/// Pieces of confetti over a lesson that has just been solved.
+const CONFETTI: usize = 18;
 
 /// Why it is right, the line to keep, and where to go on.
 #[component]
@@ -169,7 +184,30 @@ fn Solved(lesson: Lesson) -> impl IntoView {
             said.map(|id| s.tx(id, &[("par", &par.unwrap_or(0).to_string())]))
         }
     };
+    // How far the track is done with it.
+    let track = lesson.track.clone();
+    let ids: Vec<SmolStr> = l
+        .course
+        .get_untracked()
+        .map_or(Vec::new(), |course| course.of_track(&track).map(|lesson| lesson.id.clone()).collect());
+    let count = ids.len();
+    let done = move || ids.iter().filter(|id| l.book.read().is_solved(id)).count();
+    let all_done = done.clone();
+    let track_words = move || {
+        let course = l.course.get().unwrap_or_default();
+        let name = name_of_track(&course, &track, s.lang.get());
+        let whole = count > 0 && all_done() == count;
+        let ours = |lesson: &&Lesson| !lesson.id.starts_with(GUEST);
+        let course_done = whole && course.lessons.iter().filter(ours).all(|lesson| l.book.read().is_solved(&lesson.id));
+        match (course_done, whole) {
+            (true, _) => s.tx("lessons.course_done", &[]),
+            (_, true) => s.tx("lessons.track_done", &[("track", &name)]),
+            _ => name,
+        }
+    };
     let (next_id, own) = (lesson.id.clone(), lesson.id.clone());
+    let of = next_id.clone();
+    let is_last = Memo::new(move |_| l.next(&of).is_none());
     let next = move || {
         let next = l.next(&next_id)?;
         let title = l.words(&next).map(|w| w.title).unwrap_or_default();
@@ -178,7 +216,10 @@ fn Solved(lesson: Lesson) -> impl IntoView {
         )
     };
     view! {
-        <div class="solved" role="status">
+        <div class="solved" class:cheer=move || l.cheer.get() role="status">
+            <Show when=move || l.cheer.get()>
+                <span class="confetti" aria-hidden="true">{(0..CONFETTI).map(|_| view! { <i></i> }).collect_view()}</span>
+            </Show>
             <p class="solved-head">
                 <b class="good">{s.t("lessons.solved")}</b>
                 {move || report().map(|r| stars(r.stars))}
@@ -186,9 +227,16 @@ fn Solved(lesson: Lesson) -> impl IntoView {
             </p>
             <div>{move || prose::blocks(&words.read().solved).into_any()}</div>
             <p class="t-soft">{why_fewer}</p>
+            <p class="solved-track">
+                <Done done=Signal::derive(done) of=Signal::derive(move || count)/>
+                <span>{track_words}</span>
+            </p>
             <p class="cheat"><b>{s.t("lessons.cheat")}</b>" "{move || prose::line(&words.read().cheat).into_any()}</p>
             <p class="solved-next">
                 {next}
+                <Show when=move || is_last.get()>
+                    <a class="btn btn-primary" href=Route::Lessons(None).hash()>{s.t("lessons.to_map")}</a>
+                </Show>
                 <Show when=move || l.assignment.read().as_ref().is_some_and(|(_, a)| a.lessons.contains(&own))>
                     <a class="btn" href=move || l.assignment.read().as_ref().map(|(code, _)| Route::Assignment(code.clone()).hash())>{s.t("lessons.hand_in")}</a>
                 </Show>
@@ -202,6 +250,8 @@ fn Solved(lesson: Lesson) -> impl IntoView {
 fn Tail(lesson: Lesson) -> impl IntoView {
     let (l, s) = (lessons(), session());
     let (notes, own) = (lesson.notes.clone(), lesson.id.to_string());
+    let (forget_id, titled) = (lesson.id.to_string(), lesson.id.clone());
+    let title = Signal::derive(move || l.words(&titled).map(|w| w.title).unwrap_or_default());
     let headings = move || {
         let Some(course) = l.course.get() else { return Vec::new() };
         let ko = s.lang.get() == giljabi::locale::Lang::Ko;
@@ -214,6 +264,7 @@ fn Tail(lesson: Lesson) -> impl IntoView {
             <Show when=move || l.before.read().is_some()>
                 <button type="button" class="btn" on:click=move |_| l.take_back()>{s.t("lessons.take_back")}</button>
             </Show>
+            <Forget id=forget_id title words=true/>
             <button type="button" class="btn" on:click=move |_| print::print(l, vec![own.clone()])>{s.t("lessons.print")}</button>
             <span class="push"></span>
             <details class="sources">

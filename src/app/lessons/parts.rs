@@ -36,12 +36,12 @@ pub fn Standing(#[prop(into)] id: String) -> impl IntoView {
         let record = book.get(&id);
         match record {
             Some(record) if record.is_solved() => stars(record.stars()).into_any(),
-            Some(record) => {
+            Some(record) if record.best.is_some() => {
                 let (got, of) = record.best.as_ref().map_or((0, 0), |b| (b.points, b.of));
                 let words = s.tx("lessons.begun", &[("points", &got.to_string()), ("of", &of.to_string())]);
                 view! { <span class="t-soft begun">{words}</span> }.into_any()
             }
-            None => ().into_any(),
+            _ => ().into_any(),
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Print sheets: a lesson's tasks with boxes to tick, on paper. What is on the sheet is the library's.
 
+use giljabi::lesson::qr;
 use giljabi::lesson::sheet::sheet;
 use leptos::prelude::*;
 
+use super::route::{self, Route};
 use super::{Lessons, lessons, prose};
 use crate::app::session::session;
 
@@ -24,7 +26,15 @@ pub fn Sheets() -> impl IntoView {
         let course = l.course.get()?;
         let (lesson, words) = (course.lesson(&id)?, l.words(&id)?);
         let text = sheet(lesson, &words, &course, s.lang.get());
-        Some(view! { <article class="paper">{prose::blocks(&text)}</article> })
+        // From paper back to the page, where the page has an address that others can reach.
+        let link = route::address(&Route::Lesson(id));
+        let code = qr::draw(&link).map(|drawn| {
+            let size = format!("0 0 {0} {0}", drawn.side);
+            view! { <svg viewBox=size shape-rendering="crispEdges"><path d=drawn.path></path></svg> }
+        });
+        Some(
+            view! { <article class="paper"><div class="paper-link">{code}{link}</div>{prose::blocks(&text)}</article> },
+        )
     };
     view! { <div class="sheets" aria-hidden="true">{move || l.printing.get().into_iter().filter_map(one).collect_view()}</div> }
 }

@@ -7,6 +7,7 @@ use giljabi::lesson::{Lesson, StepReport, StepState, TurnHint};
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
+use super::way::{Goal, Way};
 use super::{Lessons, lessons, prose};
 use crate::app::session::{Pane, Session, Tab, session};
 
@@ -56,7 +57,7 @@ pub fn StepView(lesson: Lesson, at: usize) -> impl IntoView {
         </Show>
         <Turn words/>
         <Show when=move || !passed.get()>
-            <Hints lesson=lesson.id.to_string() step=step.id.to_string() words/>
+            <Hints lesson=lesson.clone() at words/>
         </Show>
     }
     .into_any()
@@ -195,29 +196,52 @@ fn Turn(words: Memo<StepWords>) -> impl IntoView {
     }
 }
 
-/// Hints, one at a time.
+/// Hints, one at a time; after the last one a way through the step. Beside them the goal.
 #[component]
-fn Hints(lesson: String, step: String, words: Memo<StepWords>) -> impl IntoView {
+fn Hints(lesson: Lesson, at: usize, words: Memo<StepWords>) -> impl IntoView {
     let (l, s): (Lessons, Session) = (lessons(), session());
+    let step = lesson.steps.get(at).map(|s| s.id.clone()).unwrap_or_default();
     let taken = {
-        let step = step.clone();
+        let (lesson, step) = (lesson.id.clone(), step.clone());
         Memo::new(move |_| l.book.read().get(&lesson).map_or(0, |r| r.progress.hints_of(&step)) as usize)
     };
+    let step = StoredValue::new(step);
     let count = move || words.read().hints.len();
+    let used_up = Memo::new(move |_| taken.get() >= count());
     let label = move || {
-        s.tx("lessons.hint", &[("n", &(taken.get() + 1).min(count()).to_string()), ("of", &count().to_string())])
+        if used_up.get() {
+            return s.tx("lessons.show_way", &[]);
+        }
+        s.tx("lessons.hint", &[("n", &(taken.get() + 1).to_string()), ("of", &count().to_string())])
     };
+    // Who presents may show the way without the hints before it, and without it costing anybody a star.
+    let presented = RwSignal::new(false);
+    let way = Memo::new(move |_| taken.get() > count() || (presented.get() && s.presenter.get()));
+    let present = Memo::new(move |_| s.presenter.get() && !used_up.get() && !way.get());
+    let lesson = StoredValue::new(lesson);
     view! {
         <Show when=move || l.hints() && count() != 0>
             <ol class="hints" aria-live="polite">
                 {move || words.read().hints.iter().take(taken.get()).map(|hint| view! { <li>{prose::line(hint)}</li> }).collect_view()}
             </ol>
-            <button type="button" class="btn hint" hidden=move || taken.get() == count() on:click={
-                let step = step.clone();
-                move |_| l.take_hint(&step, count())
-            }>
-                {label}
-            </button>
+            <Show when=move || way.get()>
+                <Way lesson=lesson.get_value() at words/>
+            </Show>
+            <p class="help-row">
+                <button
+                    type="button"
+                    class="btn hint"
+                    class:show-way=move || used_up.get()
+                    hidden=move || way.get()
+                    on:click=move |_| step.with_value(|step| l.take_hint(step, count() + 1))
+                >
+                    {label}
+                </button>
+                <Show when=move || present.get()>
+                    <button type="button" class="btn" on:click=move |_| presented.set(true)>{s.t("lessons.show_way")}</button>
+                </Show>
+                <Goal lesson=lesson.get_value() at/>
+            </p>
         </Show>
     }
 }

@@ -52,8 +52,12 @@ pub struct History {
     pub now: RwSignal<usize>,
     /// The number of the moment that is held beside the cluster of now.
     pub beside: RwSignal<Option<usize>>,
+    /// Where a lesson's step leads, while it is held beside.
+    goal: StoredValue<Option<Workspace>, LocalStorage>,
 }
 
+/// Stands for the goal of a lesson's step among the numbers of moments.
+pub const GOAL: usize = usize::MAX;
 /// So many moments are kept; older ones go, but for the first.
 const MOST: usize = 120;
 
@@ -64,6 +68,17 @@ impl History {
             kept: StoredValue::new_local(Vec::new()),
             now: RwSignal::new(0),
             beside: RwSignal::new(None),
+            goal: StoredValue::new_local(None),
+        }
+    }
+
+    /// Holds the goal of a lesson's step beside the cluster of now, or nothing any more.
+    pub fn hold_goal(self, goal: Option<Workspace>) {
+        let held = self.beside.get_untracked() == Some(GOAL);
+        let beside = goal.is_some().then_some(GOAL);
+        self.goal.set_value(goal);
+        if held || beside.is_some() {
+            self.beside.set(beside);
         }
     }
 
@@ -118,10 +133,14 @@ impl History {
         self.kept.set_value(Vec::new());
         self.now.set(0);
         self.beside.set(None);
+        self.goal.set_value(None);
     }
 
     /// The workspace of a moment.
     pub fn workspace(self, number: usize) -> Option<Workspace> {
+        if number == GOAL {
+            return self.goal.get_value();
+        }
         self.of(number, |k| k.workspace.clone())
     }
 
@@ -131,7 +150,7 @@ impl History {
 
     /// The state of a moment.
     pub fn store(self, number: usize) -> Option<Store> {
-        self.of(number, |k| k.workspace.cluster().store().clone())
+        self.workspace(number).map(|w| w.cluster().store().clone())
     }
 
     /// Goes back to a moment; what is done next begins a branch there.

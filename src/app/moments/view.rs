@@ -3,7 +3,7 @@
 use giljabi::cluster::history::compare;
 use leptos::prelude::*;
 
-use super::{History, Row};
+use super::{GOAL, History, Row};
 use crate::app::bottom::line_button;
 use crate::app::focus::Target;
 use crate::app::session::{Session, session};
@@ -34,7 +34,7 @@ pub fn Moments() -> impl IntoView {
                 }}
             </tbody>
         </table>
-        {move || history.beside.get().map(|number| differences(s, history, number))}
+        {move || history.beside.get().filter(|n| *n != GOAL).map(|number| differences(s, history, number))}
     }
     .into_any()
 }

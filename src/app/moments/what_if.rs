@@ -6,7 +6,7 @@ use leptos::context::Provider;
 use leptos::prelude::*;
 use std::sync::Arc;
 
-use super::History;
+use super::{GOAL, History};
 use crate::app::bottom::line_button;
 use crate::app::map::Drawing;
 use crate::app::session::{Sent, Session, session};
@@ -68,6 +68,7 @@ fn side(s: Session, history: History, held: Held) -> impl IntoView {
     let twin = s.twin((*held.store).clone(), held.sent.clone());
     let other = held.sent.clone();
     let title = move || match (held.moment, &other) {
+        (Some(GOAL), _) => s.tx("what_if.goal", &[]),
         (Some(n), _) => s.tx("what_if.moment", &[("n", &n.to_string())]),
         (None, Some(sent)) => {
             s.tx("what_if.request", &[("n", &sent.number.to_string()), ("url", &sent.trace.request.to.to_string())])

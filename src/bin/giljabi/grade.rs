@@ -5,7 +5,7 @@ use crate::arguments::{Arguments, Format, Usage};
 use crate::lesson::{built_in, read_folder};
 use giljabi::api::json::quote;
 use giljabi::lesson::class::Class;
-use giljabi::lesson::{Desk, File, Lesson, Progress, Report, Scope, StepState, course, draw, grade};
+use giljabi::lesson::{Desk, File, Lesson, Progress, Report, Scope, StepState, catalog, course, draw, grade};
 use giljabi::locale::{Lang, Message};
 use std::path::Path;
 
@@ -120,7 +120,7 @@ fn results(works: &[&String], lang: Lang) -> Result<bool, Usage> {
     for work in works {
         // A file that is no text is a spoilt one, not the end of the table.
         let bytes = std::fs::read(work).map_err(|e| Usage(format!("{work}: {e}")))?;
-        class.add(work, &String::from_utf8_lossy(&bytes));
+        class.add(work, &String::from_utf8_lossy(&bytes), catalog());
     }
     print!("{}", class.csv(lang));
     for figure in class.stuck_at().iter().take(10) {

@@ -2,7 +2,7 @@
 //! assignment, makes a package for a learning platform.
 
 use crate::arguments::{Arguments, Usage};
-use giljabi::lesson::assignment::Assignment;
+use giljabi::lesson::assignment::{self, Assignment};
 use giljabi::lesson::package::{self, Standard};
 use giljabi::lesson::read::is_file_name;
 use giljabi::lesson::{Course, Desk, File, Folder, Lesson, catalog, course, gates, sheet};
@@ -13,7 +13,8 @@ pub const HELP: &str = "\
   giljabi lesson list                            the lessons that come with the product, by track
   giljabi lesson check FOLDER…                   the gates of lesson folders (exit 1: one is shut)
   giljabi lesson sheet LESSON                    a lesson's print sheet, as Markdown
-  giljabi lesson assign LESSON…                  the code of an assignment, for a link or a QR code
+  giljabi lesson assign LESSON[=FOLDER]…         the code of an assignment, for a link or a QR code; with a FOLDER
+                                                 the pupils begin with its files
   giljabi lesson package scorm12|scorm2004|xapi SITE FILE [TRACK]
                                                  the built site SITE as a package FILE, of the course or of a track
 ";
@@ -30,9 +31,25 @@ pub fn run(arguments: &Arguments, lang: Lang) -> Result<bool, Usage> {
             Ok(true)
         }
         ["assign", ref lessons @ ..] if !lessons.is_empty() => {
-            let lessons = lessons.iter().map(|l| built_in(l).map(|l| l.id.clone())).collect::<Result<Vec<_>, _>>()?;
             let lang = arguments.lang.as_ref().map(|_| lang);
-            println!("{}", Assignment { lessons, lang, hints: true, seed: arguments.seed }.code());
+            let mut set = Assignment { lang, hints: true, seed: arguments.seed, ..Assignment::default() };
+            for word in lessons {
+                let (id, folder) = word.split_once('=').map_or((*word, None), |(id, folder)| (id, Some(folder)));
+                let lesson = built_in(id)?;
+                set.lessons.push(lesson.id.clone());
+                if let Some(folder) = folder {
+                    let files = read_folder(Path::new(folder))?.files;
+                    set.starts.push((lesson.id.clone(), assignment::changes(lesson, &files)));
+                }
+            }
+            let code = set.code();
+            if code.len() > assignment::MAX_CODE {
+                return Err(Usage(format!(
+                    "what the pupils begin with is too long for a link: {} characters",
+                    code.len()
+                )));
+            }
+            println!("{code}");
             Ok(true)
         }
         ["package", standard, site, file] => make_package(standard, site, file, None, lang),

@@ -1,7 +1,8 @@
-//! Setting an assignment: which lessons in which order, in which language, with or without hints, from which seed. It becomes
-//! a link and a QR code in which no solution can be read.
+//! Setting an assignment: which lessons in which order, in which language, with or without hints, from which seed, and what
+//! the pupils begin with. It becomes a link and a QR code in which no solution can be read.
 
-use giljabi::lesson::assignment::{Assignment, MAX_LESSONS};
+use giljabi::lesson::File;
+use giljabi::lesson::assignment::{Assignment, Change, MAX_CODE, MAX_LESSONS, Terms, changes};
 use giljabi::lesson::course::{GUEST, Track};
 use giljabi::lesson::{Course, qr};
 use giljabi::locale::Lang;
@@ -13,8 +14,14 @@ use super::super::lessons;
 use super::super::parts::track_name;
 use super::super::route::{self, Route};
 use super::title;
-use crate::app::leave;
-use crate::app::session::session;
+use crate::app::session::{kept_names, session};
+use crate::app::{keep, leave};
+
+/// A code of so many characters is scanned from the last row.
+const EASY_CODE: usize = 300;
+/// The numbers of nodes and the kinds of kube-proxy that are offered.
+const NODES: [&str; 5] = ["1", "2", "3", "4", "5"];
+const PROXIES: [&str; 3] = ["iptables", "ipvs", "nftables"];
 
 #[component]
 pub fn Assign() -> impl IntoView {
@@ -23,10 +30,18 @@ pub fn Assign() -> impl IntoView {
     let lang = RwSignal::new(None::<Lang>);
     let hints = RwSignal::new(true);
     let seed = RwSignal::new(0_u64);
+    let cluster = RwSignal::new(Terms::default());
+    let starts = RwSignal::new(Starts::default());
     let course = move || l.course.get().unwrap_or_default();
-    let assignment =
-        move || Assignment { lessons: chosen.get(), lang: lang.get(), hints: hints.get(), seed: seed.get() };
-    let link = Memo::new(move |_| route::address(&Route::Assignment(assignment().code())));
+    let assignment = move || Assignment {
+        lessons: chosen.get(),
+        lang: lang.get(),
+        hints: hints.get(),
+        seed: seed.get(),
+        cluster: cluster.get(),
+        starts: starts.get().into_iter().filter(|(id, _)| chosen.read().contains(id)).collect(),
+    };
+    let code = Memo::new(move |_| assignment().code());
     let set_lang =
         move |event| lang.set(Some(event_target_value(&event)).filter(|v| !v.is_empty()).map(|v| Lang::from_tag(&v)));
     view! {
@@ -42,7 +57,7 @@ pub fn Assign() -> impl IntoView {
                 </div>
                 <div class="assign-made">
                     <Show when=move || !chosen.read().is_empty() fallback=move || view! { <p class="t-soft">{s.t("lessons.set_none")}</p> }>
-                        <Order chosen/>
+                        <Order chosen starts/>
                         <div class="row">
                             <label>
                                 {s.t("lessons.language")}
@@ -70,7 +85,8 @@ pub fn Assign() -> impl IntoView {
                             </label>
                         </div>
                         <p class="t-soft">{s.t("lessons.seed_text")}</p>
-                        <Made link/>
+                        <ClusterTerms cluster/>
+                        <Made code/>
                     </Show>
                 </div>
             </div>
@@ -127,9 +143,50 @@ fn Pick(track: Track, course: Arc<Course>, chosen: RwSignal<Vec<SmolStr>>) -> im
     }
 }
 
-/// What was chosen, in its order, which can be changed.
+/// The files that pupils begin with, by lesson.
+type Starts = Vec<(SmolStr, Vec<Change>)>;
+
+/// The cluster of the assignment's lessons, where it is to be another than each lesson's own.
 #[component]
-fn Order(chosen: RwSignal<Vec<SmolStr>>) -> impl IntoView {
+fn ClusterTerms(cluster: RwSignal<Terms>) -> impl IntoView {
+    let s = session();
+    let nodes = move |event| cluster.update(|c| c.nodes = event_target_value(&event).parse().ok());
+    let proxy = move |event| {
+        cluster.update(|c| c.proxy = Some(SmolStr::from(event_target_value(&event))).filter(|p| !p.is_empty()));
+    };
+    view! {
+        <div class="row">
+            <label>
+                {s.t("lessons.set_nodes")}
+                <select class="field set-nodes" on:change=nodes>
+                    <option value="">{s.t("lessons.as_lesson")}</option>
+                    {NODES.map(|n| view! { <option value=n>{n}</option> }).collect_view()}
+                </select>
+            </label>
+            <label>
+                "kube-proxy"
+                <select class="field set-proxy" on:change=proxy>
+                    <option value="">{s.t("lessons.as_lesson")}</option>
+                    {PROXIES.map(|name| view! { <option value=name>{name}</option> }).collect_view()}
+                </select>
+            </label>
+        </div>
+    }
+}
+
+/// What this browser keeps of a lesson's files, as what differs from its start; nothing where nothing differs.
+fn own_start(course: &Course, id: &str) -> Vec<Change> {
+    let kept = keep::read(&kept_names(id)[0]).as_deref().and_then(keep::pairs_from_json).unwrap_or_default();
+    let files: Vec<File> = kept.into_iter().map(|(name, text)| File { name: name.into(), text }).collect();
+    match course.lesson(id) {
+        Some(lesson) if !files.is_empty() => changes(lesson, &files),
+        _ => Vec::new(),
+    }
+}
+
+/// What was chosen, in its order, which can be changed; and whether pupils begin with the teacher's own files.
+#[component]
+fn Order(chosen: RwSignal<Vec<SmolStr>>, starts: RwSignal<Starts>) -> impl IntoView {
     let (l, s) = (lessons(), session());
     let swap = move |at: usize, with: usize| {
         chosen.update(|chosen| {
@@ -141,23 +198,53 @@ fn Order(chosen: RwSignal<Vec<SmolStr>>) -> impl IntoView {
     let row = move |(at, id): (usize, SmolStr)| {
         let name = title(l, &id);
         let label = |id: &'static str, name: &str| s.tx(id, &[("name", name)]);
+        let own = own_start(&l.course.get_untracked().unwrap_or_default(), &id);
+        let (asked, turned) = (id.clone(), id.clone());
+        let mine = Memo::new(move |_| starts.read().iter().any(|(lesson, _)| *lesson == asked));
+        let can = !own.is_empty() || mine.get_untracked();
+        let turn = move |_| {
+            starts.update(|starts| match starts.iter().position(|(lesson, _)| *lesson == turned) {
+                Some(at) => drop(starts.remove(at)),
+                None => starts.push((turned.clone(), own.clone())),
+            });
+        };
+        let mine_label = label("lessons.begin_mine_of", &name);
         view! {
             <li>
                 <span>{name.clone()}</span>
                 <span class="push"></span>
+                {can.then(|| view! {
+                    <button type="button" class="btn own-start" aria-pressed=move || mine.get().to_string() aria-label=mine_label on:click=turn>
+                        {s.t("lessons.begin_mine")}
+                    </button>
+                })}
                 <button type="button" class="tool" aria-label=label("lessons.up", &name) disabled=at == 0 on:click=move |_| swap(at, at.saturating_sub(1))>"▲"</button>
                 <button type="button" class="tool" aria-label=label("lessons.down", &name) on:click=move |_| swap(at, at + 1)>"▼"</button>
                 <button type="button" class="tool" aria-label=label("lessons.out", &name) on:click=move |_| chosen.update(|c| drop(c.remove(at)))>"✕"</button>
             </li>
         }
     };
-    view! { <ol class="order" aria-label=s.t("lessons.order")>{move || chosen.get().into_iter().enumerate().map(row).collect_view()}</ol> }
+    view! {
+        <ol class="order" aria-label=s.t("lessons.order")>{move || chosen.get().into_iter().enumerate().map(row).collect_view()}</ol>
+        <p class="t-soft">{s.t("lessons.begin_text")}</p>
+    }
 }
 
 /// The link and its QR code.
 #[component]
-fn Made(link: Memo<String>) -> impl IntoView {
+fn Made(code: Memo<String>) -> impl IntoView {
     let s = session();
+    let link = Memo::new(move |_| route::address(&Route::Assignment(code.get())));
+    let length = move || {
+        let length = code.read().len();
+        let id = match length {
+            ..=EASY_CODE => return None,
+            ..=MAX_CODE => "lessons.code_long",
+            _ => "lessons.code_too_long",
+        };
+        let too_long = length > MAX_CODE;
+        Some(view! { <p class:bad=too_long>{s.tx(id, &[("n", &length.to_string())])}</p> })
+    };
     let said = RwSignal::new(None::<&'static str>);
     let copy = move |_| {
         leptos::task::spawn_local(async move {
@@ -192,7 +279,7 @@ fn Made(link: Memo<String>) -> impl IntoView {
                     <button type="button" class="btn" on:click=save>{s.t("lessons.save_qr")}</button>
                     <a class="btn" href=move || link.get()>{s.t("lessons.try_link")}</a>
                 </p>
-                <p role="status">{move || said.get().map(|id| s.tx(id, &[]))}</p>
+                <div role="status">{length}<p>{move || said.get().map(|id| s.tx(id, &[]))}</p></div>
             </div>
         </div>
     }

@@ -17,11 +17,12 @@ const NAMED: usize = 5;
 
 #[component]
 pub fn Results() -> impl IntoView {
-    let s = session();
+    let (l, s) = (lessons(), session());
     let class = RwSignal::new(Class::default());
     let over = RwSignal::new(false);
     let add = move |files: Vec<(String, String)>| {
-        class.update(|class| files.iter().for_each(|(name, text)| class.add(name, text)));
+        let course = l.course.get_untracked().unwrap_or_default();
+        class.update(|class| files.iter().for_each(|(name, text)| class.add(name, text, &course)));
     };
     let pick = move |event: leptos::ev::Event| {
         let Some(input) = event.target().and_then(|t| t.dyn_into::<web_sys::HtmlInputElement>().ok()) else { return };
@@ -140,9 +141,12 @@ fn Pupils(class: RwSignal<Class>) -> impl IntoView {
                 });
                 let cells = cells.collect_view();
                 let file = row.file.clone();
+                let is_old = !row.old.is_empty();
+                let old =
+                    is_old.then(|| view! { <span class="other-version">{move || s.tx("result-older", &[])}</span> });
                 view! {
-                    <tr>
-                        <th scope="row" title=file>{if result.name.is_empty() { row.file } else { result.name }}</th>
+                    <tr class:old-result=is_old>
+                        <th scope="row" title=file>{if result.name.is_empty() { row.file } else { result.name }}{old}</th>
                         <td><b>{format!("{got}/{of}")}</b></td>
                         <td>{percent(got, of)}</td>
                         <td>{hints}</td>

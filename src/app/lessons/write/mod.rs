@@ -5,6 +5,7 @@
 mod gates;
 mod preview;
 pub mod tape;
+mod text;
 mod tools;
 
 use giljabi::lesson::File;
@@ -22,6 +23,9 @@ use crate::app::{keep, leave};
 
 /// Where the draft is kept.
 const KEPT: &str = "draft";
+
+/// The line that somebody wants to see: its file, its number, and how many were asked for before it.
+type Wish = RwSignal<Option<(SmolStr, u32, usize)>>;
 
 /// The draft on the table, and the file of it that is shown.
 #[derive(Clone, Copy)]
@@ -93,7 +97,10 @@ impl Table {
 #[component]
 pub fn Write() -> impl IntoView {
     let (l, s) = (lessons(), session());
+    // A lesson to begin from is taken with the words of both languages.
+    leptos::task::spawn_local(l.load_all_words());
     let table = Table::new(l);
+    let go: Wish = RwSignal::new(None);
     if let Route::Draft(packed) = l.route.get_untracked() {
         leptos::task::spawn_local(async move {
             let bundle = leave::unpack(&packed).await.ok().and_then(|text| text.as_string());
@@ -117,8 +124,8 @@ pub fn Write() -> impl IntoView {
         <div class="write">
             <div class="write-files">
                 <Head table/>
-                <Files table/>
-                <Problems table/>
+                <Files table go/>
+                <Problems table go/>
                 <Save table/>
             </div>
             <div class="write-beside">
@@ -152,7 +159,6 @@ fn Head(table: Table) -> impl IntoView {
         let folder = if id == "blank" {
             Some(Draft::blank("my-lesson").folder(&course.shared))
         } else {
-            // Both languages are needed; the other one may not have come yet.
             let lesson = course.lesson(&id);
             lesson.map(|lesson| {
                 let words = |lang| course.words(lang, &id);
@@ -189,7 +195,7 @@ fn Head(table: Table) -> impl IntoView {
 
 /// The folder's files as tabs, and the text of the one that is shown.
 #[component]
-fn Files(table: Table) -> impl IntoView {
+fn Files(table: Table, go: Wish) -> impl IntoView {
     let s = session();
     let names = Memo::new(move |_| table.folder.read().files.iter().map(|f| f.name.clone()).collect::<Vec<_>>());
     let tab = move |name: SmolStr| {
@@ -219,14 +225,7 @@ fn Files(table: Table) -> impl IntoView {
     };
     view! {
         <div class="write-tabs" role="tablist" aria-label=s.t("lessons.files_of")>{move || names.get().into_iter().map(tab).collect_view()}</div>
-        <textarea
-            id="draft-text"
-            class="draft-text"
-            spellcheck="false"
-            aria-label=move || table.file.get().to_string()
-            prop:value=move || table.text()
-            on:input=move |event| table.set_text(event_target_value(&event))
-        ></textarea>
+        <text::Text table go/>
         <div class="row">
             <label>
                 {s.t("lessons.new_file")}
@@ -242,18 +241,20 @@ fn Files(table: Table) -> impl IntoView {
 
 /// What is wrong with the files, with the way to the line.
 #[component]
-fn Problems(table: Table) -> impl IntoView {
+fn Problems(table: Table, go: Wish) -> impl IntoView {
     let s = session();
     let go = move |file: String, line: u32| {
-        table.file.set(file.into());
-        request_animation_frame(move || select_line(line));
+        table.file.set(file.as_str().into());
+        go.update(|wish| *wish = Some((file.into(), line, wish.as_ref().map_or(0, |w| w.2 + 1))));
     };
     let row = move |problem: Problem| {
         let words = problem.message.text(s.lang.get());
         let (file, line) = (problem.file.clone(), problem.line);
+        // What is wrong with a whole file has no line.
+        let place = if line == 0 { file.clone() } else { format!("{file}:{line}") };
         view! {
             <li class="problem problem-error">
-                <button type="button" class="line-link" on:click=move |_| go(file.clone(), line)>{format!("{}:{}", problem.file, problem.line)}</button>
+                <button type="button" class="line-link" on:click=move |_| go(file.clone(), line)>{place}</button>
                 <span>{words}</span>
             </li>
         }
@@ -263,21 +264,6 @@ fn Problems(table: Table) -> impl IntoView {
             {move || table.read.read().as_ref().err().map(|p| p.iter().take(12).cloned().map(row).collect_view())}
         </ul>
     }
-}
-
-/// Selects a line of the text that is shown.
-fn select_line(line: u32) {
-    use wasm_bindgen::JsCast;
-    let area =
-        document().get_element_by_id("draft-text").and_then(|e| e.dyn_into::<web_sys::HtmlTextAreaElement>().ok());
-    let Some(area) = area else { return };
-    let text = area.value();
-    let units = |text: &str| text.encode_utf16().count() as u32;
-    let before: u32 = text.split_inclusive('\n').take(line.saturating_sub(1) as usize).map(units).sum();
-    let length = text.lines().nth(line.saturating_sub(1) as usize).map_or(0, units);
-    // A field that is not on the page any more selects nothing.
-    let _ = area.focus();
-    let _ = area.set_selection_range(before, before + length);
 }
 
 /// The lesson as a folder in a zip, as a link for learners, as a link for another author.

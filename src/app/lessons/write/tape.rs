@@ -1,12 +1,13 @@
 //! Recording a way through a lesson by going it: edits, commands and answers become the actions of a solution, or of a wrong
 //! answer with the hint that it got.
 
+use giljabi::api::time::Duration;
 use giljabi::arrange::Arrange;
 use giljabi::lesson::course::folder_of;
 use giljabi::lesson::draft::Draft;
 use giljabi::lesson::edits::as_action;
 use giljabi::lesson::model::Action;
-use giljabi::lesson::read::MAX_ACTIONS;
+use giljabi::lesson::read::{MAX_ACTIONS, MAX_TIME};
 use giljabi::lesson::{StepState, course::GUEST};
 use leptos::prelude::*;
 use smol_str::SmolStr;
@@ -27,6 +28,8 @@ enum Done {
     /// One edit, however long it went on.
     Edit(Files, Files),
     Other(Action),
+    /// The cluster's time went by, by the clock's buttons.
+    Waited(Duration),
 }
 
 /// What was done since the recording began.
@@ -54,6 +57,14 @@ impl Tape {
         self.ran = lines.len();
     }
 
+    /// Time went by; in many small steps while the clock runs.
+    pub fn waited(&mut self, time: Duration) {
+        match self.done.last_mut() {
+            Some(Done::Waited(so_far)) => so_far.0 += time.0,
+            _ => self.done.push(Done::Waited(time)),
+        }
+    }
+
     pub fn answer(&mut self, step: &str, choice: &str) {
         self.done.push(Done::Other(Action::Answer { step: step.into(), choice: choice.into() }));
     }
@@ -64,6 +75,11 @@ impl Tape {
         for done in &self.done {
             match done {
                 Done::Other(action) => actions.push(action.clone()),
+                // Less than half a second is the cluster coming to rest, which a walk lets it do anyway.
+                Done::Waited(time) if time.as_millis() < 500 => {}
+                Done::Waited(time) => {
+                    actions.push(Action::Wait(Duration::secs(time.as_secs_f64().ceil() as u64).min(MAX_TIME)));
+                }
                 Done::Edit(before, after) => {
                     let text =
                         |files: &Files, name: &str| files.iter().find(|(n, _)| n == name).map(|(_, t)| t.clone());

@@ -1,0 +1,126 @@
+//! The text of a draft's file, in the same editor as everywhere: coloured, with undo a file, what is wrong underlined where it
+//! stands, and completion of manifests.
+
+use giljabi::lesson::read::Problem;
+use giljabi::locale::Lang;
+use giljabi::text::utf16_offset;
+use leptos::html::Div;
+use leptos::prelude::*;
+
+use super::{Table, Wish};
+use crate::app::editor::assist;
+use crate::app::editor::bridge::Editor;
+use crate::app::editor::exchange::{Lint, Options, Severity};
+use crate::app::editor::phrases::KOREAN;
+use crate::app::session::session;
+
+/// The editor. `go` is a line that it is asked to show.
+#[component]
+pub fn Text(table: Table, go: Wish) -> impl IntoView {
+    let s = session();
+    let place = NodeRef::<Div>::new();
+    let editor = StoredValue::new_local(None::<Editor>);
+    let ready = RwSignal::new(false);
+    let failure = RwSignal::new(None::<String>);
+    Effect::new(move || {
+        let Some(place) = place.get() else { return };
+        leptos::task::spawn_local(async move {
+            let (name, lang) = (table.file.get_untracked(), s.lang.get_untracked());
+            let (text, label) = (untrack(|| table.text()), giljabi::locale::text(lang, "lessons.draft_text", &[]));
+            let options = Options {
+                name: &name,
+                text: &text,
+                label: &label,
+                phrases: if lang == Lang::Ko { &KOREAN } else { &[] },
+                on_change: Box::new(move || {
+                    // The editor may be read in its own update; the draft is written after it.
+                    leptos::task::spawn_local(async move {
+                        if let Some(text) = editor.with_value(|e| e.as_ref().map(Editor::text)) {
+                            table.set_text(text);
+                        }
+                    });
+                }),
+                ..Options::default()
+            };
+            match Editor::open(&place, options).await {
+                Ok(opened) => {
+                    let manifest = move || table.file.get_untracked().contains('/');
+                    opened.set_completion(move |text, position, _| {
+                        manifest().then(|| assist::completions(&text, position, s.lang.get_untracked()))?
+                    });
+                    // The page may have been left while the bundle was on its way.
+                    if editor.try_set_value(Some(opened)).is_none() {
+                        ready.set(true);
+                    }
+                }
+                Err(why) => failure.set(Some(why)),
+            }
+        });
+    });
+    let with = move |act: &dyn Fn(&Editor)| {
+        // Left with the page, the editor is gone.
+        editor.try_with_value(|e| e.as_ref().map(act)).flatten().unwrap_or_default()
+    };
+    Effect::new(move || {
+        let file = table.file.get();
+        if ready.get() {
+            with(&|e| e.open_file(&file, &untrack(|| table.text())));
+        }
+    });
+    // A tool or another draft changed the text under the editor.
+    Effect::new(move || {
+        let text = table.text();
+        if ready.get() {
+            with(&|e| {
+                if e.text() != text {
+                    e.set_text(&text);
+                }
+            });
+        }
+    });
+    Effect::new(move || {
+        let file = table.file.get();
+        let lang = s.lang.get();
+        let problems = table.read.read().as_ref().err().cloned().unwrap_or_default();
+        if ready.get() {
+            let text = untrack(|| table.text());
+            let own = problems.iter().filter(|p| file == p.file.as_str() && p.line > 0);
+            let lint: Vec<Lint> = own.map(|p| underline(&text, p, lang)).collect();
+            with(&|e| e.set_lint(&lint));
+        }
+    });
+    Effect::new(move || {
+        if let (Some((_, line, _)), true) = (go.get(), ready.get()) {
+            // After the file that the line stands in has been opened.
+            request_animation_frame(move || {
+                with(&|e| {
+                    e.reveal_line(line, true);
+                    e.focus();
+                });
+            });
+        }
+    });
+    view! {
+        <div class="code draft-text" node_ref=place>
+            <Show when=move || failure.read().is_some()>
+                <p role="alert" class="editor-failure">{failure}</p>
+            </Show>
+        </div>
+    }
+}
+
+/// A problem as an underline below its whole line.
+fn underline(text: &str, problem: &Problem, lang: Lang) -> Lint {
+    let line = problem.line.saturating_sub(1) as usize;
+    let start: usize = text.split_inclusive('\n').take(line).map(str::len).sum();
+    let words = text.lines().nth(line).unwrap_or_default();
+    let indent = words.len() - words.trim_start().len();
+    let at = |bytes: usize| utf16_offset(text, bytes.min(text.len()));
+    Lint {
+        from: at(start + indent) as u32,
+        to: at(start + words.len()) as u32,
+        severity: Severity::Error,
+        message: problem.message.text(lang),
+        actions: Vec::new(),
+    }
+}
