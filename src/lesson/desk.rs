@@ -25,8 +25,10 @@ pub struct Desk {
 const PATIENCE: Duration = Duration::secs(300);
 /// How long a line that goes on beside the next one (`2$ …`) is watched.
 const GLANCE: Duration = Duration::secs(3);
-/// How many steps a line may take.
-const MOST_STEPS: usize = 200_000;
+/// How many steps a line may take. Lessons come from strangers, too, and a loop without end must not hold the page.
+const MOST_STEPS: usize = 20_000;
+/// How many steps all lines may take that ran before the learner came.
+const MOST_STEPS_BEFORE: usize = 40_000;
 /// The exit code of what Ctrl-C ended.
 pub const INTERRUPTED: i32 = 130;
 
@@ -64,9 +66,12 @@ impl Desk {
         workspace.furnish(&lesson.world);
         let mut desk = Desk { workspace, computer: Computer::default(), ran: Vec::new() };
         desk.workspace.set_files(files.to_vec());
+        let mut left = MOST_STEPS_BEFORE;
         for action in &lesson.before {
             match action {
-                Action::Run { line } => drop(desk.run(line)),
+                Action::Run { line } => {
+                    desk.run_within(line, left.min(MOST_STEPS), &mut left);
+                }
                 Action::Wait(time) => desk.run_for(*time),
                 _ => {}
             }
@@ -80,6 +85,66 @@ impl Desk {
     /// A desk at the lesson's start; for an exam, with what `seed` draws.
     pub fn start(lesson: &Lesson, seed: u64) -> Desk {
         Desk::set_up(lesson, &draw::start_files(lesson, seed))
+    }
+
+    /// Runs lines in the terminal, each for at most `most` steps; what they took goes off `left`.
+    fn run_within(&mut self, text: &str, most: usize, left: &mut usize) -> String {
+        let tabs: Vec<(String, String)> =
+            self.workspace.files().map(|f| (f.name.to_string(), f.text.clone())).collect();
+        let cluster = self.workspace.cluster_mut();
+        let lines: Vec<(usize, &str)> = text.lines().map(place_of).collect();
+        let mut terminals: Vec<(Terminal, &str)> = Vec::new();
+        let mut printed = String::new();
+        for (i, (at, line)) in lines.iter().enumerate() {
+            while terminals.len() <= *at {
+                terminals.push((Terminal::new(), ""));
+            }
+            let beside = lines.get(i + 1).is_some_and(|(next, _)| next != at);
+            let patience = if beside { GLANCE } else { PATIENCE };
+            let (terminal, typed) = &mut terminals[*at];
+            *typed = line;
+            show(&mut printed, terminal.enter(line));
+            let began = cluster.now();
+            let mut steps = 0;
+            while terminals[*at].0.is_running() {
+                let (state, events) = terminals[*at].0.step(cluster, &mut self.computer, &tabs);
+                for event in &events {
+                    if let Event::Edit { file, .. } = event {
+                        self.computer.saved.insert(file.clone(), None);
+                    }
+                }
+                show(&mut printed, events);
+                if state == State::Reading {
+                    terminals[*at].0.end_of_input();
+                }
+                steps += 1;
+                if cluster.now().since(began) >= patience || steps >= most {
+                    break;
+                }
+                if let State::Waiting(until) = state {
+                    for (other, _) in terminals.iter_mut().enumerate().filter(|(o, _)| o != at).map(|(_, t)| t) {
+                        show(&mut printed, other.step(cluster, &mut self.computer, &tabs).1);
+                    }
+                    let time = until.since(cluster.now());
+                    cluster.run_for(time.max(Duration::micros(1)));
+                }
+            }
+            *left = left.saturating_sub(steps);
+            let (terminal, _) = &mut terminals[*at];
+            if terminal.is_running() && !beside {
+                show(&mut printed, terminal.interrupt(cluster, &mut self.computer, &tabs));
+                self.ran.push(Ran { line: line.to_string(), code: INTERRUPTED });
+            } else if !terminal.is_running() {
+                self.ran.push(Ran { line: line.to_string(), code: terminal.status() });
+            }
+        }
+        for (terminal, line) in &mut terminals {
+            if terminal.is_running() {
+                show(&mut printed, terminal.interrupt(cluster, &mut self.computer, &tabs));
+                self.ran.push(Ran { line: line.to_string(), code: INTERRUPTED });
+            }
+        }
+        printed
     }
 
     /// The parts, for a host that keeps them itself: the app's session.
@@ -147,61 +212,7 @@ impl Scene for Desk {
     }
 
     fn run(&mut self, text: &str) -> String {
-        let tabs: Vec<(String, String)> =
-            self.workspace.files().map(|f| (f.name.to_string(), f.text.clone())).collect();
-        let cluster = self.workspace.cluster_mut();
-        let lines: Vec<(usize, &str)> = text.lines().map(place_of).collect();
-        let mut terminals: Vec<(Terminal, &str)> = Vec::new();
-        let mut printed = String::new();
-        for (i, (at, line)) in lines.iter().enumerate() {
-            while terminals.len() <= *at {
-                terminals.push((Terminal::new(), ""));
-            }
-            let beside = lines.get(i + 1).is_some_and(|(next, _)| next != at);
-            let patience = if beside { GLANCE } else { PATIENCE };
-            let (terminal, typed) = &mut terminals[*at];
-            *typed = line;
-            show(&mut printed, terminal.enter(line));
-            let began = cluster.now();
-            let mut steps = 0;
-            while terminals[*at].0.is_running() {
-                let (state, events) = terminals[*at].0.step(cluster, &mut self.computer, &tabs);
-                for event in &events {
-                    if let Event::Edit { file, .. } = event {
-                        self.computer.saved.insert(file.clone(), None);
-                    }
-                }
-                show(&mut printed, events);
-                if state == State::Reading {
-                    terminals[*at].0.end_of_input();
-                }
-                steps += 1;
-                if cluster.now().since(began) >= patience || steps > MOST_STEPS {
-                    break;
-                }
-                if let State::Waiting(until) = state {
-                    for (other, _) in terminals.iter_mut().enumerate().filter(|(o, _)| o != at).map(|(_, t)| t) {
-                        show(&mut printed, other.step(cluster, &mut self.computer, &tabs).1);
-                    }
-                    let time = until.since(cluster.now());
-                    cluster.run_for(time.max(Duration::micros(1)));
-                }
-            }
-            let (terminal, _) = &mut terminals[*at];
-            if terminal.is_running() && !beside {
-                show(&mut printed, terminal.interrupt(cluster, &mut self.computer, &tabs));
-                self.ran.push(Ran { line: line.to_string(), code: INTERRUPTED });
-            } else if !terminal.is_running() {
-                self.ran.push(Ran { line: line.to_string(), code: terminal.status() });
-            }
-        }
-        for (terminal, line) in &mut terminals {
-            if terminal.is_running() {
-                show(&mut printed, terminal.interrupt(cluster, &mut self.computer, &tabs));
-                self.ran.push(Ran { line: line.to_string(), code: INTERRUPTED });
-            }
-        }
-        printed
+        self.run_within(text, MOST_STEPS, &mut { usize::MAX })
     }
 
     fn write(&mut self, name: &str, text: &str) {

@@ -16,11 +16,19 @@ pub fn Journey() -> impl IntoView {
     let s = session();
     view! {
         {move || match s.sent.get() {
+            // In a lesson the task says what is to be sent, and it may be made to fail.
+            None if in_lesson(s) => view! { <p class="empty">{s.t("journey.empty")}</p> }.into_any(),
             None => view! { <Inviting/> }.into_any(),
             Some(sent) => table(s, sent).into_any(),
         }}
     }
     .into_any()
+}
+
+/// Whether the desk is a lesson's.
+fn in_lesson(s: Session) -> bool {
+    s.seat.track();
+    !s.desk_of().is_empty()
 }
 
 /// Before anything has been sent: what there is to see, and the one button that shows it.
