@@ -237,12 +237,11 @@ fn Made(code: Memo<String>) -> impl IntoView {
     let link = Memo::new(move |_| route::address(&Route::Assignment(code.get())));
     let length = move || {
         let length = code.read().len();
-        let id = match length {
-            ..=EASY_CODE => return None,
-            ..=MAX_CODE => "lessons.code_long",
-            _ => "lessons.code_too_long",
-        };
+        if length <= EASY_CODE {
+            return None;
+        }
         let too_long = length > MAX_CODE;
+        let id = if too_long { "lessons.code_too_long" } else { "lessons.code_long" };
         Some(view! { <p class:bad=too_long>{s.tx(id, &[("n", &length.to_string())])}</p> })
     };
     let said = RwSignal::new(None::<&'static str>);
