@@ -38,6 +38,7 @@ const TABLES: &[(&str, &str)] = &[
     ("api", include_str!("../assets/locale/api.tsv")),
     ("control", include_str!("../assets/locale/control.tsv")),
     ("trace", include_str!("../assets/locale/trace.tsv")),
+    ("load", include_str!("../assets/locale/load.tsv")),
     ("check", include_str!("../assets/locale/check.tsv")),
     ("export", include_str!("../assets/locale/export.tsv")),
     ("doctor", include_str!("../assets/locale/doctor.tsv")),

@@ -3,7 +3,7 @@
 //!
 //! A case begins with what it shows, then says what is done and asked, then what is expected, then the manifests. Lines:
 //! `set: mode=ipvs load-balancer=cloud` · `do: power-off NODE`, `do: delete KIND/NAME`, `do: delete-unseen KIND/NAME` (before
-//! anybody notices), `do: scale NAMESPACE/NAME N`, `do: run SECONDS`, `do: hosts ADDRESS NAME`, `do: forward PORT POD PORT` ·
+//! anybody notices), `do: scale NAMESPACE/NAME N`, `do: label-unseen KIND/NAME NAME=VALUE` (before anybody notices), `do: run SECONDS`, `do: run-millis N`, `do: hosts ADDRESS NAME`, `do: forward PORT POD PORT` ·
 //! `ask: CLIENT URL [OPTION…]` with `keep`, `max-time=S`, `connect-timeout=S`, `insecure`, `header=NAME:VALUE`.
 
 use giljabi::api::object::ObjectKey;
@@ -140,6 +140,14 @@ fn act(workspace: &mut Workspace, action: &str) {
             cluster.write(Cause::User, |w| drop(w.update(&old, value)));
             cluster.run_until_settled();
         }
+        ["label-unseen", object, label] => {
+            let (name, value) = label.split_once('=').expect("NAME=VALUE");
+            let old = cluster.store().get(&key(object)).expect("an object to label").clone();
+            let mut labelled = old.value.clone();
+            labelled.set_at(&["metadata", "labels", name], value);
+            cluster.write(Cause::User, |w| drop(w.update(&old, labelled)));
+        }
+        ["run-millis", millis] => cluster.run_for(Duration::millis(millis.parse().expect("milliseconds"))),
         ["run", seconds] => cluster.run_for(Duration::secs(seconds.parse().expect("seconds"))),
         ["hosts", address, name] => {
             let address = address.parse().expect("an address");
@@ -293,6 +301,10 @@ fn every_case_ends_as_it_is_written() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     if only.is_empty() {
         assert!(causes.len() >= 30, "only {} causes are reached: {causes:?}", causes.len());
+        // Whatever has a sentence happens in some case.
+        let told = giljabi::locale::rows().filter_map(|(_, id, ..)| id.strip_prefix("cause."));
+        let never: Vec<&str> = told.filter(|cause| !causes.contains(cause)).collect();
+        assert!(never.is_empty(), "no case ends with {never:?}");
     }
 }
 

@@ -71,7 +71,9 @@ pub fn kernel_lines(hop: &Hop, changed: bool, lang: Lang) -> KernelLines {
             }
             StepKind::Rejected { with } => (verdict, bad) = (Some(format!("REJECT · {}", with.segment.label())), true),
             StepKind::Dropped { .. } => (verdict, bad) = (Some("DROP".to_string()), true),
-            StepKind::Lost { .. } => (verdict, bad) = (Some(locale::text(lang, "map.lost", &[])), true),
+            StepKind::Lost { .. } | StepKind::Stray { .. } => {
+                (verdict, bad) = (Some(locale::text(lang, "map.lost", &[])), true)
+            }
             StepKind::Routed { via, .. } if verdict.is_none() => verdict = Some(via.to_string()),
             StepKind::ConntrackHit { .. } if verdict.is_none() => verdict = Some("conntrack ESTABLISHED".to_string()),
             _ => {}

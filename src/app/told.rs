@@ -141,6 +141,7 @@ fn message(trace: &Trace, i: usize, hop: &Hop) -> Option<Message> {
         StepKind::Dropped { .. } => Message::new("told.dropped"),
         StepKind::Refused { .. } => Message::new("told.refused").with("port", hop.packet.map_or(0, |p| p.dst.port())),
         StepKind::Lost { .. } => Message::new("told.lost"),
+        StepKind::Stray { .. } => Message::new("told.stray"),
         StepKind::HttpResponse { status, .. } => {
             let message = Message::new("told.answered").with("status", status);
             match delivered(hop) {

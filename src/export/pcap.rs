@@ -174,7 +174,8 @@ fn conversation(started: Time, hops: Vec<&Hop>, points: &mut BTreeMap<String, Ve
     let Some(first) = there.first() else { return };
     let steps = || hops.iter().flat_map(|h| h.steps.iter());
     let answered = back.first().map(|s| s.packet.segment);
-    let mut script: Vec<(bool, Flags, Vec<u8>)> = Vec::new();
+    let mut script: Script = Vec::new();
+    let mut earliest = Vec::new();
     match first.packet.segment {
         Segment::Datagram => {
             let id = u32::from(first.packet.src.port());
@@ -222,7 +223,9 @@ fn conversation(started: Time, hops: Vec<&Hop>, points: &mut BTreeMap<String, Ve
             }
             match answered {
                 Some(Segment::Rst) => script.push((false, Flags::RST, Vec::new())),
-                Some(Segment::Data | Segment::SynAck | Segment::Fin) => tcp_talk(&mut script, &hops, open, answered),
+                Some(Segment::Data | Segment::SynAck | Segment::Fin) => {
+                    earliest = tcp_talk(&mut script, &hops, open, answered);
+                }
                 _ => {}
             }
         }
@@ -238,11 +241,16 @@ fn conversation(started: Time, hops: Vec<&Hop>, points: &mut BTreeMap<String, Ve
             }
         }
     }
-    lay_out(started, &script, &there, &back, points);
+    lay_out(started, &script, &earliest, [&there, &back], points);
 }
 
-/// Handshake, request, answer and farewell of a TCP connection that was answered.
-fn tcp_talk(script: &mut Vec<(bool, Flags, Vec<u8>)>, hops: &[&Hop], open: bool, answered: Option<Segment>) {
+/// The packets of a conversation: from the client or to it, flags, payload.
+type Script = Vec<(bool, Flags, Vec<u8>)>;
+
+/// Handshake, request, answer and farewell of a TCP connection that was answered. Gives the places in the script of what cannot
+/// be earlier than the trace has it: an answer waits for what the server does meanwhile.
+fn tcp_talk(script: &mut Script, hops: &[&Hop], open: bool, answered: Option<Segment>) -> Vec<(usize, Duration)> {
+    let mut earliest = Vec::new();
     let steps = || hops.iter().flat_map(|h| h.steps.iter());
     if !open {
         script.push((false, Flags::SYN_ACK, Vec::new()));
@@ -281,6 +289,7 @@ fn tcp_talk(script: &mut Vec<(bool, Flags, Vec<u8>)>, hops: &[&Hop], open: bool,
                 }
                 text.push_str("\r\n");
                 text.push_str(body);
+                earliest.push((script.len(), step.at));
                 script.push((false, Flags::PSH_ACK, wrap(text)));
                 script.push((true, Flags::ACK, Vec::new()));
             }
@@ -295,23 +304,26 @@ fn tcp_talk(script: &mut Vec<(bool, Flags, Vec<u8>)>, hops: &[&Hop], open: bool,
     script.push((!server_ends, Flags::FIN_ACK, Vec::new()));
     script.push((server_ends, Flags::FIN_ACK, Vec::new()));
     script.push((!server_ends, Flags::ACK, Vec::new()));
+    earliest
 }
 
 /// Puts every packet of a script at every point on its way.
 fn lay_out(
     started: Time,
     script: &[(bool, Flags, Vec<u8>)],
-    there: &[Sight],
-    back: &[Sight],
+    earliest: &[(usize, Duration)],
+    [there, back]: [&[Sight]; 2],
     points: &mut BTreeMap<String, Vec<Seen>>,
 ) {
     let begin = there.first().map_or(Duration::ZERO, |s| s.at);
     let mut clock = begin;
     // Next sequence number of client and server.
     let mut next = [1_000_u32, 5_000];
-    for (outward, flags, payload) in script {
+    for (i, (outward, flags, payload)) in script.iter().enumerate() {
         let way = if *outward { there } else { back };
         let Some(first) = way.first() else { continue };
+        let floor = earliest.iter().find(|(place, _)| *place == i).map_or(Duration::ZERO, |(_, at)| *at);
+        clock = clock.max(floor);
         let (own, other) = (usize::from(!*outward), usize::from(*outward));
         let numbers = (next[own], if flags.ack { next[other] } else { 0 });
         let mut latest = Duration::ZERO;
@@ -324,6 +336,8 @@ fn lay_out(
         }
         let length = payload.len() as u32 + u32::from(flags.syn || flags.fin);
         next[own] = next[own].wrapping_add(length);
-        clock = clock + latest + Duration::micros(30);
+        // Who goes on speaking does not wait; the other end has to have heard it first.
+        let goes_on = script.get(i + 1).is_some_and(|(next, ..)| next == outward);
+        clock = clock + if goes_on { Duration::micros(2) } else { latest + Duration::micros(30) };
     }
 }

@@ -105,6 +105,7 @@ fn colour(kind: &StepKind) -> &'static str {
         | StepKind::Dropped { .. }
         | StepKind::Refused { .. }
         | StepKind::Lost { .. }
+        | StepKind::Stray { .. }
         | StepKind::TimedOut { .. } => "#dc2626",
         StepKind::Tls { .. } | StepKind::HttpRouted { .. } | StepKind::Mirrored { .. } => "#be185d",
         StepKind::Delivered { .. } | StepKind::HttpResponse { .. } | StepKind::Answered { .. } => "#15803d",

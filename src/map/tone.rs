@@ -72,6 +72,7 @@ pub fn of_step(step: &Step) -> Tone {
         | K::Dropped { .. }
         | K::Refused { .. }
         | K::Lost { .. }
+        | K::Stray { .. }
         | K::TimedOut { .. } => Tone::Bad,
     }
 }

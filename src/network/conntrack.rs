@@ -183,10 +183,8 @@ impl Table {
         self.slots.len() - self.free.len()
     }
 
+    /// `flow`: one whose tuples are free.
     fn insert(&mut self, flow: Flow) {
-        if let Some(place) = self.find(&flow.original) {
-            self.remove(place.slot);
-        }
         if self.len() >= ROOM {
             self.make_room();
         }
@@ -240,7 +238,7 @@ impl Table {
 }
 
 /// Flows that a node keeps at most (a small `nf_conntrack_max`).
-const ROOM: usize = 16_384;
+const ROOM: usize = 4_096;
 
 impl Conntrack {
     /// The flow that a packet belongs to. One that has expired, or has ended and is begun anew, is forgotten.
@@ -268,11 +266,14 @@ impl Conntrack {
             return None;
         }
         let flow = Flow { original, reply, state, expires: now + state.timeout() };
+        if let Some(place) = self.table.find(&original) {
+            Arc::make_mut(&mut self.table).remove(place.slot);
+        }
         self.put(flow);
         Some(flow)
     }
 
-    /// Takes a flow down as it has become.
+    /// Takes a flow down as it has become; its tuples have to be free.
     pub fn put(&mut self, flow: Flow) {
         Arc::make_mut(&mut self.table).insert(flow);
     }

@@ -133,6 +133,16 @@ impl Network {
         Arc::ptr_eq(&self.derived, &other.derived) && self.computer == other.computer
     }
 
+    /// Takes over what clients and kernels remember in `other`, but for flows and open connections.
+    pub fn take_memories(&mut self, other: &Network) {
+        self.ports = other.ports.clone();
+        self.dns_cache = other.dns_cache.clone();
+        self.connections = other.connections.clone();
+        for (name, kernel) in &other.kernels {
+            self.kernel_mut(name).memory = kernel.memory.clone();
+        }
+    }
+
     /// Forgets every flow and open connection, and what clients were sent where.
     pub fn forget_flows(&mut self) {
         self.kernels.clear();
@@ -141,6 +151,11 @@ impl Network {
 
     pub fn kernel(&self, node: &str) -> Option<&Kernel> {
         self.kernels.get(node)
+    }
+
+    /// The kernel of a node that packets have passed before.
+    pub fn known_kernel_mut(&mut self, node: &str) -> Option<&mut Kernel> {
+        self.kernels.get_mut(node)
     }
 
     /// The kernel of a node, to pass a packet through.

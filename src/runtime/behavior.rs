@@ -5,6 +5,7 @@
 //! | `crash` or `crash=CODE` | it ends at once (code 1) |
 //! | `crash-after=SECONDS` | it ends with code 1 that long after its start |
 //! | `hang` | it accepts connections and never answers |
+//! | `close` | it accepts connections and closes them without an answer |
 //! | `status=CODE` | every HTTP answer has this status (500 …) |
 //! | `delay=SECONDS` | every answer takes that long (decimals allowed) |
 //! | `slow-start=SECONDS` | it listens only that long after its start |
@@ -22,6 +23,7 @@ pub struct Behavior {
     /// Ends with this code so long after its start.
     pub crash: Option<(Duration, i32)>,
     pub hang: bool,
+    pub close: bool,
     pub status: Option<u16>,
     pub delay: Duration,
     pub slow_start: Duration,
@@ -47,6 +49,7 @@ impl Behavior {
                 "crash" => behavior.crash = Some((Duration::ZERO, value.trim().parse().unwrap_or(1))),
                 "crash-after" => behavior.crash = Some((duration(), 1)),
                 "hang" => behavior.hang = true,
+                "close" => behavior.close = true,
                 "status" => behavior.status = value.trim().parse().ok().filter(|s| (100..600).contains(s)),
                 "delay" => behavior.delay = duration(),
                 "slow-start" => behavior.slow_start = duration(),

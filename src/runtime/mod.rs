@@ -46,7 +46,7 @@ pub struct Runtime {
     images: OrdSet<(SmolStr, SmolStr)>,
     /// The Services' variables by namespace and `enableServiceLinks`, with the revision of the Services that they are of.
     service_variables: OrdMap<(SmolStr, bool), (u64, Variables)>,
-    /// Requests served by a pod so far: some programs count.
+    /// Requests that pods have served so far whose programs count them.
     served: OrdMap<ObjectKey, u64>,
 }
 
@@ -177,21 +177,9 @@ impl Runtime {
 
     /// Counts a request that `pod` serves; gives the number of earlier ones.
     pub(crate) fn count_request(&mut self, pod: &ObjectKey) -> u64 {
-        self.count_requests(pod, 1)
-    }
-
-    /// Counts so many requests; gives the number of earlier ones.
-    pub(crate) fn count_requests(&mut self, pod: &ObjectKey, more: u64) -> u64 {
-        match self.served.get_mut(pod) {
-            Some(served) => {
-                *served += more;
-                *served - more
-            }
-            None => {
-                self.served.insert(pod.clone(), more);
-                0
-            }
-        }
+        let served = self.served.get(pod).copied().unwrap_or(0);
+        self.served.insert(pod.clone(), served + 1);
+        served
     }
 
     /// Takes a pod over as it is, from a status that came from elsewhere (a pasted cluster): its containers run, or not, as

@@ -111,8 +111,10 @@ impl Runtime {
 
     /// Has the program behind `listener` answer. Some programs count their requests, hence the `&mut`.
     pub fn serve(&mut self, pod: &ObjectKey, listener: &Listener, request: &AppRequest) -> AppReply {
-        let earlier = self.count_request(pod);
-        let Some(sandbox) = self.get(pod) else { return AppReply { ending: Ending::Close, ..AppReply::default() } };
+        let Some(sandbox) = self.get(pod).cloned() else {
+            return AppReply { ending: Ending::Close, ..AppReply::default() };
+        };
+        let earlier = if sandbox.counts(listener) { self.count_request(pod) } else { 0 };
         sandbox.answer(listener, request, earlier)
     }
 }
@@ -166,6 +168,8 @@ impl PodSandbox {
         let behavior = &container.behavior;
         let mut reply = if behavior.hang {
             AppReply { ending: Ending::Hang, ..AppReply::default() }
+        } else if behavior.close {
+            AppReply { ending: Ending::Close, ..AppReply::default() }
         } else if let Some(status) = behavior.status.filter(|_| matches!(listener.wire, Wire::Http | Wire::Https)) {
             AppReply::text(status, "", "text/plain", format!("{status} from {}\n", self.hostname))
         } else {

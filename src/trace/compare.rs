@@ -198,6 +198,7 @@ fn packets(kind: &StepKind) -> impl Iterator<Item = Packet> {
         | StepKind::ConntrackHit { packet }
         | StepKind::Received { packet }
         | StepKind::Dropped { packet }
+        | StepKind::Stray { packet }
         | StepKind::Lost { packet } => vec![*packet],
         StepKind::Rejected { with } | StepKind::Refused { with } => vec![*with],
         StepKind::Dnat { before, after }

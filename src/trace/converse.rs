@@ -290,11 +290,13 @@ impl Run<'_, '_> {
         let packet = Packet::tcp_syn(SocketAddr::new(to.ip(), 45_678), to);
         let exchange = std::mem::replace(&mut self.log.exchange, Exchange::Backend(0));
         self.enter(&spot, Some(packet));
+        let outer = self.dialled;
         let said = match self.open(&spot, packet) {
             Opened::At { spot, packet, socket } => self.converse(&spot, &packet, &socket, line),
             Opened::Refused { .. } | Opened::Ended(_) => Said::Nothing(Stop::ForwardRefused(forward.clone())),
         };
         self.log.exchange = exchange;
+        self.dialled = outer;
         said
     }
 }

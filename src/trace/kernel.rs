@@ -319,6 +319,8 @@ impl<'p> Walk<'p, '_> {
         }
         if self.log.on {
             rules::record(self.log, self.store, self.runtime, program, &trail, before, passage.packet);
+        } else if self.log.places && trail.iter().any(rules::tells) {
+            self.log.happens();
         }
         self.trail = trail;
         verdict

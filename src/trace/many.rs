@@ -94,7 +94,6 @@ impl Many {
             });
             for (leaf, times) in taken.drain(..).enumerate().filter(|(_, times)| *times > 0) {
                 if let Some(leaf) = series[turn].leaf(leaf as u32) {
-                    leaf.count(times, world);
                     tally.count(world, times, leaf.outcome(), leaf.took);
                 }
             }

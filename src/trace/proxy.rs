@@ -371,14 +371,17 @@ impl Run<'_, '_> {
         self.log.direction = Direction::Request;
         self.enter(from, Some(packet));
         self.log.step(|| (StepKind::Connect { packet }, Vec::new()));
-        match self.open(from, packet) {
+        let outer = self.dialled;
+        let said = match self.open(from, packet) {
             Opened::At { spot, packet, socket } => self.converse(&spot, &packet, &socket, line),
             Opened::Refused { spot, packet } => {
                 self.back(&spot, &packet, Segment::Rst);
                 Said::Nothing(Stop::Refused { spot, packet })
             }
             Opened::Ended(fate) => Said::Nothing(Stop::Way(fate)),
-        }
+        };
+        self.dialled = outer;
+        said
     }
 
     /// The certificate that a server shows, the fields behind it, and the Secret that it should have had.

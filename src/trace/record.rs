@@ -9,6 +9,10 @@ use crate::network::packet::Packet;
 
 pub(super) struct Recorder {
     pub on: bool,
+    /// Whether the hops are kept even without their steps.
+    pub places: bool,
+    /// Whether anything has happened in the last hop.
+    alive: bool,
     pub hops: Vec<Hop>,
     /// Time since the request began.
     pub clock: Duration,
@@ -26,6 +30,8 @@ impl Recorder {
     pub fn new(on: bool) -> Recorder {
         Recorder {
             on,
+            places: on,
+            alive: false,
             hops: Vec::new(),
             clock: Duration::ZERO,
             exchange: Exchange::Connection,
@@ -38,19 +44,25 @@ impl Recorder {
 
     /// Begins a stay at a place. A stay in which nothing happens leaves no trace.
     pub fn enter(&mut self, at: impl FnOnce() -> Place, packet: Option<Packet>) {
-        if !self.on {
+        if !self.places {
             return;
         }
         let hop = Hop { exchange: self.exchange, direction: self.direction, at: at(), packet, steps: Vec::new() };
         match self.hops.last_mut() {
-            Some(last) if last.steps.is_empty() => *last = hop,
+            Some(last) if !self.alive => *last = hop,
             _ => self.hops.push(hop),
         }
+        self.alive = false;
+    }
+
+    /// Something happens, which only a full account tells.
+    pub fn happens(&mut self) {
+        self.alive = true;
     }
 
     /// Goes on at the place where the last hop was, if it is the same conversation; otherwise begins a stay there.
     pub fn stay(&mut self, at: impl FnOnce() -> Place, packet: Option<Packet>) {
-        if !self.on {
+        if !self.places {
             return;
         }
         let place = at();
@@ -63,6 +75,7 @@ impl Recorder {
     }
 
     pub fn step(&mut self, make: impl FnOnce() -> (StepKind, Vec<FieldRef>)) {
+        self.alive = true;
         if !self.on {
             return;
         }
@@ -100,7 +113,9 @@ impl Recorder {
 
     /// The hops, without a last one in which nothing happened.
     pub fn finish(mut self) -> Vec<Hop> {
-        self.hops.retain(|h| !h.steps.is_empty());
+        if !self.alive {
+            self.hops.pop();
+        }
         self.hops
     }
 }

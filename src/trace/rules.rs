@@ -51,6 +51,11 @@ pub(super) fn record(
     }
 }
 
+/// Whether [`record`] has a step for a hit.
+pub(super) fn tells(hit: &Hit<'_>) -> bool {
+    hit.matched && !matches!(hit.what, What::Server { real: None, .. })
+}
+
 /// The container port that a pod declares for a destination.
 fn container_port(store: &Store, runtime: &Runtime, to: SocketAddr) -> Option<FieldRef> {
     let pod = runtime.pod_at(to.ip())?;

@@ -61,6 +61,8 @@ pub(super) struct Run<'r, 'w> {
     pub container: SmolStr,
     /// The flows that conntracks of nodes hold for the connection at hand.
     pub flows: Vec<(SmolStr, Tuple)>,
+    /// The socket that was dialled in the conversation at hand: answers from elsewhere are nobody's.
+    pub dialled: Option<SocketAddr>,
     /// The ICMP answer of the rule that refused last.
     pub last_reject: Option<Packet>,
     /// The node that a load balancer is to choose.
@@ -96,6 +98,7 @@ impl<'r, 'w> Run<'r, 'w> {
             home_ip,
             container: if let Client::Pod { container, .. } = client { container.clone() } else { SmolStr::default() },
             flows: Vec::new(),
+            dialled: None,
             last_reject: None,
             through: None,
         }
@@ -158,7 +161,7 @@ impl<'r, 'w> Run<'r, 'w> {
 
     /// Begins a stay at a machine.
     pub fn enter(&mut self, spot: &Spot, packet: Option<Packet>) {
-        if self.log.on {
+        if self.log.places {
             let place = self.place(spot);
             self.log.enter(|| place, packet);
         }
@@ -166,7 +169,7 @@ impl<'r, 'w> Run<'r, 'w> {
 
     /// Goes on at a machine, or begins a stay there.
     pub fn stay(&mut self, spot: &Spot, packet: Option<Packet>) {
-        if self.log.on {
+        if self.log.places {
             let place = self.place(spot);
             self.log.stay(|| place, packet);
         }
@@ -231,6 +234,7 @@ impl<'r, 'w> Run<'r, 'w> {
 
     /// Sends the first packet of a conversation and looks who listens where it arrives.
     pub fn open(&mut self, from: &Spot, packet: Packet) -> Opened {
+        self.dialled = Some(packet.dst);
         match self.transit(from, packet) {
             Fate::Arrived { spot, packet } => {
                 self.stay(&spot, Some(packet));
@@ -273,8 +277,14 @@ impl<'r, 'w> Run<'r, 'w> {
         let received = match fate {
             Fate::Arrived { spot, packet } => {
                 self.stay(&spot, Some(packet));
-                self.log.step(|| (StepKind::Received { packet }, Vec::new()));
-                Some(packet)
+                // ICMP errors carry what they are about and may come from anybody.
+                let is_error = matches!(packet.segment, Segment::PortUnreachable | Segment::HostUnreachable);
+                let is_own = is_error || self.dialled.is_none_or(|dialled| dialled == packet.src);
+                self.log.step(|| {
+                    let kind = if is_own { StepKind::Received { packet } } else { StepKind::Stray { packet } };
+                    (kind, Vec::new())
+                });
+                is_own.then_some(packet)
             }
             _ => None,
         };

@@ -2,7 +2,7 @@
 
 use super::Trace;
 use super::converse::{Line, Said, Stop};
-use super::diagnose::{Dialled, diagnose, diagnose_lookup};
+use super::diagnose::{Dialled, diagnose, diagnose_lookup, no_family};
 use super::outcome::{CauseOfFailure, Failure, Outcome, Response, Symptom};
 use super::request::{Client, Request, Scheme};
 use super::resolve::Resolved;
@@ -36,10 +36,11 @@ pub fn send_quietly(world: &mut World<'_>, request: &Request) -> (Outcome, Durat
     (outcome, clock)
 }
 
-/// The same as [`send`] or [`send_quietly`], with a tape of what the next request may meet differently.
-pub(super) fn send_taped(world: &mut World<'_>, request: &Request, record: bool) -> (Trace, Tape) {
+/// The same as [`send_quietly`], with a tape of what the next request may meet differently; of the hops, if wanted, only where they are.
+pub(super) fn send_taped(world: &mut World<'_>, request: &Request, places: bool) -> (Trace, Tape) {
     let started = world.now;
-    let mut run = Run::new(world, &request.from, record);
+    let mut run = Run::new(world, &request.from, false);
+    run.log.places = places;
     run.log.tape = Some(Box::default());
     let outcome = run.perform(request);
     let ended = started + run.log.clock;
@@ -146,8 +147,8 @@ impl Run<'_, '_> {
         let dialled = Dialled { to, host: url.host.clone(), from: home.clone(), scheme: url.scheme };
         let Some(src) = self.source(&home, address) else {
             let symptom = Symptom::NoRoute { host: url.host.clone(), port: url.port };
-            let cause = CauseOfFailure::NobodyHasAddress { address: to };
-            return Err(Failure { symptom, cause, because: Vec::new() });
+            let (cause, because) = no_family(self, &dialled);
+            return Err(Failure { symptom, cause, because });
         };
         let (protocol, segment) = match url.scheme {
             Scheme::Udp => (Protocol::Udp, Segment::Datagram),
@@ -266,6 +267,7 @@ impl Run<'_, '_> {
 
     fn ping(&mut self, request: &Request, dialled: &Dialled, packet: Packet) -> Result<Outcome, Failure> {
         let home = self.home.clone();
+        self.dialled = Some(packet.dst);
         match self.transit(&home, packet) {
             Fate::Arrived { spot, packet: arrived } => {
                 self.stay(&spot, Some(arrived));
@@ -314,6 +316,13 @@ impl Run<'_, '_> {
             Stop::Way(Fate::HostUnreachable { .. }) => Symptom::NoRoute { host, port },
             Stop::Way(_) if dialled.scheme == Scheme::Udp => Symptom::NoAnswer { after: connect_patience(request) },
             Stop::Way(_) => Symptom::ConnectTimedOut { host, port, after: connect_patience(request) },
+            // Not even the answer to the SYN came through.
+            Stop::ReplyLost if dialled.scheme != Scheme::Udp && self.log.exchange == Exchange::Connection => {
+                let after = connect_patience(request);
+                let home = self.home.clone();
+                self.time_out(&home, after, Vec::new());
+                Symptom::ConnectTimedOut { host, port, after }
+            }
             Stop::Hang(_) | Stop::ReplyLost => {
                 let after = request.max_time_secs.map_or(ANSWER_PATIENCE, |s| Duration::secs(s.into()));
                 let home = self.home.clone();

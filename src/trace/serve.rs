@@ -211,10 +211,7 @@ impl Run<'_, '_> {
             Server::Program(listener) => match &socket.pod {
                 Some(pod) => {
                     let runtime = &mut *self.world.runtime;
-                    self.log.note(|tape| {
-                        tape.spoiled |= runtime.get(pod).is_some_and(|s| s.counts(listener));
-                        tape.served.push(pod.clone());
-                    });
+                    self.log.note(|tape| tape.spoiled |= runtime.get(pod).is_some_and(|s| s.counts(listener)));
                     runtime.serve(pod, listener, request)
                 }
                 None => AppReply { ending: Ending::Close, ..AppReply::default() },

@@ -228,6 +228,11 @@ pub enum StepKind {
     Received {
         packet: Packet,
     },
+    /// An answer from another socket than the one that was dialled: it belongs to no connection of the client, which throws
+    /// it away.
+    Stray {
+        packet: Packet,
+    },
     /// A rule refuses with an ICMP answer.
     Rejected {
         with: Packet,

@@ -1,7 +1,6 @@
 //! What a request met that the next one like it may meet differently: lots, ports, memories of kernels, flows. A run that is
 //! asked to keeps a tape of it, in order, and [`super::series`] learns from tapes.
 
-use crate::api::object::ObjectKey;
 use crate::api::time::Duration;
 use crate::api::view::Protocol;
 use crate::network::conntrack::Tuple;
@@ -38,8 +37,6 @@ pub(super) struct Tape {
     pub flows: Vec<(SmolStr, Tuple, Tuple)>,
     /// Sockets that do not depend on what was drawn: what was dialled, by whoever.
     pub fixed: Vec<SocketAddr>,
-    /// Pods whose programs answered, each as often as it did.
-    pub served: Vec<ObjectKey>,
     /// Something was met that marks cannot tell: an open connection, a client's cache, a program that counts.
     pub spoiled: bool,
 }

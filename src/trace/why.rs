@@ -133,6 +133,7 @@ pub fn step_message(kind: &StepKind) -> Message {
         StepKind::Answered { text } => message!("step.answered", text = text),
         StepKind::Translated { before, after } => message!("step.translated", before = before, after = after),
         StepKind::Received { packet } => message!("step.received", packet = packet),
+        StepKind::Stray { packet } => message!("step.stray", packet = packet),
         StepKind::Rejected { with } => message!("step.rejected", with = with),
         StepKind::Dropped { packet } => message!("step.dropped", packet = packet),
         StepKind::Refused { with } => message!("step.refused", with = with.segment.label()),

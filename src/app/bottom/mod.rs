@@ -8,6 +8,7 @@ mod packet;
 mod reach;
 mod rules;
 mod spread;
+mod steady;
 
 use leptos::prelude::*;
 

@@ -1,7 +1,9 @@
-//! Many requests at once: to whom they went, against what the rules promise. Sent in a copy of the cluster, so that nothing is
-//! disturbed, in slices, so that the page stays alive and one can stop.
+//! Many requests, at once or steadily while the cluster goes on: to whom they went, against what the rules promise, and what
+//! failed when. Sent in a copy of the cluster, so that nothing is disturbed, in slices, so that the page stays alive and one can
+//! stop.
 
 use giljabi::api::object::ObjectKey;
+use giljabi::api::time::Time;
 use giljabi::arrange::Arrange;
 use giljabi::cluster::Cluster;
 use giljabi::trace::many::{Answerer, MOST, Many, Tally, chi_square, predict};
@@ -10,6 +12,7 @@ use leptos::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::steady::{Steady, SteadyFields};
 use crate::app::map::Flow;
 use crate::app::player;
 use crate::app::session::{Session, session};
@@ -23,6 +26,10 @@ const ROWS: usize = 60;
 #[derive(Clone, Copy)]
 struct Run {
     many: StoredValue<Option<(Cluster, Many)>, LocalStorage>,
+    /// The load that runs while the cluster goes on; none when all are sent at one moment.
+    pace: StoredValue<Option<Steady>>,
+    /// When the first was sent.
+    began: StoredValue<Time>,
     /// Which run it is; an older one's slices find that they are not it any more.
     number: StoredValue<u32>,
     shares: RwSignal<BTreeMap<ObjectKey, f64>>,
@@ -36,6 +43,8 @@ pub fn Spread() -> impl IntoView {
     let flow = expect_context::<Flow>();
     let run = Run {
         many: StoredValue::new_local(None),
+        pace: StoredValue::new(None),
+        began: StoredValue::new(Time(0)),
         number: StoredValue::new(0),
         shares: RwSignal::new(BTreeMap::new()),
         wanted: RwSignal::new(1_000),
@@ -43,11 +52,13 @@ pub fn Spread() -> impl IntoView {
     };
     on_cleanup(move || flow.running.set(false));
     let (tally, running) = (flow.tally, flow.running);
+    let steady = RwSignal::new(None::<Steady>);
     let sent = move || tally.read().as_ref().map_or(0, |t| t.sent);
     view! {
         <div class="spread">
             <p class="rules-head">
-                <label>
+                <SteadyFields steady=steady/>
+                <label hidden=move || steady.read().is_some()>
                     {s.t("spread.count")}
                     " "
                     <input
@@ -63,10 +74,10 @@ pub fn Spread() -> impl IntoView {
                         }
                     />
                 </label>
-                <button type="button" class="btn btn-primary" on:click=move |_| if running.get_untracked() { running.set(false) } else { begin(s, run) }>
+                <button type="button" class="btn btn-primary" on:click=move |_| if running.get_untracked() { running.set(false) } else { begin(s, run, steady.get_untracked()) }>
                     {move || if running.get() { s.tx("spread.stop", &[]) } else { s.tx("spread.send", &[]) }}
                 </button>
-                <progress max=move || run.wanted.get().to_string() value=move || sent().to_string() aria-label=s.t("spread.progress")></progress>
+                <progress max=move || steady.get().map_or(run.wanted.get(), |load| load.count()).to_string() value=move || sent().to_string() aria-label=s.t("spread.progress")></progress>
                 <span class="t-soft" role="status">
                     {move || (sent() > 0).then(|| s.tx("spread.sent", &[("n", &sent().to_string()), ("url", &s.url.get())]))}
                 </span>
@@ -77,7 +88,7 @@ pub fn Spread() -> impl IntoView {
     .into_any()
 }
 
-fn begin(s: Session, run: Run) {
+fn begin(s: Session, run: Run, pace: Option<Steady>) {
     let Some(to) = Url::parse(&s.url.get_untracked()) else {
         s.bad_url.set(true);
         return;
@@ -86,11 +97,16 @@ fn begin(s: Session, run: Run) {
     let mut cluster = s.fork();
     // The way that all begin with, and the shares that the rules promise.
     let sample = cluster.clone().send(&request);
-    run.shares.set(predict(&cluster.world(), &request).unwrap_or_default());
+    // While pods come and go, no shares stand firm.
+    let shares = if pace.is_some() { None } else { predict(&cluster.world(), &request) };
+    run.shares.set(shares.unwrap_or_default());
+    run.began.set_value(cluster.now());
+    let wanted = pace.as_ref().map_or(run.wanted.get_untracked(), Steady::count);
+    run.pace.set_value(pace);
     run.flow.sample.set_value(Some(Arc::new(sample)));
     run.flow.tally.set(Some(Arc::new(Tally::default())));
     run.flow.running.set(true);
-    run.many.set_value(Some((cluster, Many::new(&request, &[], run.wanted.get_untracked()))));
+    run.many.set_value(Some((cluster, Many::new(&request, &[], wanted))));
     run.number.update_value(|n| *n += 1);
     breathe(run, run.number.get_value());
 }
@@ -108,7 +124,10 @@ fn breathe(run: Run, mine: u32) {
                 let Some((cluster, many)) = held else { return };
                 let until = player::now() + SLICE;
                 while !many.is_done() && player::now() < until {
-                    many.run(&mut cluster.world(), 64);
+                    match &mut *run.pace.write_value() {
+                        Some(load) => load.go_on(cluster, many),
+                        None => many.run(&mut cluster.world(), 64),
+                    }
                 }
                 done = many.is_done();
                 run.flow.tally.set(Some(Arc::new(many.tally.clone())));
@@ -160,13 +179,18 @@ fn told(s: Session, run: Run, tally: &Arc<Tally>) -> impl IntoView + use<> {
         .map(|failures| {
             let share = failures.count as f64 / all * 100.0;
             let example = failures.example.clone();
+            let after = |moment: Time| format!("{:.2}", moment.since(run.began.get_value()).as_secs_f64());
+            let (first, last) = (after(failures.first), after(failures.last));
+            let when = run.pace.with_value(Option::is_some);
             view! {
                 <tr>
                     <th scope="row" class="bad wide">{move || why::cause(&example, s.lang.get())}</th>
                     <td class="mono">{failures.count}</td>
                     <td class="wide"><div class="bar-room"><div class="bar bar-bad" style:width=format!("{share:.1}%")></div></div></td>
                     <td class="mono">{format!("{share:.1} %")}</td>
-                    <td></td>
+                    <td class="t-soft">
+                        {when.then(|| view! { {move || s.tx("load.when", &[("first", &first), ("last", &last)])} })}
+                    </td>
                 </tr>
             }
         })

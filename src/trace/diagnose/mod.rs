@@ -46,7 +46,13 @@ pub(super) fn diagnose(run: &Run<'_, '_>, dialled: &Dialled, stop: &Stop) -> Ver
     match stop {
         Stop::Refused { spot, packet } => refused(run, dialled, meant.as_ref(), spot, packet),
         Stop::Way(fate) => on_the_way(run, dialled, meant.as_ref(), fate),
-        Stop::ReplyLost => (CauseOfFailure::AnswerLost, Vec::new()),
+        Stop::ReplyLost => {
+            let service = meant.as_ref().and_then(|m| Some((m, m.service(run)?)));
+            let local =
+                service.filter(|(m, s)| s.external_local && !matches!(m.door, Door::ClusterIp | Door::Headless));
+            let because = local.map(|(m, _)| m.key.field("spec.externalTrafficPolicy"));
+            (CauseOfFailure::AnswerLost, because.into_iter().collect())
+        }
         Stop::Hang(pod) => match pod {
             Some(pod) => (CauseOfFailure::ApplicationHangs { pod: pod.clone() }, vec![pod.field("spec.containers")]),
             None => (CauseOfFailure::NobodyHasAddress { address: dialled.to }, Vec::new()),
@@ -257,6 +263,17 @@ fn stopped_by_rule(
         CauseOfFailure::RulesBehind { service: meant.key.clone(), node: node.clone() },
         vec![meant.key.field(path.as_str())],
     )
+}
+
+/// The client has no address of the family of what it dials.
+pub(super) fn no_family(run: &Run<'_, '_>, dialled: &Dialled) -> Verdict {
+    match Meant::find(run, dialled) {
+        Some(meant) => {
+            let because = vec![meant.key.field("spec.ipFamilies")];
+            (CauseOfFailure::NoAddressOfFamily { service: meant.key }, because)
+        }
+        None => (CauseOfFailure::NobodyHasAddress { address: dialled.to }, Vec::new()),
+    }
 }
 
 /// The address of a pod network that no pod has.

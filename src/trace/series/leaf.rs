@@ -123,7 +123,6 @@ struct Halt {
     direction: Direction,
     at: Place,
     packet: Option<(Packet, End, End)>,
-    steps: u32,
 }
 
 /// A socket that each request takes for itself.
@@ -144,7 +143,6 @@ pub struct Leaf {
     node: Option<SmolStr>,
     pub visits: Vec<Visit>,
     pub fixed: Vec<SocketAddr>,
-    pub served: Vec<ObjectKey>,
     /// The sockets that each request takes, in order.
     taken: Vec<Taken>,
     halts: Vec<Halt>,
@@ -197,7 +195,6 @@ impl Leaf {
             direction: hop.direction,
             at: hop.at.clone(),
             packet: hop.packet.map(|p| (p, End::of(p.src, taken), End::of(p.dst, taken))),
-            steps: hop.steps.len() as u32,
         };
         Some(Leaf {
             outcome: trace.outcome.clone(),
@@ -205,17 +202,9 @@ impl Leaf {
             node: answering_node(&trace.outcome, world),
             visits,
             fixed: tape.fixed.clone(),
-            served: tape.served.clone(),
             taken: sockets.collect(),
             halts: trace.hops.iter().map(halt).collect(),
         })
-    }
-
-    /// Counts so many requests with the pods that served them.
-    pub fn count(&self, times: u64, world: &mut World<'_>) {
-        for pod in &self.served {
-            world.runtime.count_requests(pod, times);
-        }
     }
 
     /// How the first request ended that took the way.
@@ -248,8 +237,6 @@ pub struct Stop<'s> {
     pub direction: Direction,
     pub at: &'s Place,
     pub packet: Option<Packet>,
-    /// How many steps the hop has.
-    pub steps: usize,
 }
 
 impl Sent {
@@ -328,17 +315,17 @@ impl Sent {
     fn stop(&self, i: usize) -> Stop<'_> {
         match &self.0 {
             How::Told { trace, .. } => {
-                let Hop { exchange, direction, at, packet, steps } = &trace.hops[i];
-                Stop { exchange: *exchange, direction: *direction, at, packet: *packet, steps: steps.len() }
+                let Hop { exchange, direction, at, packet, .. } = &trace.hops[i];
+                Stop { exchange: *exchange, direction: *direction, at, packet: *packet }
             }
             How::Walked { leaf, ports, .. } => {
-                let Halt { exchange, direction, at, packet, steps } = &leaf.halts[i];
+                let Halt { exchange, direction, at, packet } = &leaf.halts[i];
                 let end = |end: &End| match end {
                     End::Fixed(socket) => *socket,
                     End::Taken(i) => SocketAddr::new(leaf.taken[usize::from(*i)].ip, ports[usize::from(*i)]),
                 };
                 let packet = packet.as_ref().map(|(p, src, dst)| Packet { src: end(src), dst: end(dst), ..*p });
-                Stop { exchange: *exchange, direction: *direction, at, packet, steps: *steps as usize }
+                Stop { exchange: *exchange, direction: *direction, at, packet }
             }
         }
     }

@@ -80,16 +80,17 @@ impl Series {
         let known = self.look_at(world);
         if let Some(walked) = known.tree.walk(world) {
             known.tree.settle(&walked, world);
-            known.tree.leaf(walked.leaf).into_iter().for_each(|leaf| leaf.count(1, world));
             return known.tree.sent(&walked, known.still.clone());
         }
-        let request = &known.still.request.clone();
-        if known.in_vain > PATIENCE {
-            return Sent::told(send(world, request), world);
+        if known.in_vain <= PATIENCE
+            && known.explore(world)
+            && let Some(walked) = known.tree.walk(world)
+        {
+            known.tree.settle(&walked, world);
+            return known.tree.sent(&walked, known.still.clone());
         }
-        let (trace, tape) = send_taped(world, request, true);
-        known.learn(&trace, tape, world);
-        Sent::told(trace, world)
+        let still = known.still.clone();
+        Sent::told(send(world, &still.request), world)
     }
 
     /// Makes sure that what is known is about this world. Nothing but the series may change the world before the next look.
@@ -105,8 +106,7 @@ impl Series {
         })
     }
 
-    /// Sends up to `count` requests one after the other, untold, and says of each how it went. What pods served on ways that
-    /// are known is left to be counted ([`Leaf::count`]).
+    /// Sends up to `count` requests one after the other, untold, and says of each how it went.
     pub(super) fn run(&mut self, world: &mut World<'_>, count: u64, mut each: impl FnMut(&World<'_>, Went)) {
         let known = self.look_at(world);
         for _ in 0..count {
@@ -122,6 +122,24 @@ impl Series {
 }
 
 impl Known {
+    /// Tries where the next request would go, in a world without flows, and learns the way. False: it is none that could be
+    /// walked down.
+    fn explore(&mut self, world: &World<'_>) -> bool {
+        let still = self.still.clone();
+        let (mut network, mut runtime, mut random) =
+            (still.network.clone(), still.runtime.clone(), world.random.clone());
+        network.take_memories(world.network);
+        let mut dry = World {
+            store: &still.store,
+            network: &mut network,
+            runtime: &mut runtime,
+            random: &mut random,
+            now: world.now,
+        };
+        let (trace, tape) = send_taped(&mut dry, &still.request, true);
+        self.learn(&trace, tape, &dry)
+    }
+
     fn next(&mut self, world: &mut World<'_>) -> Went {
         if let Some(walked) = self.tree.walk(world) {
             self.tree.settle(&walked, world);
@@ -137,12 +155,10 @@ impl Known {
         Went::New(trace.outcome, took)
     }
 
-    fn learn(&mut self, trace: &Trace, tape: Tape, world: &World<'_>) {
-        if self.tree.learn(trace, tape, world) {
-            self.in_vain = 0;
-        } else {
-            self.in_vain += 1;
-        }
+    fn learn(&mut self, trace: &Trace, tape: Tape, world: &World<'_>) -> bool {
+        let learnt = self.tree.learn(trace, tape, world);
+        self.in_vain = if learnt { 0 } else { self.in_vain + 1 };
+        learnt
     }
 }
 

@@ -40,7 +40,8 @@ enum Ask {
         of: u32,
     },
     /// Lots one after the other until one is below its threshold: 0 when none is, else how many were drawn.
-    Chances(Vec<u32>),
+    /// One in so many matches first, then one in one less.
+    Chances(u32),
     OneOf(u32),
     Recalled {
         kernel: SmolStr,
@@ -61,8 +62,10 @@ enum Ask {
 #[derive(Clone, Debug)]
 struct Node {
     ask: Ask,
-    /// By what came of it.
-    next: Vec<Link>,
+    /// By what came of it, in order.
+    next: Vec<(u32, Link)>,
+    /// Of lots one after the other.
+    thresholds: Vec<u32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -153,9 +156,9 @@ impl Tree {
                 Ask::Weighted(weights) => by_weight(weights, random.below(weights.iter().sum()))?,
                 Ask::Share(of) => (random.unit() * of) as usize,
                 Ask::Hashed { src, dst, of } => share(flow_hash(src.at(&sockets), dst.at(&sockets)), *of as usize),
-                Ask::Chances(thresholds) => {
+                Ask::Chances(_) => {
                     let lots = random.generator();
-                    thresholds.iter().position(|below| lots.u32(..) & 0x7fff_ffff < *below).map_or(0, |i| i + 1)
+                    node.thresholds.iter().position(|below| lots.u32(..) & 0x7fff_ffff < *below).map_or(0, |i| i + 1)
                 }
                 Ask::OneOf(of) => ((u64::from(random.generator().u32(..)) * u64::from(*of)) >> 32) as usize,
                 Ask::Recalled { kernel, list, source, seconds, at } => {
@@ -168,18 +171,19 @@ impl Tree {
                     2 * place + usize::from(persistent)
                 }
             };
-            link = *node.next.get(came)?;
+            let known = node.next.binary_search_by_key(&(came as u32), |(came, _)| *came).ok()?;
+            link = node.next[known].1;
         };
         let leaf = self.leaf(place)?;
         let free = |visit: &Visit| {
-            let Some(kernel) = world.network.kernel(&visit.kernel) else { return true };
+            let Some(kernel) = world.network.kernel(&visit.kernel) else { return false };
             visit.free.iter().all(|ends| kernel.conntrack.is_free(&ends.at(&sockets)))
         };
         let apart = !sockets.iter().any(|socket| leaf.fixed.contains(socket));
         (apart && leaf.visits.iter().all(free)).then_some(Walked { leaf: place, before, after: random, sockets, ports })
     }
 
-    /// Lets the world remember a request as it would remember any other, but for the count of what pods served.
+    /// Lets the world remember a request as it would remember any other.
     pub fn settle(&self, walked: &Walked, world: &mut World<'_>) {
         let Some(leaf) = self.leaf(walked.leaf) else { return };
         *world.random = walked.after.clone();
@@ -187,7 +191,8 @@ impl Tree {
             world.network.ports.set(*ip, *last);
         }
         for visit in &leaf.visits {
-            let kernel = world.network.kernel_mut(&visit.kernel);
+            // The first request on the way has made it.
+            let Some(kernel) = world.network.known_kernel_mut(&visit.kernel) else { continue };
             for made in &visit.flows {
                 let (original, reply) = (made.original.at(&walked.sockets), made.reply.at(&walked.sockets));
                 kernel.conntrack.put(Flow { original, reply, state: made.state, expires: world.now + made.lasts });
@@ -235,10 +240,12 @@ impl Tree {
     fn link(&mut self, from: Option<(usize, usize)>) -> &mut Link {
         let Some((node, came)) = from else { return &mut self.root };
         let next = &mut self.nodes[node].next;
-        if next.len() <= came {
-            next.resize(came + 1, Link::Unknown);
-        }
-        &mut next[came]
+        let came = came as u32;
+        let place = next.binary_search_by_key(&came, |(came, _)| *came).unwrap_or_else(|place| {
+            next.insert(place, (came, Link::Unknown));
+            place
+        });
+        &mut next[place].1
     }
 
     /// The node that asks this, from here on. `None`: something else is asked there.
@@ -247,7 +254,9 @@ impl Tree {
             Link::Node(place) => place as usize,
             Link::Unknown => {
                 let place = self.nodes.len();
-                self.nodes.push(Node { ask, next: Vec::new() });
+                let first = if let Ask::Chances(first) = &ask { *first } else { 0 };
+                let thresholds = (2..=first).rev().map(|among| Probability::one_of(among).threshold()).collect();
+                self.nodes.push(Node { ask, next: Vec::new(), thresholds });
                 *self.link(from) = Link::Node(place as u32);
                 return Some(place);
             }
@@ -287,8 +296,7 @@ fn asks(tape: &Tape) -> Option<(Vec<(Ask, usize)>, Sockets)> {
                     if !taken && drawn + 1 != *first {
                         return None;
                     }
-                    let thresholds = (2..=*first).rev().map(|among| Probability::one_of(among).threshold());
-                    (Ask::Chances(thresholds.collect()), if *taken { *drawn as usize } else { 0 })
+                    (Ask::Chances(*first), if *taken { *drawn as usize } else { 0 })
                 }
                 Lot::OneOf { of, chosen } => (Ask::OneOf(*of), *chosen as usize),
                 Lot::Recalled { list, source, seconds, found } => {
