@@ -5,6 +5,17 @@
 #[expect(dead_code, reason = "a series of requests learns first, and is measured in benches")]
 mod workload;
 
+use giljabi::api::object::Object;
+use giljabi::api::time::Time;
+use giljabi::api::value::Value;
+use giljabi::apiserver::client::Direct;
+use giljabi::apiserver::server::{ApiServer, Context};
+use giljabi::apiserver::store::{Cause, Store};
+use giljabi::apiserver::write::{Random, Writer};
+use giljabi::kubectl::apply;
+use giljabi::kubectl::manifest::File;
+use giljabi::kubectl::run::{Options, Run};
+use giljabi::value;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
@@ -57,6 +68,33 @@ fn reading_grows_with_the_text() {
     assert!(found <= 1.05, "{found:.2}");
 }
 
+/// `kubectl apply` of a text, once for each of the costs that it gives back.
+fn apply_again_and_again<const TIMES: usize>(text: &str) -> [f64; TIMES] {
+    let (mut store, mut random, now) = (Store::default(), Random::new(1), Time(0));
+    let mut writer = Writer { store: &mut store, random: &mut random, now, cause: Cause::Bootstrap };
+    writer.create("Namespace", value!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "default" } }));
+    let mut server = ApiServer::default();
+    let context = Context { store: &mut store, random: &mut random, now, cause: Cause::User };
+    let mut client = Direct { server: &mut server, context };
+    let files = [File { name: "services.yaml".into(), text: text.to_string() }];
+    std::array::from_fn(|_| {
+        let mut run = Run::new(&mut client, Options::default());
+        let cost = cost(|| apply::apply(&mut run, &files));
+        assert_eq!(run.finish().code, 0);
+        cost
+    })
+}
+
+#[test]
+fn applying_grows_with_the_objects_also_where_nothing_has_changed() {
+    let costs = |count: usize| apply_again_and_again::<2>(&workload::services(count));
+    let (few, many) = (costs(SIZES.0), costs(SIZES.1));
+    for (what, time) in [("created", 0), ("unchanged", 1)] {
+        let found = exponent(SIZES, |count| if count == SIZES.0 { few[time] } else { many[time] });
+        assert!(found <= 1.05, "{what}: {found:.2}");
+    }
+}
+
 #[test]
 fn applying_and_settling_grow_with_the_pods() {
     let found = exponent(SIZES, |pods| {
@@ -89,6 +127,38 @@ fn rules_grow_with_the_services_and_a_flip_does_not() {
         cost(|| workload::flip(&mut store, &mut proxies, false))
     });
     assert!(flip <= 0.1, "{flip:.2}");
+}
+
+/// One of the slices of the Service `web-0`; each has a hundred endpoints.
+fn slice_of_a_hundred(number: usize, ready: bool) -> Value {
+    let endpoint = |i: usize| {
+        let ip = format!("10.{}.{}.{i}", 129 + number / 250, number % 250);
+        value!({ "addresses": [(ip)], "conditions": { "ready": (ready || i > 0) }, "nodeName": "node-1" })
+    };
+    value!({
+        "addressType": "IPv4",
+        "metadata": {
+            "name": (format!("web-0-{number}")), "namespace": "default",
+            "labels": { "kubernetes.io/service-name": "web-0" },
+        },
+        "ports": [{ "name": "http", "port": 8080, "protocol": "TCP" }],
+        "endpoints": (Value::list((0..100).map(endpoint).collect())),
+    })
+}
+
+#[test]
+fn one_endpoint_of_a_large_service_costs_its_slice() {
+    let found = exponent((1_000, 10_000), |endpoints| {
+        let mut store = workload::store(1);
+        for number in 0..endpoints / 100 {
+            store.put(Object::new("EndpointSlice", slice_of_a_hundred(number, true)), Cause::Bootstrap, Time(0));
+        }
+        let mut proxies = workload::rules(&store);
+        store.put(Object::new("EndpointSlice", slice_of_a_hundred(3, false)), Cause::Bootstrap, Time(0));
+        cost(|| drop(proxies.sync(&store)))
+    });
+    // Which endpoints may be used is a number of two bytes each, and that list is made anew.
+    assert!(found <= 0.4, "{found:.2}");
 }
 
 #[test]

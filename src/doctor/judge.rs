@@ -176,7 +176,7 @@ pub fn ailment(pod: &Arc<Object>) -> String {
 
 /// The ready endpoints of a Service, with the slice that has each.
 pub fn endpoints<'s>(store: &'s Store, service: &ObjectKey) -> Vec<(&'s EndpointSlice, &'s Endpoint)> {
-    let of_slice = |s: &'s EndpointSlice| s.endpoints.iter().filter(|e| e.ready).map(move |e| (s, e));
+    let of_slice = |s: &'s EndpointSlice| s.endpoints.iter().filter(|e| e.ready).map(move |e| (s, &**e));
     slices(store, service).into_iter().flat_map(of_slice).collect()
 }
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launch, open, ready } from "./browser.mjs";
-import { shown } from "./hands.mjs";
+import { objections, shown } from "./hands.mjs";
 
 let browser;
 before(async () => {
@@ -130,3 +130,45 @@ test("a kind that is kept and not simulated says so, in the text and among the o
   await page.getByRole("tab", { name: "Objects" }).click();
   await page.locator(".object").filter({ hasText: "NetworkPolicy" }).filter({ hasText: "not simulated" }).waitFor();
 });
+
+for (const width of [1440, 390]) {
+  test(`card, completion and mend by keyboard at ${width} px: on the screen, and axe objects to none`, async (t) => {
+    const { page, complaints } = await open(t, browser, { locale: "en-GB", viewport: { width, height: 844 } });
+    await ready(page);
+    if (width < 500) await page.locator(".panes button").nth(1).click();
+    const look = async (what, box) => {
+      const { x, width: wide } = await box.boundingBox();
+      assert.ok(x >= 0 && x + wide <= width, `${what} is on the screen: ${x} to ${x + wide}`);
+      assert.equal(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true, `${what}: nothing sticks out`);
+      assert.deepEqual((await objections(page)).found, [], what);
+    };
+    await goTo(page, "targetPort");
+    await page.keyboard.press("ArrowLeft");
+    await page.keyboard.press("Control+i");
+    await look("card", page.locator(".hover-card"));
+    await page.keyboard.press("Escape");
+    await goTo(page, "spec:");
+    await page.keyboard.press("End");
+    await page.keyboard.type("\n");
+    await retype(page, "  sessionAff");
+    await page.keyboard.press("Control+Space");
+    const list = page.locator(".cm-tooltip-autocomplete");
+    await list.waitFor();
+    await look("completion", list);
+    await page.waitForTimeout(150);
+    await page.keyboard.press("Enter");
+    await page.keyboard.type("None");
+    await page.keyboard.press("Escape");
+    await goTo(page, "ports:");
+    await retype(page, "  prots:");
+    const error = page.locator(".problem-error");
+    await error.filter({ hasText: 'unknown field "spec.prots"' }).waitFor({ state: "attached" });
+    await look("mistake", page.locator(".cm-editor").first());
+    await page.keyboard.press("Control+Home");
+    await page.keyboard.press("F8");
+    await page.keyboard.press("Control+.");
+    await error.waitFor({ state: "detached" });
+    assert.match(await shown(page), /\n {2}ports:/);
+    assert.deepEqual(complaints, []);
+  });
+}

@@ -4,6 +4,7 @@ use super::{Protocol, port, text, texts};
 use crate::api::object::ObjectKey;
 use crate::api::value::Value;
 use smol_str::SmolStr;
+use std::sync::Arc;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndpointPort {
@@ -38,7 +39,8 @@ pub struct EndpointSlice {
     pub service: SmolStr,
     /// `IPv4`, `IPv6` or `FQDN`.
     pub address_type: SmolStr,
-    pub endpoints: Vec<Endpoint>,
+    /// Shared with those who keep one of them for longer than the slice's revision lasts.
+    pub endpoints: Vec<Arc<Endpoint>>,
     pub ports: Vec<EndpointPort>,
 }
 
@@ -60,7 +62,7 @@ impl EndpointSlice {
         EndpointSlice {
             service: text(value, &["metadata", "labels", "kubernetes.io/service-name"]),
             address_type: text(value, &["addressType"]),
-            endpoints: value.items_at(&["endpoints"]).iter().map(slice_endpoint).collect(),
+            endpoints: value.items_at(&["endpoints"]).iter().map(slice_endpoint).map(Arc::new).collect(),
             ports: value.items_at(&["ports"]).iter().map(endpoint_port).collect(),
         }
     }

@@ -6,6 +6,7 @@ use super::settings::Family;
 use crate::api::object::{Object, ObjectKey};
 use crate::api::view;
 use crate::network::netfilter::{Because, PortName};
+use imbl::Vector;
 use smol_str::{SmolStr, ToSmolStr};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -18,7 +19,7 @@ pub struct Endpoint {
     pub port: u16,
     /// `10.244.1.11:8080`: how rules call it, and what they are ordered by.
     pub text: SmolStr,
-    slice: Arc<Object>,
+    view: Arc<view::Endpoint>,
     key: Arc<ObjectKey>,
     index: u16,
 }
@@ -26,9 +27,7 @@ pub struct Endpoint {
 impl Endpoint {
     /// The rest of what the slice says of it.
     pub fn view(&self) -> &view::Endpoint {
-        static NOTHING: std::sync::LazyLock<view::Endpoint> = std::sync::LazyLock::new(view::Endpoint::default);
-        let slice = self.slice.view().endpoint_slice();
-        slice.and_then(|s| s.endpoints.get(usize::from(self.index))).unwrap_or(&NOTHING)
+        &self.view
     }
 
     /// Its place in the slice.
@@ -64,9 +63,14 @@ impl PartialEq for Endpoint {
             && self.port == other.port
             && self.index == other.index
             && self.key == other.key
-            && (Arc::ptr_eq(&self.slice, &other.slice) || self.view() == other.view())
+            && self.view == other.view
     }
 }
+
+impl Eq for Endpoint {}
+
+/// The endpoints of a service port, ordered by their texts. A copy of which one is exchanged shares the others.
+pub type EndpointList = Vector<Arc<Endpoint>>;
 
 /// More endpoints than this a service port are left out: rules number them with sixteen bits.
 pub const MOST_ENDPOINTS: usize = 60_000;
@@ -74,7 +78,7 @@ pub const MOST_ENDPOINTS: usize = 60_000;
 /// The endpoints of every port of a Service.
 #[derive(Default)]
 pub struct Gathered {
-    pub ports: BTreeMap<PortName, Vec<Endpoint>>,
+    pub ports: BTreeMap<PortName, Vec<Arc<Endpoint>>>,
     /// An address stands more than once for a port.
     pub shadowed: bool,
 }
@@ -118,11 +122,11 @@ pub fn gather<'a>(
                     continue;
                 }
                 let endpoint =
-                    Endpoint { ip, port: number, text: text.clone(), slice: object.clone(), key: key.clone(), index };
+                    Endpoint { ip, port: number, text: text.clone(), view: view.clone(), key: key.clone(), index };
                 shadowed |= list.insert(text, endpoint).is_some();
             }
         }
     }
-    let cut = |list: BTreeMap<SmolStr, Endpoint>| list.into_values().take(MOST_ENDPOINTS).collect();
+    let cut = |list: BTreeMap<SmolStr, Endpoint>| list.into_values().take(MOST_ENDPOINTS).map(Arc::new).collect();
     Gathered { ports: ports.into_iter().map(|(name, list)| (name, cut(list))).collect(), shadowed }
 }

@@ -1,6 +1,6 @@
 //! What the rules of one service port on one node are made from.
 
-use super::endpoints::Endpoint;
+use super::endpoints::{Endpoint, EndpointList};
 use super::service_port::ServicePort;
 use super::settings::{Family, Mode, Place};
 use super::topology::{Selection, select};
@@ -13,7 +13,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq)]
 pub struct PortState {
     pub port: ServicePort,
-    pub endpoints: Vec<Endpoint>,
+    pub endpoints: EndpointList,
 }
 
 /// A service port on a node. Equal inputs make equal rules, so nodes share them.
@@ -41,7 +41,8 @@ pub struct Here {
 
 impl Here {
     fn new(state: &PortState, place: &Place) -> Here {
-        let is_here = |e: &&(usize, &Endpoint)| !place.node.name.is_empty() && e.1.view().node_name == place.node.name;
+        let is_here =
+            |e: &&(usize, &Arc<Endpoint>)| !place.node.name.is_empty() && e.1.view().node_name == place.node.name;
         let serves = |ip: &IpAddr| Family::of(ip) == place.family && !ip.is_loopback();
         Here {
             endpoints: state.endpoints.iter().enumerate().filter(|e| is_here(&e)).map(|(i, _)| i as u16).collect(),

@@ -2,7 +2,7 @@
 //!
 //! Upstream: `CategorizeEndpoints` of `pkg/proxy/topology.go`.
 
-use super::endpoints::Endpoint;
+use super::endpoints::{Endpoint, EndpointList};
 use super::service_port::ServicePort;
 use super::settings::NodeFacts;
 use crate::arrange::Arrange;
@@ -30,7 +30,7 @@ pub enum Topology {
 
 /// Chooses the endpoints of a service port on a node. Ready ones by default; where none is ready, those that terminate but
 /// still serve, for `Cluster` and `Local` each on its own.
-pub fn select(port: &ServicePort, endpoints: &[Endpoint], node: &NodeFacts) -> Selection {
+pub fn select(port: &ServicePort, endpoints: &EndpointList, node: &NodeFacts) -> Selection {
     let mut selection = Selection::default();
     if endpoints.is_empty() {
         return selection;
@@ -76,17 +76,20 @@ pub fn select(port: &ServicePort, endpoints: &[Endpoint], node: &NodeFacts) -> S
 }
 
 /// Whether every node would choose the same endpoints: nothing is local, and hints do not count.
-pub fn is_same_everywhere(port: &ServicePort, endpoints: &[Endpoint]) -> bool {
-    let ready = || endpoints.iter().map(Endpoint::view).filter(|e| e.ready);
+pub fn is_same_everywhere(port: &ServicePort, endpoints: &EndpointList) -> bool {
+    let ready = || endpoints.iter().map(|e| e.view()).filter(|e| e.ready);
     !port.uses_local_endpoints()
         && (ready().any(|e| e.node_hints.is_empty()) || ready().next().is_none())
         && (ready().any(|e| e.zone_hints.is_empty()) || ready().next().is_none())
 }
 
 /// Hints count only if every ready endpoint has one and at least one names this node, or else its zone.
-pub fn topology_of(endpoints: &[Endpoint], node: &NodeFacts) -> Topology {
+pub fn topology_of(endpoints: &EndpointList, node: &NodeFacts) -> Topology {
     let (mut any, mut all_node, mut all_zone, mut this_node, mut this_zone) = (false, true, true, false, false);
-    for view in endpoints.iter().map(Endpoint::view).filter(|e| e.ready) {
+    for view in endpoints.iter().map(|e| e.view()).filter(|e| e.ready) {
+        if !all_node && !all_zone {
+            return Topology::Everywhere;
+        }
         any = true;
         all_node &= !view.node_hints.is_empty();
         all_zone &= !view.zone_hints.is_empty();

@@ -2,7 +2,7 @@
 //!
 //! Upstream: the change trackers of `pkg/proxy` (`servicechangetracker.go`, `endpointschangetracker.go`).
 
-use super::endpoints::{Endpoint, Gathered, MOST_ENDPOINTS, gather};
+use super::endpoints::{Endpoint, EndpointList, Gathered, MOST_ENDPOINTS, gather};
 use super::input::PortState;
 use super::service_port::{self, ServicePort};
 use super::settings::Family;
@@ -12,6 +12,7 @@ use crate::arrange::{map_of, set_of};
 use crate::network::netfilter::PortName;
 use imbl::{OrdMap, OrdSet};
 use smol_str::SmolStr;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -176,34 +177,35 @@ impl Tracker {
         }
         let first = PortName { namespace: name.0.clone(), service: name.1.clone(), ..PortName::default() };
         let own = self.ports.range(first..).take_while(|(p, _)| p.namespace == name.0 && p.service == name.1);
-        let mut states: BTreeMap<PortName, Arc<PortState>> = map_of(own.map(|(p, s)| (p.clone(), s.clone())));
-        if states.is_empty() || self.shadowed.contains(name) {
+        let mut lists: BTreeMap<PortName, Followed> =
+            map_of(own.map(|(p, s)| (p.clone(), Followed { list: s.endpoints.clone(), differs: None })));
+        if lists.is_empty() || self.shadowed.contains(name) {
             return false;
         }
         let seen = |slice: &&Arc<Object>| self.unfiltered || service_port::watched(slice);
+        let several = slices.len() > 1;
         for (key, (old, new)) in slices {
             let read = |slice: &Option<Arc<Object>>| gather(&name.0, &name.1, slice.iter().filter(seen), self.family);
             let (before, mut after) = (read(&old), read(&new));
             if before.shadowed || after.shadowed {
                 return false;
             }
-            for (port, state) in &mut states {
+            for (port, followed) in &mut lists {
                 let old = before.ports.get(port).map_or(&[][..], Vec::as_slice);
                 let new = after.ports.remove(port).unwrap_or_default();
-                if old == new {
-                    continue;
+                if old != new && !followed.exchange(key, old, new) {
+                    return false;
                 }
-                let count = old.len();
-                let Some(endpoints) = exchange(&state.endpoints, key, count, new) else { return false };
-                *state = Arc::new(PortState { port: state.port.clone(), endpoints });
             }
         }
         let mut changed = false;
-        for (port, state) in states {
-            if self.ports.get(&port).is_some_and(|old| !Arc::ptr_eq(old, &state)) {
-                let PortState { port, endpoints } = Arc::unwrap_or_clone(state);
-                changed |= self.put(port, endpoints, changes);
-            }
+        for (name, Followed { list, differs }) in lists {
+            let (Some(differs), Some(state)) = (differs, self.ports.get_mut(&name)) else { continue };
+            self.total = self.total + list.len() - state.endpoints.len();
+            // An address that went from one slice to another is none that kube-proxy sees.
+            changed |= differs && !(several && same_to_proxy(&state.endpoints, &list));
+            *state = Arc::new(PortState { port: state.port.clone(), endpoints: list });
+            changes.ports.insert(name);
         }
         if changed {
             changes.services.insert(name.clone());
@@ -240,7 +242,7 @@ impl Tracker {
         let mut changed = false;
         for port in ports {
             old.remove(&port.name);
-            let endpoints = gathered.ports.remove(&port.name).unwrap_or_default();
+            let endpoints = gathered.ports.remove(&port.name).unwrap_or_default().into_iter().collect();
             changed |= self.put(port, endpoints, changes);
         }
         for gone in old {
@@ -256,7 +258,7 @@ impl Tracker {
     }
 
     /// Whether kube-proxy would take it for a change.
-    fn put(&mut self, port: ServicePort, endpoints: Vec<Endpoint>, changes: &mut Changes) -> bool {
+    fn put(&mut self, port: ServicePort, endpoints: EndpointList, changes: &mut Changes) -> bool {
         let name = port.name.clone();
         let state = Arc::new(PortState { port, endpoints });
         if self.ports.get(&name).is_some_and(|old| *old == state) {
@@ -267,34 +269,63 @@ impl Tracker {
         changes.ports.insert(name);
         old.is_none_or(|old| {
             self.total -= old.endpoints.len();
-            let pairs = || old.endpoints.iter().zip(&state.endpoints);
-            old.port != state.port
-                || old.endpoints.len() != state.endpoints.len()
-                || pairs().any(|(a, b)| !a.same_to_proxy(b))
+            old.port != state.port || !same_to_proxy(&old.endpoints, &state.endpoints)
         })
     }
 }
 
-/// The list with the endpoints of one slice (there were `count`) exchanged for new ones. `None`: an address stands in more
-/// than one slice, and which one counts is not for this to say.
-fn exchange(list: &[Endpoint], slice: &ObjectKey, count: usize, new: Vec<Endpoint>) -> Option<Vec<Endpoint>> {
-    let mut merged = Vec::with_capacity(list.len() + new.len());
-    let mut kept = 0;
-    let mut new = new.into_iter().peekable();
-    for endpoint in list {
-        if endpoint.is_of(slice) {
-            kept += 1;
-            continue;
+fn same_to_proxy(one: &EndpointList, other: &EndpointList) -> bool {
+    one.len() == other.len() && one.iter().zip(other).all(|(a, b)| Arc::ptr_eq(a, b) || a.same_to_proxy(b))
+}
+
+/// A service port's list of endpoints while slices' changes are taken into it.
+struct Followed {
+    list: EndpointList,
+    /// Whether anything of the list has changed, and if so whether kube-proxy would take it for a change.
+    differs: Option<bool>,
+}
+
+impl Followed {
+    /// Exchanges the endpoints of one slice for new ones, touching only those that are not the same. False: an address stands
+    /// in more than one slice, or the list was cut, and which one counts is not for this to say.
+    fn exchange(&mut self, slice: &ObjectKey, old: &[Arc<Endpoint>], new: Vec<Arc<Endpoint>>) -> bool {
+        if self.list.len() + new.len() > MOST_ENDPOINTS {
+            return false;
         }
-        while let Some(next) = new.next_if(|next| next.text < endpoint.text) {
-            merged.push(next);
+        let mut differs = false;
+        let mut old = old.iter().peekable();
+        let mut new = new.into_iter().peekable();
+        loop {
+            // The two lists side by side, in the order of their texts.
+            let order = match (old.peek(), new.peek()) {
+                (Some(a), Some(b)) => a.text.cmp(&b.text),
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (None, None) => break,
+            };
+            let before = if order.is_le() { old.next() } else { None };
+            let after = if order.is_ge() { new.next() } else { None };
+            let Some(text) = before.or(after.as_ref()).map(|e| &e.text) else { break };
+            let place = self.list.binary_search_by(|e| e.text.cmp(text));
+            match (before, after, place) {
+                (Some(before), Some(after), Ok(place)) if self.list[place].is_of(slice) => {
+                    if *before != after {
+                        differs |= !before.same_to_proxy(&after);
+                        self.list.set(place, after);
+                    }
+                }
+                (Some(_), None, Ok(place)) if self.list[place].is_of(slice) => {
+                    self.list.remove(place);
+                    differs = true;
+                }
+                (None, Some(after), Err(place)) => {
+                    self.list.insert(place, after);
+                    differs = true;
+                }
+                _ => return false,
+            }
         }
-        if new.peek().is_some_and(|next| next.text == endpoint.text) {
-            return None;
-        }
-        merged.push(endpoint.clone());
+        self.differs = Some(self.differs.unwrap_or(false) || differs);
+        true
     }
-    merged.extend(new);
-    // Some of the slice's were not in the list: others stood in their place.
-    (kept == count && merged.len() <= MOST_ENDPOINTS).then_some(merged)
 }
