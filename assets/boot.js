@@ -182,8 +182,8 @@ try {
   const early = rest.early();
   const app = await import(url(here.dataset.js) + again);
   await early;
+  // The app takes away what stands here for it once it is on the page itself.
   await app.default({ module_or_path: wasm });
-  document.getElementById("starting")?.remove();
   setTimeout(() => rest.fetch());
   dispatchEvent(new CustomEvent("TrunkApplicationStarted", { detail: { wasm } }));
 } catch (error) {

@@ -1,6 +1,9 @@
 // How long a person waits: from a key in the editor to the painted map, how evenly the animation moves, and what a thousand
-// edits leave behind. Measured in Chromium, the way to the paint with its own tracing.
-import { open, ready } from "../tests/e2e/browser.mjs";
+// edits leave behind. Measured in Chromium, the way to the paint with its own tracing. A part of `cargo xtask bench`; alone:
+//
+//     cargo xtask build && node benches/interaction.mjs            (SITE_DIR names another built site)
+import { pathToFileURL } from "node:url";
+import { launch, open, ready } from "../tests/e2e/browser.mjs";
 
 const KEYS = 40;
 const EDITS = 1_000;
@@ -88,7 +91,7 @@ async function traced(page, work) {
   client.on("Tracing.dataCollected", ({ value }) => events.push(...value));
   await client.send("Tracing.start", {
     transferMode: "ReportEvents",
-    traceConfig: { includedCategories: ["devtools.timeline", "blink.user_timing"], excludedCategories: ["*"] },
+    traceConfig: { includedCategories: ["devtools.timeline", "blink.user_timing", "disabled-by-default-lighthouse"], excludedCategories: ["*"] },
   });
   await work();
   const complete = new Promise((done) => client.once("Tracing.tracingComplete", done));
@@ -98,7 +101,10 @@ async function traced(page, work) {
   return events.sort((a, b) => a.ts - b.ts);
 }
 
-/** Milliseconds from each key to the end of the paint that shows what it changed last on the map. */
+/**
+ * Milliseconds from each key to the end of the paint that shows what it changed last on the map; and how many of them the
+ * page's thread was at work, which is what is left of them on a machine that has nothing else to do.
+ */
 function waits(events) {
   const keys = events.filter(({ name, args }) => name === "EventDispatch" && args?.data?.type === "keydown");
   return keys.flatMap(({ ts, pid, tid }, index) => {
@@ -109,12 +115,16 @@ function waits(events) {
     const painted = events.find(
       (each) => ["Commit", "Paint"].includes(each.name) && each.pid === pid && each.tid === tid && each.ts > last.ts,
     );
-    return painted ? [(painted.ts + (painted.dur ?? 0) - ts) / 1e3] : [];
+    if (!painted) return [];
+    const end = painted.ts + (painted.dur ?? 0);
+    const tasks = events.filter((each) => each.name === "RunTask" && each.pid === pid && each.tid === tid && each.ts + each.dur > ts && each.ts < end);
+    const work = tasks.reduce((sum, { tdur }) => sum + (tdur ?? 0), 0);
+    return [{ wall: (end - ts) / 1e3, work: work / 1e3 }];
   });
 }
 
 /** Keys typed into the Service's port, with so many pods behind it. */
-async function keystrokes(browser, pods) {
+export async function keystrokes(browser, pods) {
   return opened(browser, async (page) => {
     await write(page, manifests(pods));
     await page.waitForFunction(() => document.querySelector(".map-svg")?.textContent.includes("web"), undefined, { timeout: 60_000 });
@@ -134,9 +144,21 @@ async function keystrokes(browser, pods) {
   });
 }
 
+/** Places of the scenarios with so many pods in their list. */
+const SCENARIOS = { 100: 12, 1000: 13 };
+
 /** Times between frames while the packet of a sent request moves, and tasks that held the page up. */
-async function animation(browser) {
+async function animation(browser, pods) {
   return opened(browser, async (page) => {
+    if (pods in SCENARIOS) {
+      await page.locator(".task-head .btn").click();
+      await page.locator(".scenarios li button").nth(SCENARIOS[pods]).click();
+      await page.locator(".pod").first().waitFor({ state: "attached" });
+      await page.waitForTimeout(2_000);
+    }
+    // The request itself is a task of its own; what follows is the animation.
+    await page.locator(".send").click();
+    await page.waitForTimeout(100);
     await page.evaluate(() => {
       globalThis.frames_ = [];
       globalThis.long_ = [];
@@ -151,7 +173,6 @@ async function animation(browser) {
       };
       requestAnimationFrame(frame);
     });
-    await page.locator(".send").click();
     await page.waitForTimeout(5_000);
     return page.evaluate(() => ({ frames: globalThis.frames_, long: globalThis.long_ }));
   });
@@ -185,14 +206,28 @@ export async function interaction(browser, sizes) {
   const rows = [];
   for (const pods of sizes) {
     const found = await keystrokes(browser, pods);
-    rows.push({ what: `key to painted map, ${pods} pods`, unit: "ms", samples: found.waits, goal: { 100: 16, 1000: 33 }[pods] });
+    rows.push({ what: `key to painted map, ${pods} pods`, unit: "ms", samples: found.waits.map(({ wall }) => wall), goal: { 100: 16, 1000: 33 }[pods] });
+    rows.push({ what: `of it the page at work, ${pods} pods`, unit: "ms", samples: found.waits.map(({ work }) => work) });
     rows.push({ what: `tasks over 50 ms in ${KEYS} keys, ${pods} pods`, unit: "count", samples: [found.long.length] });
   }
-  const { frames, long } = await animation(browser);
-  rows.push({ what: "animation, time between frames", unit: "ms", samples: frames });
-  rows.push({ what: "animation, tasks over 50 ms in 5 s", unit: "count", samples: [long.length] });
+  for (const pods of sizes) {
+    const { frames, long } = await animation(browser, pods);
+    rows.push({ what: `animation, time between frames, ${pods} pods`, unit: "ms", samples: frames, goal: { 100: 17, 1000: 33 }[pods] });
+    rows.push({ what: `animation, tasks over 50 ms in 5 s, ${pods} pods`, unit: "count", samples: [long.length] });
+  }
   const { before, after } = await memory(browser);
   rows.push({ what: "memory of a page with 10 pods", unit: "MB", samples: [before] });
   rows.push({ what: `memory more after ${EDITS} edits`, unit: "MB", samples: [after - before] });
   return rows;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const browser = await launch();
+  for (const { what, unit, samples, goal } of await interaction(browser, [10, 100, 1_000])) {
+    const sorted = samples.toSorted((a, b) => a - b);
+    const part = (share) => (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN).toFixed(1);
+    const parts = sorted.length > 1 ? `p50 ${part(0.5)}, p95 ${part(0.95)}, worst ${part(1)} of ${sorted.length}` : part(0);
+    console.log(`${what}: ${parts} ${unit}${goal ? ` (goal ${goal})` : ""}`);
+  }
+  await browser.close();
 }

@@ -31,6 +31,7 @@ pub fn scene_of(
     lang: RwSignal<Lang>,
 ) -> Memo<Arc<Scene>> {
     let places = StoredValue::new(Places::default());
+    let smallest = StoredValue::new(false);
     // The address is typed letter by letter; the drawing cares only for the Service that it means.
     let service = Memo::new(move |_| {
         let state = state.get();
@@ -56,6 +57,14 @@ pub fn scene_of(
                     title,
                 })
             };
+            // What is much too high is so after the next edit, too: if it needs more than there is even when it is drawn
+            // smallest, and so has the most room at its sides, then smallest it is.
+            if smallest.get_value() {
+                let scene = draw(SMALLEST);
+                if width >= NARROW && scene.need * SMALLEST >= height {
+                    return Arc::new(scene);
+                }
+            }
             let scene = draw(1.0);
             // What is too high for the frame is drawn smaller, and then has more room at its sides: as long as it can be read.
             // In a large frame it is drawn larger, for eyes that are further away.
@@ -65,6 +74,7 @@ pub fn scene_of(
                 w if w < NARROW => (w / NARROW).clamp(SMALLEST, 1.0),
                 w => (height / scene.need).clamp(SMALLEST, (w / ROOMY).clamp(1.0, LARGEST)),
             };
+            smallest.set_value(zoom == SMALLEST);
             Arc::new(if (0.99..1.02).contains(&zoom) { scene } else { draw(zoom) })
         })
     })

@@ -48,10 +48,9 @@ export function mapSvg() {
   return new XMLSerializer().serializeToString(copy);
 }
 
-/** Offers the map as a PNG, twice as fine as it is drawn. */
-export async function saveMapPng(name) {
+/** Offers a drawing as a PNG, twice as fine as it is drawn. */
+export async function savePng(name, svg) {
   const image = new Image();
-  const svg = mapSvg();
   image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}`;
   await image.decode();
   const canvas = document.createElement("canvas");

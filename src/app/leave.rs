@@ -15,8 +15,8 @@ extern "C" {
     pub(super) async fn copy(text: &str) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(js_name = mapSvg)]
     fn map_svg() -> String;
-    #[wasm_bindgen(catch, js_name = saveMapPng)]
-    async fn save_map_png(name: &str) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(catch, js_name = savePng)]
+    async fn save_png(name: &str, svg: &str) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch)]
     pub(super) async fn pack(text: &str) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch)]
@@ -56,6 +56,13 @@ pub fn Leave() -> impl IntoView {
             }
         });
     };
+    let picture = move |name: &'static str, svg: String| {
+        leptos::task::spawn_local(async move {
+            if save_png(name, &svg).await.is_err() {
+                tell("leave.no_picture");
+            }
+        });
+    };
     let nothing = move || s.sent.read().is_none();
     view! {
         <details class="menu">
@@ -90,22 +97,58 @@ pub fn Leave() -> impl IntoView {
                 >
                     {s.t("leave.journey_svg")}
                 </button>
-                <button type="button" on:click=move |_| save("giljabi.svg", "image/svg+xml", &map_svg().into())>{s.t("leave.svg")}</button>
                 <button
                     type="button"
+                    disabled=nothing
                     on:click=move |_| {
-                        leptos::task::spawn_local(async move {
-                            if save_map_png("giljabi.png").await.is_err() {
-                                tell("leave.no_picture");
-                            }
-                        })
+                        if let Some(sent) = s.sent.get_untracked() {
+                            picture("giljabi-journey.png", trace_svg(&sent.trace, s.lang.get_untracked()));
+                        }
                     }
                 >
-                    {s.t("leave.png")}
+                    {s.t("leave.journey_png")}
                 </button>
+                <button type="button" on:click=move |_| save("giljabi.svg", "image/svg+xml", &map_svg().into())>{s.t("leave.svg")}</button>
+                <button type="button" on:click=move |_| picture("giljabi.png", map_svg())>{s.t("leave.png")}</button>
             </div>
         </details>
         <span class="toast" role="status" class:gone=move || said.get().is_none()>{move || said.get().map(|id| s.tx(id, &[]))}</span>
+    }
+    .into_any()
+}
+
+/// A button that copies a text, and says for a moment that it did.
+#[component]
+pub fn Copy<F: Fn() -> String + Send + 'static>(text: F) -> impl IntoView {
+    let s = session();
+    let done = RwSignal::new(None::<bool>);
+    let words = move || {
+        s.tx(
+            match done.get() {
+                None => "leave.copy",
+                Some(true) => "leave.copied",
+                Some(false) => "leave.not_copied",
+            },
+            &[],
+        )
+    };
+    let act = move |_| {
+        let text = text();
+        leptos::task::spawn_local(async move {
+            let well = copy(&text).await.is_ok();
+            // The view may be gone by now.
+            done.try_set(Some(well));
+            let calm = move || {
+                done.try_set(None);
+            };
+            set_timeout(calm, std::time::Duration::from_secs(2));
+        });
+    };
+    view! {
+        <button type="button" class="tool copy" title=words on:click=act>
+            <span aria-hidden="true">{move || if done.get() == Some(true) { "✓" } else { "⧉" }}</span>
+            <span class="sr-only" role="status">{words}</span>
+        </button>
     }
     .into_any()
 }

@@ -30,15 +30,26 @@ mod told;
 
 use giljabi::diagnostic::Diagnostic;
 use giljabi::locale::Lang;
-use leptos::prelude::document;
+use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
-/// Installs the panic handler and puts the page into the document's body.
+/// Installs the panic handler, makes the cluster, and puts the page into the document's body: two tasks, so that the browser
+/// can breathe between them.
 pub fn start() {
     failure::install();
     leptos::mount::mount_to_body(|| {
         page::open();
-        page::Page()
+        let shown = RwSignal::new(false);
+        let soon = std::time::Duration::ZERO;
+        set_timeout(
+            move || {
+                shown.set(true);
+                // What stood there while the app came goes when the page is there.
+                set_timeout(|| document().get_element_by_id("starting").iter().for_each(|e| e.remove()), soon);
+            },
+            soon,
+        );
+        move || shown.get().then(page::Page)
     });
 }
 

@@ -107,6 +107,8 @@ pub struct Session {
     pub prepared: StoredValue<Option<Request>>,
     /// Whose files are kept: "" in free play, else a lesson's id.
     desk: StoredValue<String>,
+    /// Whether something is to be kept yet, and whether it is free of errors.
+    unkept: StoredValue<Option<bool>>,
     /// The files before each edit, and those that undo took back.
     past: StoredValue<Vec<Vec<(String, String)>>>,
     future: StoredValue<Vec<Vec<(String, String)>>>,
@@ -213,6 +215,7 @@ impl Session {
             seat: RwSignal::new(0),
             prepared: StoredValue::new(None),
             desk: StoredValue::new(String::new()),
+            unkept: StoredValue::new(None),
             past: StoredValue::new(Vec::new()),
             future: StoredValue::new(Vec::new()),
             texts: RwSignal::new(0),
@@ -248,6 +251,8 @@ impl Session {
         };
         session.keep_moment(Message::new(scenario.title));
         session.keep_settings();
+        let leaving = window_event_listener(leptos::ev::pagehide, move |_| session.keep_edits());
+        on_cleanup(move || leaving.remove());
         // One press goes on by one row: over a folded lookup as a whole.
         Effect::new(move || {
             session.player.set_stops(stops(&session.stages.read(), session.lookup_open.get()));
@@ -418,7 +423,16 @@ impl Session {
             self.files.set(names);
         }
         self.edits.update(|n| *n += 1);
-        let json = keep::pairs_to_json(&pairs);
+        self.unkept.set_value(Some(good));
+        // The store of the browser is slow: first the person sees what came of the edit.
+        set_timeout(move || self.keep_edits(), std::time::Duration::ZERO);
+    }
+
+    /// Keeps what is not kept yet.
+    fn keep_edits(self) {
+        let Some(good) = self.unkept.try_get_value().flatten() else { return };
+        self.unkept.set_value(None);
+        let json = keep::pairs_to_json(&self.pairs());
         let [files, last_good] = self.desk.with_value(|desk| kept_names(desk));
         self.kept.set(keep::write(&files, &json));
         if good {
@@ -441,6 +455,7 @@ impl Session {
     pub fn sit_down(self, desk: Desk, ran: Vec<Ran>, whose: &str) {
         let (workspace, computer) = desk.into_parts();
         let began = player::now();
+        self.keep_edits();
         if whose != self.desk.get_value() {
             self.moments.clear();
         }

@@ -94,6 +94,13 @@ impl Group {
     }
 }
 
+/// The pods of a node that is drawn as a tile: a large cluster is first told by its nodes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Folded {
+    pub pods: Vec<ObjectKey>,
+    pub ready: usize,
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct NodeBox {
     pub name: SmolStr,
@@ -106,6 +113,8 @@ pub struct NodeBox {
     pub pods: Vec<PodBox>,
     pub groups: Vec<Group>,
     pub folds: Vec<Fold>,
+    /// Whether the node is folded; then it has no pods and groups of its own here.
+    pub folded: Option<Folded>,
     /// The strip of the kernel.
     pub kernel: Rect,
     /// Whether the trace passes through this kernel, so that it is drawn open.
@@ -121,7 +130,9 @@ impl NodeBox {
 
     pub(super) fn pod_rect(&self, key: &ObjectKey) -> Option<Rect> {
         let own = self.pods.iter().find(|p| p.key == *key).map(|p| p.rect);
-        own.or_else(|| self.groups.iter().find_map(|g| g.dot_of(key)))
+        let dot = || self.groups.iter().find_map(|g| g.dot_of(key));
+        let tile = || self.folded.as_ref().filter(|f| f.pods.contains(key)).map(|_| self.header());
+        own.or_else(dot).or_else(tile)
     }
 }
 
@@ -175,9 +186,47 @@ const FALL: f64 = 58.0;
 const BUS: f64 = 26.0;
 const OUTSIDE: f64 = 56.0;
 
+/// More nodes than this are tiles, but for those that the request passes and those that somebody unfolds.
+const NODES: usize = 24;
+/// The height of a tile.
+const TILE: f64 = 62.0;
+
+/// What unfolds a node.
+pub fn node_key(name: &SmolStr) -> GroupKey {
+    GroupKey { node: name.clone(), workload: ObjectKey::new("Node", "", name.clone()) }
+}
+
+/// The nodes that are drawn whole in a cluster of many: where the client is, and where the request comes by.
+fn whole(setting: &Setting) -> BTreeSet<SmolStr> {
+    let hops = setting.trace.map_or(&[][..], |t| &t.hops);
+    let mut whole: BTreeSet<SmolStr> = hops
+        .iter()
+        .filter_map(|hop| match &hop.at {
+            Place::Pod { node, .. } | Place::Kernel { node } | Place::Node { node } => Some(node.clone()),
+            _ => None,
+        })
+        .collect();
+    match setting.client {
+        Some(Client::Pod { namespace, name, .. }) => {
+            let pod = setting.store.get(&ObjectKey::new("Pod", namespace.clone(), name.clone()));
+            whole.extend(pod.and_then(|p| p.view().pod().map(|p| p.node_name.clone())));
+        }
+        Some(Client::Node { name }) => drop(whole.insert(name.clone())),
+        _ => {}
+    }
+    whole
+}
+
 pub(super) fn draw(setting: &Setting, width: f64, top: f64) -> Floor {
     let names = setting.places.nodes();
-    let wanted = if names.len() > 12 { 170.0 } else { 232.0 };
+    let many = names.len() > NODES;
+    let whole = if many { whole(setting) } else { BTreeSet::new() };
+    let is_folded = |name: &SmolStr| many && !whole.contains(name) && !setting.unfolded.contains(&node_key(name));
+    let wanted = match names.len() {
+        ..=12 => 232.0,
+        ..=NODES => 170.0,
+        _ => 128.0,
+    };
     let gap = 22.0;
     let inner = width - 2.0 * MARGIN;
     let fit = (((inner + gap) / (wanted + gap)).floor() as usize).max(1);
@@ -200,7 +249,12 @@ pub(super) fn draw(setting: &Setting, width: f64, top: f64) -> Floor {
             .enumerate()
             .map(|(i, name)| {
                 let x = MARGIN + i as f64 * (node_width + gap);
-                node(setting, &roles, name, Rect::new(x, y, node_width, 0.0), passed.contains(name))
+                let frame = Rect::new(x, y, node_width, 0.0);
+                let shape = match (is_folded(name), many && !whole.contains(name)) {
+                    (true, _) => Shape::Tile,
+                    (_, foldable) => Shape::Whole { open: passed.contains(name), foldable },
+                };
+                node(setting, &roles, name, frame, shape)
             })
             .collect();
         let need = boxes.iter().map(|n| n.rect.h).fold(0.0, f64::max);
@@ -208,6 +262,12 @@ pub(super) fn draw(setting: &Setting, width: f64, top: f64) -> Floor {
         let height = if rows == 1 { need.max(free.min(420.0)) } else { need };
         filled += height - need;
         for node in &mut boxes {
+            if node.folded.is_some() {
+                // A tile stays as low as it is, whatever stands beside it.
+                node.kernel = Rect::new(node.rect.x + 10.0, node.rect.bottom() - 12.0, node.rect.w - 20.0, 4.0);
+                node.bus = y + height + 13.0;
+                continue;
+            }
             node.rect.h = height;
             let strip = if node.open { OPEN_KERNEL } else { SHUT_KERNEL };
             node.kernel = Rect::new(node.rect.x + 14.0, node.rect.bottom() - 14.0 - strip, node.rect.w - 28.0, strip);
@@ -246,17 +306,45 @@ fn kernels_of(setting: &Setting) -> BTreeSet<SmolStr> {
         .collect()
 }
 
-fn node(setting: &Setting, roles: &Roles, name: &SmolStr, frame: Rect, open: bool) -> NodeBox {
+/// How a node is drawn.
+enum Shape {
+    Tile,
+    Whole { open: bool, foldable: bool },
+}
+
+fn node(setting: &Setting, roles: &Roles, name: &SmolStr, frame: Rect, shape: Shape) -> NodeBox {
     let object = setting.store.get(&ObjectKey::new("Node", "", name.clone()));
     let view = object.and_then(|o| o.view().node());
-    let filled = fill(setting, roles, name, frame.x + NODE_PAD, frame.y + NODE_HEAD, frame.w - 2.0 * NODE_PAD);
+    let (folded, open, foldable) = match shape {
+        Shape::Tile => {
+            let slots = setting.places.slots(name).iter().flatten();
+            let pods: Vec<ObjectKey> = slots.cloned().collect();
+            let is_ready = |key: &&ObjectKey| setting.store.get(key).is_some_and(|o| state_of(o) == PodState::Ready);
+            let ready = pods.iter().filter(is_ready).count();
+            (Some(Folded { pods, ready }), false, false)
+        }
+        Shape::Whole { open, foldable } => (None, open, foldable),
+    };
+    let (x, room) = (frame.x + NODE_PAD, frame.w - 2.0 * NODE_PAD);
+    let head = frame.y + NODE_HEAD + if foldable { FOLD + 4.0 } else { 0.0 };
+    let mut filled = match &folded {
+        Some(_) => Filled { pods: Vec::new(), groups: Vec::new(), folds: Vec::new(), bottom: head },
+        None => fill(setting, roles, name, x, head, room),
+    };
+    if foldable {
+        let rect = Rect::new(x, frame.y + NODE_HEAD - 6.0, room, FOLD);
+        filled.folds.insert(0, Fold { key: node_key(name), rect, count: setting.places.slots(name).len() });
+    }
     let Filled { pods, groups, folds, bottom: y } = filled;
     let fall = if setting.places.nodes().len() > 6 { 30.0 } else { FALL };
     // Room for an open kernel, so that a request does not make the nodes grow.
-    let height = y - POD_GAP - frame.y + fall + OPEN_KERNEL + 14.0;
+    let height = match &folded {
+        Some(_) => TILE,
+        None => (y - POD_GAP - frame.y + fall + OPEN_KERNEL + 14.0).max(NODE_HEAD + POD.1 + fall + OPEN_KERNEL + 14.0),
+    };
     NodeBox {
         name: name.clone(),
-        rect: Rect::new(frame.x, frame.y, frame.w, height.max(NODE_HEAD + POD.1 + fall + OPEN_KERNEL + 14.0)),
+        rect: Rect::new(frame.x, frame.y, frame.w, height),
         address: view.and_then(|n| n.ip()).map(|ip| ip.to_smolstr()).unwrap_or_default(),
         zone: view.map(|n| n.zone.clone()).unwrap_or_default(),
         ready: view.is_some_and(|n| n.is_ready()),
@@ -264,6 +352,7 @@ fn node(setting: &Setting, roles: &Roles, name: &SmolStr, frame: Rect, open: boo
         pods,
         groups,
         folds,
+        folded,
         kernel: Rect::default(),
         open,
         bus: 0.0,

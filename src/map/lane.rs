@@ -400,8 +400,13 @@ fn route_to(setting: &Setting, service: &ObjectKey) -> Option<RouteCard> {
 const SPELLED_THREADS: usize = 12;
 
 fn bundles(card: &SliceCard, nodes: &[NodeBox]) -> Vec<Thread> {
+    let by_pod: BTreeMap<&ObjectKey, &EndpointMark> =
+        card.marks.iter().filter_map(|m| Some((m.pod.as_ref()?, m))).collect();
     let backends = |node: &NodeBox| {
-        card.marks.iter().find(|m| m.pod.as_ref().is_some_and(|p| node.pod_rect(p).is_some())).cloned()
+        let boxes = node.pods.iter().map(|p| &p.key);
+        let dots = node.groups.iter().flat_map(|g| g.pods.iter().map(|(key, _)| key));
+        let folded = node.folded.iter().flat_map(|f| &f.pods);
+        boxes.chain(dots).chain(folded).find_map(|key| by_pod.get(key)).map(|m| (*m).clone())
     };
     // Threads to a lower row would run over the nodes of the upper one.
     let top = nodes.first().map_or(0.0, |n| n.rect.y);

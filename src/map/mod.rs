@@ -16,7 +16,7 @@ mod tests;
 mod tone;
 mod way;
 
-pub use floor::{Fold, Group, NodeBox, OutsideBox, OutsideKind, PodBox, PodRole, PodState, Waiting};
+pub use floor::{Fold, Folded, Group, NodeBox, OutsideBox, OutsideKind, PodBox, PodRole, PodState, Waiting, node_key};
 pub use geometry::{Point, Rect, Way};
 pub use lane::{EndpointMark, Lane, PortChip, RouteCard, ServiceChip, SliceCard, Thread, VipCard, VipKind};
 pub use places::{Places, workload};

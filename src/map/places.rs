@@ -5,7 +5,8 @@ use crate::api::object::{Object, ObjectKey};
 use crate::apiserver::store::Store;
 use crate::arrange::Arrange;
 use smol_str::SmolStr;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// The remembered order of nodes and pods. Made empty, brought up to date with each new state of the cluster.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -13,11 +14,18 @@ pub struct Places {
     nodes: Vec<SmolStr>,
     /// Pods by node; the key "" holds those that wait for a node. A hole is a slot whose pod is gone.
     slots: BTreeMap<SmolStr, Vec<Option<ObjectKey>>>,
+    /// The nodes and pods of last time: most edits change none of them.
+    seen: Vec<Arc<Object>>,
 }
 
 impl Places {
     /// Takes in a state of the cluster.
     pub fn update(&mut self, store: &Store) {
+        let all = || store.list("Node").chain(store.list("Pod"));
+        if self.seen.len() == all().count() && self.seen.iter().zip(all()).all(|(old, new)| Arc::ptr_eq(old, new)) {
+            return;
+        }
+        self.seen = all().cloned().collect();
         let exists = |name: &SmolStr| store.get(&ObjectKey::new("Node", "", name.clone())).is_some();
         self.nodes.retain(exists);
         let known = self.nodes.len();
@@ -42,11 +50,10 @@ impl Places {
         // The learner's own pods come before the system's.
         let mut pods: Vec<_> = store.list("Pod").collect();
         pods.arrange_by_key(|pod| (pod.namespace() == "kube-system", pod.namespace() != "default"));
-        for pod in pods {
+        // Who has a slot has it where it runs; the others are gone by now.
+        let placed: BTreeSet<ObjectKey> = self.slots.values().flatten().flatten().cloned().collect();
+        for pod in pods.into_iter().filter(|pod| !placed.contains(&pod.key)) {
             let slots = self.slots.entry(home(pod)).or_default();
-            if slots.iter().flatten().any(|key| *key == pod.key) {
-                continue;
-            }
             match slots.iter().position(Option::is_none) {
                 Some(free) => slots[free] = Some(pod.key.clone()),
                 None => slots.push(Some(pod.key.clone())),

@@ -9,6 +9,7 @@ use crate::map::places::Places;
 use crate::trace::{Client, Place, Trace};
 use smol_str::SmolStr;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// A group of pods: one workload on one node.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -44,7 +45,7 @@ pub struct Scene {
     /// The Services that the lane does not show.
     pub services: Vec<ServiceChip>,
     pub lane: Option<Lane>,
-    pub nodes: Vec<NodeBox>,
+    pub nodes: Vec<Arc<NodeBox>>,
     /// Pods that no node has taken yet.
     pub waiting: Option<Waiting>,
     pub outside: Vec<OutsideBox>,
@@ -72,7 +73,7 @@ impl Scene {
             need: floor.need,
             services,
             lane,
-            nodes: floor.nodes,
+            nodes: floor.nodes.into_iter().map(Arc::new).collect(),
             waiting: floor.waiting,
             outside: floor.outside,
             outside_top: floor.outside_top,
@@ -80,7 +81,7 @@ impl Scene {
     }
 
     pub fn node(&self, name: &str) -> Option<&NodeBox> {
-        self.nodes.iter().find(|n| n.name == name)
+        self.nodes.iter().find(|n| n.name == name).map(Arc::as_ref)
     }
 
     /// Every pod that has a box of its own.
@@ -118,7 +119,8 @@ impl Scene {
         if let Some(pod) = self.pods().find(|p| p.key == *key) {
             return Some(pod.rect);
         }
-        self.groups().find_map(|g| g.dot_of(key))
+        let tile = || self.nodes.iter().find_map(|n| n.folded.as_ref()?.pods.contains(key).then(|| n.header()));
+        self.groups().find_map(|g| g.dot_of(key)).or_else(tile)
     }
 
     /// Where a place of a trace is drawn.

@@ -5,6 +5,7 @@ use super::{Places, Rect, Scene, Setting};
 use crate::api::object::{Object, ObjectKey};
 use crate::api::time::Time;
 use crate::apiserver::store::{Cause, Store};
+use crate::trace::Client;
 use crate::value;
 use std::collections::BTreeSet;
 
@@ -151,4 +152,41 @@ fn groups_unfold_by_namespace_and_workload_and_fold_again() {
     assert!(store.list("Pod").all(|p| pods.pod_rect(&p.key).is_some()), "every pod is somewhere");
     unfolded.clear();
     assert_eq!(draw(&unfolded), folded);
+}
+
+#[test]
+fn many_nodes_are_tiles_but_for_those_of_the_request_and_the_unfolded() {
+    let store = cluster(100, 1_000);
+    let mut places = Places::default();
+    places.update(&store);
+    let client = Client::Pod { namespace: "default".into(), name: "web-0007".into(), container: "".into() };
+    let draw = |unfolded: &BTreeSet<super::GroupKey>| {
+        Scene::draw(&Setting {
+            store: &store,
+            places: &places,
+            width: 992.0,
+            height: 516.0,
+            service: None,
+            client: Some(&client),
+            trace: None,
+            unfolded,
+            title: 300.0,
+        })
+    };
+    let mut unfolded = BTreeSet::new();
+    let scene = draw(&unfolded);
+    let whole = |scene: &Scene| {
+        scene.nodes.iter().filter(|n| n.folded.is_none()).map(|n| n.name.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(whole(&scene), ["node-007"], "the client's node is whole");
+    assert!(scene.height < 2_000.0, "a hundred nodes can be looked over: {}", scene.height);
+    let in_tiles: usize = scene.nodes.iter().filter_map(|n| n.folded.as_ref()).map(|f| f.pods.len()).sum();
+    assert_eq!(in_tiles, 990);
+    unfolded.insert(super::node_key(&"node-042".into()));
+    let scene = draw(&unfolded);
+    assert_eq!(whole(&scene), ["node-007", "node-042"]);
+    let node = scene.node("node-042").expect("it is there");
+    assert_eq!(node.folds.len(), 1, "and folds again");
+    let boxes: Vec<Rect> = node.pods.iter().map(|p| p.rect).chain(node.groups.iter().map(|g| g.rect)).collect();
+    assert!(!boxes.is_empty() && boxes.iter().all(|b| !b.overlaps(node.folds[0].rect) && !b.overlaps(node.kernel)));
 }

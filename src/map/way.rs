@@ -147,7 +147,7 @@ fn over_the_bus(scene: &Scene, from: &Place, a: Rect, to: &Place, b: Rect, shift
         return vec![Point::new(x1, y), Point::new(x2, y)];
     }
     let bus = |place: &Place| {
-        let node = node_of(place).and_then(|n| scene.node(n)).or(scene.nodes.last());
+        let node = node_of(place).and_then(|n| scene.node(n)).or(scene.nodes.last().map(AsRef::as_ref));
         node.map_or(scene.height - 40.0, |n| n.bus) + shift / 4.0
     };
     let exit = |place: &Place, rect: Rect| {

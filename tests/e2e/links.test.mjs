@@ -165,3 +165,110 @@ test("two fingers zoom the map, one finger taps", async (t) => {
   await page.locator(".map-ended", { hasText: "HTTP 200" }).waitFor();
   assert.deepEqual(complaints, []);
 });
+
+/** Presses Tab until the focus is on what `selector` names. */
+async function tabTo(page, selector) {
+  for (let i = 0; i < 120; i++) {
+    await page.keyboard.press("Tab");
+    const [there, inEditor] = await page.evaluate((selector) => {
+      const e = document.activeElement;
+      return [e.matches(selector), Boolean(e.closest(".cm-editor"))];
+    }, selector);
+    if (there) return;
+    // The editor keeps Tab until Escape.
+    if (inEditor) await page.keyboard.press("Escape");
+  }
+  assert.fail(`no way by Tab to ${selector}`);
+}
+
+test("a lesson by keyboard alone, and as a screen reader hears it", async (t) => {
+  const { page, complaints } = await open(t, browser, english);
+  await ready(page);
+  const tree = () => page.locator("main").ariaSnapshot();
+  await page.evaluate(() => (location.hash = "#/lesson/third-port"));
+  await page.locator(".question").waitFor();
+  const asked = await tree();
+  assert.match(asked, /heading "Guess first" \[level=2\]/);
+  assert.match(asked, /group "How does the request end\?"/);
+  assert.match(asked, /radio "The connection is refused"/);
+  await tabTo(page, ".choice input");
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await page.locator(".choice.good").waitFor();
+  await page.waitForFunction(() => document.querySelector("[role=log]").innerText !== "");
+  await tabTo(page, ".go-on");
+  await page.keyboard.press("Enter");
+  await page.locator(".check").first().waitFor();
+  assert.match(await tree(), /img "does not hold yet"/, "what is still to do is said, not only coloured");
+  // Into the editor, to the line, and the mend.
+  await tabTo(page, ".file");
+  for (let i = 0; i < 4; i++) {
+    if ((await page.evaluate(() => document.activeElement.textContent)).includes("service.yaml")) break;
+    await page.keyboard.press("Tab");
+  }
+  await page.keyboard.press("Enter");
+  await page.locator(".cm-content", { hasText: "kimhotarget" }).waitFor();
+  await press(page, "e");
+  await page.waitForFunction(() => document.activeElement.closest(".cm-editor"));
+  await page.keyboard.press("Control+Home");
+  const line = await page.locator(".cm-content").first().evaluate((e) => e.cmTile.view.state.doc.toString().split("\n").findIndex((l) => l.includes("kimhotarget")));
+  for (let i = 0; i < line; i++) await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("End");
+  for (let i = 0; i < "kimhotarget".length; i++) await page.keyboard.press("Backspace");
+  await page.keyboard.type("http");
+  await page.keyboard.press("Escape");
+  await page.locator(".solved").waitFor();
+  assert.match(await tree(), /of 20/, "the result is said");
+  assert.deepEqual(complaints, []);
+});
+
+test("at 200 % nothing is cut off, and everything can be reached", async (t) => {
+  // A window of 1280 px whose page is zoomed to 200 % has 640 px of its own.
+  const { page } = await open(t, browser, { ...english, viewport: { width: 640, height: 450 }, deviceScaleFactor: 2 });
+  await page.locator("#starting").waitFor({ state: "detached" });
+  const fits = () => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth && document.querySelector(".app").scrollWidth <= innerWidth);
+  for (const pane of await page.locator(".panes button").all()) {
+    await pane.click();
+    assert.ok(await fits(), await pane.innerText());
+    const send = await page.locator(".send").boundingBox();
+    assert.ok(send && send.x >= 0 && send.y + send.height <= 450, "what sends is in sight");
+  }
+  await page.locator(".send").click();
+  await press(page, "End");
+  await page.locator(".panes button").nth(3).click();
+  for (const tab of await page.locator(".tab").all()) {
+    await tab.click();
+    assert.ok(await fits(), await tab.innerText());
+  }
+  // Nothing that one presses is smaller than it should be.
+  const small = await page.evaluate(() =>
+    [...document.querySelectorAll("button, select, summary, input:not([type=range])")]
+      .filter((e) => e.offsetParent && !e.closest(".cm-editor, .sr-only, .place-list"))
+      .filter((e) => {
+        const box = (e.closest("label") ?? e).getBoundingClientRect();
+        return box.width > 0 && (box.width < 23.5 || box.height < 23.5);
+      })
+      .map((e) => `${e.className} ${e.getBoundingClientRect().width}×${e.getBoundingClientRect().height}`),
+  );
+  assert.deepEqual(small, []);
+});
+
+test("where things should keep still they move in steps", async (t) => {
+  const { page } = await open(t, browser, english);
+  await ready(page);
+  await page.locator(".send").click();
+  const seen = await page.evaluate(async () => {
+    const places = new Set();
+    const until = performance.now() + 3_000;
+    while (performance.now() < until) {
+      await new Promise(requestAnimationFrame);
+      places.add(document.querySelector(".map-main .packet > g")?.getAttribute("transform"));
+    }
+    return places.size;
+  });
+  assert.ok(seen > 2 && seen < 25, `the packet was seen in ${seen} places`);
+  const moving = await page.evaluate(() => document.getAnimations().filter((a) => a.playState === "running").length);
+  assert.equal(moving, 0);
+});

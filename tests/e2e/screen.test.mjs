@@ -113,7 +113,7 @@ test("the keyboard does everything, one hop at a time", async (t) => {
   assert.match(heard, /1/);
 });
 
-const TABS = ["journey", "packet", "rules", "reach", "spread", "objects", "events", "history"];
+const TABS = ["journey", "terminal", "packet", "rules", "reach", "spread", "objects", "events", "history"];
 
 for (const [theme, lang, width] of [
   ["light", "ko-KR", 1440],
@@ -155,10 +155,15 @@ for (const [theme, lang, width] of [
       await page.locator(".moments tbody tr").last().locator(".btn").click();
       await page.locator(".what-if .node").first().waitFor();
       await look("beside");
-      await page.locator(".task-head .btn").click();
-      await look("scenarios");
-      await page.keyboard.press("Escape");
+    } else {
+      await page.locator(".panes button").first().click();
     }
+    await page.locator(".task-head .btn").click();
+    await look("scenarios");
+    await page.keyboard.press("Escape");
+    await press(page, "Control+k");
+    await look("palette");
+    await page.keyboard.press("Escape");
     await press(page, "?");
     await look("help");
   });

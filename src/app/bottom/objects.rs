@@ -1,11 +1,12 @@
 //! The objects of the cluster, by kind, with the whole of the one that is looked at.
 
-use giljabi::api::json;
 use giljabi::api::object::ObjectKey;
+use giljabi::api::yaml::print;
 use giljabi::workspace::is_simulated;
 use leptos::prelude::*;
 
 use crate::app::focus::Target;
+use crate::app::leave::Copy;
 use crate::app::session::session;
 
 #[component]
@@ -29,7 +30,7 @@ pub fn Objects() -> impl IntoView {
     let text = move || {
         let key = shown.get()?;
         let object = s.state.read().store.get(&key).cloned()?;
-        Some(json::to_string_pretty(&object.value, 2))
+        Some(print(&object.value))
     };
     view! {
         <div class="objects">
@@ -71,9 +72,14 @@ pub fn Objects() -> impl IntoView {
                     }}
                 </ul>
             </div>
-            <pre class="object-text" tabindex="0" aria-label=s.t("objects.text")>
-                {move || text().unwrap_or_else(|| s.tx("objects.pick", &[]))}
-            </pre>
+            <div class="object-shown">
+                <Show when=move || shown.read().is_some()>
+                    <Copy text=move || untrack(|| text().unwrap_or_default())/>
+                </Show>
+                <pre class="object-text" tabindex="0" aria-label=s.t("objects.text")>
+                    {move || text().unwrap_or_else(|| s.tx("objects.pick", &[]))}
+                </pre>
+            </div>
         </div>
     }
     .into_any()

@@ -5,6 +5,7 @@ use giljabi::network::packet::Packet;
 use leptos::prelude::*;
 use std::sync::Arc;
 
+use crate::app::leave::Copy;
 use crate::app::said;
 use crate::app::session::{Sent, Session, session};
 
@@ -164,9 +165,11 @@ fn hex(point: &str, bytes: &[u8]) -> impl IntoView + use<> {
         })
         .collect_view();
     let title = format!("{point} · {} bytes", bytes.len());
+    // As one stream of digits: what decoders take.
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     view! {
         <figure>
-            <figcaption class="mono t-soft">{title.clone()}</figcaption>
+            <figcaption class="mono t-soft">{title.clone()}" "<Copy text=move || digits.clone()/></figcaption>
             <pre tabindex="0" aria-label=title>{rows}</pre>
         </figure>
     }

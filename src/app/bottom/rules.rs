@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use super::journey::line_button;
 use crate::app::focus::Target;
+use crate::app::leave::Copy;
 use crate::app::session::{Session, session};
 
 /// A rule that was matched.
@@ -71,8 +72,9 @@ pub fn RulesView() -> impl IntoView {
                     let listings = text.get().unwrap_or_default();
                     let none = listings.is_empty();
                     let one = |listing: Listing| {
+                        let text = listing.text.clone();
                         view! {
-                            <h3><code>{listing.command}</code></h3>
+                            <h3><code>{listing.command}</code> <Copy text=move || text.clone()/></h3>
                             <pre tabindex="0" aria-label=listing.command>{listing.text}</pre>
                         }
                     };

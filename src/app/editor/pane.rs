@@ -14,6 +14,7 @@ use super::draft::Drafts;
 use super::exchange::{Action, GutterLine, Highlight, HighlightPlace, Lint, Mark, Options, Severity};
 use super::phrases::KOREAN;
 use crate::app::focus::Target;
+use crate::app::leave::Copy;
 use crate::app::session::{Session, session};
 
 /// While applying the text takes less than this (in milliseconds), it is applied at each key, before the next frame.
@@ -339,6 +340,7 @@ fn Files() -> impl IntoView {
                 />
             </Show>
             <span class="file-tools">
+                <Copy text=move || drafts.text(s, &s.file.get_untracked())/>
                 <button type="button" class="tool" aria-label=s.t("editor.add") title=s.t("editor.add") on:click=move |_| s.add_file()>"+"</button>
                 <button type="button" class="tool" aria-label=s.t("editor.rename") title=s.t("editor.rename") on:click=move |_| renaming.update(|r| *r = !*r)>"✎"</button>
                 <button type="button" class="tool" aria-label=s.t("editor.remove") title=s.t("editor.remove") on:click=move |_| s.remove_file(&s.file.get_untracked())>"✕"</button>
@@ -412,8 +414,8 @@ fn Status() -> impl IntoView {
     let waits = move || !drafts.at_once.get() && drafts.any(s);
     let took = move || s.tx("status.took", &[("ms", &format!("{:.1}", s.state.read().took))]);
     view! {
-        <div class="status" role="status">
-            <span class:good=move || s.state.read().good class:bad=move || !s.state.read().good>
+        <div class="status">
+            <span role="status" class:good=move || s.state.read().good class:bad=move || !s.state.read().good>
                 <span aria-hidden="true">{move || if s.state.read().good { "● " } else { "▲ " }}</span>
                 {applied}
             </span>

@@ -18,10 +18,13 @@ pub fn LaneLayer() -> impl IntoView {
         let narrow = scene.read().width < 700.0;
         if narrow { s.tx("map.nowhere_short", &[]) } else { s.tx("map.nowhere", &[]) }
     };
+    // An edit draws anew only what it changes.
+    let chips = Memo::new(move |_| scene.read().services.clone());
+    let shown = Memo::new(move |_| scene.read().lane.clone());
     view! {
         <text class="t-soft t12" x="24" y="26">{title}</text>
-        {move || scene.read().services.iter().map(|c| chip(s, c.clone())).collect_view()}
-        {move || scene.read().lane.clone().map(|l| lane(s, l))}
+        {move || chips.read().iter().map(|c| chip(s, c.clone())).collect_view()}
+        {move || shown.get().map(|l| lane(s, l))}
     }
     .into_any()
 }

@@ -36,6 +36,9 @@ fn found(scene: &Scene, wanted: &str) -> Vec<Rect> {
     for node in &scene.nodes {
         found.extend((holds(&node.name) || holds(&node.address)).then(|| node.header()));
         found.extend(node.pods.iter().filter(|p| holds(&p.key.to_string()) || holds(&p.address)).map(|p| p.rect));
+        if node.folded.as_ref().is_some_and(|f| f.pods.iter().any(|key| holds(&key.name))) {
+            found.push(node.rect);
+        }
         for group in &node.groups {
             if holds(&group.key.workload.name) || holds(&group.key.workload.namespace) {
                 found.push(group.rect);

@@ -3,7 +3,8 @@
 use giljabi::api::object::ObjectKey;
 use giljabi::map::geometry::{fit, text_width};
 use giljabi::map::{
-    Fold, Group, NodeBox, OutsideBox, OutsideKind, Phase, PodBox, PodRole, PodState, Rect, Waiting, phase,
+    Fold, Folded, Group, NodeBox, OutsideBox, OutsideKind, Phase, PodBox, PodRole, PodState, Rect, Waiting, node_key,
+    phase,
 };
 use giljabi::trace::{Place, StepKind};
 use leptos::prelude::*;
@@ -20,11 +21,22 @@ pub fn FloorLayer() -> impl IntoView {
     let s = session();
     let scene = s.scene;
     let outside_top = move || scene.read().outside_top + 32.0;
+    // An edit draws anew only what it changes: each node for itself, and what is around them.
+    let count = Memo::new(move |_| scene.read().nodes.len());
+    let nodes = move || {
+        let one = |i: usize| {
+            let own = Memo::new(move |_| scene.read().nodes.get(i).cloned());
+            move || own.get().map(|n| node(s, &n))
+        };
+        (0..count.get()).map(one).collect_view()
+    };
+    let waits = Memo::new(move |_| scene.read().waiting.clone());
+    let beyond = Memo::new(move |_| scene.read().outside.clone());
     view! {
-        {move || scene.read().nodes.iter().map(|n| node(s, n)).collect_view()}
-        {move || scene.read().waiting.as_ref().map(|w| waiting(s, w))}
+        {nodes}
+        {move || waits.read().as_ref().map(|w| waiting(s, w))}
         <text class="t12 t-soft" x="24" y=outside_top>{s.t("map.outside")}</text>
-        {move || scene.read().outside.iter().map(|o| outside(s, o)).collect_view()}
+        {move || beyond.read().iter().map(|o| outside(s, o)).collect_view()}
     }
     .into_any()
 }
@@ -52,17 +64,49 @@ fn node(s: Session, node: &NodeBox) -> impl IntoView + use<> {
         _ => None,
     };
     let status_width = status.map_or(0.0, |status| text_width(status, 12.0, false) + 14.0);
-    let roomy = words + status_width + 44.0 < w;
+    let roomy = words + status_width + 44.0 < w && node.folded.is_none();
+    let left = if node.folded.is_some() { 10.0 } else { 16.0 };
+    let name = fit(&node.name, w - left - 8.0, 14.0, false);
     view! {
         <g class="node" class:node-down=down data-tip=format!("{} {}", node.name, node.address)>
             <rect class="node-box" x=x y=y width=w height=h rx="14"></rect>
-            <text class="t13 strong" x=x + 16.0 y=y + 23.0>{node.name.to_string()}</text>
+            <text class="t13 strong" x=x + left y=y + 23.0>{name}</text>
             {status.map(|status| view! { <text class="t12 tone-bad" x=x + 16.0 + name_width + 12.0 y=y + 23.0>{status}</text> })}
             {roomy.then(|| view! { <text class="t11 mono t-soft" text-anchor="end" x=x + w - 16.0 y=y + 23.0>{node.address.to_string()}</text> })}
             {node.pods.iter().map(|p| pod(s, p)).collect_view()}
             {node.groups.iter().map(|g| group(s, g)).collect_view()}
             {node.folds.iter().map(|f| fold(s, f)).collect_view()}
-            {kernel(s, node)}
+            {node.folded.as_ref().map(|f| tile(s, node, f))}
+            {node.folded.is_none().then(|| kernel(s, node))}
+        </g>
+    }
+}
+
+/// A folded node: how many of its pods are ready. A click unfolds it.
+fn tile(s: Session, node: &NodeBox, folded: &Folded) -> impl IntoView + use<> {
+    let Rect { x, y, w, .. } = node.rect;
+    let (ready, all) = (folded.ready, folded.pods.len());
+    let room = w - 20.0;
+    let part = room * ready as f64 / all.max(1) as f64;
+    let key = node_key(&node.name);
+    let look = looks_at_place(s, Place::Node { node: node.name.clone() });
+    let (enter, leave) = (look.clone(), look);
+    view! {
+        <g
+            class="tile pick"
+            on:mouseenter=enter
+            on:mouseleave=leave
+            on:click=move |event| {
+                event.stop_propagation();
+                s.unfolded.update(|u| {
+                    u.insert(key.clone());
+                });
+            }
+        >
+            <rect class="tile-hit" x=x y=y width=w height=node.rect.h rx="14"></rect>
+            <text class="t11 mono t-soft" x=x + 10.0 y=y + 41.0>{format!("{ready}/{all}")}</text>
+            <rect class="density-all" x=x + 10.0 y=y + 47.0 width=room height="6" rx="3"></rect>
+            <rect class="density-ready" x=x + 10.0 y=y + 47.0 width=part height="6" rx="3"></rect>
         </g>
     }
 }

@@ -3,7 +3,7 @@
 
 use giljabi::api::object::ObjectKey;
 use giljabi::locale::Lang;
-use giljabi::map::{GroupKey, PodBox, PodState, Scene};
+use giljabi::map::{GroupKey, PodBox, PodState, Scene, node_key};
 use giljabi::trace::Place;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
@@ -112,10 +112,12 @@ fn rows(scene: &Scene, lang: Lang) -> Vec<Row> {
     }
     for node in &scene.nodes {
         let kernel = Place::Kernel { node: node.name.clone() };
+        let folded = node.folded.as_ref().map(|f| f.pods.len());
         let pods = node.pods.len() + node.groups.iter().map(|g| g.pods.len()).sum::<usize>();
-        let pods = pods.to_string();
+        let pods = (pods + folded.unwrap_or(0)).to_string();
         let words = t("list.node", &[("name", &node.name), ("address", &node.address), ("pods", &pods)]);
-        rows.push((Target::Place(kernel), words, None));
+        // A folded node unfolds.
+        rows.push((Target::Place(kernel), words, folded.map(|_| node_key(&node.name))));
         rows.extend(node.pods.iter().map(|p| (Target::Object(p.key.clone()), pod(p, &node.name, lang), None)));
         for group in &node.groups {
             let count = group.pods.len().to_string();

@@ -45,6 +45,10 @@ fn Choices() -> impl IntoView {
             play.move_to(s, world);
         }
     };
+    let nodes = Memo::new(move |_| {
+        let state = s.state.get();
+        state.store.list("Node").map(|n| (n.name().to_string(), s.is_powered(n.name()))).collect::<Vec<_>>()
+    });
     view! {
         <div class="choices">
             <label>
@@ -121,7 +125,7 @@ fn Choices() -> impl IntoView {
             </fieldset>
             <fieldset>
                 <legend>{s.t("world.power")}</legend>
-                {move || power(s)}
+                {move || power(s, nodes.get())}
             </fieldset>
         </div>
     }
@@ -129,12 +133,10 @@ fn Choices() -> impl IntoView {
 }
 
 /// A switch for each node.
-fn power(s: Session) -> impl IntoView {
-    let nodes: Vec<_> = s.state.read().store.list("Node").map(|n| n.name().to_string()).collect();
+fn power(s: Session, nodes: Vec<(String, bool)>) -> impl IntoView {
     nodes
         .into_iter()
-        .map(|name| {
-            let on = s.is_powered(&name);
+        .map(|(name, on)| {
             let node = name.clone();
             view! {
                 <label>
