@@ -224,7 +224,7 @@ pub(super) fn draw(setting: &Setting, width: f64, top: f64) -> Floor {
     let is_folded = |name: &SmolStr| many && !whole.contains(name) && !setting.unfolded.contains(&node_key(name));
     let wanted = match names.len() {
         ..=12 => 232.0,
-        ..=NODES => 170.0,
+        13..=NODES => 170.0,
         _ => 128.0,
     };
     let gap = 22.0;

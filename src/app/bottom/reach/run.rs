@@ -5,7 +5,7 @@ use giljabi::api::object::{Object, ObjectKey};
 use giljabi::map::workload;
 use giljabi::trace::{Client, Outcome, Request, Url};
 use leptos::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::app::player::now;
@@ -142,7 +142,7 @@ impl Run {
         self.left.set(plan.size());
         self.at.set_value((0, 0, 0));
         if *self.plan.read_untracked().as_ref() != plan {
-            let alive: std::collections::BTreeSet<&Client> = plan.rows.iter().flat_map(|row| &row.members).collect();
+            let alive: BTreeSet<&Client> = plan.rows.iter().flat_map(|row| &row.members).collect();
             self.answers.update_value(|answers| answers.retain(|(client, _), _| alive.contains(client)));
             self.beats.set_value(plan.rows.iter().map(|_| ArcRwSignal::new(0)).collect());
             self.plan.set(Arc::new(plan));
@@ -191,7 +191,7 @@ impl Run {
                 }
                 let (plan, edit) = (self.plan.get_untracked(), s.edits.get_untracked());
                 let mut at = self.at.get_value();
-                let mut touched = Vec::new();
+                let mut touched = BTreeSet::new();
                 let mut done = 0;
                 let until = now() + SLICE;
                 while now() < until {
@@ -208,13 +208,9 @@ impl Run {
                         answers.insert(key, Answer { outcome, changed, edit });
                     });
                     done += 1;
-                    if touched.last() != Some(&row) {
-                        touched.push(row);
-                    }
+                    touched.insert(row);
                 }
                 self.at.set_value(at);
-                touched.sort_unstable();
-                touched.dedup();
                 let beats = self.beats.get_value();
                 for row in touched {
                     if let Some(beat) = beats.get(row) {
