@@ -107,6 +107,41 @@ fn transcripts_are_as_they_were_read_and_approved() {
     assert!(differing.is_empty() || update, "{}", differing.join("\n"));
 }
 
+/// Whether a line is a command whose `<…>` stand for anything.
+fn is_typed(pattern: &str, line: &str) -> bool {
+    let Some((before, rest)) = pattern.split_once('<').filter(|(_, rest)| rest.contains('>')) else {
+        return pattern == line;
+    };
+    let (_, after) = rest.split_once('>').expect("it was looked for");
+    let Some(left) = line.strip_prefix(before) else { return false };
+    (0..=left.len()).filter(|at| left.is_char_boundary(*at)).any(|at| is_typed(after, &left[at..]))
+}
+
+#[test]
+fn every_command_of_the_notes_has_a_transcript() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let table = std::fs::read_to_string(folder.join("commands.tsv")).expect("the table");
+    let mut places = std::collections::BTreeSet::new();
+    let mut missing = Vec::new();
+    for row in table.lines().filter(|l| !l.starts_with('#')) {
+        let [place, command, file] = row.split('\t').collect::<Vec<_>>()[..] else { panic!("three columns: {row}") };
+        if place != "-" {
+            assert!(places.insert(place.to_string()), "{place} stands twice");
+        }
+        let text = std::fs::read_to_string(folder.join(format!("shell/{file}.txt"))).expect("a transcript");
+        let lines = typed(&read(&text).expected);
+        let bare =
+            |line: &str| line.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start_matches("$ ").to_string();
+        if !lines.lines().any(|line| is_typed(command, &bare(line))) {
+            missing.push(format!("{place} {command} ({file})"));
+        }
+    }
+    assert!(missing.is_empty(), "not typed: {missing:#?}");
+    // Lines 128 to 132 of note 004 are one entry of five commands.
+    let entries = places.iter().filter(|p| !("004-129"..="004-132").contains(&p.as_str())).count();
+    assert_eq!(entries, 56, "entries of the notes");
+}
+
 #[test]
 fn endless_and_broken_lines_end() {
     let mut workspace = Workspace::new(Settings::default());
@@ -121,6 +156,20 @@ fn endless_and_broken_lines_end() {
         "cat /dev/null | | x",
         "kubectl get pods -w",
         "ping -c 1 10.96.0.1",
+        ":(){ :|:& };:",
+        "f() { f; }; f",
+        "for ((;;)); do :; done",
+        "while :; do sleep 1 & done",
+        "a=a; echo $((a)); echo $((a[a[a]]))",
+        "echo {1..999999999} {a,b}{c,d}{e,f}{g,h}{1..9999}",
+        "yes | awk '{n++} END {print n}'",
+        "awk 'BEGIN {while (1) print 1}' | tail -1",
+        "yes | sed p | head -3",
+        "yes | xargs -n1 echo | head -2",
+        "printf '%99999999s' x | wc -c",
+        "echo 'x' > x.sh; echo '. ./x.sh' > x.sh; . ./x.sh",
+        "s=x; while :; do s=$s$s; done",
+        "x='$x'; eval eval eval $x; alias l=l; l",
     ] {
         let ended = script::run(workspace.cluster_mut(), &[], &format!("{line}\n^C\necho alive\n"));
         assert!(

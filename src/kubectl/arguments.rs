@@ -125,13 +125,26 @@ impl Target {
 }
 
 impl Call<'_> {
-    /// `-l` and `--field-selector`.
-    pub fn selectors(&self) -> Result<(LabelSelector, FieldSelector), Failure> {
-        let labels = LabelSelector::parse(self.flags.text("selector")).map_err(|e| {
-            own(format!("unable to parse requirement: {e}").replace("unable to parse requirement: found", "found"))
-        })?;
-        let fields = FieldSelector::parse(self.flags.text("field-selector")).map_err(own)?;
-        Ok((labels, fields))
+    /// `-l` and `--field-selector` for a resource. The server reads them, so what is wrong comes from there.
+    pub fn selectors(&self, resource: &Resource) -> Result<(LabelSelector, FieldSelector), Failure> {
+        let read = || {
+            let labels = LabelSelector::parse(self.flags.text("selector"))?;
+            let fields = FieldSelector::parse(self.flags.text("field-selector"))?;
+            fields.check(&resource.stored)?;
+            Ok((labels, fields))
+        };
+        read().map_err(|problem: String| {
+            let quote = crate::api::json::quote;
+            let version = if resource.group().is_empty() { "/v1" } else { &resource.group_version };
+            let mut status = crate::apiserver::status::Status::bad_request(format!(
+                "Unable to find {} that match label selector {}, field selector {}: {problem}",
+                quote(&format!("{version}, Resource={}", resource.plural)),
+                quote(self.flags.text("selector").trim()),
+                quote(self.flags.text("field-selector").trim()),
+            ));
+            status.reason = "BadRequest";
+            Failure::from(status)
+        })
     }
 
     /// Whether a selector was given.
@@ -146,17 +159,7 @@ impl Call<'_> {
 
     /// The objects of a resource that the selectors let through.
     pub fn matching(&mut self, resource: &Resource) -> Result<Vec<Arc<Object>>, Failure> {
-        let (labels, fields) = self.selectors()?;
-        fields.check(&resource.stored).map_err(|e| {
-            let mut status = crate::apiserver::status::Status::bad_request(format!(
-                "Unable to find {} that match label selector {}, field selector {}: {e}",
-                crate::api::json::quote(&format!("{}, Resource={}", resource.group_version, resource.plural)),
-                crate::api::json::quote(self.flags.text("selector")),
-                crate::api::json::quote(self.flags.text("field-selector")),
-            ));
-            status.reason = "BadRequest";
-            Failure::from(status)
-        })?;
+        let (labels, fields) = self.selectors(resource)?;
         let namespace = self.list_namespace();
         let mut objects = self.list(resource, &namespace);
         objects.retain(|o| labels.matches(o) && fields.matches(o));

@@ -22,6 +22,10 @@ pub struct Flag {
 }
 
 impl Flag {
+    pub fn is_duration(&self) -> bool {
+        self.takes == Takes::Duration
+    }
+
     /// Whether a value follows as the next word.
     pub fn takes_value(&self) -> bool {
         matches!(self.takes, Takes::Text | Takes::Number | Takes::Duration)

@@ -21,58 +21,40 @@ pub fn overview() -> String {
     text
 }
 
-/// What a flag is for, where it is the same everywhere.
-fn about(flag: &str) -> &'static str {
-    match flag {
-        "all" => "All objects of the resource type in the namespace.",
-        "all-namespaces" => "In all namespaces.",
-        "cascade" => "What becomes of what the object owns: background, foreground or orphan.",
-        "class" => "The ingress class.",
-        "cluster-ip" | "clusterip" => "The ClusterIP; None makes the service headless.",
-        "command" => "What stands behind -- is the command, not its arguments.",
-        "container" => "The container.",
-        "dry-run" => "none, server or client: what would be sent is not kept.",
-        "env" => "A variable of the container, as NAME=VALUE.",
-        "field-selector" => "Only objects whose fields are so, as in status.phase=Running.",
-        "filename" => "A file, a folder or an address; - is what is typed.",
-        "follow" => "Go on as new lines come.",
-        "for" => "What to wait for, or whose events to show.",
-        "force" => "Do it although something speaks against it.",
-        "from-literal" => "A key and its value, as KEY=VALUE.",
-        "grace-period" => "Seconds that a pod has to end.",
-        "ignore-not-found" => "Say nothing when an object is missing.",
-        "image" => "The image of the container.",
-        "label-columns" => "Labels that become columns.",
-        "labels" => "Labels of the new object, as KEY=VALUE,KEY=VALUE.",
-        "namespace" => "The namespace.",
-        "no-headers" => "Without the line of headings.",
-        "output" => "How it is printed: wide, yaml, json, name, jsonpath=, custom-columns=, go-template=.",
-        "overwrite" => "Change what has a value already.",
-        "patch" => "The patch, as JSON or YAML.",
-        "port" => "The port.",
-        "previous" => "The container that ran before.",
-        "recursive" => "Everything below, too.",
-        "replicas" => "How many pods.",
-        "restart" => "The pod's restart policy: Always, OnFailure, Never.",
-        "rm" => "Delete the pod when the command in it is done.",
-        "rule" => "host/path=service:port[,tls=secret]",
-        "selector" => "Only objects with these labels: app=web, app!=web, app in (a,b), app, !app.",
-        "show-labels" => "The labels as the last column.",
-        "sort-by" => "The field to sort by, as in .metadata.name.",
-        "stdin" => "Keep the input open.",
-        "target-port" => "The port of the pods, by number or name.",
-        "tcp" => "PORT or PORT:TARGETPORT.",
-        "timeout" => "How long to wait, as in 30s.",
-        "tty" => "A terminal for the program.",
-        "type" => "The type.",
-        "watch" => "Go on as objects change.",
-        _ => "",
-    }
+/// A line a flag: its name, what it is when nobody says anything, what it is for.
+const FLAGS: &str = include_str!("../../assets/kubectl/flags.tsv");
+/// A line a verb: its path, and a paragraph or two about it.
+const ABOUT: &str = include_str!("../../assets/kubectl/verbs.tsv");
+
+/// What a flag is when nobody says anything, and what it is for.
+fn about(flag: &Flag) -> (String, &'static str) {
+    let known = FLAGS.lines().find_map(|line| line.strip_prefix(flag.name)?.strip_prefix('\t')?.split_once('\t'));
+    let (default, words) = known.unwrap_or(("", ""));
+    let plain = ["true", "false", "[]"].contains(&default) || default.ends_with(|c: char| c.is_ascii_digit());
+    let shown = if plain || flag.is_duration() { default.to_string() } else { format!("'{default}'") };
+    (shown, words)
+}
+
+/// The flags of every command, as `kubectl options` lists them.
+pub fn options(tables: &[&'static str]) -> String {
+    let mut flags: Vec<Flag> = tables.iter().flat_map(|t| table(t)).collect();
+    flags.arrange_by_key(|f| f.name);
+    let one = |flag: &Flag| {
+        let (default, words) = about(flag);
+        let short = flag.short.map_or("    ".to_string(), |s| format!("-{s}, "));
+        format!("    {short}--{}={default}:\n\t{words}\n", flag.name)
+    };
+    flags.iter().map(one).collect::<Vec<_>>().join("\n")
 }
 
 /// `--help` of a verb.
 pub fn of(path: &str, verb: &Verb) -> String {
     let mut text = format!("{}.\n", verb.short.trim_end_matches('.'));
+    let more = ABOUT.lines().find_map(|line| line.strip_prefix(path)?.strip_prefix('\t'));
+    for paragraph in more.iter().flat_map(|m| m.split("\\n\\n")) {
+        // Paragraphs behind the first line are set in by a blank.
+        text.push_str(&format!("\n {paragraph}\n"));
+    }
     if verb.names.len() > 1 {
         text.push_str(&format!("\nAliases:\n{}\n", verb.names.join(", ")));
     }
@@ -89,18 +71,9 @@ pub fn of(path: &str, verb: &Verb) -> String {
             text.push_str(&format!("  {:width$}  {}\n", child.name(), child.short));
         }
     }
-    let mut flags: Vec<Flag> = verb.flags.iter().flat_map(|t| table(t)).collect();
-    flags.arrange_by_key(|f| f.name);
-    if !flags.is_empty() {
+    if !verb.flags.is_empty() {
         text.push_str("\nOptions:\n");
-        for flag in flags {
-            let short = flag.short.map_or("    ".to_string(), |s| format!("-{s}, "));
-            let value = if flag.takes_value() { "=''" } else { "" };
-            text.push_str(&format!("    {short}--{}{value}:\n", flag.name));
-            if !about(flag.name).is_empty() {
-                text.push_str(&format!("\t{}\n", about(flag.name)));
-            }
-        }
+        text.push_str(&options(verb.flags));
     }
     let usage = match verb.usage {
         "" if matches!(verb.act, Act::Parent(_)) => " [flags]".to_string(),

@@ -63,10 +63,8 @@ pub fn start(cluster: &mut Cluster, config: &mut Config, files: &dyn Files, stdi
     let Some(mut verb) = verbs::find(name) else { return unknown(name) };
     let mut path = format!("kubectl {}", verb.name());
     // Words of the verb's own table follow: `create service clusterip`.
-    while let Some(place) = rest.iter().position(|w| !w.starts_with('-')) {
-        let before = &rest[..place];
-        let flag_value = before.last().is_some_and(|w| takes_value(w, verb));
-        let Some(child) = verb.child(&rest[place]).filter(|_| !flag_value) else { break };
+    while let Some(place) = first_argument(&rest, verb) {
+        let Some(child) = verb.child(&rest[place]) else { break };
         rest.remove(place);
         verb = child;
         path = format!("{path} {}", verb.name());
@@ -103,6 +101,17 @@ pub fn start(cluster: &mut Cluster, config: &mut Config, files: &dyn Files, stdi
     Started { streams, next }
 }
 
+/// Where the first word stands that is no flag and no flag's value.
+fn first_argument(words: &[String], verb: &Verb) -> Option<usize> {
+    let mut value = false;
+    words.iter().take_while(|w| *w != "--").position(|word| {
+        let is_flag = word.starts_with('-') && word.len() > 1;
+        let found = !is_flag && !value;
+        value = is_flag && takes_value(word, verb);
+        found
+    })
+}
+
 /// Whether a flag that stands alone takes the next word.
 fn takes_value(word: &str, verb: &Verb) -> bool {
     if !word.starts_with('-') || word.contains('=') || word == "--" {
@@ -134,6 +143,12 @@ fn first_word(words: &[String]) -> Result<(Option<usize>, &[String]), String> {
             });
         };
         let joined = word.contains('=') || (!long && name.chars().count() > 1);
+        if flag.takes_value() && !joined && at + 1 >= words.len() {
+            return Err(match long {
+                true => format!("flag needs an argument: --{name}"),
+                false => format!("flag needs an argument: '{name}' in {word}"),
+            });
+        }
         at += if flag.takes_value() && !joined { 2 } else { 1 };
     }
     Ok((None, words))

@@ -177,7 +177,11 @@ impl LabelSelector {
             return Ok(LabelSelector::default());
         }
         loop {
-            requirements.push(parser.requirement()?);
+            match parser.peek() {
+                Token::Word(_) | Token::Symbol("!") => {}
+                other => return Err(format!("found '{}', expected: !, identifier, or 'end of string'", other.shown())),
+            }
+            requirements.push(parser.requirement().map_err(|e| format!("unable to parse requirement: {e}"))?);
             match parser.next() {
                 Token::End => return Ok(LabelSelector(requirements)),
                 Token::Symbol(",") => match parser.peek() {
@@ -338,7 +342,10 @@ mod tests {
             LabelSelector::parse("app=web tier=x"),
             Err("found 'tier', expected: ',' or 'end of string'".to_string())
         );
-        assert_eq!(LabelSelector::parse("a in (x"), Err("found '', expected: ',' or ')'".to_string()));
+        let open = "unable to parse requirement: found '', expected: ',' or ')'";
+        assert_eq!(LabelSelector::parse("a in (x"), Err(open.to_string()));
+        let odd = "found '=', expected: !, identifier, or 'end of string'";
+        assert_eq!(LabelSelector::parse("=x"), Err(odd.to_string()));
         assert_eq!(FieldSelector::parse("status.phase!=Running").map(|s| s.matches(&pod)), Ok(false));
     }
 }

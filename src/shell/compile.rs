@@ -230,7 +230,7 @@ impl Compiler {
 pub fn in_word(parts: &[Part], found: &mut Vec<Rc<List>>) {
     for part in parts {
         match part {
-            Part::Command { list, .. } => found.push(list.clone()),
+            Part::Command { list, .. } | Part::Pipe { list } => found.push(list.clone()),
             Part::Arithmetic { parts, .. } => in_word(parts, found),
             Part::Variable { index, change, .. } => {
                 index.iter().for_each(|i| in_word(i, found));

@@ -98,6 +98,8 @@ pub struct Env {
     pub options: Options,
     /// What the function that runs has declared `local`.
     pub shadowed: Vec<Shadowed>,
+    /// What `<(…)` gave, by the file that stands for it.
+    pub pipes: Vec<(String, String)>,
     /// How many functions and sourced files it is in.
     pub function_depth: usize,
     /// What runs when the shell ends.
@@ -120,6 +122,7 @@ impl Env {
             aliases: BTreeMap::new(),
             options: Options::default(),
             shadowed: Vec::new(),
+            pipes: Vec::new(),
             function_depth: 0,
             at_exit: None,
             last_background: None,

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 /// How many words one word may become.
 const MOST_WORDS: usize = 100_000;
 /// How long a word may become.
-const LONGEST: usize = 4 << 20;
+const LONGEST: usize = 1 << 20;
 
 /// What the substitutions of a command line came to, in their order.
 pub type Found = VecDeque<String>;
@@ -51,6 +51,12 @@ fn part_text(world: &World, env: &mut Env, part: &Part, found: &mut Found) -> Ou
     match part {
         Part::Text { text, .. } => Ok(text.clone()),
         Part::Command { .. } => Ok(found.pop_front().unwrap_or_default()),
+        Part::Pipe { .. } => {
+            let path = format!("/dev/fd/{}", 63_usize.saturating_sub(env.pipes.len() % 60));
+            env.pipes.retain(|(known, _)| *known != path);
+            env.pipes.push((path.clone(), found.pop_front().unwrap_or_default() + "\n"));
+            Ok(path)
+        }
         Part::Arithmetic { parts, .. } => {
             let sum = text(world, env, parts, found)?;
             arithmetic::value(env, &sum).map(|n| n.to_string())
@@ -233,6 +239,7 @@ fn is_quoted(part: &Part) -> bool {
         | Part::Variable { quoted, .. }
         | Part::Command { quoted, .. }
         | Part::Arithmetic { quoted, .. } => *quoted,
+        Part::Pipe { .. } => true,
     }
 }
 

@@ -17,6 +17,8 @@ pub enum Part {
     Command { list: Rc<List>, quoted: bool },
     /// `$((…))`.
     Arithmetic { parts: Vec<Part>, quoted: bool },
+    /// `<(…)`: a file with what the commands print.
+    Pipe { list: Rc<List> },
 }
 
 /// What `${NAME…}` does with the value.
@@ -111,6 +113,10 @@ impl<'a> Lexer<'a> {
             self.fresh = false;
             return Ok(Token::Fd(digit - b'0'));
         }
+        if self.rest.starts_with("<(") {
+            self.fresh = false;
+            return Ok(Token::Word(self.word()?));
+        }
         for operator in OPERATORS.iter().chain(&[">"]) {
             if let Some(after) = self.rest.strip_prefix(operator) {
                 self.rest = after;
@@ -166,6 +172,12 @@ impl<'a> Lexer<'a> {
         let mut text = String::new();
         while let Some(c) = self.rest.chars().next() {
             match c {
+                '<' if parts.is_empty() && text.is_empty() && self.rest[1..].starts_with('(') && ends('<') => {
+                    let inner = &self.rest[2..];
+                    let end = closing(inner, '(', ')').ok_or_else(|| open_quote(")"))?;
+                    parts.push(Part::Pipe { list: Rc::new(parse_at(&inner[..end], self.depth + 1)?) });
+                    self.rest = &inner[end + 1..];
+                }
                 c if ends(c) => break,
                 '\'' => {
                     let inner = &self.rest[1..];

@@ -52,6 +52,8 @@ pub enum Poll {
 /// How a shell was left before its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Left {
+    /// A word could not be expanded: the rest of the line is given up.
+    Line,
     /// `return`.
     Function,
     /// `exit`.

@@ -3,11 +3,31 @@
 
 use super::compile;
 use super::expand::{self, Found};
-use super::machine::{DEEPEST, Io, Job, Kind, Machine, Stage, Target};
+use super::machine::{DEEPEST, Io, Job, Kind, Left, Machine, Stage, Target};
 use super::parse::{Assign, Assigned, BACKGROUND, Body, Command, Link, List, Part, Pipeline, Redirect, Word};
 use super::world::World;
 use super::{builtins, condition, programs};
 use std::rc::Rc;
+
+/// Why a command does not run.
+pub(super) struct Trouble {
+    words: String,
+    /// The rest of the line does not run, either.
+    ends_line: bool,
+}
+
+impl Trouble {
+    /// A trouble of this command alone.
+    fn of_command(words: String) -> Trouble {
+        Trouble { words, ends_line: false }
+    }
+}
+
+impl From<String> for Trouble {
+    fn from(words: String) -> Trouble {
+        Trouble { words, ends_line: true }
+    }
+}
 
 /// Hands the shell's own input to a stage that inherits it; a second call hands back what is left.
 pub(super) fn lend(io: &mut Io, stage: &mut Stage) {
@@ -39,9 +59,12 @@ impl Machine {
                 wait: None,
             };
             let outcome = self.stage(world, command, found, &mut stage, single.then_some(&mut *io));
-            if let Err(problem) = outcome {
-                stage.io.err.push_str(&format!("bash: {problem}\n"));
+            if let Err(Trouble { words, ends_line }) = outcome {
+                stage.io.err.push_str(&format!("bash: {words}\n"));
                 stage.code = 1;
+                if ends_line && single {
+                    self.leave(Left::Line, 1);
+                }
             }
             stages.push(stage);
         }
@@ -56,14 +79,14 @@ impl Machine {
         found: &mut Found,
         stage: &mut Stage,
         alone: Option<&mut Io>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Trouble> {
         let (assigns, words) = match &command.body {
             Body::Simple { assigns, words } => (assigns, words),
             Body::Function { name, body } if name == BACKGROUND => {
                 let list = single_list(body);
                 let machine = Machine::of(self.env.clone(), &list, self.depth + 1, Kind::Subshell);
                 let Some((number, pid)) = world.jobs.send(machine) else {
-                    return Err("fork: retry: Resource temporarily unavailable".to_string());
+                    return Err(Trouble::of_command("fork: retry: Resource temporarily unavailable".to_string()));
                 };
                 self.env.last_background = Some(pid);
                 if self.depth == 0 {
@@ -88,7 +111,7 @@ impl Machine {
             body => {
                 self.redirect(world, &command.redirects, found, stage)?;
                 if self.is_deepest() {
-                    return Err("too many nested shells".to_string());
+                    return Err("too many nested shells".to_string().into());
                 }
                 // A group is the list in it.
                 let list = match body {
@@ -121,7 +144,7 @@ impl Machine {
         if expanded.is_empty() || declares {
             let name = expanded.first().cloned().unwrap_or_default();
             if name == "local" && self.env.function_depth == 0 {
-                return Err("local: can only be used in a function".to_string());
+                return Err(Trouble::of_command("local: can only be used in a function".to_string()));
             }
             for (assign, (index, texts)) in assigns.iter().zip(values) {
                 if name == "local" {
@@ -148,10 +171,10 @@ impl Machine {
         given: (&[Assign], Vec<(Option<i64>, Vec<String>)>),
         stage: &mut Stage,
         alone: Option<&mut Io>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Trouble> {
         if let Some(body) = self.env.functions.get(&expanded[0]).cloned() {
             if self.is_deepest() {
-                return Err(format!("{}: maximum function nesting level exceeded ({DEEPEST})", expanded[0]));
+                return Err(format!("{}: maximum function nesting level exceeded ({DEEPEST})", expanded[0]).into());
             }
             let kind = if alone.is_some() { Kind::Function } else { Kind::Subshell };
             let mut machine = Machine::of(self.env.clone(), &single_list(&body), self.depth + 1, kind);
@@ -170,7 +193,7 @@ impl Machine {
             for (assign, (index, texts)) in given.0.iter().zip(given.1) {
                 self.assign(assign, index, texts);
             }
-            if let Some(process) = builtins::start(self, world, &expanded)? {
+            if let Some(process) = builtins::start(self, world, &expanded).map_err(Trouble::of_command)? {
                 stage.process = Some(process);
             } else if let Some(io) = alone {
                 lend(io, stage);
@@ -268,26 +291,28 @@ impl Machine {
         redirects: &[Redirect],
         found: &mut Found,
         stage: &mut Stage,
-    ) -> Result<(), String> {
+    ) -> Result<(), Trouble> {
         for redirect in redirects {
             match redirect {
                 Redirect::Out { fd, file, append } => {
                     let path = expand::text(world, &mut self.env, file, found)?;
                     if world.is_folder(&self.env, &path) {
-                        return Err(format!("{path}: Is a directory"));
+                        return Err(Trouble::of_command(format!("{path}: Is a directory")));
                     }
                     if !append || !world.is_file(&self.env, &path) {
-                        world.write(&self.env, &path, "").map_err(|e| format!("{path}: {e}"))?;
+                        world.write(&self.env, &path, "").map_err(|e| Trouble::of_command(format!("{path}: {e}")))?;
                     }
                     let fds: &[u8] = if *fd == 3 { &[1, 2] } else { std::slice::from_ref(fd) };
                     for fd in fds {
+                        stage.io.tty &= *fd != 1;
                         stage.outs.push((*fd, Target::File(path.clone())));
                     }
                 }
                 Redirect::In(file) => {
                     let path = expand::text(world, &mut self.env, file, found)?;
-                    let text =
-                        world.read(&self.env, &path).ok_or_else(|| format!("{path}: No such file or directory"))?;
+                    let text = world
+                        .read(&self.env, &path)
+                        .ok_or_else(|| Trouble::of_command(format!("{path}: No such file or directory")))?;
                     (stage.io.input, stage.io.input_ended, stage.inherits) = (text, true, false);
                     stage.io.piped = true;
                 }

@@ -108,6 +108,9 @@ impl World<'_> {
     /// The text of a file.
     pub fn read(&self, env: &Env, path: &str) -> Option<String> {
         let path = env.absolute(path);
+        if let Some((_, text)) = env.pipes.iter().find(|(known, _)| *known == path) {
+            return Some(text.clone());
+        }
         match &env.place {
             Place::Computer => {
                 if path == "/etc/hosts" {
@@ -296,7 +299,8 @@ impl Files for HostFiles<'_> {
             return Addon::of_address(path).map(|addon| addon.manifests().to_string());
         }
         let absolute = self.env.absolute(path);
-        self.files.get(&absolute).cloned().or_else(|| {
+        let piped = self.env.pipes.iter().find(|(known, _)| *known == absolute).map(|(_, text)| text.clone());
+        piped.or_else(|| self.files.get(&absolute).cloned()).or_else(|| {
             let tab = absolute.strip_prefix("/home/learner/").unwrap_or(path);
             self.tabs.iter().find(|(name, _)| name == tab || name == path).map(|(_, text)| text.clone())
         })

@@ -33,7 +33,8 @@ pub fn curl(trace: &Trace, flags: CurlFlags) -> Printed {
             } else {
                 if (flags.include || flags.head) && response.status != 0 {
                     printed.stdout = format!("HTTP/1.1 {} {}\r\n", response.status, reason(response.status));
-                    for (name, value) in &response.headers {
+                    // A server that sends no such header is written down with an empty one.
+                    for (name, value) in response.headers.iter().filter(|(_, value)| !value.is_empty()) {
                         printed.stdout.push_str(&format!("{name}: {value}\r\n"));
                     }
                     printed.stdout.push_str("\r\n");

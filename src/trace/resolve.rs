@@ -13,6 +13,7 @@ use crate::api::view::Protocol;
 use crate::arrange::Arrange;
 use crate::network::dns::client::Unanswered;
 use crate::network::dns::{Answer, Lookup, Outside, Question, Rcode, RecordType, ResolvConf, Server as DnsServer};
+use crate::network::kube_proxy::DetectLocal;
 use crate::network::packet::{Packet, Segment};
 use crate::runtime::image::{self, Libc};
 use smol_str::{SmolStr, format_smolstr};
@@ -251,9 +252,20 @@ impl Run<'_, '_> {
 
     /// Questions to one server from one socket. Their datagrams belong to one flow, so they all go the way of the first, and
     /// the way is told once.
+    /// Whether an address is one of the cluster's own: a node's, a pod's, a service's.
+    fn is_clusters(&self, ip: IpAddr) -> bool {
+        let proxy = &self.world.network.config.proxy;
+        let pods = match &proxy.detect_local {
+            DetectLocal::Cluster(nets) => nets.iter().any(|net| net.contains(&ip)),
+            _ => false,
+        };
+        pods || proxy.service_cidrs.iter().any(|net| net.contains(&ip))
+            || self.world.network.routes.node_at(&ip).is_some()
+    }
+
     fn query(&mut self, server: SocketAddr, questions: &[Question], timeout: u32) -> Result<Vec<Answer>, DnsTrouble> {
         let home = self.home.clone();
-        if matches!(home, Spot::Learner | Spot::Outside(_)) {
+        if matches!(home, Spot::Learner | Spot::Outside(_)) && !self.is_clusters(server.ip()) {
             return Ok(self.ask_outside(&home, server, questions));
         }
         let refused = DnsTrouble::Refused(server.ip());

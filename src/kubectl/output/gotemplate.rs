@@ -43,6 +43,7 @@ enum Term {
 #[derive(Clone, Debug)]
 pub struct Template {
     nodes: Vec<Node>,
+    text: String,
 }
 
 impl Template {
@@ -51,16 +52,48 @@ impl Template {
         let mut parser = Parser { pieces: pieces(text)?, at: 0 };
         let (nodes, end) = parser.nodes(0)?;
         match end {
-            End::Text => Ok(Template { nodes }),
+            End::Text => Ok(Template { nodes, text: text.to_string() }),
             End::Closed => Err("unexpected {{end}}".to_string()),
             End::Else(_) => Err("unexpected {{else}}".to_string()),
         }
     }
 
     pub fn print(&self, root: &Value) -> Result<String, String> {
+        let (out, ended) = self.run(root);
+        ended.map(|()| out)
+    }
+
+    /// What is printed up to the end or the first error.
+    fn run(&self, root: &Value) -> (String, Result<(), String>) {
         let mut run = Run { variables: vec![("$".to_string(), root.clone())], out: String::new() };
-        run.nodes(&self.nodes, root)?;
-        Ok(run.out)
+        let ended = run.nodes(&self.nodes, root);
+        (run.out, ended.map(drop).map_err(|problem| self.located(&problem)))
+    }
+
+    /// An error with its place in the template, as Go's `ExecError` tells it.
+    fn located(&self, problem: &str) -> String {
+        let inner = self.text.trim_start_matches("{{").trim_end_matches("}}");
+        let (node, words) = problem.split_once('\0').unwrap_or((inner, problem));
+        let begins = self.text.find(node).unwrap_or(0);
+        // A chain of fields stands where its second one begins.
+        let second = node[1.min(node.len())..].find('.').map_or(0, |at| at + 1);
+        let at = begins + second;
+        let (line, column) = match self.text[..at].rfind('\n') {
+            Some(end) => (self.text[..at].matches('\n').count() + 1, at - end - 1),
+            None => (1, at),
+        };
+        format!("template: output:{line}:{column}: executing \"output\" at <{node}>: {words}")
+    }
+
+    /// What kubectl prints on stdout when a template fails: what came so far, and what there was to work with.
+    pub fn debug(&self, problem: &str, root: &Value) -> String {
+        format!(
+            "{}Error executing template: {problem}. Printing more information for debugging the template:\n\ttemplate was:\n\t\t{}\n\traw data was:\n\t\t{}\n\tobject given to template engine was:\n\t\t{}\n\n",
+            self.run(root).0,
+            self.text,
+            json::to_string(root),
+            show(root)
+        )
     }
 }
 
@@ -499,11 +532,15 @@ impl Run {
     fn value(&mut self, term: &Term, dot: &Value) -> Result<Option<Value>, String> {
         match term {
             Term::Dot => Ok(Some(dot.clone())),
-            Term::Field(path) => get(Some(dot.clone()), path),
+            Term::Field(path) => {
+                get(Some(dot.clone()), path).map_err(|problem| format!(".{}\0{problem}", path.join(".")))
+            }
             Term::Variable(name, path) => {
                 let value = self.variables.iter().rev().find(|(n, _)| n == name).map(|(_, v)| v.clone());
                 match value {
-                    Some(value) => get(Some(value), path),
+                    Some(value) => {
+                        get(Some(value), path).map_err(|problem| format!("{name}.{}\0{problem}", path.join(".")))
+                    }
                     None => Err(format!("undefined variable {}", json::quote(name))),
                 }
             }

@@ -5,6 +5,7 @@ pub mod columns;
 mod custom_columns;
 pub mod gotemplate;
 pub mod jsonpath;
+mod kyaml;
 mod sort;
 pub mod table;
 pub mod tabwriter;
@@ -27,6 +28,8 @@ pub enum Format {
         wide: bool,
     },
     Yaml,
+    /// YAML in braces, with every text quoted.
+    KYaml,
     Json,
     Name,
     JsonPath(jsonpath::Template, String),
@@ -51,7 +54,8 @@ impl Format {
         match name {
             "" => Ok(Format::Table { wide: false }),
             "wide" => Ok(Format::Table { wide: true }),
-            "yaml" | "kyaml" => Ok(Format::Yaml),
+            "yaml" => Ok(Format::Yaml),
+            "kyaml" => Ok(Format::KYaml),
             "json" => Ok(Format::Json),
             "name" => Ok(Format::Name),
             "jsonpath" | "jsonpath-as-json" | "jsonpath-file" => {
@@ -100,6 +104,7 @@ impl Format {
         match self {
             Format::Table { .. } | Format::Name => Ok(format!("{name}\n")),
             Format::Yaml => Ok(yaml::print(object)),
+            Format::KYaml => Ok(kyaml::print(object)),
             Format::Json => Ok(json::to_string_pretty(object, 4) + "\n"),
             Format::JsonPath(template, text) => template.print(object).map_err(|e| {
                 format!(
@@ -112,13 +117,7 @@ impl Format {
                 Ok(json::to_string_pretty(&Value::list(template.find(object)?), 4) + "\n")
             }
             Format::CustomColumns(columns) => columns.print(object),
-            Format::GoTemplate(template, text) => template.print(object).map_err(|e| {
-                format!(
-                    "error executing template {}: template: output:1: executing \"output\" at <{}>: {e}",
-                    json::quote(text),
-                    text.trim_start_matches("{{").trim_end_matches("}}")
-                )
-            }),
+            Format::GoTemplate(template, _) => template.print(object),
         }
     }
 }

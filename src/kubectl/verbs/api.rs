@@ -52,11 +52,7 @@ pub const OPTIONS: Verb = Verb {
     flags: &[],
     act: Act::Run(|call| {
         call.say("The following options can be passed to any command:\n");
-        for flag in crate::kubectl::flags::table(crate::kubectl::flags::GLOBAL) {
-            let short = flag.short.map_or("    ".to_string(), |s| format!("-{s}, "));
-            let value = if flag.takes_value() { "=''" } else { "=false" };
-            call.say(format!("    {short}--{}{value}", flag.name));
-        }
+        call.streams.out.push_str(&crate::kubectl::help::options(&[crate::kubectl::flags::GLOBAL]));
         Ok(Next::Done(0))
     }),
 };

@@ -45,7 +45,14 @@ fn run(call: &mut Call) -> Result<Next, Failure> {
         ));
     }
     let files = call.files;
-    let format = Format::parse(call.flags.text("output"), &|p| files.read(p)).map_err(own)?;
+    // A template without a format is Go's.
+    let output = match (call.flags.text("output"), call.flags.text("template")) {
+        ("", "") => String::new(),
+        ("", template) => format!("go-template={template}"),
+        (format, template) if !format.contains('=') && !template.is_empty() => format!("{format}={template}"),
+        (format, _) => format.to_string(),
+    };
+    let format = Format::parse(&output, &|p| files.read(p)).map_err(own)?;
     let format = match format {
         Format::CustomColumns(columns) if call.flags.is_on("no-headers") => {
             Format::CustomColumns(columns.without_headers())
@@ -107,7 +114,13 @@ fn gather(call: &mut Call, args: &[String], format: &Format) -> Result<(Vec<Grou
             let several = resources.len() > 1;
             let mut groups = Vec::new();
             for resource in resources {
-                let mut objects = call.matching(&resource)?;
+                let mut objects = match call.matching(&resource) {
+                    Ok(objects) => objects,
+                    Err(failure) => {
+                        call.fail(failure);
+                        continue;
+                    }
+                };
                 if resource.stored == "Event" && format.is_table() {
                     objects.arrange_by(|a, b| a.value.text("lastTimestamp").cmp(b.value.text("lastTimestamp")));
                 }
@@ -210,7 +223,15 @@ fn print_objects(call: &mut Call, mut groups: Vec<Group>, format: &Format, singl
         1 if single => items.remove(0),
         _ => list_of(items),
     };
-    let text = format.print(&object, "").map_err(own)?;
+    let text = match (format.print(&object, ""), format) {
+        (Ok(text), _) => text,
+        (Err(problem), Format::GoTemplate(template, text)) => {
+            // What there was to work with is printed as well, on the other stream.
+            call.streams.out.push_str(&template.debug(&problem, &object));
+            return Err(own(format!("error executing template {}: {problem}", crate::api::json::quote(text))));
+        }
+        (Err(problem), _) => return Err(own(problem)),
+    };
     call.streams.out.push_str(&text);
     Ok(())
 }
@@ -261,7 +282,7 @@ impl Watch {
             Some((_, name)) => Some(name.to_string()),
             None => args.get(1).cloned(),
         };
-        let (labels, fields) = call.selectors()?;
+        let (labels, fields) = call.selectors(&group.resource)?;
         let only = call.flags.is_on("watch-only");
         Ok(Watch {
             name,

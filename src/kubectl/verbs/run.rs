@@ -62,15 +62,19 @@ fn run(call: &mut Call) -> Result<Next, Failure> {
     let pods = resource(call.cluster.store(), "pods")?;
     let namespace = call.namespace();
     if call.flags.is_on("expose") {
-        send_object(call, &pods, pod, "created")?;
         let services = resource(call.cluster.store(), "services")?;
         let port = call.flags.number("port").unwrap_or(0);
         let mut service = crate::value!({ "apiVersion": "v1", "kind": "Service" });
         service.set_at(&["metadata", "name"], name.as_str());
         service.set_at(&["spec", "selector", "run"], name.as_str());
         service.set_at(&["spec", "ports"], crate::value!([{ "port": port, "protocol": "TCP", "targetPort": port }]));
+        service.set_at(&["status", "loadBalancer"], Value::map());
+        // The service is made first: two documents in YAML.
         send_object(call, &services, service, "created")?;
-        return Ok(Next::Done(0));
+        if call.flags.text("output") == "yaml" {
+            call.say("---");
+        }
+        return send_object(call, &pods, pod, "created");
     }
     if !attach {
         return send_object(call, &pods, pod, "created");
@@ -168,7 +172,24 @@ fn pod(call: &Call, name: &str, image: &str, words: &[String]) -> Result<Value, 
         other => return Err(own(format!("invalid restart policy: {other}"))),
     }
     pod.set_at(&["status"], Value::map());
-    Ok(pod)
+    match call.flags.text("overrides") {
+        "" => Ok(pod),
+        text => overridden(pod, text, call.flags.text("override-type")),
+    }
+}
+
+/// `--overrides`: JSON that is put over the generated pod.
+fn overridden(pod: Value, text: &str, kind: &str) -> Result<Value, Failure> {
+    let (documents, problems) = crate::api::parse::parse("overrides", text);
+    let patch = documents.into_iter().next().map(|d| d.value).filter(|v| problems.is_empty() && v.as_map().is_some());
+    let patch = patch.ok_or_else(|| {
+        let first = text.chars().next().unwrap_or(' ');
+        own(format!("Invalid JSON Patch: invalid character '{first}' looking for beginning of value"))
+    })?;
+    match kind {
+        "" | "merge" | "strategic" => Ok(crate::apiserver::patch::merge(&pod, &patch)),
+        other => Err(own(format!("invalid override type {other:?}: must be one of [json merge strategic]"))),
+    }
 }
 
 /// Waits until the pod runs, then goes into it.

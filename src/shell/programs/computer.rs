@@ -1,5 +1,4 @@
-//! What is on the learner's computer beside kubectl: minikube, openssl for a self-signed certificate, ssh; helm and docker
-//! are refused.
+//! What is on the learner's computer beside kubectl: minikube, ssh; helm and docker are refused.
 
 use super::{Ctx, Inner, Said};
 use crate::api::object::ObjectKey;
@@ -11,7 +10,6 @@ use crate::shell::env::{Env, Place};
 use crate::shell::machine::{Io, Machine, Poll, Process};
 use crate::shell::parse;
 use crate::shell::world::World;
-use data_encoding::BASE64;
 
 fn said(out: impl Into<String>) -> Box<dyn Process> {
     Box::new(Lines { out: out.into(), err: String::new(), code: 0 })
@@ -247,80 +245,6 @@ fn enter_node(world: &mut World, host: &str, command: &[String]) -> Box<dyn Proc
         Ok(list) => Box::new(Machine::new(env, &list, 1)),
         Err(parse::Problem::Syntax(words) | parse::Problem::Unfinished(words)) => {
             Box::new(Said { err: format!("bash: -c: line 1: {words}\n"), code: 2 })
-        }
-    }
-}
-
-/// Text that looks like what PEM holds: drawn from the cluster's seed, no real key.
-fn pem(ctx: &mut Ctx, label: &str, bytes: usize) -> String {
-    let random = ctx.world.cluster.random();
-    let data: Vec<u8> = (0..bytes).map(|_| random.below(256) as u8).collect();
-    let text = BASE64.encode(&data);
-    let lines: Vec<&str> = text.as_bytes().chunks(64).map(|c| std::str::from_utf8(c).unwrap_or("")).collect();
-    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
-}
-
-/// `openssl genrsa` and `openssl req -new -x509`: files with the shape of a key and a certificate. They seal nothing.
-pub fn openssl(ctx: &mut Ctx) -> i32 {
-    let words = ctx.args().to_vec();
-    let value = |flag: &str| words.iter().position(|w| w == flag).and_then(|i| words.get(i + 1)).cloned();
-    match words.first().map(String::as_str) {
-        Some("genrsa") => {
-            let bits =
-                words.iter().filter_map(|w| w.parse::<usize>().ok()).next_back().unwrap_or(2_048).clamp(512, 8_192);
-            let text = pem(ctx, "PRIVATE KEY", bits * 9 / 16);
-            match value("-out") {
-                Some(path) => {
-                    if let Err(why) = ctx.world.write(ctx.env, &path, &text) {
-                        ctx.complain(format!("genrsa: Can't open \"{path}\" for writing, {why}"));
-                        return 1;
-                    }
-                }
-                None => ctx.out.push_str(&text),
-            }
-            0
-        }
-        Some("req") if words.iter().any(|w| w == "-x509") => {
-            let fresh = words.iter().any(|w| w == "-newkey");
-            let key = if fresh { value("-keyout") } else { value("-key") };
-            if let Some(path) = &key {
-                if fresh {
-                    let text = pem(ctx, "PRIVATE KEY", 1_190);
-                    if let Err(why) = ctx.world.write(ctx.env, path, &text) {
-                        ctx.complain(format!("req: Can't open \"{path}\" for writing, {why}"));
-                        return 1;
-                    }
-                } else if !ctx.world.is_file(ctx.env, path) {
-                    ctx.complain(format!(
-                        "Could not open file or uri for loading private key from {path}: No such file or directory"
-                    ));
-                    return 1;
-                }
-            }
-            let subject = value("-subj").unwrap_or_else(|| "/CN=localhost".to_string());
-            let days = value("-days").unwrap_or_else(|| "30".to_string());
-            let body = pem(ctx, "CERTIFICATE", 760);
-            let text = format!("# subject={subject} days={days}\n{body}");
-            match value("-out") {
-                Some(path) => {
-                    if let Err(why) = ctx.world.write(ctx.env, &path, &text) {
-                        ctx.complain(format!("req: Can't open \"{path}\" for writing, {why}"));
-                        return 1;
-                    }
-                }
-                None => ctx.out.push_str(&text),
-            }
-            0
-        }
-        Some("version") => {
-            ctx.say("OpenSSL 3.5.4 30 Sep 2025 (Library: OpenSSL 3.5.4 30 Sep 2025)");
-            0
-        }
-        _ => {
-            ctx.complain(
-                "openssl is simulated here only as genrsa and req -new -x509, which make the files of a TLS secret",
-            );
-            1
         }
     }
 }

@@ -1,7 +1,7 @@
-//! curl 8. Left out: the progress meter that it draws when its output is no terminal, uploads, cookies, redirects to other
-//! hosts than the first.
+//! curl 8. Left out: uploads, cookies, redirects to other hosts than the first.
 
 use super::Ctx;
+use crate::api::time::Duration;
 use crate::shell::world::Event;
 use crate::trace::curl::{CurlFlags, curl as printed, reason};
 use crate::trace::{Outcome, Request, Scheme, StepKind, Trace, Url};
@@ -22,6 +22,8 @@ struct Options {
     max_time: Option<f64>,
     resolve: Vec<(String, u16, IpAddr)>,
     data: bool,
+    /// `--no-progress-meter`, `-#`.
+    no_meter: bool,
     urls: Vec<String>,
 }
 
@@ -68,8 +70,12 @@ fn read(ctx: &mut Ctx) -> Result<Options, i32> {
                     options.insecure = true;
                     true
                 }
-                "location" | "compressed" | "ipv4" | "ipv6" | "http1.1" | "http1.0" | "http2" | "no-progress-meter"
-                | "no-buffer" | "no-keepalive" | "globoff" => true,
+                "no-progress-meter" | "progress-bar" => {
+                    options.no_meter = true;
+                    true
+                }
+                "location" | "compressed" | "ipv4" | "ipv6" | "http1.1" | "http1.0" | "http2" | "no-buffer"
+                | "no-keepalive" | "globoff" => true,
                 "remote-name" => {
                     options.remote_name = true;
                     true
@@ -115,7 +121,8 @@ fn read(ctx: &mut Ctx) -> Result<Options, i32> {
                 'v' => options.verbose = true,
                 'k' => options.insecure = true,
                 'O' => options.remote_name = true,
-                'L' | '4' | '6' | 'g' | 'N' | '#' | 'q' => {}
+                '#' => options.no_meter = true,
+                'L' | '4' | '6' | 'g' | 'N' | 'q' => {}
                 'V' => return version(ctx),
                 'h' => return help(ctx),
                 'X' | 'o' | 'H' | 'w' | 'm' | 'd' | 'u' | 'A' | 'e' | 'b' | 'x' | 'T' | 'E' => {
@@ -247,6 +254,11 @@ fn one(ctx: &mut Ctx, options: &Options, text: &str) -> i32 {
         ctx.world.computer.connections.push(url.port);
     }
     let result = printed(&trace, options.flags);
+    let to_file = options.remote_name || options.output.as_deref().is_some_and(|o| o != "-");
+    if (to_file || !ctx.tty) && !options.flags.silent && !options.no_meter {
+        let took = trace.ended.since(trace.started);
+        ctx.complain(meter(result.stdout.len(), took, result.exit_code == 0));
+    }
     if options.verbose {
         verbose(ctx, &trace, method, options);
     }
@@ -270,6 +282,29 @@ fn one(ctx: &mut Ctx, options: &Options, text: &str) -> i32 {
     }
     ctx.world.events.push(Event::Trace(Box::new(trace)));
     result.exit_code
+}
+
+/// The progress meter as it stands when the transfer is over.
+fn meter(bytes: usize, took: Duration, done: bool) -> String {
+    let percent = if done && bytes > 0 { 100 } else { 0 };
+    let speed = (bytes as u64 * 1_000_000).checked_div(took.0).unwrap_or(bytes as u64);
+    let clock = match took.as_secs() {
+        0 => "--:--:--".to_string(),
+        s => format!("{:>2}:{:02}:{:02}", s / 3_600, s / 60 % 60, s % 60),
+    };
+    let (size, speed) = (five(bytes as u64), five(speed));
+    format!(
+        "  % Total    % Received % Xferd  Average Speed   Time    Time     Time  Current\n                                 Dload  Upload   Total   Spent    Left  Speed\n{percent:>3} {size}  {percent:>3} {size}    0     0  {speed}      0 --:--:-- {clock} --:--:-- {speed}"
+    )
+}
+
+/// A number in five characters: `12345`, `1234k`.
+fn five(number: u64) -> String {
+    match number {
+        0..100_000 => format!("{number:>5}"),
+        100_000..10_240_000 => format!("{:>4}k", number / 1_024),
+        _ => format!("{:>2}.{}M", number / 1_048_576, number % 1_048_576 * 10 / 1_048_576),
+    }
 }
 
 /// The address that was dialled.

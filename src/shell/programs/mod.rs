@@ -8,6 +8,7 @@ mod kubectl;
 mod lookup;
 mod network;
 mod node;
+mod openssl;
 mod ping;
 mod refused;
 mod rules;
@@ -37,6 +38,8 @@ pub struct Ctx<'a, 'w> {
     input_ended: bool,
     /// The program wanted input before all of it had come; it runs again when it has.
     early: bool,
+    /// What is written goes to a terminal.
+    pub tty: bool,
     pub out: String,
     pub err: String,
     /// How much simulated time it takes.
@@ -197,7 +200,7 @@ const PROGRAMS: &[(&str, Kind)] = &[
     ("crictl", Kind::Plain(node::crictl)),
     ("systemctl", Kind::Plain(node::systemctl)),
     ("minikube", Kind::Process(computer::minikube)),
-    ("openssl", Kind::Plain(computer::openssl)),
+    ("openssl", Kind::Process(openssl::start)),
     ("helm", Kind::Plain(computer::helm)),
     ("docker", Kind::Plain(computer::docker)),
     ("ssh", Kind::Process(computer::ssh)),
@@ -266,6 +269,11 @@ impl Process for Said {
     }
 }
 
+/// A program that does everything at once.
+fn at_once(env: Env, words: Vec<String>, run: Run) -> Box<dyn Process> {
+    Box::new(Batch { env, words, run, reads: false, done: None })
+}
+
 /// A program that does everything at once, when its input is complete.
 struct Batch {
     env: Env,
@@ -294,6 +302,7 @@ impl Process for Batch {
             input,
             input_ended: !self.reads || io.input_ended,
             early: false,
+            tty: io.tty,
             out: String::new(),
             err: String::new(),
             took: Duration::ZERO,

@@ -180,31 +180,11 @@ pub fn ip(ctx: &mut Ctx) -> i32 {
         return 0;
     }
     if !object.is_empty() && "route".starts_with(object) {
-        let gateway = match &ctx.env.place {
-            Place::Container { pod, .. } => {
-                let ip = ctx.world.cluster.runtime().get(pod).and_then(|s| s.ip());
-                match ip {
-                    Some(std::net::IpAddr::V4(ip)) => {
-                        let o = ip.octets();
-                        format!("{}.{}.{}.1", o[0], o[1], o[2])
-                    }
-                    _ => "10.244.0.1".to_string(),
-                }
-            }
-            _ => "192.168.49.1".to_string(),
-        };
-        ctx.say(format!("default via {gateway} dev eth0"));
-        if let Place::Node { name } = &ctx.env.place {
-            let nodes = ctx.world.cluster.settings().nodes.clone();
-            for node in &nodes {
-                for cidr in &node.pod_cidrs {
-                    if node.name == *name {
-                        ctx.say(format!("{cidr} dev cni0 proto kernel scope link"))
-                    } else {
-                        ctx.say(format!("{cidr} via {} dev eth0", node.ip))
-                    }
-                }
-            }
+        for (network, gateway, device) in routes(ctx) {
+            ctx.say(match gateway {
+                Some(gateway) => format!("{network} via {gateway} dev {device}"),
+                None => format!("{network} dev {device} proto kernel scope link"),
+            });
         }
         return 0;
     }
@@ -289,42 +269,121 @@ fn listening(ctx: &Ctx) -> Vec<(String, String, u16, String)> {
     }
 }
 
+/// `ss`, `netstat`: what listens. Connections are over before anybody could look at them.
 pub fn sockets(ctx: &mut Ctx) -> i32 {
     let flags: String = ctx.args().iter().filter_map(|a| a.strip_prefix('-')).collect();
+    let name = ctx.name().to_string();
+    if name == "netstat" && flags.contains('r') {
+        return routing_table(ctx);
+    }
+    let (any, listens) = (flags.contains('a'), flags.contains('l'));
+    let wanted = |protocol: &str| match (flags.contains('t'), flags.contains('u')) {
+        (false, false) => true,
+        (tcp, udp) => protocol == "tcp" && tcp || protocol == "udp" && udp,
+    };
+    let mut list = listening(ctx);
+    list.retain(|(protocol, ..)| (any || listens) && wanted(protocol));
+    // Who runs as somebody else than root does not see whose sockets they are.
     let processes = flags.contains('p');
-    let list = listening(ctx);
-    if ctx.name() == "ss" {
-        ctx.say("Netid State  Recv-Q Send-Q Local Address:Port Peer Address:Port Process");
-        for (protocol, address, port, process) in list {
-            let state = if protocol == "udp" { "UNCONN" } else { "LISTEN" };
-            let shown = if processes {
-                format!(
-                    " users:((\"{}\",pid={}))",
-                    process.split('/').nth(1).unwrap_or(""),
-                    process.split('/').next().unwrap_or("")
-                )
-            } else {
-                String::new()
-            };
-            ctx.say(format!(
-                "{protocol:<5} {state} 0      4096   {:>18} 0.0.0.0:*{shown}",
-                format!("{address}:{port}")
-            ));
-        }
+    if name == "ss" {
+        ctx.say(ss_table(&list, flags.contains('t') != flags.contains('u'), processes));
         return 0;
     }
-    ctx.say("Active Internet connections (servers and established)");
-    ctx.say(format!(
-        "Proto Recv-Q Send-Q Local Address           Foreign Address         State{}",
-        if processes { "       PID/Program name" } else { "" }
-    ));
+    ctx.say(match (any, listens) {
+        (true, _) => "Active Internet connections (servers and established)",
+        (_, true) => "Active Internet connections (only servers)",
+        _ => "Active Internet connections (w/o servers)",
+    });
+    let heading = if processes { "State       PID/Program name    " } else { "State      " };
+    ctx.say(format!("Proto Recv-Q Send-Q Local Address           Foreign Address         {heading}"));
     for (protocol, address, port, process) in list {
         let state = if protocol == "udp" { "" } else { "LISTEN" };
-        let shown = if processes { format!("      {process}") } else { String::new() };
+        let shown = if processes { format!(" {process:<20}") } else { String::new() };
         ctx.say(format!(
-            "{protocol:<5}      0      0 {:<23} 0.0.0.0:*               {state}{shown}",
-            format!("{address}:{port}")
+            "{protocol:<5}{:>7}{:>7} {:<23} {:<23} {state:<11}{shown}",
+            0,
+            0,
+            format!("{address}:{port}"),
+            "0.0.0.0:*"
         ));
+    }
+    0
+}
+
+fn ss_table(list: &[(String, String, u16, String)], one_kind: bool, processes: bool) -> String {
+    let local = list.iter().map(|(_, address, ..)| address.len()).max().unwrap_or(0).max("Local Address".len());
+    let port = list.iter().map(|(_, _, port, _)| port.to_string().len()).max().unwrap_or(0).max(4);
+    let kind = |text: &str| if one_kind { String::new() } else { format!("{text:<5} ") };
+    let mut lines = vec![format!(
+        "{}State  Recv-Q Send-Q {:>local$}:{:<port$} Peer Address:{:<port$}Process",
+        kind("Netid"),
+        "Local Address",
+        "Port",
+        "Port"
+    )];
+    for (protocol, address, number, process) in list {
+        let state = if protocol == "udp" { "UNCONN" } else { "LISTEN" };
+        let queue = if protocol == "udp" { 0 } else { 4_096 };
+        let (pid, program) = process.split_once('/').unwrap_or(("", ""));
+        let who = if processes { format!("users:((\"{program}\",pid={pid},fd=3))") } else { " ".repeat(7) };
+        lines.push(format!(
+            "{}{state} {:<6} {queue:<6} {address:>local$}:{number:<port$} {:>12}:{:<port$}{who}",
+            kind(protocol),
+            0,
+            "0.0.0.0",
+            "*"
+        ));
+    }
+    lines.join("\n")
+}
+
+/// The routes of this place: network, gateway, device.
+fn routes(ctx: &Ctx) -> Vec<(String, Option<String>, &'static str)> {
+    let mut list = Vec::new();
+    let gateway = match &ctx.env.place {
+        Place::Container { pod, .. } => match ctx.world.cluster.runtime().get(pod).and_then(|s| s.ip()) {
+            Some(std::net::IpAddr::V4(ip)) => {
+                let o = ip.octets();
+                format!("{}.{}.{}.1", o[0], o[1], o[2])
+            }
+            _ => "10.244.0.1".to_string(),
+        },
+        _ => "192.168.49.1".to_string(),
+    };
+    list.push(("default".to_string(), Some(gateway), "eth0"));
+    if let Place::Node { name } = &ctx.env.place {
+        for node in &ctx.world.cluster.settings().nodes {
+            for cidr in &node.pod_cidrs {
+                if node.name == *name {
+                    list.push((cidr.to_string(), None, "cni0"));
+                } else {
+                    list.push((cidr.to_string(), Some(node.ip.to_string()), "eth0"));
+                }
+            }
+        }
+    }
+    for (device, address) in interfaces(ctx).iter().filter(|(device, _)| device == "eth0") {
+        if let Ok(net) = address.parse::<ipnet::IpNet>() {
+            list.push((net.trunc().to_string(), None, if device == "eth0" { "eth0" } else { "cni0" }));
+        }
+    }
+    list
+}
+
+/// `netstat -rn`.
+fn routing_table(ctx: &mut Ctx) -> i32 {
+    ctx.say("Kernel IP routing table");
+    ctx.say("Destination     Gateway         Genmask         Flags   MSS Window  irtt Iface");
+    for (network, gateway, device) in routes(ctx) {
+        let net = network.parse::<ipnet::Ipv4Net>();
+        let (destination, mask) = match &net {
+            Ok(net) => (net.network().to_string(), net.netmask().to_string()),
+            Err(_) if network == "default" => ("0.0.0.0".to_string(), "0.0.0.0".to_string()),
+            Err(_) => continue,
+        };
+        let flags = if gateway.is_some() { "UG" } else { "U" };
+        let gateway = gateway.unwrap_or_else(|| "0.0.0.0".to_string());
+        ctx.say(format!("{destination:<15} {gateway:<15} {mask:<15} {flags:<5} {:>5} 0 {:>10} {device}", 0, 0));
     }
     0
 }

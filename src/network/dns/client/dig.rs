@@ -52,7 +52,8 @@ pub fn dig(conf: &ResolvConf, args: &[&str], ask: Ask<'_>) -> Printed {
     let names = if search { conf.candidates(&name) } else { vec![fqdn(&name)] };
     let mut out = String::new();
     if !short && (comments || sections) {
-        let _ = write!(out, "\n; <<>> DiG 9.18.33 <<>> {}\n;; global options: +cmd\n", args.join(" "));
+        let one = if args.iter().any(|a| a.starts_with('@')) { "; (1 server found)\n" } else { "" };
+        let _ = write!(out, "\n; <<>> DiG 9.18.33 <<>> {}\n{one};; global options: +cmd\n", args.join(" "));
     }
     for (i, candidate) in names.iter().enumerate() {
         let question = Question { name: candidate.clone(), kind };
@@ -60,11 +61,9 @@ pub fn dig(conf: &ResolvConf, args: &[&str], ask: Ask<'_>) -> Printed {
             Ok(answer) => answer,
             Err(why) => {
                 let words = if why == Unanswered::TimedOut { "timed out" } else { "connection refused" };
-                for _ in 0..3 {
-                    let _ = writeln!(out, ";; communications error to {server}#53: {words}");
-                }
-                out.push_str("\n;; no servers could be reached\n");
-                return Printed::fails(out, 9);
+                let tries = format!(";; communications error to {server}#53: {words}\n").repeat(3);
+                let blank = if out.is_empty() { "\n" } else { "" };
+                return Printed::fails(format!("{tries}{out}{blank};; no servers could be reached\n"), 9);
             }
         };
         if answer.rcode == Rcode::NxDomain && i + 1 < names.len() {

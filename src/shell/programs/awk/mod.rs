@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// How much a program may do before it is stopped.
-const MOST_STEPS: usize = 2_000_000;
+const MOST_STEPS: usize = 400_000;
 /// How much it may print.
 const MOST_OUTPUT: usize = 8 << 20;
 

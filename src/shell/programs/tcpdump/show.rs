@@ -69,7 +69,7 @@ pub struct Show {
     pub absolute: bool,
     /// The device is named: `-i any`.
     pub device: bool,
-    /// The first sequence number of each direction of a connection.
+    /// What each direction of a connection counts from.
     first: HashMap<(IpAddr, u16, IpAddr, u16), u32>,
 }
 
@@ -146,22 +146,25 @@ impl Show {
         let length = bytes.len().saturating_sub(packet.payload);
         let key = (packet.src, from, packet.dst, to);
         let back = (packet.dst, to, packet.src, from);
-        if syn {
+        // Numbers count from the first packet of the connection that says both; that one is told as it is.
+        let known = self.first.get(&key).copied().zip(self.first.get(&back).copied()).filter(|_| ack && !syn);
+        if ack && known.is_none() {
             self.first.insert(key, sequence);
+            self.first.insert(back, acknowledged.wrapping_sub(1));
         }
-        let relative = |number: u32, first: Option<&u32>| match first {
-            Some(first) if !self.absolute && !syn => number.wrapping_sub(*first),
+        let relative = |number: u32, first: Option<u32>| match first {
+            Some(first) if !self.absolute => number.wrapping_sub(first),
             _ => number,
         };
         let _ = write!(out, "Flags [{letters}]");
-        let start = relative(sequence, self.first.get(&key));
+        let start = relative(sequence, known.map(|k| k.0));
         if length > 0 {
             let _ = write!(out, ", seq {start}:{}", start.wrapping_add(length as u32));
         } else if syn || fin || rst {
             let _ = write!(out, ", seq {start}");
         }
         if ack {
-            let _ = write!(out, ", ack {}", relative(acknowledged, self.first.get(&back)));
+            let _ = write!(out, ", ack {}", relative(acknowledged, known.map(|k| k.1)));
         }
         let _ = write!(out, ", win {}, length {length}", word(bytes, packet.transport + 14));
         let http = [80, 8_080, 3_128].iter().any(|p| *p == from || *p == to);
