@@ -68,3 +68,13 @@ fn focus_on(id: &str) {
         let _ = element.focus();
     }
 }
+
+/// The same, where the keyboard is nowhere: what had it has left the page, or can no longer be used.
+fn focus_if_lost(id: &'static str) {
+    leptos::prelude::request_animation_frame(move || {
+        let body = document().body().map(web_sys::Element::from);
+        if document().active_element() == body {
+            focus_on(id);
+        }
+    });
+}

@@ -121,6 +121,40 @@ test("who is stuck is shown the goal and a way, which the page can go; one lesso
   assert.deepEqual(complaints, []);
 });
 
+test("a lesson is found, answered and solved with the keyboard alone, which never gets lost", async (t) => {
+  const { page, complaints } = await open(t, browser, { locale: "en-GB" });
+  await go(page, "#/lessons");
+  await page.locator(".lesson-list a", { hasText: "Why is port 406" }).focus();
+  await page.keyboard.press("Enter");
+  await page.locator("#task-title:focus").waitFor();
+  const tabTo = async (selector) => {
+    for (let i = 0; i < 40; i++) {
+      await page.keyboard.press("Tab");
+      if (await page.evaluate((selector) => document.activeElement?.matches(selector), selector)) return;
+    }
+    assert.fail(`the Tab key never comes to ${selector}`);
+  };
+  await tabTo(".question input");
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Enter");
+  await page.locator(".go-on:focus").waitFor();
+  await page.keyboard.press("Enter");
+  await page.locator("#task-title:focus").waitFor();
+  await tabTo(".goal");
+  await page.keyboard.press("Enter");
+  await page.locator(".what-if").waitFor();
+  await page.keyboard.press("Enter");
+  await tabTo(".cm-content");
+  await page.keyboard.press("Control+f");
+  await page.keyboard.type("kimhotarget");
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Escape");
+  await page.keyboard.type("http");
+  await page.locator(".solved").waitFor();
+  assert.deepEqual(complaints, []);
+});
+
 test("an exam drawn from a seed is mended fault by fault, and another is drawn for who begins anew", async (t) => {
   const { page, complaints } = await open(t, browser, { locale: "ko-KR" });
   await go(page, "#/lesson/exam-9-drawn");

@@ -80,6 +80,10 @@ impl Lessons {
         }
         self.before.set(None);
         self.set_up(id, true);
+        if self.arrived.get_value() {
+            crate::app::focus_if_lost("task-title");
+        }
+        self.arrived.set_value(true);
     }
 
     /// Free play again.
@@ -347,6 +351,8 @@ impl Lessons {
         }
         self.due.update_value(|n| *n = n.wrapping_add(1));
         self.look();
+        // Answered rightly, the question takes no more keys.
+        crate::app::focus_if_lost("go-on");
         self.turn.set(self.report.get_untracked().and_then(|r| self.turn_of(&r)));
     }
 

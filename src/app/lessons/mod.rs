@@ -76,6 +76,8 @@ pub struct Lessons {
     texts: StoredValue<Vec<(String, String)>>,
     /// Counts what makes a look necessary, so that many in a row make one.
     due: StoredValue<u32>,
+    /// Whether this page has shown a screen before: then the keyboard follows to the next one.
+    arrived: StoredValue<bool>,
     /// Whether the lesson has just been solved, before the learner's eyes.
     pub cheer: RwSignal<bool>,
     /// A way through the open lesson, once somebody has asked for it.
@@ -110,6 +112,7 @@ impl Lessons {
             edits: StoredValue::new(Edits::default()),
             texts: StoredValue::new(Vec::new()),
             due: StoredValue::new(0),
+            arrived: StoredValue::new(false),
             cheer: RwSignal::new(false),
             legs: StoredValue::new_local(None),
             before: RwSignal::new(None),
@@ -175,6 +178,7 @@ impl Lessons {
             Route::Assignment(code) => self.with_course(move |l, course| l.take_assignment(&code, course)),
             Route::Carried(packed) => self.with_course(move |l, _| desk::take_carried(l, packed)),
             _ => self.with_course(|l, course| {
+                l.arrived.set_value(true);
                 // An assignment lasts over a reload.
                 if l.assignment.read_untracked().is_none()
                     && let Some(code) = super::keep::read("assignment")

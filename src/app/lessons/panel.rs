@@ -141,7 +141,7 @@ fn Panel(lesson: Lesson) -> impl IntoView {
             </div>
             <p class="help-row">
                 <Show when=move || (passed.get() || s.presenter.get()) && !last.get()>
-                    <button type="button" class="btn btn-primary go-on" on:click=go_on>{s.t("lessons.go_on")}</button>
+                    <button type="button" id="go-on" class="btn btn-primary go-on" on:click=go_on>{s.t("lessons.go_on")}</button>
                 </Show>
                 <Show when=move || passed.get() && asks()>
                     <button type="button" class="btn watch" on:click=move |_| l.watch_it()>{s.t("lessons.watch")}</button>
@@ -216,7 +216,7 @@ fn Solved(lesson: Lesson) -> impl IntoView {
         )
     };
     view! {
-        <div class="solved" class:cheer=move || l.cheer.get() role="status">
+        <div class="solved" id="go-on" tabindex="-1" class:cheer=move || l.cheer.get() role="status">
             <Show when=move || l.cheer.get()>
                 <span class="confetti" aria-hidden="true">{(0..CONFETTI).map(|_| view! { <i></i> }).collect_view()}</span>
             </Show>
