@@ -1,7 +1,7 @@
 //! What a stranger hands over for class: a lesson, its words, a course, an assignment's code, a result, kept progress.
 
 use crate::seeds as files;
-use giljabi::lesson::assignment::Assignment;
+use giljabi::lesson::assignment::{Assignment, Change, Terms};
 use giljabi::lesson::class::Class;
 use giljabi::lesson::course::{Folder, read_folder, read_words};
 use giljabi::lesson::result::ResultFile;
@@ -59,8 +59,13 @@ pub fn seeds() -> Vec<Vec<u8>> {
     });
     all.push(tagged(b'2', bundle));
     let lessons = catalog().lessons.iter().take(3).map(|l| l.id.clone()).collect();
-    let code = Assignment { lessons, lang: Some(Lang::Ko), hints: true, seed: 7 }.code();
-    all.push(tagged(b'3', code.into_bytes()));
+    let plain = Assignment { lessons, lang: Some(Lang::Ko), hints: true, seed: 7, ..Assignment::default() };
+    let cluster = Terms { nodes: Some(2), proxy: Some("ipvs".into()) };
+    let put = Change::Put { file: "a.yaml".into(), at: 3, cut: 2, text: "한: 1\n".into() };
+    let changes = vec![put, Change::Gone { file: "b.yaml".into() }];
+    let starts = plain.lessons.iter().take(1).map(|l| (l.clone(), changes.clone())).collect();
+    let begun = Assignment { cluster, starts, ..plain.clone() };
+    all.extend([plain, begun].map(|set| tagged(b'3', set.code().into_bytes())));
     all.push(tagged(b'4', ResultFile { name: "길동".into(), ..ResultFile::default() }.write().into_bytes()));
     all.push(tagged(b'5', Progress::default().save().into_bytes()));
     all
@@ -93,11 +98,13 @@ pub fn any(text: &str) {
             course.add_words(Lang::En, rest);
         }
         Some('3') => {
-            let _ = Assignment::read(rest, catalog());
+            if let Ok(set) = Assignment::read(rest, catalog()) {
+                catalog().lessons.iter().for_each(|lesson| drop(set.applied(lesson)));
+            }
         }
         Some('4') => {
             let mut class = Class::default();
-            class.add("a.txt", rest);
+            class.add("a.txt", rest, catalog());
             class.csv(Lang::Ko);
             if let Ok(result) = ResultFile::read(rest) {
                 assert!(ResultFile::read(&result.write()).is_ok());
