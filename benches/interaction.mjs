@@ -91,7 +91,7 @@ async function traced(page, work) {
   client.on("Tracing.dataCollected", ({ value }) => events.push(...value));
   await client.send("Tracing.start", {
     transferMode: "ReportEvents",
-    traceConfig: { includedCategories: ["devtools.timeline", "blink.user_timing", "disabled-by-default-lighthouse"], excludedCategories: ["*"] },
+    traceConfig: { includedCategories: ["devtools.timeline", "blink.user_timing", "disabled-by-default-devtools.timeline"], excludedCategories: ["*"] },
   });
   await work();
   const complete = new Promise((done) => client.once("Tracing.tracingComplete", done));
