@@ -160,7 +160,7 @@ impl Jobs {
             .collect();
         self.board.entries.retain(|e| e.state == State::Running);
         if !lines.is_empty() {
-            events.push(Event::Err(lines));
+            events.push(Event::Out(lines));
         }
     }
 

@@ -90,7 +90,7 @@ impl Machine {
                 };
                 self.env.last_background = Some(pid);
                 if self.depth == 0 {
-                    stage.io.err.push_str(&format!("[{number}] {pid}\n"));
+                    stage.io.out.push_str(&format!("[{number}] {pid}\n"));
                 }
                 return Ok(());
             }
