@@ -42,6 +42,25 @@ impl Coverage {
         }
     }
 
+    /// Whether an edge was reached that none before has reached. Counts of several inputs add up, so only that is told.
+    pub fn is_new(&self) -> bool {
+        let mut offset = 0;
+        for (start, length) in COUNTERS.lock().unwrap_or_else(|e| e.into_inner()).iter() {
+            // SAFETY: LLVM's own array, whose bounds it told us; only the thread that runs the target counts.
+            let counts = unsafe { std::slice::from_raw_parts(*start as *const u8, *length) };
+            let seen = &self.seen[offset..offset + length];
+            let new = |(counts, seen): (&[u8], &[u8])| {
+                counts.iter().fold(0, |all, count| all | count) != 0
+                    && counts.iter().zip(seen).any(|(count, seen)| *count > 0 && *seen == 0)
+            };
+            if counts.chunks(64).zip(seen.chunks(64)).any(new) {
+                return true;
+            }
+            offset += length;
+        }
+        false
+    }
+
     /// Takes in what the last input reached. True when something of it is new.
     pub fn take(&mut self) -> bool {
         let mut new = false;

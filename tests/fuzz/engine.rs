@@ -17,6 +17,10 @@ const MOST_MEMORY: usize = 512 << 20;
 const PATIENCE_SECS: u64 = 60;
 /// The longest input. Longer ones are a matter of other tests.
 const LONGEST: usize = 64 << 10;
+/// So many inputs run between two looks at the counters: the look goes over all of them and costs more than most inputs do.
+const BATCH: usize = 32;
+/// How a batch on disk begins.
+const HEAD: &[u8] = b"fuzz batch\n";
 /// A stack as small as a browser gives to WASM; what recurses without bound shows.
 const STACK: usize = if cfg!(debug_assertions) { 8 << 20 } else { 2 << 20 };
 
@@ -59,7 +63,7 @@ pub struct Engine {
     random: fastrand::Rng,
     coverage: Option<Coverage>,
     current: Arc<Current>,
-    /// The input that runs, where it outlives the process (a stack overflow leaves nothing else).
+    /// The batch that runs, where it outlives the process (a stack overflow leaves nothing else).
     last: Option<File>,
     folder: PathBuf,
     seed: u64,
@@ -114,7 +118,10 @@ impl Engine {
         let count = match plan {
             Plan::Replay(file) => {
                 let bytes = fs::read(&file).map_err(|e| format!("{}: {e}", file.display()))?;
-                self.try_one(&bytes, told)?;
+                for bytes in unpacked(&bytes) {
+                    println!("fuzz {}: an input of {} bytes", self.target.name, bytes.len());
+                    self.try_one(bytes, told)?;
+                }
                 return Ok(self.report());
             }
             Plan::Inputs(count) => count,
@@ -134,18 +141,58 @@ impl Engine {
                 }
             }
         }
+        let mut batch: Vec<Vec<u8>> = Vec::new();
         while self.inputs < count {
-            let mut bytes = self.corpus[self.random.usize(..self.corpus.len())].clone();
-            mutate::mutate(&mut self.random, &mut bytes, &self.corpus, self.target.pieces);
-            bytes.truncate(LONGEST);
-            if self.try_one(&bytes, told)? && self.coverage.is_some() {
-                self.keep(bytes);
+            let size = BATCH.min((count - self.inputs) as usize);
+            batch.resize(size, Vec::new());
+            for bytes in &mut batch {
+                bytes.clear();
+                let from = self.pick();
+                bytes.extend_from_slice(&self.corpus[from]);
+                mutate::mutate(&mut self.random, bytes, &self.corpus, self.target.pieces);
+                bytes.truncate(LONGEST);
             }
-            if self.inputs.is_power_of_two() && self.inputs >= 1 << 16 {
+            let before = self.inputs;
+            self.write_down(&batch);
+            if let Some(coverage) = &self.coverage {
+                coverage.clear();
+            }
+            for bytes in &batch {
+                self.run_one(bytes, told)?;
+            }
+            if self.coverage.as_ref().is_some_and(Coverage::is_new) {
+                // One of them reached something: which one is seen when each runs alone.
+                for bytes in &batch {
+                    if self.try_one(bytes, told)? {
+                        self.keep(bytes.clone());
+                    }
+                }
+                self.inputs = before + size as u64;
+            }
+            if self.inputs.ilog2() != before.max(1).ilog2() && self.inputs >= 1 << 16 {
                 println!("fuzz {}: … {}", self.target.name, self.report());
             }
         }
         Ok(self.report())
+    }
+
+    /// Which of the corpus is changed next: mostly a short one, since it runs sooner and a change in it means more.
+    fn pick(&mut self) -> usize {
+        let tries = if self.random.u8(..4) == 0 { 1 } else { 3 };
+        let picks = (0..tries).map(|_| self.random.usize(..self.corpus.len())).collect::<Vec<_>>();
+        picks.into_iter().min_by_key(|at| self.corpus[*at].len()).unwrap_or(0)
+    }
+
+    /// Writes a batch where it outlives the process. If it cannot be written, the seed and the number still lead to the input.
+    fn write_down(&mut self, batch: &[Vec<u8>]) {
+        let Some(last) = &self.last else { return };
+        let mut packed = HEAD.to_vec();
+        for bytes in batch {
+            packed.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
+            packed.extend_from_slice(bytes);
+        }
+        let _ = last.set_len(packed.len() as u64);
+        let _ = last.write_all_at(&packed, 0);
     }
 
     /// Keeps an input that reached something new, here and for later runs.
@@ -156,21 +203,21 @@ impl Engine {
         self.corpus.push(bytes);
     }
 
-    /// Runs one input. True when it reached something new.
+    /// Runs one input alone. True when it reached something new.
     fn try_one(&mut self, bytes: &[u8], told: &Mutex<String>) -> Result<bool, String> {
+        if let Some(coverage) = &self.coverage {
+            coverage.clear();
+        }
+        self.run_one(bytes, told)?;
+        Ok(self.coverage.as_mut().is_some_and(Coverage::take))
+    }
+
+    fn run_one(&mut self, bytes: &[u8], told: &Mutex<String>) -> Result<(), String> {
         self.inputs += 1;
         {
             let mut current = self.current.bytes.lock().unwrap_or_else(|e| e.into_inner());
             current.clear();
             current.extend_from_slice(bytes);
-        }
-        if let Some(last) = &self.last {
-            // Only for a process that dies; if it cannot be written, the seed and the number still lead to the input.
-            let _ = last.set_len(bytes.len() as u64);
-            let _ = last.write_all_at(bytes, 0);
-        }
-        if let Some(coverage) = &self.coverage {
-            coverage.clear();
         }
         self.current.number.fetch_add(1, Ordering::Relaxed);
         let text = String::from_utf8_lossy(bytes);
@@ -186,7 +233,7 @@ impl Engine {
         if peak > MOST_MEMORY {
             return Err(self.broke(bytes, &format!("it took {} MB of memory", peak >> 20)));
         }
-        Ok(self.coverage.as_mut().is_some_and(Coverage::take))
+        Ok(())
     }
 
     fn broke(&self, bytes: &[u8], why: &str) -> String {
@@ -208,6 +255,18 @@ impl Engine {
             most_memory: self.most_memory,
         }
     }
+}
+
+/// The inputs of a file: of a batch, or the file itself.
+fn unpacked(file: &[u8]) -> Vec<&[u8]> {
+    let Some(mut rest) = file.strip_prefix(HEAD) else { return vec![file] };
+    let mut all = Vec::new();
+    while let Some((length, more)) = rest.split_first_chunk::<4>() {
+        let (bytes, more) = more.split_at((u32::from_le_bytes(*length) as usize).min(more.len()));
+        all.push(bytes);
+        rest = more;
+    }
+    all
 }
 
 /// Ends the process when an input runs without end, and says which.

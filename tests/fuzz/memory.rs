@@ -1,35 +1,45 @@
 //! Counts what is allocated, so that an input that wants without bound is noticed before the machine is.
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::cell::Cell;
 
 pub struct Counted;
 
-static NOW: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
+thread_local! {
+    /// What the thread holds. What it frees for another one may take it below zero.
+    static NOW: Cell<isize> = const { Cell::new(0) };
+    static PEAK: Cell<isize> = const { Cell::new(0) };
+}
+
+fn add(bytes: isize) {
+    // A thread that ends has no counters any more, and nobody asks for them.
+    let _ = NOW.try_with(|now| {
+        now.set(now.get() + bytes);
+        let _ = PEAK.try_with(|peak| peak.set(peak.get().max(now.get())));
+    });
+}
 
 // SAFETY: every call is handed on to the system's allocator as it came.
 unsafe impl GlobalAlloc for Counted {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let now = NOW.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
-        PEAK.fetch_max(now, Ordering::Relaxed);
+        add(layout.size() as isize);
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        NOW.fetch_sub(layout.size(), Ordering::Relaxed);
+        add(-(layout.size() as isize));
         unsafe { System.dealloc(place, layout) }
     }
 }
 
 /// Begins to measure: from here on [`peak`] tells of what comes on top of what there is.
-pub fn begin() -> usize {
-    let now = NOW.load(Ordering::Relaxed);
-    PEAK.store(now, Ordering::Relaxed);
+pub fn begin() -> isize {
+    let now = NOW.with(Cell::get);
+    PEAK.with(|peak| peak.set(now));
     now
 }
 
-/// The most that was held since [`begin`] gave `start`.
-pub fn peak(start: usize) -> usize {
-    PEAK.load(Ordering::Relaxed).saturating_sub(start)
+/// The most that this thread has held since [`begin`] gave `start`.
+pub fn peak(start: isize) -> usize {
+    usize::try_from(PEAK.with(Cell::get) - start).unwrap_or(0)
 }

@@ -9,6 +9,7 @@ mod document;
 mod print;
 mod read;
 mod scalar;
+mod tags;
 
 pub use document::{Part, split};
 pub use print::print;

@@ -4,6 +4,7 @@
 //! stand for and are counted against goyaml's budget, so an alias bomb costs what its text costs.
 
 use super::scalar::resolve_plain;
+use super::tags;
 use crate::api::parse::{Content, Entry, Node};
 use crate::api::value::{Map, Value};
 use crate::arrange::Arrange;
@@ -49,6 +50,7 @@ pub struct Error {
 pub fn read(text: &str, part: Span) -> Result<Reading, Error> {
     let source = part.of(text);
     let offsets = Offsets::new(source, part.start as usize);
+    let source = &source[..tags::readable(source, text, part, &offsets)?];
     // kubectl takes a text apart by lines and ends each of them, so the last one ends too.
     let end: &[u8] = if source.ends_with('\n') { b"" } else { b"\n" };
     let mut input = source.strip_prefix('\u{feff}').unwrap_or(source).as_bytes().chain(end);
@@ -77,12 +79,12 @@ pub fn read(text: &str, part: Span) -> Result<Reading, Error> {
     }
 }
 
-fn error(message: String, span: Span) -> Error {
+pub(super) fn error(message: String, span: Span) -> Error {
     Error { message: format!("yaml: {message}"), span }
 }
 
 /// goyaml's `parser.fail`: scanner errors name the line they are in, parser errors the one before.
-fn syntax_error(e: &libyaml_safer::Error, offsets: &Offsets, text: &str) -> Error {
+pub(super) fn syntax_error(e: &libyaml_safer::Error, offsets: &Offsets, text: &str) -> Error {
     let problem = e.problem_mark().unwrap_or_default();
     let context = e.context_mark().unwrap_or_default();
     let line = match problem.line {
@@ -140,7 +142,7 @@ fn scalar(text: String, tag: Option<&str>, implicit: bool) -> Result<Value, Stri
 }
 
 /// Offsets in one document → offsets in the whole text.
-struct Offsets {
+pub(super) struct Offsets {
     base: usize,
     length: usize,
 }
@@ -157,7 +159,7 @@ impl Offsets {
         self.base + (mark.index as usize).min(self.length)
     }
 
-    fn span(&self, start: Mark, end: Mark) -> Span {
+    pub(super) fn span(&self, start: Mark, end: Mark) -> Span {
         Span::new(self.byte(start), self.byte(end))
     }
 }
