@@ -245,6 +245,7 @@ impl Cluster {
     pub fn step(&mut self) -> Option<Due> {
         let due = self.queue.pop()?;
         self.now = self.now.max(due.at);
+        self.recorder.forget(self.now);
         self.work.reconciles += 1;
         if due.controller == traffic::PROXY {
             self.sync_network();
@@ -295,6 +296,7 @@ impl Cluster {
             self.step();
         }
         self.now = end;
+        self.recorder.forget(end);
     }
 
     /// Lets time go by until the next probe of a pod (of `namespace`, unless it is empty) has run; gives back whose it was.

@@ -32,6 +32,17 @@ pub struct History {
 /// Events that a kept moment remembers.
 const EVENTS: usize = 64;
 
+/// Flows of a node that a kept moment remembers.
+const FLOWS: usize = 256;
+
+impl Cluster {
+    /// Makes a copy that is kept smaller: a table of flows is copied as a whole once a packet changes it, and of many thousand
+    /// flows that have ended nobody asks later.
+    pub fn slim(&mut self) {
+        self.network.keep_latest_flows(FLOWS);
+    }
+}
+
 /// More moments than this are thinned out: every second one of the older half goes.
 const MOST: usize = 256;
 
@@ -50,6 +61,7 @@ impl History {
         let mut kept = cluster.clone();
         // What was long over at that moment need not be kept once more with each.
         kept.store.compact(EVENTS);
+        kept.slim();
         self.moments.push(Moment {
             revision: cluster.store().revision(),
             at: cluster.now(),

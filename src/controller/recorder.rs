@@ -1,12 +1,12 @@
 //! The events that `kubectl get events` shows (`v1.Event`), kept as records and made into objects when somebody asks.
 //!
-//! Upstream: `client-go/tools/record`. Repeated events are counted as its aggregator does. Left out: the hour after which a
-//! real cluster forgets them, and rate limits.
+//! Upstream: `client-go/tools/record`. Repeated events are counted as its aggregator does, and an hour after it was last seen
+//! an event is forgotten, as with the API server's `--event-ttl`. Left out: rate limits.
 
 use crate::api::object::{Object, ObjectKey};
-use crate::api::time::Time;
+use crate::api::time::{Duration, Time};
 use crate::value;
-use imbl::{OrdMap, Vector};
+use imbl::OrdMap;
 use smol_str::{SmolStr, format_smolstr};
 use std::sync::Arc;
 
@@ -29,12 +29,23 @@ pub struct Record {
     pub count: u32,
 }
 
-/// All events so far. Cheap to clone.
+/// How long an event is kept after it was last seen.
+const KEPT: Duration = Duration::secs(3_600);
+
+/// How often it is looked for what is over. A real etcd is no more exact: it lets events of a minute share a lease.
+const LOOK_EVERY: Duration = Duration::secs(60);
+
+/// The events of the last hour. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Recorder {
-    records: Vector<Arc<Record>>,
+    /// By running number, from zero.
+    records: OrdMap<u64, Arc<Record>>,
+    /// The number of the next one.
+    next: u64,
     /// Where a repeatable event stands.
-    repeated: OrdMap<(ObjectKey, &'static str, SmolStr), usize>,
+    repeated: OrdMap<(ObjectKey, &'static str, SmolStr), u64>,
+    /// When the oldest may have to go: no event's hour is over before.
+    look_at: Time,
 }
 
 impl Recorder {
@@ -43,15 +54,41 @@ impl Recorder {
         if record.warning {
             let key = (record.about.clone(), record.reason, record.message.clone());
             if let Some(at) = self.repeated.get(&key).copied() {
-                if let Some(old) = self.records.get_mut(at).map(Arc::make_mut) {
+                if let Some(old) = self.records.get_mut(&at).map(Arc::make_mut) {
                     old.last = record.last;
                     old.count += 1;
                 }
                 return;
             }
-            self.repeated.insert(key, self.records.len());
+            self.repeated.insert(key, self.next);
         }
-        self.records.push_back(Arc::new(record));
+        if self.records.is_empty() {
+            self.look_at = record.last + KEPT;
+        }
+        self.records.insert(self.next, Arc::new(record));
+        self.next += 1;
+    }
+
+    /// Forgets what was last seen an hour before `now`.
+    pub fn forget(&mut self, now: Time) {
+        if now < self.look_at || self.records.is_empty() {
+            return;
+        }
+        let over: Vec<(u64, Arc<Record>)> = self
+            .records
+            .iter()
+            .filter(|(_, r)| r.last + KEPT <= now)
+            .map(|(number, record)| (*number, record.clone()))
+            .collect();
+        for (number, record) in over {
+            self.records.remove(&number);
+            if record.warning {
+                self.repeated.remove(&(record.about.clone(), record.reason, record.message.clone()));
+            }
+        }
+        // Not at every step of time: all are looked through.
+        let soonest = self.records.values().map(|r| r.last + KEPT).min().unwrap_or(now);
+        self.look_at = soonest.max(now + LOOK_EVERY);
     }
 
     /// A normal or warning event about an object, now.
@@ -84,12 +121,12 @@ impl Recorder {
 
     /// Every event, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Record>> {
-        self.records.iter()
+        self.records.values()
     }
 
     /// The events about one object, oldest first.
     pub fn about<'a>(&'a self, object: &'a ObjectKey) -> impl Iterator<Item = &'a Arc<Record>> {
-        self.records.iter().filter(move |r| r.about == *object)
+        self.records.values().filter(move |r| r.about == *object)
     }
 
     /// The events as `v1.Event` objects; of one namespace, or of all when `namespace` is empty.
@@ -97,16 +134,15 @@ impl Recorder {
         let place = |about: &ObjectKey| -> SmolStr {
             if about.namespace.is_empty() { "default".into() } else { about.namespace.clone() }
         };
-        let chosen =
-            self.records.iter().enumerate().filter(|(_, r)| namespace.is_empty() || place(&r.about) == namespace);
-        chosen.map(|(i, r)| r.object(i, place(&r.about))).collect()
+        let chosen = self.records.iter().filter(|(_, r)| namespace.is_empty() || place(&r.about) == namespace);
+        chosen.map(|(number, r)| r.object(*number, place(&r.about))).collect()
     }
 }
 
 impl Record {
-    fn object(&self, index: usize, namespace: SmolStr) -> Arc<Object> {
+    fn object(&self, number: u64, namespace: SmolStr) -> Arc<Object> {
         // The real name ends in the nanoseconds of the first time; here the running number keeps names apart.
-        let suffix = 0x1800_0000_0000_0000_u64 + self.first.0 * 1_000 + index as u64;
+        let suffix = 0x1800_0000_0000_0000_u64 + self.first.0 * 1_000 + number;
         let name = format_smolstr!("{}.{suffix:x}", self.about.name);
         let api_version = match self.about.kind.as_str() {
             "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" => "apps/v1",
@@ -137,7 +173,7 @@ impl Record {
                 "name": name,
                 "namespace": namespace,
                 "creationTimestamp": (self.first.to_string()),
-                "resourceVersion": (format_smolstr!("{}", index + 1))
+                "resourceVersion": (format_smolstr!("{}", number + 1))
             },
             "involvedObject": involved,
             "reason": (self.reason),

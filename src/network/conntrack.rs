@@ -321,6 +321,18 @@ impl Conntrack {
         flows.into_iter()
     }
 
+    /// Forgets the oldest flows, so that at most `count` are left.
+    pub fn keep_latest(&mut self, count: usize) {
+        if self.table.len() <= count {
+            return;
+        }
+        let mut latest: Vec<Slot> = self.table.slots.iter().flatten().copied().collect();
+        latest.arrange_by_key(|slot| slot.number);
+        let mut table = Table::default();
+        latest[latest.len() - count..].iter().for_each(|slot| table.insert(slot.flow));
+        self.table = Arc::new(table);
+    }
+
     pub fn clear(&mut self) {
         *self = Conntrack::default();
     }

@@ -143,6 +143,14 @@ impl Network {
         }
     }
 
+    /// Forgets the oldest flows of each node, so that at most `count` are left.
+    pub fn keep_latest_flows(&mut self, count: usize) {
+        let names: Vec<SmolStr> = self.kernels.keys().cloned().collect();
+        for name in names {
+            self.kernel_mut(&name).conntrack.keep_latest(count);
+        }
+    }
+
     /// Forgets every flow and open connection, and what clients were sent where.
     pub fn forget_flows(&mut self) {
         self.kernels.clear();

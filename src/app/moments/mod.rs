@@ -89,7 +89,9 @@ impl History {
         let at = workspace.cluster().now();
         self.leave(&stage);
         self.kept.update_value(|kept| {
-            kept.push(Kept { number, workspace: workspace.clone(), stage });
+            let mut workspace = workspace.clone();
+            workspace.cluster_mut().slim();
+            kept.push(Kept { number, workspace, stage });
             if kept.len() > MOST {
                 kept.remove(1);
             }
