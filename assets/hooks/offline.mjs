@@ -13,8 +13,8 @@ export async function writeWorker(site) {
     const name = relative(site, path).split(sep).join("/");
     if (name === "sw.js") continue;
     build.update(name).update("\0").update(await readFile(path));
-    // The page is kept under the address that people type.
-    files.push(name === "index.html" ? "./" : name);
+    // The page is fetched in its own way: hosts differ in where it lies.
+    if (name !== "index.html") files.push(name);
   }
   const worker = await readFile("assets/site/sw.js", "utf8");
   const text = worker

@@ -11,10 +11,26 @@ const PREFIX = `giljabi ${SCOPE.pathname} `;
 const CACHE = `${PREFIX}${BUILD}`;
 const PAGE = SCOPE.href;
 
+/**
+ * The page, kept under the address of its folder, which people type. It is asked for by its name first: a bucket has nothing at
+ * a folder. A host that sends one name to the other is followed, and what came that way is wrapped anew, because a browser
+ * takes no answer to a visit that was sent elsewhere.
+ */
+async function keepPage(cache) {
+  for (const name of ["index.html", "./"]) {
+    const answer = await fetch(new Request(new URL(name, SCOPE), { cache: "reload" })).catch(() => undefined);
+    if (!answer?.ok) continue;
+    const text = await answer.text();
+    if (!text.includes("giljabi-worker")) continue;
+    return cache.put(PAGE, new Response(text, { headers: answer.headers }));
+  }
+  throw new Error("the page is not to be had");
+}
+
 self.addEventListener("install", (event) => {
-  // Names that change with their bytes may come from the browser's own cache; the page itself must not.
+  // Names that change with their bytes may come from the browser's own cache; the others must not.
   const requests = FILES.map((file) => new Request(new URL(file, SCOPE), { cache: /-[0-9a-f]{16}/.test(file) ? "default" : "reload" }));
-  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(requests)));
+  event.waitUntil(caches.open(CACHE).then((cache) => Promise.all([keepPage(cache), cache.addAll(requests)])));
 });
 
 self.addEventListener("activate", (event) => {
