@@ -1,5 +1,6 @@
 //! What happens when the program panics: the message goes to the console and, as the event `giljabi:panic`, to
 //! `assets/boot.js`, which shows it to the person. After a panic the WASM is not called again, so the words come from there.
+//! Whoever wants to see it happen dispatches `giljabi:provoke` on the window, as the browser tests do.
 
 use leptos::prelude::window;
 use wasm_bindgen::JsValue;
@@ -16,4 +17,10 @@ pub fn install() {
             let _ = window().dispatch_event(&event);
         }
     }));
+    gloo_events::EventListener::new(&window(), "giljabi:provoke", |_| {
+        // An error of the program's own, as an index beyond the end is one.
+        let none = Vec::<u8>::new();
+        let _ = std::hint::black_box(&none)[0];
+    })
+    .forget();
 }
