@@ -4,6 +4,7 @@
 //! an argument. Korean particles agree with the word before them, so a row may write `{name:을}`, `{name:이}`, `{name:은}`,
 //! `{name:과}`, `{name:으로}`: the form that fits the argument's last letter is chosen.
 
+use crate::text::visible;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
@@ -111,8 +112,10 @@ pub fn fill(template: &str, args: &[(&str, &str)]) -> String {
         let (name, particle) = rest[open + 1..close].split_once(':').unwrap_or((&rest[open + 1..close], ""));
         match args.iter().find(|(n, _)| *n == name) {
             Some((_, value)) => {
-                out.push_str(value);
-                out.push_str(agree(value, particle));
+                // Names and values are often a stranger's: nothing of them may hide.
+                let value = visible(value);
+                out.push_str(&value);
+                out.push_str(agree(&value, particle));
             }
             None => out.push_str(&rest[open..=close]),
         }

@@ -13,7 +13,7 @@ const VOCABULARY: [&str; 4] = ["arrange", "text", "locale", "diagnostic"];
 const TABLE: [(&str, &[&str]); 19] = [
     ("arrange", &[]),
     ("text", &[]),
-    ("locale", &[]),
+    ("locale", &["text"]),
     ("diagnostic", &[]),
     ("api", &[]),
     ("apiserver", &["api"]),

@@ -30,6 +30,7 @@ mod told;
 
 use giljabi::diagnostic::Diagnostic;
 use giljabi::locale::Lang;
+use giljabi::text::visible;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
@@ -56,7 +57,7 @@ pub fn start() {
 /// A diagnostic as plain text: the real tool's words first, then ours.
 fn diagnostic_words(diagnostic: &Diagnostic, lang: Lang) -> String {
     let ours = diagnostic.explanation.as_ref().map(|m| m.text(lang));
-    let theirs = Some(diagnostic.verbatim.clone()).filter(|v| !v.is_empty());
+    let theirs = Some(visible(&diagnostic.verbatim).into_owned()).filter(|v| !v.is_empty());
     theirs.into_iter().chain(ours).collect::<Vec<_>>().join("\n")
 }
 

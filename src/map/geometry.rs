@@ -1,5 +1,6 @@
 //! Points, boxes and ways, in the units of the drawing (one unit is one CSS pixel at zoom 1).
 
+use crate::text::visible;
 use std::fmt::Write;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -125,8 +126,9 @@ pub fn text_width(text: &str, size: f64, mono: bool) -> f64 {
     em * size
 }
 
-/// `text` cut in its middle so that it fits `width`; the end of a generated name tells more than its middle.
+/// `text`, with what hides in it made visible, cut in its middle so that it fits `width`; the end of a generated name tells more than its middle.
 pub fn fit(text: &str, width: f64, size: f64, mono: bool) -> String {
+    let text = &*visible(text);
     if text_width(text, size, mono) <= width {
         return text.to_string();
     }

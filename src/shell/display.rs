@@ -1,5 +1,7 @@
 //! What a terminal's screen makes of a program's bytes: escape sequences and control characters never reach the page.
 
+use crate::text::visible;
+
 /// The longest line that is shown whole; what stands behind is cut, and said to be.
 const LONGEST_LINE: usize = 8_000;
 
@@ -35,7 +37,7 @@ pub fn plain(text: &str) -> String {
     out
 }
 
-/// A line as it stands after its carriage returns and backspaces: what is written later covers what was there.
+/// A line as it is shown, after its carriage returns and backspaces: what is written later covers what was there.
 pub fn settled(line: &str) -> String {
     let mut cells: Vec<char> = Vec::new();
     if line.contains(['\r', '\u{8}']) {
@@ -56,9 +58,11 @@ pub fn settled(line: &str) -> String {
         }
     }
     let line = if cells.is_empty() { line.trim_matches('\r').to_string() } else { cells.into_iter().collect() };
+    // What turns the direction of a text or takes no place in it shows as itself.
+    let line = visible(&line);
     match line.char_indices().nth(LONGEST_LINE) {
         Some((end, _)) => format!("{} […]", &line[..end]),
-        None => line,
+        None => line.into_owned(),
     }
 }
 

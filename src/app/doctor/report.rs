@@ -4,6 +4,7 @@ use giljabi::api::json;
 use giljabi::doctor::{self, Door, Finding, Severity, Verdict};
 use giljabi::export::place_name;
 use giljabi::locale::{Lang, Message};
+use giljabi::text::visible;
 use leptos::prelude::*;
 use std::sync::Arc;
 use wasm_bindgen::JsValue;
@@ -112,10 +113,10 @@ pub fn ReportView(examined: Arc<Examined>, on_map: impl Fn() + Copy + 'static) -
 
 fn finding(severity: String, f: &Finding, lang: Lang) -> impl IntoView + use<> {
     let about: Vec<String> =
-        [f.object.to_string(), f.door.to_string()].into_iter().filter(|w| !w.is_empty() && w != "/").collect();
+        [&f.object.to_string(), f.door.as_str()].map(shown).into_iter().filter(|w| !w.is_empty() && w != "/").collect();
     let line = |id: &'static str, words: Option<String>| words.map(|w| Message::new(id).with("words", w).text(lang));
     let more: Vec<String> = [
-        Some(f.verbatim.clone()).filter(|v| !v.is_empty()),
+        Some(shown(&f.verbatim)).filter(|v| !v.is_empty()),
         line("doctor-tell-seen", f.symptom.as_ref().map(|m| m.text(lang))),
         line("doctor-tell-hop", f.hop.as_ref().map(|p| place_name(p, lang))),
         line("doctor-tell-mend", f.mend.as_ref().map(|m| m.text(lang))),
@@ -123,7 +124,7 @@ fn finding(severity: String, f: &Finding, lang: Lang) -> impl IntoView + use<> {
     .into_iter()
     .flatten()
     .collect();
-    let place = f.place.as_ref().map(|(file, line, _)| format!("{file}:{line}"));
+    let place = f.place.as_ref().map(|(file, line, _)| format!("{}:{line}", shown(file)));
     let class = format!("doctor-finding doctor-{}", f.severity.name());
     view! {
         <li class=class>
@@ -139,6 +140,11 @@ fn finding(severity: String, f: &Finding, lang: Lang) -> impl IntoView + use<> {
     }
 }
 
+/// A stranger's name, with what hides in it.
+fn shown(name: &str) -> String {
+    visible(name).into_owned()
+}
+
 fn door(verdict: String, d: &Door) -> impl IntoView + use<> {
     let sign = match d.verdict {
         Verdict::Open => "✓",
@@ -151,8 +157,8 @@ fn door(verdict: String, d: &Door) -> impl IntoView + use<> {
     view! {
         <tr class=class>
             <td><span aria-hidden="true">{sign}</span>" "{verdict}</td>
-            <td class="mono">{d.address.to_string()}</td>
-            <td class="mono">{d.object.to_string()}</td>
+            <td class="mono">{shown(&d.address)}</td>
+            <td class="mono">{shown(&d.object.to_string())}</td>
         </tr>
     }
 }

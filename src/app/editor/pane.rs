@@ -3,7 +3,7 @@
 use giljabi::diagnostic::{Diagnostic, Severity as How};
 use giljabi::locale::Lang;
 use giljabi::map::of_hop;
-use giljabi::text::{LineIndex, utf16_offset};
+use giljabi::text::{LineIndex, utf16_offset, visible};
 use leptos::html::Div;
 use leptos::prelude::*;
 use std::collections::BTreeMap;
@@ -318,7 +318,7 @@ fn Files() -> impl IntoView {
                                 on:click=move |_| s.show_file(&show)
                                 on:dblclick=move |_| renaming.set(true)
                             >
-                                {name}
+                                {visible(&name).into_owned()}
                             </button>
                         }
                     })
@@ -376,7 +376,7 @@ fn Problems() -> impl IntoView {
                 <button type="button" class="line-link" on:click=move |_| s.focus.held.set(Some(Target::Line(file.clone(), line)))>
                     {move || s.tx("editor.line", &[("line", &line.to_string())])}
                 </button>
-                {(!d.verbatim.is_empty()).then(|| view! { <code>{d.verbatim.clone()}</code> })}
+                {(!d.verbatim.is_empty()).then(|| view! { <code>{visible(&d.verbatim).into_owned()}</code> })}
                 {explanation.map(|m| view! { <span>{move || m.text(s.lang.get())}</span> })}
                 {mends
                     .into_iter()

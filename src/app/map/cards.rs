@@ -4,6 +4,7 @@ use giljabi::api::object::ObjectKey;
 use giljabi::api::view::ServiceType;
 use giljabi::map::geometry::{fit, text_width};
 use giljabi::map::{EndpointMark, Lane, PodState, Rect, RouteCard, ServiceChip, SliceCard, Thread, VipCard, VipKind};
+use giljabi::text::visible;
 use leptos::prelude::*;
 
 use crate::app::focus::Target;
@@ -109,7 +110,7 @@ fn dns_card(s: Session, lane: &Lane) -> impl IntoView + use<> {
         <g class="card pick" class:lit=lit(s, &lane.service) on:mouseenter=enter on:mouseleave=leave on:click=look>
             <rect class="card-dns" x=x y=y width=w height=h rx="10"></rect>
             <text class="t12 tone-dns" x=x + 14.0 y=y + 22.0>{s.t("map.dns_name")}</text>
-            <text class="t12 mono" x=x + 14.0 y=y + 42.0>{name}</text>
+            <text class="t12 mono" x=x + 14.0 y=y + 42.0>{visible(&name).into_owned()}</text>
             <text class="t12 mono t-soft" x=x + 14.0 y=y + 62.0>{move || fit(&answer(), w - 26.0, 12.0, true)}</text>
         </g>
     }
