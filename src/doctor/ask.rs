@@ -5,8 +5,9 @@ use super::probe::Probe;
 use super::{Door, Finding, Report, Severity, Verdict};
 use crate::api::object::{Object, ObjectKey};
 use crate::api::view::{Protocol, Service, ServicePort, ServiceType};
+use crate::arrange::Arrange;
 use crate::locale::Message;
-use crate::trace::{CauseOfFailure, Client, Scheme, Trace};
+use crate::trace::{CauseOfFailure, Client, Place, Scheme, Trace, why};
 use smol_str::{SmolStr, format_smolstr};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -23,7 +24,7 @@ pub fn services(probe: &mut Probe, report: &mut Report) {
             continue;
         }
         if let Some(view) = object.view().service() {
-            Asker { probe, report, object: &object, view, dns_told: &mut dns_told }.service();
+            Asker { probe, report, object: &object, view, dns_told: &mut dns_told, unsteady: None }.service();
         }
     }
 }
@@ -40,6 +41,8 @@ struct Asker<'a, 's> {
     view: &'a Service,
     /// Whether it has been said that DNS does not work.
     dns_told: &'a mut bool,
+    /// Why some endpoints of the port at hand do not answer while others do.
+    unsteady: Option<SmolStr>,
 }
 
 impl Asker<'_, '_> {
@@ -60,16 +63,12 @@ impl Asker<'_, '_> {
 
     fn service(&mut self) {
         if self.view.type_ == ServiceType::ExternalName {
-            let target = self.object.value.str_at(&["spec", "externalName"]).to_string();
+            return self.external_name();
+        }
+        if let Some((rule, message)) = self.made_by_operator() {
             let door = self.name();
-            self.say(
-                Severity::Info,
-                "external_name",
-                &door,
-                Message::new("doctor-external-name").with("target", target),
-            );
-            self.door(door, false, Verdict::Unknown);
-            return;
+            self.say(Severity::Info, rule, &door, message);
+            return self.door(door, false, Verdict::Unknown);
         }
         if let Some(message) = self.unknowable() {
             let door = self.name();
@@ -92,6 +91,63 @@ impl Asker<'_, '_> {
             }
         }
         self.sick_pods();
+    }
+
+    /// Another name for something: outside, where nobody can ask, or for a Service of this cluster.
+    fn external_name(&mut self) {
+        let target = SmolStr::from(self.object.value.str_at(&["spec", "externalName"]));
+        let door = self.name();
+        let domain = format_smolstr!(".svc.{}", self.probe.cluster.settings().cluster_domain);
+        let inside = target.trim_end_matches('.').strip_suffix(domain.as_str()).and_then(|head| head.rsplit_once('.'));
+        let Some((name, namespace)) = inside else {
+            let message = Message::new("doctor-external-name").with("target", target);
+            self.say(Severity::Info, "external_name", &door, message);
+            return self.door(door, false, Verdict::Unknown);
+        };
+        let store = self.probe.cluster.store();
+        let key = ObjectKey::new("Service", namespace, name.rsplit('.').next().unwrap_or(name));
+        if store.get(&key).is_some() {
+            // It is asked by its own name.
+            return;
+        }
+        // Of a namespace of which nothing was given nobody knows.
+        let given = store.list_in("Service", namespace).any(|s| is_given(self.probe, &s.key));
+        let id = if given { "doctor-external-missing" } else { "doctor-external-name" };
+        let message =
+            Message::new(id).with("target", &target).with("service", &key.name).with("namespace", &key.namespace);
+        let (severity, rule, verdict) = match given {
+            true => (Severity::Error, "external_name_missing", Verdict::Shut),
+            false => (Severity::Info, "external_name", Verdict::Unknown),
+        };
+        self.say(severity, rule, &door, message);
+        if let Some(finding) = self.report.findings.last_mut() {
+            finding.because = vec![self.object.key.field("spec.externalName")];
+        }
+        self.door(door, false, verdict);
+    }
+
+    /// No pod is there because something makes them that is not simulated, or because no workload was given.
+    fn made_by_operator(&self) -> Option<(&'static str, Message)> {
+        let store = self.probe.cluster.store();
+        let selector = &self.view.selector;
+        let namespace = self.object.namespace();
+        if self.probe.stand.snapshot || selector.is_empty() || store.select("Pod", namespace, selector).next().is_some()
+        {
+            return None;
+        }
+        let operator = self.probe.stand.custom.iter().find(|c| c.key.namespace == *namespace && c.may_bear(selector));
+        if let Some(custom) = operator {
+            let message =
+                Message::new("doctor-made-by-operator").with("kind", &custom.key.kind).with("name", &custom.key.name);
+            return Some(("made_by_operator", message));
+        }
+        let kinds = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job", "CronJob"];
+        let any_workload = kinds.iter().any(|kind| store.list_in(kind, namespace).next().is_some())
+            || store.list_in("Pod", namespace).any(|p| probe_is_not(p.name()));
+        let mut namespaces = store.list("Namespace").map(|n| n.name());
+        let mut anywhere = || namespaces.any(|n| store.select("Pod", n, selector).next().is_some());
+        (!any_workload && !anywhere())
+            .then(|| ("not_given", Message::new("doctor-no-workload-given").with("namespace", namespace)))
     }
 
     /// Why nothing can be said: a selector, and not one pod of the namespace in a snapshot; no selector, and endpoints that
@@ -137,12 +193,22 @@ impl Asker<'_, '_> {
             trace = self.probe.connect(from.clone(), scheme, format_smolstr!("{ip}"), number);
         }
         let mut judged = judge::trace(self.probe, &self.object.key, &trace);
-        if judged.verdict == Verdict::Open && scheme == Scheme::Tcp {
+        if matches!(judged.verdict, Verdict::Open | Verdict::Shut) && scheme == Scheme::Tcp {
             judged = self.each_endpoint(port, from, &door, judged);
         }
         let verdict = judged.verdict;
+        self.unsteady = judged.finding.as_ref().filter(|_| verdict == Verdict::Partly).map(|f| f.rule.clone());
         self.take(judged, &door, false);
         verdict
+    }
+
+    /// What a door from outside comes to where some endpoints fail inside as well: it takes one by chance, and why has been told.
+    fn by_chance(&self, judged: Judged) -> Judged {
+        let known = |f: &Finding| Some(&f.rule) == self.unsteady.as_ref();
+        match self.unsteady.is_some() && judged.finding.as_ref().is_none_or(known) {
+            true => Judged { verdict: Verdict::Partly, finding: None },
+            false => judged,
+        }
     }
 
     fn take(&mut self, judged: Judged, door: &SmolStr, front: bool) {
@@ -153,7 +219,7 @@ impl Asker<'_, '_> {
         self.door(door.clone(), front, judged.verdict);
     }
 
-    /// The port answers; does every endpoint of it?
+    /// A request takes one endpoint by chance; does every endpoint answer?
     fn each_endpoint(&mut self, port: &ServicePort, from: Client, door: &SmolStr, whole: Judged) -> Judged {
         let targets: Vec<(IpAddr, u16)> = judge::targets(self.probe.cluster.store(), &self.object.key, port);
         let total = targets.len().min(MOST_ENDPOINTS);
@@ -161,18 +227,34 @@ impl Asker<'_, '_> {
         let mut failed = 0;
         for (ip, number) in targets.into_iter().take(MOST_ENDPOINTS) {
             let trace = self.probe.connect(from.clone(), Scheme::Tcp, format_smolstr!("{ip}"), number);
-            let judged = judge::trace(self.probe, &self.object.key, &trace);
+            let mut judged = judge::trace(self.probe, &self.object.key, &trace);
             if judged.verdict == Verdict::Shut {
+                self.call_stale(&mut judged, ip, number);
                 failed += 1;
                 worst.get_or_insert(judged);
             }
         }
         let Some(Judged { finding: Some(mut finding), .. }) = worst else { return whole };
+        if failed == total {
+            return whole;
+        }
         finding.severity = Severity::Warning;
         let message = Message::new("doctor-some-endpoints").with("failed", failed).with("total", total);
         finding.symptom = Some(message);
         finding.door = door.clone();
         Judged { verdict: Verdict::Partly, finding: Some(finding) }
+    }
+
+    /// An address that nobody has and that stands among the endpoints: of a pod that is gone.
+    fn call_stale(&self, judged: &mut Judged, ip: IpAddr, number: u16) {
+        let Some(finding) = judged.finding.as_mut().filter(|f| f.rule == "nobody_has_address") else { return };
+        let endpoints = judge::endpoints(self.probe.cluster.store(), &self.object.key);
+        let of = endpoints.iter().find(|(_, e)| e.addresses.iter().any(|a| a.parse() == Ok(ip)));
+        let pod = of.and_then(|(_, e)| Some(e.target.as_ref()?.name.clone())).unwrap_or_default();
+        let cause = CauseOfFailure::StaleEndpoint { pod, address: (ip, number).into() };
+        let (words, mend) = why::cause_messages(&cause);
+        finding.rule = why::cause_name(&cause).into();
+        (finding.cause, finding.mend) = (words, Some(mend));
     }
 
     fn node_port(&mut self, port: &ServicePort) {
@@ -188,10 +270,27 @@ impl Asker<'_, '_> {
             .find(|n| self.probe.cluster.runtime().is_up(n.name()) && (!local || here.contains(n.name())));
         let Some(ip) = node.and_then(|n| n.view().node()).and_then(|n| n.ip()) else { return };
         let door = format_smolstr!("tcp://{ip}:{}", port.node_port);
+        let up = |n: &&Arc<Object>| self.probe.cluster.runtime().is_up(n.name());
+        let others: Vec<SmolStr> =
+            store.list("Node").filter(up).map(|n| n.name().clone()).filter(|n| !here.contains(n)).collect();
+        let is_front = self.view.type_ == ServiceType::NodePort;
         let outsider = self.probe.outsider();
         let trace = self.probe.connect(outsider, Scheme::Tcp, format_smolstr!("{ip}"), port.node_port);
-        let judged = judge::trace(self.probe, &self.object.key, &trace);
-        self.take(judged, &door, self.view.type_ == ServiceType::NodePort);
+        let mut judged = judge::trace(self.probe, &self.object.key, &trace);
+        if local && is_front && judged.verdict == Verdict::Open && !others.is_empty() {
+            // Who dials a node by its address is sent to no other; a load balancer asks first where a pod is.
+            let list = |nodes: &[SmolStr]| nodes.iter().take(5).map(SmolStr::as_str).collect::<Vec<_>>().join(", ");
+            let mut nodes = here.clone();
+            nodes.arrange();
+            nodes.dedup();
+            let message = Message::new("doctor-some-nodes").with("nodes", list(&nodes)).with("others", list(&others));
+            let mut finding = Finding::new(Severity::Warning, "only_some_nodes", self.object.key.clone(), message);
+            finding.because = vec![self.object.key.field("spec.externalTrafficPolicy")];
+            finding.hop = Some(Place::Kernel { node: others[0].clone() });
+            judged = Judged { verdict: Verdict::Partly, finding: Some(finding) };
+        }
+        let judged = self.by_chance(judged);
+        self.take(judged, &door, is_front);
     }
 
     fn load_balancer(&mut self, port: &ServicePort) {
@@ -216,6 +315,7 @@ impl Asker<'_, '_> {
         let trace = self.probe.connect(outsider, Scheme::Tcp, format_smolstr!("{ip}"), port.port);
         let judged = judge::trace(self.probe, &self.object.key, &trace);
         let judged = if self.is_mine_to_refuse(&trace) { Judged::unknown() } else { judged };
+        let judged = self.by_chance(judged);
         self.take(judged, &door, true);
     }
 
@@ -244,7 +344,7 @@ impl Asker<'_, '_> {
         if sick.is_empty() || sick.len() == pods.len() {
             return;
         }
-        let reasons: Vec<String> = sick.iter().take(5).map(|pod| judge::ailment(pod)).collect();
+        let reasons: Vec<String> = sick.iter().take(5).map(|pod| judge::ailment(self.probe, pod)).collect();
         let message = Message::new("doctor-some-not-ready")
             .with("count", sick.len())
             .with("total", pods.len())

@@ -11,7 +11,7 @@ use crate::arrange::{map_of, set_of};
 use crate::cluster::addons::Addon;
 use crate::locale::Message;
 use crate::runtime::image::base_name;
-use crate::trace::{Outcome, Request, Scheme, Url};
+use crate::trace::{Exchange, Outcome, Request, Scheme, Url};
 use crate::value;
 use smol_str::{SmolStr, format_smolstr};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +21,52 @@ use std::sync::Arc;
 /// What stands in for controllers that are not simulated.
 const NGINX: &str = "k8s.io/ingress-nginx";
 const NGINX_GATEWAY: &str = "gateway.nginx.org/nginx-gateway-controller";
+
+/// So often a gate is asked again whose backend did not answer.
+const TRIES: usize = 12;
+
+/// The annotation of the class that an Ingress without one gets.
+const DEFAULT_CLASS: &str = "ingressclass.kubernetes.io/is-default-class";
+
+/// Classes that well-known controllers and clouds bring with them, so that a manifest may name them without having them.
+const WELL_KNOWN: &[&str] = &[
+    "addon-http-application-routing",
+    "alb",
+    "ambassador",
+    "apisix",
+    "azure-application-gateway",
+    "caddy",
+    "cilium",
+    "cloudflare-tunnel",
+    "contour",
+    "emissary",
+    "f5",
+    "gce",
+    "gce-internal",
+    "haproxy",
+    "higress",
+    "ibm-k8s-alb",
+    "istio",
+    "kong",
+    "kourier",
+    "ngrok",
+    "openshift-default",
+    "public",
+    "skipper",
+    "tailscale",
+    "traefik",
+    "tyk",
+    "voyager",
+    "webapprouting",
+];
+
+/// Whether a controller out there calls its class so, or a bit longer (`nginx-internal`, `webapprouting.kubernetes.azure.com`).
+fn is_well_known(class: &str) -> bool {
+    let begins = |known: &str| {
+        class.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.', '_']))
+    };
+    begins("nginx") || WELL_KNOWN.iter().any(|known| begins(known))
+}
 
 pub fn all(probe: &mut Probe, report: &mut Report) {
     let given = |probe: &Probe, kind: &str| -> Vec<Arc<Object>> {
@@ -63,29 +109,37 @@ impl Gates<'_, '_> {
                 .list("IngressClass")
                 .map(|c| (c.name().clone(), SmolStr::from(c.value.str_at(&["spec", "controller"])))),
         );
+        let own = find_controller(self.probe, "controller");
         let mut asked: BTreeSet<SmolStr> = BTreeSet::new();
         let mut classless = Vec::new();
+        let mut served: Vec<Arc<Object>> = Vec::new();
         for ingress in ingresses {
+            self.certificates(ingress);
+            if let Some(finding) = self.without_controller(ingress, &classes, own.is_some()) {
+                for question in questions_of_ingress(ingress) {
+                    let door = door(&question, Verdict::Shut);
+                    self.report.findings.push(Finding { door: door.address.clone(), ..finding.clone() });
+                    self.report.doors.push(door);
+                }
+                continue;
+            }
+            served.push(ingress.clone());
             match class_of(ingress) {
                 Some(class) => drop(asked.insert(class)),
                 None => classless.push(ingress.clone()),
             }
         }
-        let own = find_controller(self.probe, "controller");
-        let served = |class: &SmolStr| classes.get(class).is_some_and(|c| c == NGINX) && own.is_some();
-        let foreign: Vec<SmolStr> = asked.iter().filter(|class| !served(class)).cloned().collect();
+        let foreign: Vec<SmolStr> = asked
+            .iter()
+            .filter(|class| classes.get(*class).is_none_or(|c| c != NGINX) || own.is_none())
+            .cloned()
+            .collect();
         let through = match own {
             Some(ip) => Some(ip),
             None => self.stand_in("ingress-nginx", "ingress-nginx-controller"),
         };
         for class in foreign {
-            let controller = classes.get(&class).cloned().unwrap_or_default();
-            // What is called nginx means the one that stands in.
-            if controller != NGINX && !(controller.is_empty() && class == "nginx") {
-                let message =
-                    Message::new("doctor-gate-stand-in").with("class", &class).with("controller", &controller);
-                self.note("gate_stand_in", ObjectKey::new("IngressClass", "", class.clone()), message);
-            }
+            self.tell_stand_in(&class, classes.get(&class), ingresses);
             self.serve_class(&class);
         }
         if !classless.is_empty() {
@@ -98,11 +152,116 @@ impl Gates<'_, '_> {
             }
         }
         self.probe.cluster.run_until_settled();
-        for ingress in ingresses {
+        for ingress in &served {
             for question in questions_of_ingress(ingress) {
                 self.ask(through, &question);
             }
         }
+    }
+
+    /// Says that something stands in for the controller of a class.
+    fn tell_stand_in(&mut self, class: &SmolStr, controller: Option<&SmolStr>, ingresses: &[Arc<Object>]) {
+        let controller = controller.cloned().unwrap_or_default();
+        // What is called nginx means the one that stands in.
+        if controller == NGINX || (controller.is_empty() && class == "nginx") {
+            return;
+        }
+        let key = ObjectKey::new("IngressClass", "", class.clone());
+        if controller.is_empty() && !is_well_known(class) {
+            let asks = |i: &&Arc<Object>| i.value.str_at(&["spec", "ingressClassName"]) == class;
+            for ingress in ingresses.iter().filter(asks) {
+                let message = Message::new("doctor-class-unknown").with("class", class);
+                let mut finding =
+                    Finding::new(Severity::Warning, "ingress_class_unknown", ingress.key.clone(), message);
+                finding.because = vec![ingress.key.field("spec.ingressClassName")];
+                self.report.findings.push(finding);
+            }
+            return;
+        }
+        let message = Message::new("doctor-gate-stand-in").with("class", class).with("controller", &controller);
+        self.note("gate_stand_in", key, message);
+    }
+
+    /// Why no controller serves an Ingress, as far as the classes of the cluster are known.
+    fn without_controller(
+        &self,
+        ingress: &Arc<Object>,
+        classes: &BTreeMap<SmolStr, SmolStr>,
+        own: bool,
+    ) -> Option<Finding> {
+        if classes.is_empty() {
+            return None;
+        }
+        let asked = ingress.value.str_at(&["spec", "ingressClassName"]);
+        let (rule, field, message) = if !asked.is_empty() {
+            if classes.contains_key(asked) {
+                return None;
+            }
+            let known = classes.keys().map(SmolStr::as_str).collect::<Vec<_>>().join(", ");
+            let message = Message::new("doctor-class-missing").with("class", asked).with("classes", known);
+            ("ingress_class_missing", "spec.ingressClassName", message)
+        } else {
+            let others = classes.values().any(|c| c != NGINX);
+            if class_of(ingress).is_some() || others || !own || self.takes_classless() {
+                return None;
+            }
+            ("ingress_ignored", "spec", Message::new("doctor-ingress-ignored"))
+        };
+        let mut finding = Finding::new(Severity::Error, rule, ingress.key.clone(), message);
+        finding.because = vec![ingress.key.field(field)];
+        Some(finding)
+    }
+
+    /// Whether the cluster's ingress-nginx was told to serve what names no class, or a class is the default one.
+    fn takes_classless(&self) -> bool {
+        let store = self.probe.cluster.store();
+        let told = |pod: &Arc<Object>| {
+            let containers = pod.value.items_at(&["spec", "containers"]);
+            let words = containers.iter().flat_map(|c| c.items("args").iter().chain(c.items("command")));
+            words
+                .filter_map(Value::as_str)
+                .any(|w| w.starts_with("--watch-ingress-without-class") && !w.ends_with("false"))
+        };
+        let default = |class: &Arc<Object>| class.annotation(DEFAULT_CLASS) == Some("true");
+        store.list("Pod").any(told) || store.list("IngressClass").any(default)
+    }
+
+    /// Looks whether the Secrets with an Ingress's certificates are there. Their values were dropped; their keys tell enough.
+    fn certificates(&mut self, ingress: &Arc<Object>) {
+        let made = ["cert-manager.io/issuer", "cert-manager.io/cluster-issuer", "kubernetes.io/tls-acme"];
+        if made.iter().any(|annotation| ingress.annotation(annotation).is_some()) {
+            return;
+        }
+        for (i, tls) in ingress.value.items_at(&["spec", "tls"]).iter().enumerate() {
+            let field = format_smolstr!("spec.tls[{i}].secretName");
+            self.certificate(&ingress.key, ingress.namespace(), tls.text("secretName"), field);
+        }
+    }
+
+    fn certificate(&mut self, of: &ObjectKey, namespace: &SmolStr, name: &str, field: SmolStr) {
+        let Probe { stand, cluster, .. } = &*self.probe;
+        let brought = || stand.custom.iter().any(|c| c.brings_secret(namespace, name));
+        // `kubectl get all` prints no Secrets: then nobody knows.
+        let given = !stand.snapshot || cluster.store().list("Secret").any(|s| stand.workspace.describes(&s.key));
+        if name.is_empty() || !given || brought() {
+            return;
+        }
+        let secret = cluster.store().get(&ObjectKey::new("Secret", namespace.clone(), name));
+        let (rule, message) = match secret {
+            None => ("tls_secret_missing", Message::new("doctor-tls-missing").with("secret", name)),
+            Some(secret) => {
+                let has = |key: &str| ["data", "stringData"].iter().any(|f| secret.value.at(&[f, key]).is_some());
+                let lacking: Vec<&str> = ["tls.crt", "tls.key"].into_iter().filter(|key| !has(key)).collect();
+                if lacking.is_empty() {
+                    return;
+                }
+                let message = Message::new("doctor-tls-useless").with("secret", name).with("keys", lacking.join(", "));
+                ("tls_secret_useless", message)
+            }
+        };
+        let mut finding = Finding::new(Severity::Warning, rule, of.clone(), message);
+        finding.because = vec![of.field(field.as_str())];
+        self.report.findings.push(finding);
     }
 
     /// Makes a class the stand-in's.
@@ -165,6 +324,18 @@ impl Gates<'_, '_> {
             });
         }
         self.probe.cluster.run_until_settled();
+        for gateway in gateways.iter().filter(|g| self.probe.stand.workspace.describes(&g.key)) {
+            for (i, listener) in gateway.value.items_at(&["spec", "listeners"]).iter().enumerate() {
+                for (j, name) in listener.items_at(&["tls", "certificateRefs"]).iter().enumerate() {
+                    let other = name.text("namespace");
+                    let namespace = if other.is_empty() { gateway.namespace().clone() } else { other.into() };
+                    let field = format_smolstr!("spec.listeners[{i}].tls.certificateRefs[{j}].name");
+                    if matches!(name.text("kind"), "" | "Secret") {
+                        self.certificate(&gateway.key, &namespace, name.text("name"), field);
+                    }
+                }
+            }
+        }
         for route in routes {
             let parents = gateways_of(route, &gateways);
             if parents.is_empty() {
@@ -226,7 +397,21 @@ impl Gates<'_, '_> {
         {
             trace = self.probe.cluster.send(&request(Scheme::Https, 443));
         }
-        let Judged { verdict, finding } = judge::trace(self.probe, &asked.object, &trace);
+        let Judged { mut verdict, mut finding } = judge::trace(self.probe, &asked.object, &trace);
+        if verdict == Verdict::Shut && trace.hops.iter().any(|hop| matches!(hop.exchange, Exchange::Backend(_))) {
+            // The controller took one endpoint by chance: others may answer.
+            let again = if trace.request.to.scheme == Scheme::Https { request(Scheme::Https, 443) } else { first };
+            let opens = (0..TRIES).any(|_| {
+                let trace = self.probe.cluster.send(&again);
+                judge::trace(self.probe, &asked.object, &trace).verdict == Verdict::Open
+            });
+            if opens {
+                verdict = Verdict::Partly;
+                if let Some(finding) = &mut finding {
+                    finding.severity = Severity::Warning;
+                }
+            }
+        }
         let door = door(asked, verdict);
         if let Some(mut finding) = finding {
             finding.door = door.address.clone();

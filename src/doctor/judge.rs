@@ -11,7 +11,7 @@ use crate::diagnostic;
 use crate::locale::Message;
 use crate::runtime::image;
 use crate::text::LineIndex;
-use crate::trace::{CauseOfFailure, Failure, Trace, why};
+use crate::trace::{CauseOfFailure, Direction, Failure, Trace, why};
 use crate::workspace::Location;
 use smol_str::{SmolStr, format_smolstr};
 use std::collections::BTreeMap;
@@ -46,7 +46,9 @@ pub fn trace(probe: &Probe, object: &ObjectKey, trace: &Trace) -> Judged {
     let mut finding = Finding::new(Severity::Error, why::cause_name(&failure.cause), object.clone(), cause);
     finding.mend = Some(mend);
     finding.symptom = Some(why::symptom_message(&trace.outcome));
-    finding.hop = trace.hops.last().map(|hop| hop.at.clone());
+    // The farthest that the request came; what follows is only the way back.
+    let farthest = trace.hops.iter().rev().find(|hop| hop.direction == Direction::Request);
+    finding.hop = farthest.or(trace.hops.last()).map(|hop| hop.at.clone());
     finding.because.clone_from(&failure.because);
     let mut verdict = Verdict::Shut;
     let said = |severity, message| (severity, Some(message));
@@ -58,11 +60,21 @@ pub fn trace(probe: &Probe, object: &ObjectKey, trace: &Trace) -> Judged {
                 finding.because.push(workload.field("spec.replicas"));
                 said(Severity::Info, Message::new("doctor-asleep").with("workload", &workload))
             }
-            None => (Severity::Error, None),
+            None => match elsewhere(probe, service) {
+                others if others.is_empty() => (Severity::Error, None),
+                others => {
+                    let message = Message::new("doctor-selector-elsewhere")
+                        .with("service", &service.name)
+                        .with("namespace", &service.namespace)
+                        .with("others", others.join(", "));
+                    finding.because.push(service.field("metadata.namespace"));
+                    said(Severity::Error, message)
+                }
+            },
         },
         CauseOfFailure::NoReadyPod { service, not_ready } => {
             let ailments: Vec<String> =
-                not_ready.iter().filter_map(|key| store.get(key)).take(5).map(ailment).collect();
+                not_ready.iter().filter_map(|key| store.get(key)).take(5).map(|pod| ailment(probe, pod)).collect();
             finding.because.extend(not_ready.iter().map(|key| key.field("status")));
             let message = Message::new("doctor-none-ready")
                 .with("service", &service.name)
@@ -132,6 +144,14 @@ fn undeclared(store: &Store, pod: &ObjectKey) -> Option<Vec<u16>> {
     Some(unknown.flat_map(|c| c.ports.iter().map(|p| p.number)).collect())
 }
 
+/// Other namespaces whose pods bear the labels that a Service looks for.
+fn elsewhere(probe: &Probe, service: &ObjectKey) -> Vec<SmolStr> {
+    let store = probe.cluster.store();
+    let selector = store.get(service).and_then(|o| Some(o.view().service()?.selector.clone())).unwrap_or_default();
+    let namespaces = store.list("Namespace").map(|n| n.name()).filter(|n| **n != service.namespace);
+    namespaces.filter(|n| store.select("Pod", n, &selector).next().is_some()).take(3).cloned().collect()
+}
+
 /// A workload whose pods the Service means and that is scaled to zero.
 fn asleep(store: &Store, service: &ObjectKey) -> Option<ObjectKey> {
     let object = store.get(service)?;
@@ -152,8 +172,18 @@ pub fn is_sick(pod: &Arc<Object>) -> bool {
         && !pod.is_terminating()
 }
 
-/// What is the matter with a pod, in the words of its status: `web-1: CrashLoopBackOff (7 restarts)`.
-pub fn ailment(pod: &Arc<Object>) -> String {
+/// What is the matter with a pod, in the words of its status and of the last event that warns of it:
+/// `web-1: CrashLoopBackOff (7 restarts)`.
+pub fn ailment(probe: &Probe, pod: &Arc<Object>) -> String {
+    let told = of_status(pod);
+    let warned = last_warning(probe, pod).filter(|words| !told.contains(words.as_str()));
+    match warned {
+        Some(words) => format!("{}: {told}, {words}", pod.name()),
+        None => format!("{}: {told}", pod.name()),
+    }
+}
+
+fn of_status(pod: &Arc<Object>) -> String {
     let view = pod.view().pod();
     let waiting = view.and_then(|v: &Pod| v.statuses().find(|s| !s.reason.is_empty() && !s.ready));
     if let Some(status) = waiting {
@@ -161,7 +191,7 @@ pub fn ailment(pod: &Arc<Object>) -> String {
         let raw = pod.value.items_at(&["status", "containerStatuses"]).iter().find(|s| s.text("name") == status.name);
         let words = raw.and_then(|s| s.at(&["state", "waiting"])).map_or("", |w| w.text("message"));
         let words = if words.is_empty() { String::new() } else { format!(", {words}") };
-        return format!("{}: {}{restarts}{words}", pod.name(), status.reason);
+        return format!("{}{restarts}{words}", status.reason);
     }
     let conditions = pod.value.items_at(&["status", "conditions"]);
     let false_one = |kind: &str| conditions.iter().find(|c| c.text("type") == kind && c.text("status") == "False");
@@ -171,7 +201,27 @@ pub fn ailment(pod: &Arc<Object>) -> String {
         Some(c) if !c.text("reason").is_empty() => c.text("reason"),
         _ => pod.value.str_at(&["status", "phase"]),
     };
-    format!("{}: {words}", pod.name())
+    words.to_string()
+}
+
+/// What the last event says that warns of a pod: one of the dump's, or of this cluster's own.
+fn last_warning(probe: &Probe, pod: &Arc<Object>) -> Option<SmolStr> {
+    let own = probe.cluster.recorder().about(&pod.key).filter(|e| e.warning && e.reason == "Unhealthy").last();
+    if let Some(event) = own {
+        return Some(event.message.clone());
+    }
+    let about = |event: &&Arc<Object>| {
+        let involved = event.value.get("involvedObject").or_else(|| event.value.get("regarding"));
+        event.value.text("type") == "Warning"
+            && involved.is_some_and(|o| o.text("kind") == "Pod" && o.text("name") == pod.name())
+    };
+    let time = |event: &&Arc<Object>| {
+        let stamps = ["lastTimestamp", "deprecatedLastTimestamp", "eventTime"];
+        stamps.iter().map(|f| event.value.text(f)).find(|t| !t.is_empty()).unwrap_or("").to_string()
+    };
+    let event = probe.cluster.store().list_in("Event", pod.namespace()).filter(about).max_by_key(time)?;
+    let words = [event.value.text("message"), event.value.text("note")];
+    words.into_iter().find(|w| !w.is_empty()).map(|w| SmolStr::from(w.trim()))
 }
 
 /// The ready endpoints of a Service, with the slice that has each.

@@ -9,6 +9,7 @@
 //! What cannot be known is said to be unknown and is no fault: programs of unknown images serve the ports that they declare;
 //! what lies outside the cluster, NetworkPolicies and service meshes are not simulated.
 
+mod aside;
 mod ask;
 mod gates;
 mod judge;
@@ -170,6 +171,7 @@ pub fn examine(stand: &Stand) -> Report {
     let mut report = Report { snapshot: stand.snapshot, objects: stand.objects, ..Report::default() };
     report.findings.extend(stand.notes.iter().cloned());
     report.findings.extend(judge::diagnostics(stand));
+    report.findings.extend(aside::findings(stand));
     let mut probe = probe::Probe::new(stand);
     ask::services(&mut probe, &mut report);
     gates::all(&mut probe, &mut report);

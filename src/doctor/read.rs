@@ -1,5 +1,5 @@
-//! Files → manifests: Lists of any kind taken apart, `managedFields` left out, the values of Secrets dropped from the objects
-//! and from the text, and what is no Kubernetes object set aside with a word on what it is.
+//! Files → manifests: Lists of any kind taken apart, `managedFields` and the schemas of definitions left out, the values of
+//! Secrets dropped from the objects and from the text, and what is no Kubernetes object set aside with a word on what it is.
 
 use super::{Finding, Severity};
 use crate::api::object::ObjectKey;
@@ -8,6 +8,7 @@ use crate::api::value::Value;
 use crate::diagnostic::Diagnostic;
 use crate::locale::Message;
 use crate::text::LineIndex;
+use crate::value;
 use crate::workspace::{File, Prepared};
 use smol_str::SmolStr;
 
@@ -115,8 +116,13 @@ fn take_apart(manifest: Manifest) -> Vec<Manifest> {
 /// text go to `secrets`.
 fn stripped(mut manifest: Manifest, secrets: &mut Vec<std::ops::Range<usize>>) -> Manifest {
     manifest.value.remove_at(&["metadata", "managedFields"]);
-    if manifest.value.str_at(&["kind"]) != "Secret" {
-        return manifest;
+    match manifest.value.str_at(&["kind"]) {
+        "Secret" => {}
+        "CustomResourceDefinition" => {
+            without_schemas(&mut manifest.value);
+            return manifest;
+        }
+        _ => return manifest,
     }
     for field in ["data", "stringData"] {
         if let Some(values) = manifest.node.entry(field) {
@@ -137,6 +143,22 @@ fn stripped(mut manifest: Manifest, secrets: &mut Vec<std::ops::Range<usize>>) -
         }
     }
     manifest
+}
+
+/// Schemas are most of what a definition weighs, often more than an annotation may hold, and nothing here reads them.
+fn without_schemas(definition: &mut Value) {
+    let versions = definition.items_at(&["spec", "versions"]).iter().map(|version| {
+        let mut version = version.clone();
+        if version.get("schema").is_some() {
+            let open = value!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true });
+            version.set_at(&["schema", "openAPIV3Schema"], open);
+        }
+        version
+    });
+    let versions: Vec<Value> = versions.collect();
+    if !versions.is_empty() {
+        definition.set_at(&["spec", "versions"], Value::list(versions));
+    }
 }
 
 /// The ranges of the values of a map.

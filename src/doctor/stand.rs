@@ -29,6 +29,65 @@ pub struct Stand {
     pub objects: usize,
     /// What there is to say of the reading.
     pub notes: Vec<Finding>,
+    /// The custom resources among the files, whether the cluster holds them or not.
+    pub(super) custom: Vec<Custom>,
+}
+
+/// A custom resource, as far as something can be known of what its operator makes of it.
+#[derive(Clone, Debug)]
+pub(super) struct Custom {
+    pub key: ObjectKey,
+    /// Every `labels` in it, its own among them: operators give them to the pods that they make.
+    labels: BTreeSet<(SmolStr, SmolStr)>,
+    /// Secrets that it names: a Certificate's is made by cert-manager.
+    secrets: BTreeSet<SmolStr>,
+}
+
+/// So deep labels of pods are looked for in a custom resource.
+const DEEPEST: usize = 8;
+
+impl Custom {
+    fn of(value: &Value) -> Custom {
+        let mut custom = Custom { key: key_of_value(value), labels: BTreeSet::new(), secrets: BTreeSet::new() };
+        custom.gather(value, DEEPEST);
+        custom
+    }
+
+    fn gather(&mut self, value: &Value, depth: usize) {
+        if depth == 0 {
+            return;
+        }
+        for (name, inner) in value.as_map().into_iter().flat_map(|map| map.iter()) {
+            match (name.as_str(), inner) {
+                ("labels" | "matchLabels", Value::Map(map)) => {
+                    self.labels.extend(map.iter().filter_map(|(k, v)| Some((k.clone(), v.as_smol()?))));
+                }
+                ("secretName", Value::String(name)) => drop(self.secrets.insert(name.clone())),
+                _ => self.gather(inner, depth - 1),
+            }
+        }
+        value.as_list().into_iter().flatten().for_each(|inner| self.gather(inner, depth - 1));
+    }
+
+    /// Whether pods that an operator makes out of it may bear all these labels: each is one of its own, or names it or its kind.
+    pub fn may_bear(&self, selector: &[(SmolStr, SmolStr)]) -> bool {
+        let names = |value: &SmolStr| *value == self.key.name || value.eq_ignore_ascii_case(&self.key.kind);
+        selector.iter().all(|pair| self.labels.contains(pair) || names(&pair.1))
+    }
+
+    /// Whether it says that this Secret will be made.
+    pub fn brings_secret(&self, namespace: &str, name: &str) -> bool {
+        self.key.namespace == namespace && self.secrets.contains(name)
+    }
+}
+
+/// The key of what a manifest describes; `default` where it names no namespace.
+fn key_of_value(value: &Value) -> ObjectKey {
+    let namespace = match value.str_at(&["metadata", "namespace"]) {
+        "" => "default",
+        given => given,
+    };
+    ObjectKey::new(value.str_at(&["kind"]), namespace, value.str_at(&["metadata", "name"]))
 }
 
 /// Stands up what was read.
@@ -50,6 +109,17 @@ pub fn stand(read: Read) -> Stand {
     let all = || files.iter().flat_map(|f| &f.manifests);
     let snapshot = all().any(|m| stood(&m.value));
     let custom: BTreeSet<(SmolStr, SmolStr)> = set_of(all().filter_map(|m| defines(&m.value)));
+    let built_in = |m: &&Manifest| is_served(&m.value, &BTreeSet::new());
+    let customs = all().filter(|m| !built_in(m)).map(|m| Custom::of(&m.value)).collect();
+    let mut kept: BTreeMap<SmolStr, usize> = BTreeMap::new();
+    for m in all().filter(|m| !built_in(m) && is_served(&m.value, &custom)) {
+        *kept.entry(m.value.str_at(&["kind"]).into()).or_default() += 1;
+    }
+    for (kind, count) in kept {
+        let message = Message::new("doctor-custom").with("kind", &kind).with("count", count);
+        notes.push(Finding::new(Severity::Info, "not_simulated", ObjectKey::default(), message));
+    }
+    notes.extend(described_twice(&files));
     let mut aside: BTreeMap<(SmolStr, SmolStr), usize> = BTreeMap::new();
     for file in &mut files {
         file.manifests.retain(|m| {
@@ -67,7 +137,24 @@ pub fn stand(read: Read) -> Stand {
     }
     let objects = files.iter().map(|f| f.manifests.len()).sum();
     let workspace = if snapshot { as_it_stood(files) } else { from_manifests(files, &mut notes) };
-    Stand { workspace, snapshot, objects, notes }
+    Stand { workspace, snapshot, objects, notes, custom: customs }
+}
+
+/// Objects that the files describe more than once, and not alike.
+fn described_twice(files: &[Prepared]) -> Vec<Finding> {
+    let mut seen: BTreeMap<ObjectKey, Vec<&Value>> = BTreeMap::new();
+    for manifest in
+        files.iter().flat_map(|f| &f.manifests).filter(|m| !m.value.str_at(&["metadata", "name"]).is_empty())
+    {
+        seen.entry(key_of(manifest)).or_default().push(&manifest.value);
+    }
+    let differ = seen.into_iter().filter(|(_, all)| all.iter().any(|value| *value != all[0]));
+    differ
+        .map(|(key, all)| {
+            let message = Message::new("doctor-described-twice").with("count", all.len());
+            Finding::new(Severity::Info, "described_twice", key, message)
+        })
+        .collect()
 }
 
 /// Whether an object's name can be one: in a path of the API server, on one line, without tricks. An API server that is asked
@@ -127,8 +214,10 @@ fn defines(value: &Value) -> Option<(SmolStr, SmolStr)> {
 fn is_served(value: &Value, custom: &BTreeSet<(SmolStr, SmolStr)>) -> bool {
     let (kind, version) = (value.str_at(&["kind"]), value.str_at(&["apiVersion"]));
     let group = version.split_once('/').map_or("", |(group, _)| group);
-    let of_kubernetes = !group.contains('.') || group.ends_with(".k8s.io");
-    let known = schema().kinds().iter().any(|k| k.kind == kind);
+    let kinds = schema().kinds();
+    let of = |version: &'static str| version.split_once('/').map_or("", |(group, _)| group);
+    let of_kubernetes = !group.contains('.') || kinds.iter().any(|k| of(k.group_version) == group);
+    let known = kinds.iter().any(|k| k.kind == kind);
     (known && of_kubernetes) || custom.contains(&(group.into(), kind.into()))
 }
 

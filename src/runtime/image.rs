@@ -2,7 +2,7 @@
 //! them finds. One table for the container runtime and the terminal.
 //!
 //! A known image listens where its server listens, whatever the manifest declares. An image that is not in the table serves
-//! its declared container ports (see [`super::serve`]).
+//! its declared container ports and those that its probes leave no doubt about (see [`super::serve`]).
 
 /// How a listener answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -175,6 +175,11 @@ const GNU: &[&str] = &[
     "sleep", "grep", "head", "tail", "wc", "sort", "uniq", "cut", "tr", "sed", "awk", "seq", "date", "hostname", "id",
     "whoami", "which", "xargs", "pwd", "uname", "clear", "printf", "tee", "find", "df", "stat", "getent",
 ];
+
+/// Whether a program is one of the usual tools of a base image.
+pub fn is_tool(program: &str) -> bool {
+    BUSYBOX.contains(&program) || GNU.contains(&program)
+}
 
 impl Image {
     /// Whether a shell in the image finds `program`.
@@ -369,8 +374,33 @@ const IMAGES: &[Image] = &[
         Scratch,
         &[http(80, App::Ingress), https(443, App::Ingress), http(8081, App::Health)],
     ),
-    image("metallb/controller", Scratch, &[tcp(7472, "")]),
-    image("metallb/speaker", Scratch, &[tcp(7472, "")]),
+    // Metrics, the webhook, and since 0.15 health on a port of its own.
+    image(
+        "metallb/controller",
+        Scratch,
+        &[http(7472, App::Health), https(9443, App::Health), http(17472, App::Health)],
+    ),
+    image("metallb/speaker", Scratch, &[http(7472, App::Health), tcp(7946, ""), http(17472, App::Health)]),
+    // Queries, collectors of several protocols, the agent's, and health on its admin port.
+    image(
+        "jaegertracing/all-in-one",
+        Scratch,
+        &[
+            http(16686, App::Greeting),
+            grpc(16685),
+            http(14268, App::Greeting),
+            grpc(14250),
+            tcp(14267, ""),
+            http(9411, App::Greeting),
+            grpc(4317),
+            http(4318, App::Greeting),
+            http(5778, App::Greeting),
+            http(14269, App::Health),
+            udp(5775, App::UdpEcho),
+            udp(6831, App::UdpEcho),
+            udp(6832, App::UdpEcho),
+        ],
+    ),
 ];
 
 /// The name of an image reference without registry host, `library/`, tag and digest: `nginx` for

@@ -116,6 +116,16 @@ impl RunningContainer {
         }
     }
 
+    /// An init container. A program that nobody knows does its work there and ends, as whoever wrote it there expects.
+    fn before_others(pod: &Object, container: &Container) -> RunningContainer {
+        let mut new = RunningContainer::new(pod, container);
+        let own = command::starts_own_server(&container.image, &container.value);
+        if new.program == Program::Server && !new.is_sidecar() && !own {
+            new.program = Program::Exit { after: Duration::secs(1), code: 0 };
+        }
+        new
+    }
+
     pub fn is_running(&self) -> bool {
         matches!(self.state, ContainerState::Running { .. })
     }
@@ -162,7 +172,7 @@ impl PodSandbox {
             hostname: if full { fqdn.clone() } else { short_hostname.clone() },
             short_hostname,
             fqdn,
-            init_containers: view.init_containers.iter().map(|c| RunningContainer::new(pod, c)).collect(),
+            init_containers: view.init_containers.iter().map(|c| RunningContainer::before_others(pod, c)).collect(),
             containers: view.containers.iter().map(|c| RunningContainer::new(pod, c)).collect(),
             start_at: None,
             kill_at: None,

@@ -158,7 +158,7 @@ impl PodSandbox {
             _ => false,
         };
         self.containers.iter().chain(sidecars).filter(listens).flat_map(|container| {
-            let ports = listen_ports(container).into_iter().filter(|port| port.port != 0);
+            let ports = listen_ports(container, &self.containers).into_iter().filter(|port| port.port != 0);
             ports.map(move |port| (container, port, protocol(port)))
         })
     }
@@ -324,10 +324,12 @@ impl PodSandbox {
 }
 
 /// Where the server of a container listens: a known image where it really does, as its flags and variables say; an unknown one
-/// on its declared ports.
-fn listen_ports(container: &RunningContainer) -> Vec<ListenPort> {
+/// on its declared ports and where its probes leave no doubt. `all`: the pod's containers.
+fn listen_ports(container: &RunningContainer, all: &[RunningContainer]) -> Vec<ListenPort> {
     let Some(image) = image::find(&container.image) else {
-        return declared_ports(&container.spec);
+        let mut ports = declared_ports(&container.spec, all);
+        ports.extend(probed_ports(container, all, &ports));
+        return ports;
     };
     let variable = |name: &str| container.env.get(name).map(SmolStr::as_str);
     let words = command::words(&container.spec);
@@ -403,19 +405,31 @@ fn listen_ports(container: &RunningContainer) -> Vec<ListenPort> {
             let metrics = flag("port-metrics").and_then(number);
             ports.extend(metrics.map(|port| ListenPort { port, wire: Wire::Http, app: App::Health }));
         }
+        "ingress-nginx/controller" => {
+            let webhook = flag("validating-webhook").and_then(number);
+            ports.extend(webhook.map(|port| ListenPort { port, wire: Wire::Https, app: App::Health }));
+        }
+        "redis" if words.iter().any(|w| w.contains("sentinel")) => {
+            let port = flag("port").and_then(number).unwrap_or(26_379);
+            ports = vec![ListenPort { port, wire: Wire::Tcp, app: App::Tcp("") }];
+        }
+        "metallb/controller" | "metallb/speaker" => {
+            if let (Some(first), Some(port)) = (ports.first_mut(), flag("port").and_then(number)) {
+                first.port = port;
+            }
+        }
         // A tool image whose command line is a server of its own: it listens where the manifest declares.
-        _ if ports.is_empty() => ports = declared_ports(&container.spec),
+        _ if ports.is_empty() => ports = declared_ports(&container.spec, all),
         _ => {}
     }
     ports
 }
 
-fn declared_ports(container: &Value) -> Vec<ListenPort> {
-    // A program that nobody knows talks as its probes ask it.
-    let probed = |port: u16| {
-        let probes = ["startupProbe", "readinessProbe", "livenessProbe"].iter().filter_map(|p| container.get(p));
+/// How a program that nobody knows talks on a port: as a probe asks it, its own or that of a container beside it.
+fn talks(all: &[RunningContainer], port: u16) -> Option<(Wire, App)> {
+    all.iter().find_map(|container| {
         let asks = |probe: &Value| {
-            let of = |kind: &str| probe.at(&[kind, "port"]).and_then(Value::as_i64) == Some(i64::from(port));
+            let of = |kind: &str| probe.at(&[kind, "port"]).and_then(|p| probed_port(&container.spec, p)) == Some(port);
             let by_tool = || {
                 let words = probe.items_at(&["exec", "command"]).iter().filter_map(Value::as_str);
                 let words = words.collect::<Vec<_>>().join(" ");
@@ -430,8 +444,51 @@ fn declared_ports(container: &Value) -> Vec<ListenPort> {
                 None
             }
         };
-        probes.into_iter().find_map(asks)
+        probes(&container.spec).find_map(asks)
+    })
+}
+
+fn probes(container: &Value) -> impl Iterator<Item = &Value> {
+    ["startupProbe", "readinessProbe", "livenessProbe"].into_iter().filter_map(|p| container.get(p))
+}
+
+/// The number of a probe's port, which may be the name of one of the container's ports.
+fn probed_port(container: &Value, port: &Value) -> Option<u16> {
+    let number = match port {
+        Value::String(name) => {
+            let named = container.items("ports").iter().find(|p| p.text("name") == name.as_str());
+            named.and_then(|p| p.get("containerPort")?.as_i64()).or_else(|| name.parse().ok())?
+        }
+        other => other.as_i64()?,
     };
+    u16::try_from(number).ok()
+}
+
+/// Ports that a manifest does not declare and that an unknown program is believed to listen on: declaring is optional, so one
+/// that declares nothing listens where it is probed; beside declared ports a number counts when several probes agree on it,
+/// because one alone may as well be a slip. What a container beside it declares is that one's.
+fn probed_ports(container: &RunningContainer, all: &[RunningContainer], declared: &[ListenPort]) -> Vec<ListenPort> {
+    let number = |probe: &Value| {
+        let port = ["httpGet", "tcpSocket", "grpc"].iter().find_map(|kind| probe.at(&[kind, "port"]))?;
+        probed_port(&container.spec, port)
+    };
+    let asked: Vec<u16> = probes(&container.spec).filter_map(number).collect();
+    let declares = |port: u16, of: &RunningContainer| {
+        of.spec.items("ports").iter().any(|p| p.get("containerPort").and_then(Value::as_i64) == Some(i64::from(port)))
+    };
+    let mut ports: Vec<ListenPort> = Vec::new();
+    for port in &asked {
+        let agreed = asked.len() > 1 && asked.iter().all(|other| other == port);
+        let new = ports.iter().all(|p| p.port != *port) && !all.iter().any(|c| declares(*port, c));
+        if new && (agreed || declared.is_empty()) {
+            let (wire, app) = talks(all, *port).unwrap_or((Wire::Http, App::Echo));
+            ports.push(ListenPort { port: *port, wire, app });
+        }
+    }
+    ports
+}
+
+fn declared_ports(container: &Value, all: &[RunningContainer]) -> Vec<ListenPort> {
     let read = |p: &Value| {
         let port = u16::try_from(p.get("containerPort")?.as_i64()?).ok()?;
         let name = p.str_at(&["name"]);
@@ -439,7 +496,7 @@ fn declared_ports(container: &Value) -> Vec<ListenPort> {
             ("UDP", 53) => (Wire::Udp, App::Dns),
             ("UDP", _) => (Wire::Udp, App::UdpEcho),
             ("SCTP", _) => return None,
-            _ if let Some(talks) = probed(port) => talks,
+            _ if let Some(talks) = talks(all, port) => talks,
             _ if name.starts_with("grpc") => (Wire::Grpc, App::Grpc),
             (_, 443 | 8443 | 9443 | 6443) => (Wire::Https, App::Echo),
             _ if name.starts_with("https") => (Wire::Https, App::Echo),

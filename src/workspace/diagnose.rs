@@ -277,21 +277,11 @@ fn explain_cause(reason: CauseReason, field: &FieldPath) -> Message {
 fn explain_status(manifest: &Manifest, status: &Status) -> Option<Message> {
     let kind = manifest.value.str_at(&["kind"]);
     let version = manifest.value.str_at(&["apiVersion"]);
+    if status.message.contains("kind not set") || status.message.contains("apiVersion not set") {
+        return Some(Message::new("check-no-object"));
+    }
     if status.message.contains("no matches for kind") {
-        let served = schema().kinds().iter().find(|k| k.kind == kind);
-        return Some(match served {
-            Some(k) => Message::new("check-other-version")
-                .with("kind", kind)
-                .with("version", version)
-                .with("served", k.group_version),
-            None => {
-                let near = nearest(kind, schema().kinds().iter().map(|k| k.kind));
-                match near {
-                    Some(near) => Message::new("check-unknown-kind-near").with("kind", kind).with("near", near),
-                    None => Message::new("check-unknown-kind").with("kind", kind),
-                }
-            }
-        });
+        return Some(unknown_kind(kind, version));
     }
     match status.reason {
         "AlreadyExists" => Some(Message::new("check-already-exists").with("name", &status.name)),
@@ -301,6 +291,33 @@ fn explain_status(manifest: &Manifest, status: &Status) -> Option<Message> {
         }
         "Conflict" => Some(Message::new("check-conflict")),
         _ => None,
+    }
+}
+
+/// Why the cluster has no such kind in such a version.
+fn unknown_kind(kind: &str, version: &str) -> Message {
+    let group = |version: &'_ str| version.split_once('/').map_or(String::new(), |(group, _)| group.to_string());
+    let asked = group(version);
+    if let Some(added) = schema().kind(version, kind) {
+        // Served as soon as its definitions are there.
+        return Message::new("check-add-on-kind").with("kind", kind).with("group", group(added.group_version));
+    }
+    if asked == "kustomize.config.k8s.io" {
+        return Message::new("check-kustomization");
+    }
+    // Kubernetes' own groups, and those that its kinds once were in (`extensions`).
+    let of_kubernetes = !asked.contains('.') || schema().kinds().iter().any(|k| group(k.group_version) == asked);
+    let served = || schema().kinds().iter().find(|k| k.kind == kind);
+    match of_kubernetes.then(served).flatten() {
+        Some(k) => Message::new("check-other-version")
+            .with("kind", kind)
+            .with("version", version)
+            .with("served", k.group_version),
+        // A slip of the pen is only likely within Kubernetes' own groups.
+        None => match of_kubernetes.then(|| nearest(kind, schema().kinds().iter().map(|k| k.kind))).flatten() {
+            Some(near) => Message::new("check-unknown-kind-near").with("kind", kind).with("near", near),
+            None => Message::new("check-unknown-kind").with("kind", kind),
+        },
     }
 }
 

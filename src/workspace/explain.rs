@@ -47,6 +47,7 @@ const WORDS: &[(&str, &str)] = &[
     ("must be an absolute path", "explain-ingress-path"),
     ("pathType must be specified", "explain-ingress-path-type"),
     ("pod updates may not change fields", "explain-pod-kept"),
+    ("may not be more than 262144 bytes", "explain-annotations-long"),
 ];
 
 /// Required fields whose absence has a meaning of its own.

@@ -6,7 +6,6 @@ use giljabi::map::{
     Fold, Folded, Group, NodeBox, OutsideBox, OutsideKind, Phase, PodBox, PodRole, PodState, Rect, Waiting, node_key,
     phase,
 };
-use giljabi::text::visible;
 use giljabi::trace::{Place, StepKind};
 use leptos::prelude::*;
 use std::fmt::Write;
@@ -71,7 +70,7 @@ fn node(s: Session, node: &NodeBox) -> impl IntoView + use<> {
     view! {
         <g class="node" class:node-down=down data-tip=format!("{} {}", node.name, node.address)>
             <rect class="node-box" x=x y=y width=w height=h rx="14"></rect>
-            <text class="t13 strong" x=x + left y=y + 23.0>{visible(&name).into_owned()}</text>
+            <text class="t13 strong" x=x + left y=y + 23.0>{name}</text>
             {status.map(|status| view! { <text class="t12 tone-bad" x=x + 16.0 + name_width + 12.0 y=y + 23.0>{status}</text> })}
             {roomy.then(|| view! { <text class="t11 mono t-soft" text-anchor="end" x=x + w - 16.0 y=y + 23.0>{node.address.to_string()}</text> })}
             {node.pods.iter().map(|p| pod(s, p)).collect_view()}

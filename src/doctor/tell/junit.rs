@@ -3,7 +3,7 @@
 use super::super::{Finding, Report, Severity, Verdict};
 use super::{object_name, sentences};
 use crate::locale::Lang;
-use crate::text::xml;
+use crate::text::{visible, xml};
 use std::fmt::Write;
 
 /// The report as JUnit XML.
@@ -22,9 +22,9 @@ pub fn junit(report: &Report, lang: Lang) -> String {
     let _ = writeln!(out, "  <testsuite name=\"giljabi doctor\" {counts}>");
     for door in &report.doors {
         let words: Vec<String> = of_door(door).iter().map(|f| sentences(f, lang).join("\n")).collect();
-        let words = xml(&words.join("\n\n"));
-        let name = xml(&format!("{} {}", door.object, door.address));
-        let class = xml(&door.object.kind);
+        let words = escaped(&words.join("\n\n"));
+        let name = escaped(&format!("{} {}", door.object, door.address));
+        let class = escaped(&door.object.kind);
         let _ = write!(out, "    <testcase classname=\"{class}\" name=\"{name}\"");
         let _ = match door.verdict {
             Verdict::Open => writeln!(out, "/>"),
@@ -37,10 +37,10 @@ pub fn junit(report: &Report, lang: Lang) -> String {
         };
     }
     for finding in alone {
-        let name = xml(&format!("{} {}", object_name(finding), finding.rule));
+        let name = escaped(&format!("{} {}", object_name(finding), finding.rule));
         let place = finding.place.as_ref().map(|(f, l, _)| format!("{f}:{l}\n")).unwrap_or_default();
-        let words = xml(&format!("{place}{}", sentences(finding, lang).join("\n")));
-        let class = xml(&finding.object.kind);
+        let words = escaped(&format!("{place}{}", sentences(finding, lang).join("\n")));
+        let class = escaped(&finding.object.kind);
         let kind = finding.severity.name();
         let _ = writeln!(
             out,
@@ -49,4 +49,9 @@ pub fn junit(report: &Report, lang: Lang) -> String {
     }
     out.push_str("  </testsuite>\n</testsuites>\n");
     out
+}
+
+/// Text for XML, with what hides in it made visible.
+fn escaped(text: &str) -> String {
+    xml(&visible(text))
 }

@@ -3,18 +3,19 @@
 use super::super::{Report, Severity, Verdict};
 use super::{object_name, sentences};
 use crate::locale::{Lang, Message};
+use crate::text::visible;
 use std::fmt::Write;
 
 /// The report as text.
 pub fn text(report: &Report, lang: Lang) -> String {
     let mut out = String::new();
     let mut line = |words: std::fmt::Arguments| {
-        // Writing to a string cannot fail.
-        let _ = writeln!(out, "{words}");
+        // Names are a stranger's: nothing of them may hide. Writing to a string cannot fail.
+        let _ = writeln!(out, "{}", visible(&words.to_string()));
     };
     for finding in &report.findings {
-        let place = finding.place.as_ref().map(|(f, l, c)| format!("{f}:{l}:{c}: ")).unwrap_or_default();
-        let about = [object_name(finding), finding.door.to_string()];
+        let place = finding.place.as_ref().map(|(f, l, c)| format!("{}:{l}:{c}: ", flat(f))).unwrap_or_default();
+        let about = [object_name(finding), flat(&finding.door)];
         let about: Vec<&str> = about.iter().map(String::as_str).filter(|w| !w.is_empty()).collect();
         let about = if about.is_empty() { String::new() } else { format!("{}: ", about.join(" ")) };
         let mut told = sentences(finding, lang).into_iter();
@@ -35,7 +36,7 @@ pub fn text(report: &Report, lang: Lang) -> String {
             Verdict::Unknown => "?",
         };
         let front = if door.front { "*" } else { " " };
-        line(format_args!("{sign}{front} {:<8} {}  {}", door.verdict.name(), door.address, door.object));
+        line(format_args!("{sign}{front} {:<8} {}  {}", door.verdict.name(), flat(&door.address), door.object));
     }
     let count = Message::new(if report.snapshot { "doctor-sum-snapshot" } else { "doctor-sum-manifests" })
         .with("objects", report.objects)
@@ -45,4 +46,9 @@ pub fn text(report: &Report, lang: Lang) -> String {
         .with("warnings", report.count(Severity::Warning));
     line(format_args!("{}", count.text(lang)));
     out
+}
+
+/// A name on one line.
+fn flat(name: &str) -> String {
+    name.replace(['\n', '\t'], " ")
 }
