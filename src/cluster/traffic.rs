@@ -11,6 +11,7 @@ use crate::network::kube_proxy::{self, DetectLocal};
 use crate::network::{Config, Network};
 use crate::trace::many::Many;
 use crate::trace::{self, Outcome, Request, Trace, World};
+use std::net::IpAddr;
 
 /// kube-proxy's place in the queue, behind all controllers.
 pub(super) const PROXY: ControllerId = ControllerId::MAX;
@@ -56,10 +57,19 @@ pub(super) fn network(settings: &Settings) -> Network {
     })
 }
 
-/// The cluster's pod networks as `clusterCIDR` has them: one network a family that covers all nodes' own.
+/// The cluster's pod networks as `clusterCIDR` has them: one network a family that covers all nodes' own. Single addresses
+/// and link-local networks, which a cluster that was pasted may have as well, are nobody's plan of a network: with them, the
+/// cover could hold the whole internet, and clients from outside would be taken for pods.
 fn supernets(networks: impl Iterator<Item = ipnet::IpNet>) -> Vec<ipnet::IpNet> {
+    let planned = |net: &ipnet::IpNet| {
+        let local = match net.network() {
+            IpAddr::V4(ip) => ip.is_link_local(),
+            IpAddr::V6(ip) => ip.is_unicast_link_local(),
+        };
+        net.prefix_len() < net.max_prefix_len() && !local
+    };
     let mut covers: Vec<ipnet::IpNet> = Vec::new();
-    for net in networks {
+    for net in networks.filter(planned) {
         match covers.iter_mut().find(|c| c.network().is_ipv4() == net.network().is_ipv4()) {
             None => covers.push(wide(net)),
             Some(cover) => {
