@@ -6,7 +6,7 @@ import { yaml } from "@codemirror/lang-yaml";
 import { bracketMatching, indentOnInput, indentUnit } from "@codemirror/language";
 import { forEachDiagnostic, lintGutter, lintKeymap, setDiagnostics } from "@codemirror/lint";
 import { search, searchKeymap } from "@codemirror/search";
-import { Annotation, Compartment, EditorState } from "@codemirror/state";
+import { Annotation, Compartment, EditorState, Text } from "@codemirror/state";
 import {
   EditorView,
   highlightActiveLine,
@@ -17,11 +17,16 @@ import {
   lineNumbers,
 } from "@codemirror/view";
 import { highlights, hopGutter, setHighlights, setHops } from "./marks.mjs";
+import { isTooDeep } from "./deep.mjs";
 import { cardAtCursor, hoverCard } from "./hover.mjs";
 import { look } from "./look.mjs";
 
 /** Marks a change that the program made, so that `onChange` tells of the person's changes alone. */
 const fromProgram = Annotation.define();
+
+const language = new Compartment();
+const [coloured, plain] = [yaml(), []];
+const languageFor = (doc) => (isTooDeep(doc) ? plain : coloured);
 
 /** Carries out the first mend of the first problem on the cursor's line that has one. */
 function mendHere(view) {
@@ -72,7 +77,16 @@ class Editor {
           addSpecialChars: /[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb]|\udb40[\udc00-\udfff]/gu,
         }),
         history(),
-        yaml(),
+        language.of(languageFor(Text.of(doc.split(/\r\n?|\n/)))),
+        EditorState.transactionExtender.of((change) => {
+          // A few letters more do not make a text that deep; a paste may.
+          const now = language.get(change.startState);
+          let inserted = 0;
+          change.changes.iterChanges((_from, _to, _start, _end, text) => (inserted += text.length));
+          if (!change.docChanged || (now === coloured && inserted < 500)) return null;
+          const next = languageFor(change.newDoc);
+          return next === now ? null : { effects: language.reconfigure(next) };
+        }),
         indentUnit.of("  "),
         indentOnInput(),
         bracketMatching(),

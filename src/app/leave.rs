@@ -146,7 +146,16 @@ pub fn Copy<F: Fn() -> String + Send + 'static>(text: F) -> impl IntoView {
     };
     view! {
         <button type="button" class="tool copy" title=words on:click=act>
-            <span aria-hidden="true">{move || if done.get() == Some(true) { "✓" } else { "⧉" }}</span>
+            {move || match done.get() {
+                Some(true) => view! { <span aria-hidden="true">"✓"</span> }.into_any(),
+                // Two sheets. Few fonts have a sign for it.
+                _ => view! {
+                    <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">
+                        <path d="M5.5 5.5h8v8h-8zM10.5 5.5v-3h-8v8h3"></path>
+                    </svg>
+                }
+                .into_any(),
+            }}
             <span class="sr-only" role="status">{words}</span>
         </button>
     }

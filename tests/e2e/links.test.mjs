@@ -201,7 +201,7 @@ test("a lesson by keyboard alone, and as a screen reader hears it", async (t) =>
   await tabTo(page, ".go-on");
   await page.keyboard.press("Enter");
   await page.locator(".check").first().waitFor();
-  assert.match(await tree(), /img "does not hold yet"/, "what is still to do is said, not only coloured");
+  assert.match(await tree(), /img "not yet"/, "what is still to do is said, not only coloured");
   // Into the editor, to the line, and the mend.
   await tabTo(page, ".file");
   for (let i = 0; i < 4; i++) {

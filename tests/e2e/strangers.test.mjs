@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { deflateRawSync } from "node:zlib";
 import { launch, open, ready } from "./browser.mjs";
+import { write } from "./hands.mjs";
 
 let browser;
 before(async () => {
@@ -76,7 +77,12 @@ test("YAML that is meant to hurt is answered in the page", async (t) => {
     t.diagnostic(`text ${i}`);
     await follow(page, link(url, [["hurt.yaml", text]]));
     await page.locator(".send").waitFor();
+    // The editor goes on parsing after the page is there.
+    await page.waitForTimeout(400);
   }
+  // Typed after such a text, ordinary YAML has its colours again.
+  await write(page, "kind: Service\n");
+  await page.locator(".cm-content span", { hasText: "Service" }).first().waitFor();
   assert.deepEqual(complaints, []);
 });
 
