@@ -1,7 +1,7 @@
 //! What is on the learner's computer beside kubectl: minikube, ssh; helm and docker are refused.
 
 use super::{Ctx, Inner, Said};
-use crate::api::object::ObjectKey;
+use crate::api::object::{Object, ObjectKey};
 use crate::api::time::Duration;
 use crate::api::value::Value;
 use crate::cluster::LoadBalancerProvider;
@@ -62,7 +62,7 @@ pub fn minikube(world: &mut World, env: Env, words: Vec<String>) -> Box<dyn Proc
             operands[0]
         )),
         _ => said(
-            "minikube provisions and manages local Kubernetes clusters optimized for development workflows.\n\nHere: minikube ip | service NAME [--url] [-n NAMESPACE] | tunnel | ssh | addons list | status\n",
+            "minikube provisions and manages local Kubernetes clusters optimized for development workflows.\n\nHere: minikube ip | service NAME [--url] [-n NAMESPACE] | service list | tunnel | ssh | addons list | status\n",
         ),
     }
 }
@@ -124,7 +124,7 @@ fn addons(world: &mut World, operands: &[&str]) -> Box<dyn Process> {
 fn service(world: &mut World, words: &[String], ip: &str) -> Box<dyn Process> {
     let value =
         |flag: &[&str]| words.iter().position(|w| flag.contains(&w.as_str())).and_then(|i| words.get(i + 1)).cloned();
-    let namespace = value(&["-n", "--namespace"]).unwrap_or_else(|| "default".to_string());
+    let namespace = value(&["-n", "--namespace"]);
     let mut skip = false;
     let name = words[2..].iter().find(|w| {
         let taken = skip;
@@ -134,6 +134,12 @@ fn service(world: &mut World, words: &[String], ip: &str) -> Box<dyn Process> {
     let Some(name) = name.cloned() else {
         return failed("\u{274c}  Exiting due to MK_USAGE: You must specify a service name\n");
     };
+    if name == "list" {
+        let services = world.cluster.store().list("Service");
+        let wanted = services.filter(|s| namespace.as_ref().is_none_or(|n| s.namespace() == n));
+        return said(table(&wanted.map(|s| row(s, ip)).collect::<Vec<_>>()));
+    }
+    let namespace = namespace.unwrap_or_else(|| "default".to_string());
     let Some(service) =
         world.cluster.store().get(&ObjectKey::new("Service", namespace.as_str(), name.as_str())).cloned()
     else {
@@ -141,30 +147,63 @@ fn service(world: &mut World, words: &[String], ip: &str) -> Box<dyn Process> {
             "\n\u{274c}  Exiting due to SVC_NOT_FOUND: Service '{name}' was not found in '{namespace}' namespace.\nYou may select another namespace by using 'minikube service {name} -n <namespace>'. Or list out all the services using 'minikube service list'\n\n"
         ));
     };
-    let ports: Vec<(String, i64, i64)> = service
-        .value
-        .items_at(&["spec", "ports"])
-        .iter()
-        .map(|p| (p.text("name").to_string(), p.int("port"), p.get("nodePort").and_then(Value::as_i64).unwrap_or(0)))
-        .collect();
-    let urls: Vec<String> =
-        ports.iter().filter(|(_, _, n)| *n != 0).map(|(_, _, n)| format!("http://{ip}:{n}")).collect();
-    if urls.is_empty() {
+    let row = row(&service, ip);
+    if row[3].is_empty() {
         return failed(format!(
             "\u{1f63f}  service {namespace}/{name} has no node port\n\u{2757}  Services [{namespace}/{name}] have type \"{}\" not meant to be exposed, however for local development minikube allows you to access this !\n",
             service.value.str_at(&["spec", "type"])
         ));
     }
     if words.iter().any(|w| w == "--url") {
-        return said(urls.iter().map(|u| format!("{u}\n")).collect::<String>());
+        return said(row[3].clone() + "\n");
     }
-    let mut text = "|-----------|------|-------------|---------------------------|\n| NAMESPACE | NAME | TARGET PORT |            URL            |\n|-----------|------|-------------|---------------------------|\n".to_string();
-    for ((port_name, port, _), url) in ports.iter().filter(|(_, _, n)| *n != 0).zip(&urls) {
-        let shown = if port_name.is_empty() { port.to_string() } else { format!("{port_name}/{port}") };
-        text.push_str(&format!("| {namespace} | {name} | {shown} | {url} |\n"));
+    said(table(&[row]) + "\u{1f389}  Opening service in default browser...\n")
+}
+
+/// What minikube says of a Service: namespace, name, ports and URLs, of each port that has a node port a line.
+fn row(service: &Object, ip: &str) -> [String; 4] {
+    let ports = service.value.items_at(&["spec", "ports"]).iter();
+    let open = ports.filter_map(|p| Some((p, p.get("nodePort").and_then(Value::as_i64)?)));
+    let (ports, urls): (Vec<String>, Vec<String>) = open
+        .map(|(p, node_port)| {
+            let (name, port) = (p.text("name"), p.int("port"));
+            let shown = if name.is_empty() { port.to_string() } else { format!("{name}/{port}") };
+            (shown, format!("http://{ip}:{node_port}"))
+        })
+        .unzip();
+    let ports = if urls.is_empty() { "No node port".to_string() } else { ports.join("\n") };
+    [service.namespace().to_string(), service.name().to_string(), ports, urls.join("\n")]
+}
+
+/// A table as minikube draws it: titles in the middle, numbers to the right.
+fn table(rows: &[[String; 4]]) -> String {
+    let titles = ["NAMESPACE", "NAME", "TARGET PORT", "URL"];
+    let widths: [usize; 4] = std::array::from_fn(|i| {
+        let lines = rows.iter().flat_map(|row| row[i].lines()).map(str::len);
+        lines.chain([titles[i].len()]).max().unwrap_or(0)
+    });
+    let line = format!("|{}|\n", widths.map(|w| "-".repeat(w + 2)).join("|"));
+    let drawn = |cells: [String; 4]| format!("| {} |\n", cells.join(" | "));
+    let mut text = line.clone();
+    text.push_str(&drawn(std::array::from_fn(|i| {
+        let before = (widths[i] - titles[i].len()) / 2;
+        format!("{:before$}{:rest$}", "", titles[i], rest = widths[i] - before)
+    })));
+    text.push_str(&line);
+    for row in rows {
+        for n in 0..row.iter().map(|cell| cell.lines().count()).max().unwrap_or(0) {
+            text.push_str(&drawn(std::array::from_fn(|i| {
+                let cell = row[i].lines().nth(n).unwrap_or("");
+                let number = !cell.is_empty() && cell.bytes().all(|b| b.is_ascii_digit());
+                if number {
+                    format!("{cell:>width$}", width = widths[i])
+                } else {
+                    format!("{cell:width$}", width = widths[i])
+                }
+            })));
+        }
     }
-    text.push_str("|-----------|------|-------------|---------------------------|\n\u{1f389}  Opening service in default browser...\n");
-    said(text)
+    text + &line
 }
 
 /// `minikube tunnel`: as long as it runs, LoadBalancer Services have an address and their network is reached.
