@@ -1,12 +1,15 @@
 //! Assignments: which lessons, in which order, in which language, with or without hints, from which seed, and what the pupils
 //! begin with. As a link it is short enough for a QR code, and no solution stands in it.
 
+use super::check::normal;
 use super::course::Course;
-use super::model::{File, Lesson};
+use super::keys::{BALANCERS, PROXIES};
+use super::model::{Action, Draw, Fault, File, Lesson};
 use super::read::is_file_name;
+use super::scene::Ran;
 use crate::arrange::Arrange;
 use crate::locale::Lang;
-use data_encoding::BASE64URL_NOPAD;
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use sha2::{Digest, Sha256};
 use smol_str::SmolStr;
 
@@ -22,8 +25,24 @@ pub struct Assignment {
     pub seed: u64,
     /// The cluster of all its lessons, where it is not each lesson's own.
     pub cluster: Terms,
-    /// The files that the pupils begin with, by lesson; a lesson that is not here begins as its author wrote it.
-    pub starts: Vec<(SmolStr, Vec<Change>)>,
+    /// What the pupils begin with, by lesson; a lesson that is not here begins as its author wrote it.
+    pub starts: Vec<(SmolStr, Start)>,
+}
+
+/// A start of the teacher's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Start {
+    /// How its files differ from the lesson's.
+    pub changes: Vec<Change>,
+    /// What was done in the terminal, in order.
+    pub ran: Vec<SmolStr>,
+}
+
+impl Start {
+    /// Whether it is the lesson's own.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.ran.is_empty()
+    }
 }
 
 /// What differs from a lesson's own cluster.
@@ -31,6 +50,7 @@ pub struct Assignment {
 pub struct Terms {
     pub nodes: Option<usize>,
     pub proxy: Option<SmolStr>,
+    pub load_balancer: Option<SmolStr>,
 }
 
 /// How a file of the start differs from the lesson's.
@@ -63,14 +83,16 @@ pub enum BadCode {
 const PLAIN: u8 = 1;
 /// A code that also says what the pupils begin with.
 const WITH_STARTS: u8 = 2;
+/// A code that also says the kind of load balancer, and what was done in the terminal.
+const WITH_DEEDS: u8 = 3;
 pub const MAX_LESSONS: usize = 100;
 /// The longest code that is read, in characters. A QR code of that length can still be scanned from a projector.
 pub const MAX_CODE: usize = 1_200;
 const HINTS: u8 = 1;
 const KOREAN: u8 = 2;
 const ENGLISH: u8 = 4;
-/// The kinds of kube-proxy in the order of their numbers in a code.
-const PROXIES: [&str; 3] = ["iptables", "ipvs", "nftables"];
+/// So many lines of the terminal belong to a start.
+pub const MOST_RAN: usize = 20;
 /// As many nodes as a lesson may have.
 const MOST_NODES: usize = 20;
 
@@ -84,7 +106,7 @@ impl Assignment {
             None => 0,
         };
         let plain = self.cluster == Terms::default() && self.starts.is_empty();
-        let version = if plain { PLAIN } else { WITH_STARTS };
+        let version = if plain { PLAIN } else { WITH_DEEDS };
         let mut bytes = vec![version, language | if self.hints { HINTS } else { 0 }];
         put_number(&mut bytes, self.seed);
         let lessons = &self.lessons[..self.lessons.len().min(MAX_LESSONS)];
@@ -101,10 +123,13 @@ impl Assignment {
     }
 
     fn write_start(&self, bytes: &mut Vec<u8>, lessons: &[SmolStr]) {
-        let proxy = self.cluster.proxy.as_ref().and_then(|own| PROXIES.iter().position(|p| own == p));
+        let place = |own: &Option<SmolStr>, of: &[&str]| {
+            own.as_ref().and_then(|own| of.iter().position(|p| own == p)).map_or(0, |at| at as u8 + 1)
+        };
         bytes.push(self.cluster.nodes.unwrap_or(0).min(MOST_NODES) as u8);
-        bytes.push(proxy.map_or(0, |at| at as u8 + 1));
-        for (lesson, changes) in &self.starts {
+        bytes.push(place(&self.cluster.proxy, PROXIES));
+        bytes.push(place(&self.cluster.load_balancer, BALANCERS));
+        for (lesson, Start { changes, ran }) in &self.starts {
             let Some(at) = lessons.iter().position(|l| l == lesson) else { continue };
             put_number(bytes, at as u64);
             put_number(bytes, changes.len() as u64);
@@ -122,6 +147,8 @@ impl Assignment {
                     }
                 }
             }
+            put_number(bytes, ran.len() as u64);
+            ran.iter().for_each(|line| put_text(bytes, line));
         }
     }
 
@@ -136,7 +163,7 @@ impl Assignment {
             return Err(BadCode::Broken);
         }
         let [version, flags, rest @ ..] = bytes else { return Err(BadCode::Broken) };
-        if *version > WITH_STARTS {
+        if *version > WITH_DEEDS {
             return Err(BadCode::Newer);
         }
         let mut rest = Reader(rest);
@@ -162,28 +189,35 @@ impl Assignment {
             _ => None,
         };
         let mut assignment = Assignment { lessons, lang, hints: flags & HINTS != 0, seed, ..Assignment::default() };
-        if *version == WITH_STARTS {
-            assignment.read_start(&mut rest).ok_or(BadCode::Broken)?;
+        if *version >= WITH_STARTS {
+            assignment.read_start(&mut rest, *version).ok_or(BadCode::Broken)?;
         }
         Ok(assignment)
     }
 
-    fn read_start(&mut self, rest: &mut Reader<'_>) -> Option<()> {
+    fn read_start(&mut self, rest: &mut Reader<'_>, version: u8) -> Option<()> {
         let [nodes, proxy] = rest.take(2)?.try_into().ok()?;
+        let named = |number: u8, of: &[&'static str]| {
+            usize::from(number).checked_sub(1).and_then(|at| of.get(at)).map(|name| SmolStr::new_static(name))
+        };
         self.cluster.nodes = Some(usize::from(nodes)).filter(|n| (1..=MOST_NODES).contains(n));
-        self.cluster.proxy =
-            usize::from(proxy).checked_sub(1).and_then(|at| PROXIES.get(at)).map(|p| SmolStr::from(*p));
+        self.cluster.proxy = named(proxy, PROXIES);
+        if version >= WITH_DEEDS {
+            self.cluster.load_balancer = named(rest.take(1)?[0], BALANCERS);
+        }
         while !rest.0.is_empty() {
             let lesson = self.lessons.get(rest.size(MAX_LESSONS)?)?.clone();
             let count = rest.size(50)?;
             let changes = (0..count).map(|_| rest.change()).collect::<Option<Vec<_>>>()?;
-            self.starts.push((lesson, changes));
+            let lines = if version >= WITH_DEEDS { rest.size(MOST_RAN)? } else { 0 };
+            let ran = (0..lines).map(|_| rest.text().map(SmolStr::from)).collect::<Option<Vec<_>>>()?;
+            self.starts.push((lesson, Start { changes, ran }));
         }
         Some(())
     }
 
     /// The lesson as it is in this assignment: with its cluster and its start. What no longer fits a lesson that has changed
-    /// since is left out.
+    /// since is left out. An exam with files of the teacher's own is what they say: nothing is drawn into them.
     pub fn applied(&self, lesson: &Lesson) -> Lesson {
         let mut lesson = lesson.clone();
         if let Some(nodes) = self.cluster.nodes {
@@ -192,17 +226,51 @@ impl Assignment {
         if let Some(proxy) = &self.cluster.proxy {
             lesson.cluster.proxy = proxy.clone();
         }
-        if let Some((_, changes)) = self.starts.iter().find(|(id, _)| *id == lesson.id) {
-            changes.iter().for_each(|change| change.apply(&mut lesson.start));
+        if let Some(balancer) = &self.cluster.load_balancer {
+            lesson.cluster.load_balancer = balancer.clone();
+        }
+        if let Some((_, Start { changes, ran })) = self.starts.iter().find(|(id, _)| *id == lesson.id) {
+            let mut files = lesson.start.clone();
+            changes.iter().for_each(|change| change.apply(&mut files));
+            match &mut lesson.draw {
+                Some(draw) if !changes.is_empty() => *draw = all_drawn(&mut lesson.start, files),
+                Some(_) => {}
+                None => lesson.start = files,
+            }
             lesson.start.arrange_by(|a, b| a.name.cmp(&b.name));
+            lesson.before.extend(ran.iter().map(|line| Action::Run { line: line.clone() }));
         }
         lesson
+    }
+
+    /// Whether a lesson is another one in this assignment than by itself: then what was achieved in it elsewhere does not count.
+    pub fn alters(&self, lesson: &Lesson) -> bool {
+        self.applied(lesson) != *lesson
+    }
+
+    /// A few characters that tell this assignment from others.
+    pub fn mark(&self) -> SmolStr {
+        HEXLOWER.encode(&Sha256::digest(self.code())[..4]).into()
     }
 
     /// Whether a lesson begins otherwise than its author wrote it.
     pub fn has_start(&self, lesson: &str) -> bool {
         self.starts.iter().any(|(id, _)| id == lesson)
     }
+}
+
+/// A draw that breaks every file of an exam in the way the teacher did, whatever the seed; so that the way out of it is known.
+fn all_drawn(start: &mut Vec<File>, files: Vec<File>) -> Draw {
+    let broken = |own: &File| {
+        let text = files.iter().find(|f| f.name == own.name).map_or("", |f| f.text.as_str());
+        let fault =
+            Fault { id: own.name.clone(), file: own.name.clone(), from: own.text.as_str().into(), ..Fault::default() };
+        (own.text != text).then(|| Fault { to: text.into(), ..fault })
+    };
+    let faults: Vec<Fault> = start.iter().filter_map(broken).collect();
+    let new = files.into_iter().filter(|f| !start.iter().any(|own| own.name == f.name)).collect::<Vec<_>>();
+    start.extend(new);
+    Draw { count: faults.len(), faults }
 }
 
 impl Change {
@@ -218,12 +286,35 @@ impl Change {
     }
 }
 
-/// How `files` differ from a lesson's start: what a code carries of them. An exam begins as its seed draws it.
+/// What a code carries of a teacher's desk: how its files differ from the lesson's start, and the lines of the terminal that
+/// did more than look. `drawn` are the files as an exam was drawn for the teacher: where they are still so, pupils are drawn
+/// exams of their own.
+pub fn start(lesson: &Lesson, files: &[File], drawn: &[File], ran: &[Ran]) -> Start {
+    let done = ran.iter().filter(|r| r.code == 0 && !only_looks(&r.line));
+    Start {
+        changes: if files == drawn { Vec::new() } else { changes(lesson, files) },
+        ran: done.take(MOST_RAN).map(|r| SmolStr::from(r.line.trim())).collect(),
+    }
+}
+
+/// Whether a line of the terminal changes nothing: nobody needs it to begin.
+fn only_looks(line: &str) -> bool {
+    const LOOKS: [&str; 9] =
+        ["get", "describe", "explain", "logs", "version", "cluster-info", "api-resources", "api-versions", "top"];
+    let simple = !line.contains(['|', '>', ';', '&', '$', '`', '\n']);
+    let line = normal(line);
+    let mut words = line.split(' ');
+    simple
+        && match words.next() {
+            Some("kubectl") => words.next().is_some_and(|verb| LOOKS.contains(&verb)),
+            Some("curl" | "ls" | "cat" | "nslookup" | "dig" | "ping" | "clear" | "") => true,
+            _ => false,
+        }
+}
+
+/// How `files` differ from a lesson's start.
 pub fn changes(lesson: &Lesson, files: &[File]) -> Vec<Change> {
     let start = &lesson.start;
-    if lesson.draw.is_some() {
-        return Vec::new();
-    }
     let gone = start.iter().filter(|s| !files.iter().any(|f| f.name == s.name));
     let mut changes: Vec<Change> = gone.map(|f| Change::Gone { file: f.name.clone() }).collect();
     for file in files {
@@ -311,6 +402,7 @@ pub fn mark(lesson: &str) -> [u8; 2] {
 
 #[cfg(test)]
 mod tests {
+    use super::super::draw;
     use super::*;
 
     fn file(name: &str, text: &str) -> File {
@@ -333,24 +425,67 @@ mod tests {
             vec![file("a.yaml", ""), file("b.yaml", "x: 1\nx: 1\n"), file("c.yaml", "한\n")],
             vec![file("e.yaml", "")],
         ] {
-            let changes = changes(&lesson, &files);
+            let ran = [
+                Ran { line: "kubectl  get pods".into(), code: 0 },
+                Ran { line: "kubectl label pod kubia app=x".into(), code: 0 },
+                Ran { line: "kubectl get pods -o name | kubectl delete -f -".into(), code: 1 },
+                Ran { line: "kubectl get svc -o name | xargs kubectl delete".into(), code: 0 },
+            ];
+            let own = start(&lesson, &files, &lesson.start, &ran);
+            assert_eq!(own.ran, ["kubectl label pod kubia app=x", "kubectl get svc -o name | xargs kubectl delete"]);
             let mut set = Assignment { lessons: vec!["mine".into()], ..Assignment::default() };
-            if !changes.is_empty() {
-                set.starts.push(("mine".into(), changes));
-            }
-            set.cluster = Terms { nodes: Some(2), proxy: Some("nftables".into()) };
+            assert!(!set.alters(&lesson));
+            set.starts.push(("mine".into(), own));
+            assert!(set.alters(&lesson));
+            set.cluster =
+                Terms { nodes: Some(2), proxy: Some("nftables".into()), load_balancer: Some("metallb".into()) };
             let read = Assignment::read(&set.code(), &course).unwrap();
             assert_eq!(read, set);
             let applied = read.applied(&lesson);
             assert_eq!(applied.start, files);
             assert_eq!((applied.cluster.nodes, applied.cluster.proxy.as_str()), (2, "nftables"));
+            assert_eq!(applied.cluster.load_balancer, "metallb");
+            assert_eq!(applied.before.len(), 2);
         }
+    }
+
+    #[test]
+    fn an_exam_begins_with_the_teachers_files_only_where_the_teacher_changed_them() {
+        let mut lesson = lesson();
+        let fault = Fault { file: "b.yaml".into(), from: "x: 1".into(), to: "x: 9".into(), ..Fault::default() };
+        lesson.draw = Some(Draw { count: 1, faults: vec![fault] });
+        let drawn = draw::start_files(&lesson, 7);
+        assert!(start(&lesson, &drawn, &drawn, &[]).is_empty(), "as it was drawn");
+        let mut mine = drawn.clone();
+        mine[0].text = "mine: 1\n".into();
+        let starts = vec![("mine".into(), start(&lesson, &mine, &drawn, &[]))];
+        let set = Assignment { lessons: vec!["mine".into()], starts, ..Assignment::default() };
+        let read = Assignment::read(&set.code(), &Course::of(vec![lesson.clone()])).unwrap();
+        let applied = read.applied(&lesson);
+        assert_eq!(draw::start_files(&applied, 12), mine, "whatever the pupil's seed is");
+        assert_eq!(applied.start, lesson.start, "the way back is known");
+    }
+
+    #[test]
+    fn codes_of_earlier_versions_are_read() {
+        let course = Course::of(vec![lesson()]);
+        let mut bytes = vec![WITH_STARTS, HINTS, 0, 1];
+        bytes.extend(mark("mine"));
+        bytes.extend([2, 3, 0, 1]);
+        put_text(&mut bytes, "c.yaml");
+        [1, 0].iter().for_each(|n| put_number(&mut bytes, *n));
+        put_text(&mut bytes, "z: 1\n");
+        bytes.push(Sha256::digest(&bytes)[0]);
+        let read = Assignment::read(&BASE64URL_NOPAD.encode(&bytes), &course).unwrap();
+        assert_eq!(read.cluster, Terms { nodes: Some(2), proxy: Some("nftables".into()), load_balancer: None });
+        assert_eq!(read.applied(&lesson()).start[2].text, "z: 1\n");
     }
 
     #[test]
     fn a_start_that_no_longer_fits_does_no_harm() {
         let put = |at, cut| Change::Put { file: "a.yaml".into(), at, cut, text: "!".into() };
-        let starts = vec![("mine".into(), vec![put(900, 2), put(1, 1), Change::Gone { file: "q.yaml".into() }])];
+        let with = |changes| vec![("mine".into(), Start { changes, ran: Vec::new() })];
+        let starts = with(vec![put(900, 2), put(1, 1), Change::Gone { file: "q.yaml".into() }]);
         let set = Assignment { lessons: vec!["mine".into()], starts, ..Assignment::default() };
         assert_eq!(set.applied(&lesson()).start, lesson().start, "not there, and in the middle of a syllable");
         let course = Course::of(vec![lesson()]);
@@ -360,7 +495,7 @@ mod tests {
         for cut in 1..bytes.len() {
             assert!(Assignment::read(&BASE64URL_NOPAD.encode(&bytes[..cut]), &course).is_err(), "cut at {cut}");
         }
-        let escape = vec![("mine".into(), vec![Change::Gone { file: "../../etc/passwd.yaml".into() }])];
+        let escape = with(vec![Change::Gone { file: "../../etc/passwd.yaml".into() }]);
         let set = Assignment { lessons: vec!["mine".into()], starts: escape, ..Assignment::default() };
         assert_eq!(Assignment::read(&set.code(), &course), Err(BadCode::Broken));
     }

@@ -73,6 +73,7 @@ impl Desk {
                     desk.run_within(line, left.min(MOST_STEPS), &mut left);
                 }
                 Action::Wait(time) => desk.run_for(*time),
+                Action::Power { node, up } => drop(desk.power(node, *up)),
                 _ => {}
             }
             desk.settle();
@@ -221,6 +222,14 @@ impl Scene for Desk {
 
     fn remove(&mut self, name: &str) {
         self.workspace.remove_file(name);
+    }
+
+    fn power(&mut self, node: &str, up: bool) -> bool {
+        let known = self.store().list("Node").any(|n| n.name() == node);
+        if known {
+            self.workspace.cluster_mut().set_power(node, up);
+        }
+        known
     }
 }
 

@@ -68,6 +68,26 @@ impl Draft {
         self.lesson.steps.len() - 1
     }
 
+    /// Adds a step that asks to predict how a request ends; how it ended is among the choices. Its place.
+    pub fn add_prediction(&mut self, store: &Store, sent: &Trace) -> usize {
+        let at = self.add_step(TaskKind::Predict);
+        let symptom = match sent.outcome.failure() {
+            Some(_) => words::symptom(&sent.outcome),
+            None => SmolStr::default(),
+        };
+        let mut ends: Vec<SmolStr> = ["refused", "connect-timed-out", "could-not-resolve"].map(SmolStr::from).into();
+        if !symptom.is_empty() && !ends.contains(&symptom) {
+            ends.push(symptom);
+        }
+        let answers = ("answer".into(), Expect { ok: Some(true), ..Expect::default() });
+        let fails = ends.into_iter().map(|end| (end.clone(), Expect { symptom: Some(end), ..Expect::default() }));
+        let choices = std::iter::once(answers).chain(fails);
+        let choices = choices.map(|(id, expect)| Choice { id, right: false, expect: Some(expect) }).collect();
+        self.lesson.steps[at].question = Some(Question { request: Some(asked(store, sent)), choices });
+        self.align();
+        at
+    }
+
     /// Adds a check to a step. The one that stood there for want of a better one goes.
     pub fn add_check(&mut self, step: usize, offer: &Offer) {
         let Some(step) = self.lesson.steps.get_mut(step) else { return };
@@ -165,8 +185,8 @@ pub fn offers(store: &Store, sent: Option<&Trace>, ran: &[Ran]) -> Vec<Offer> {
     offers
 }
 
-/// "This request, this outcome": as it ended, and closer still.
-fn of_request(store: &Store, trace: &Trace) -> Vec<Offer> {
+/// The request of a trace in the words of a lesson.
+fn asked(store: &Store, trace: &Trace) -> RequestSpec {
     let from: SmolStr = match &trace.request.from {
         Client::Pod { namespace, name, .. } if namespace == "default" => format_smolstr!("pod/{name}"),
         Client::Pod { namespace, name, .. } => format_smolstr!("pod/{namespace}/{name}"),
@@ -181,7 +201,12 @@ fn of_request(store: &Store, trace: &Trace) -> Vec<Offer> {
         .find(|s| s.namespace() == "default" && s.value.str_at(&["spec", "clusterIP"]) == host.as_str());
     let to = trace.request.to.to_string();
     let to = service.map_or(to.clone(), |s| to.replacen(host.as_str(), &format!("vip({})", s.name()), 1));
-    let request = RequestSpec { from, to: to.into(), via: None, insecure: trace.request.insecure };
+    RequestSpec { from, to: to.into(), via: None, insecure: trace.request.insecure }
+}
+
+/// "This request, this outcome": as it ended, and closer still.
+fn of_request(store: &Store, trace: &Trace) -> Vec<Offer> {
+    let request = asked(store, trace);
     let offer = |id: &str, expect: Expect| Offer {
         id: id.into(),
         check: Check::Request { request: request.clone(), expect: Box::new(expect) },
@@ -208,6 +233,8 @@ fn of_request(store: &Store, trace: &Trace) -> Vec<Offer> {
 mod tests {
     use super::*;
     use crate::cluster::Settings;
+    use crate::lesson::{Desk, progress::right_choices};
+    use crate::shell::Computer;
     use crate::trace::{Request, Url};
     use crate::workspace::Workspace;
 
@@ -261,5 +288,13 @@ mod tests {
             assert!(texts.iter().any(|t| t == wanted), "{wanted}: {texts:#?}");
         }
         assert!(!texts.iter().any(|t| t.contains("false")), "what failed is no check");
+        let mut draft = Draft::blank("mine");
+        let at = draft.add_prediction(workspace.cluster().store(), &trace);
+        let question = draft.lesson.steps[at].question.as_ref().unwrap();
+        let desk = Desk::new(workspace, Computer::default(), Vec::new());
+        assert_eq!(right_choices(question, &desk), ["refused"], "what was seen is the one right choice");
+        assert_eq!(draft.ko.steps[at].choices.len(), question.choices.len());
+        draft.lesson.start.push(File { name: "a.yaml".into(), text: "# x\n".into() });
+        assert_eq!(Draft::read(&draft.folder(&[]), &[]), Ok(draft));
     }
 }

@@ -1,15 +1,19 @@
 //! The gates that a lesson must pass: its start fails, its solutions pass, its foreseen wrong answers fail with the hint that
 //! fits, and both languages have the same parts. The tests run them over the course, `giljabi lesson check` over a folder.
 
+use super::check::normal;
 use super::course::Course;
 use super::draw;
-use super::grade::{Report, Scope, StepState, grade};
+use super::grade::{Report, Scope, StepState, TurnHint, grade};
 use super::model::*;
 use super::progress::{Progress, right_choices};
 use super::scene::Scene;
 use super::text::Words;
 use super::walk::walk;
+use crate::api::json;
+use crate::api::parse::parse;
 use crate::api::time::Duration;
+use crate::arrange::Arrange;
 use crate::locale::{self, Lang, Message};
 use smol_str::SmolStr;
 
@@ -35,11 +39,22 @@ pub fn check<S: Scene>(lesson: &Lesson, ko: &Words, en: &Words, desk: &dyn Fn(&L
     let mut found = check_words(lesson, ko, en);
     let start = desk(lesson, &draw::start_files(lesson, lesson.cluster.seed));
     found.extend(start_fails(lesson, &start));
-    found.extend(questions(lesson, &start));
+    found.extend(questions(lesson, &start, [ko, en]));
+    found.extend(solutions(lesson, &start));
+    found.extend(wrong_answers(lesson, &start));
+    found.extend(draws(lesson, desk));
+    found
+}
+
+/// Every solution solves, one of them within par, and two of them differ unless the lesson says why only one mend is right.
+fn solutions<S: Scene>(lesson: &Lesson, start: &S) -> Vec<Shut> {
+    let mut found = Vec::new();
     // What solves an exam is known: the files as they were before the faults went in.
     if lesson.solutions.is_empty() && lesson.draw.is_none() {
         found.push(shut("", Message::new("gate-no-solution")));
     }
+    let mut deeds = Vec::new();
+    let mut fewest = None;
     for solution in &lesson.solutions {
         let mut scene = start.clone();
         let mut progress = Progress::default();
@@ -49,16 +64,43 @@ pub fn check<S: Scene>(lesson: &Lesson, ko: &Words, en: &Words, desk: &dyn Fn(&L
                 found.push(shut(solution.id.clone(), Message::new("gate-solution-fails").with("where", open(&report))));
             }
             Ok(report) => {
-                if lesson.par.is_some_and(|par| progress.edits > par) && lesson.solutions.len() == 1 {
-                    found.push(shut(solution.id.clone(), Message::new("gate-par")));
-                }
                 debug_assert_eq!(report.points, report.of);
+                fewest = Some(fewest.unwrap_or(u32::MAX).min(progress.edits));
+                deeds.push(deed(&scene, &solution.actions));
             }
         }
     }
-    found.extend(wrong_answers(lesson, &start));
-    found.extend(draws(lesson, desk));
+    if lesson.par.zip(fewest).is_some_and(|(par, fewest)| fewest > par) {
+        found.push(shut("", Message::new("gate-par")));
+    }
+    deeds.arrange();
+    deeds.dedup();
+    let another = lesson.draw.iter().flat_map(|d| &d.faults).filter(|f| f.also.is_some()).count();
+    let ways = deeds.len() + another + usize::from(lesson.draw.is_some());
+    // A question has one right choice by itself.
+    let mends = lesson.steps.iter().any(|s| !s.checks.is_empty());
+    if mends && ways == 1 && lesson.one_way.is_none() {
+        found.push(shut("", Message::new("gate-one-solution")));
+    }
+    if ways > 1 && lesson.one_way.is_some() {
+        found.push(shut("one-way", Message::new("gate-one-way").with("count", ways)));
+    }
     found
+}
+
+/// What a way comes to: what the files say at its end (however they are written, and in whichever file), and what else was done.
+/// Two solutions differ when this does.
+fn deed<S: Scene>(scene: &S, actions: &[Action]) -> Vec<String> {
+    let values = |file: &File| parse(&file.name, &file.text).0.into_iter().map(|m| json::to_string(&m.value)).collect();
+    let mut done: Vec<String> = scene.files().iter().flat_map(|f| -> Vec<String> { values(f) }).collect();
+    done.extend(scene.commands().iter().filter(|ran| ran.code == 0).map(|ran| format!("$ {}", normal(&ran.line))));
+    done.extend(actions.iter().filter_map(|action| match action {
+        Action::Power { node, up } => Some(format!("power {node} {up}")),
+        _ => None,
+    }));
+    done.arrange();
+    done.dedup();
+    done
 }
 
 /// The gates of a lesson's words alone.
@@ -84,8 +126,9 @@ fn start_fails<S: Scene>(lesson: &Lesson, start: &S) -> Vec<Shut> {
     passing.map(|s| shut(s.id.clone(), Message::new("gate-start-passes"))).collect()
 }
 
-/// Every question must have one right choice when it is asked: predictions in the state in which their step opens.
-fn questions<S: Scene>(lesson: &Lesson, start: &S) -> Vec<Shut> {
+/// Every question must have one right choice when it is asked (predictions in the state in which their step opens), and every
+/// other choice must fail the step with words of its own in each language.
+fn questions<S: Scene>(lesson: &Lesson, start: &S, languages: [&Words; 2]) -> Vec<Shut> {
     let mut found = Vec::new();
     for step in &lesson.steps {
         let Some(question) = &step.question else { continue };
@@ -106,6 +149,19 @@ fn questions<S: Scene>(lesson: &Lesson, start: &S) -> Vec<Shut> {
         if right.len() != 1 {
             let message = Message::new("gate-question").with("right", right.join(", "));
             found.push(shut(step.id.clone(), message));
+            continue;
+        }
+        for choice in question.choices.iter().filter(|c| c.id != right[0]) {
+            let mut progress = progress.clone();
+            progress.answer(lesson, &scene, &step.id, &choice.id);
+            let report = grade(lesson, &scene, &mut progress, Scope::All);
+            let given = report.steps.iter().find(|s| s.id == step.id).filter(|s| s.state != StepState::Passed);
+            let hint = given.and_then(|s| s.turn.as_ref()).is_some_and(|turn| turn.id() == choice.id);
+            let told = |words: &&Words| words.step(&step.id).is_some_and(|w| w.turn(&choice.id).is_some());
+            if !hint || !languages.iter().all(told) {
+                let message = Message::new("gate-words-missing").with("part", format!("turn {}", choice.id));
+                found.push(shut(step.id.clone(), message));
+            }
         }
     }
     found
@@ -167,32 +223,56 @@ fn draws<S: Scene>(lesson: &Lesson, desk: &dyn Fn(&Lesson, &[File]) -> S) -> Vec
     let broken = of.faults.iter().map(|fault| {
         let mut files = lesson.start.clone();
         draw::break_file(&mut files, fault);
-        (fault.id.clone(), files)
+        (fault.id.clone(), files, vec![fault])
     });
-    let drawn = (1..=SEEDS).map(|seed| (SmolStr::from(format!("seed {seed}")), draw::start_files(lesson, seed)));
-    for (part, files) in broken.chain(drawn) {
-        let mut scene = desk(lesson, &files);
+    let drawn = (1..=SEEDS)
+        .map(|seed| (SmolStr::from(format!("seed {seed}")), draw::start_files(lesson, seed), draw::draw(of, seed)));
+    for (part, files, faults) in broken.chain(drawn) {
+        let scene = desk(lesson, &files);
         let mut progress = Progress::default();
         for step in &lesson.steps {
             for right in step.question.iter().flat_map(|q| right_choices(q, &scene)) {
                 progress.answer(lesson, &scene, &step.id, &right);
             }
         }
-        if grade(lesson, &scene, &mut progress, Scope::Open).solved {
+        let report = grade(lesson, &scene, &mut progress, Scope::Open);
+        if report.solved {
             found.push(shut(part.clone(), Message::new("gate-start-passes")));
         }
-        for file in &lesson.start {
-            scene.write(&file.name, &file.text);
+        // The hint is about something that is broken.
+        let given = report.steps.iter().find_map(|s| s.turn.as_ref()).map_or("", TurnHint::id);
+        if !faults.iter().any(|f| f.turn == given) {
+            let expected: Vec<&str> = faults.iter().map(|f| f.turn.as_str()).collect();
+            let message = Message::new("gate-other-hint")
+                .with("expected", expected.join(", "))
+                .with("given", given)
+                .with("where", open(&report));
+            found.push(shut(part.clone(), message));
         }
-        // Pods that are made anew need their probes.
-        scene.run_for(Duration::secs(60));
-        scene.settle();
-        let report = grade(lesson, &scene, &mut progress, Scope::Open);
-        if !report.solved {
-            found.push(shut(part, Message::new("gate-solution-fails").with("where", open(&report))));
+        let mends = std::iter::once(lesson.start.clone()).chain(match &faults[..] {
+            [fault] => another_mend(lesson, fault),
+            _ => None,
+        });
+        for files in mends {
+            let (mut scene, mut progress) = (scene.clone(), progress.clone());
+            files.iter().for_each(|file| scene.write(&file.name, &file.text));
+            // Pods that are made anew need their probes.
+            scene.run_for(Duration::secs(60));
+            scene.settle();
+            let report = grade(lesson, &scene, &mut progress, Scope::Open);
+            if !report.solved {
+                found.push(shut(part.clone(), Message::new("gate-solution-fails").with("where", open(&report))));
+            }
         }
     }
     found
+}
+
+/// The files with the other mend of a fault in its place.
+fn another_mend(lesson: &Lesson, fault: &Fault) -> Option<Vec<File>> {
+    let mut files = lesson.start.clone();
+    draw::break_file(&mut files, &Fault { to: fault.also.clone()?, ..fault.clone() });
+    Some(files)
 }
 
 /// Whether a language has every part that the lesson needs, and none that it does not.
@@ -240,7 +320,8 @@ fn words(lesson: &Lesson, words: &Words, file: &str) -> Vec<Shut> {
             missing(format!("{}: turn of a choice", step.id));
         }
     }
-    for id in lesson.wrong.iter().filter_map(|w| w.fails.as_ref()).map(|(_, turn)| turn) {
+    let faults = lesson.draw.iter().flat_map(|d| &d.faults).map(|f| &f.turn);
+    for id in lesson.wrong.iter().filter_map(|w| w.fails.as_ref()).map(|(_, turn)| turn).chain(faults) {
         let own = lesson.steps.iter().any(|s| words.step(&s.id).is_some_and(|w| w.turn(id).is_some()));
         let general = || locale::rows().any(|(_, row, _, _)| row == id);
         if !own && !general() {

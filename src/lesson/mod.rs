@@ -6,6 +6,7 @@
 //! nothing in them runs, sizes are bounded, and every complaint names file and line.
 
 pub mod assignment;
+pub mod assist;
 pub mod check;
 pub mod class;
 pub mod course;
@@ -16,6 +17,7 @@ pub mod edits;
 pub mod gates;
 pub mod glob;
 pub mod grade;
+pub mod keys;
 pub mod markdown;
 pub mod model;
 pub mod package;

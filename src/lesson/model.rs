@@ -33,6 +33,8 @@ pub struct Lesson {
     pub draw: Option<Draw>,
     /// Edits of the shortest good way; up to so many give the star for few edits.
     pub par: Option<u32>,
+    /// Why only one mend is right, where that is so; otherwise the gates want two solutions that differ.
+    pub one_way: Option<SmolStr>,
     pub solutions: Vec<Walk>,
     pub wrong: Vec<Walk>,
 }
@@ -338,6 +340,11 @@ pub enum Action {
         choice: SmolStr,
     },
     Wait(Duration),
+    /// A node loses its power, or gets it back.
+    Power {
+        node: SmolStr,
+        up: bool,
+    },
 }
 
 /// A way through the lesson: a solution, or a foreseen wrong answer.
@@ -363,4 +370,8 @@ pub struct Fault {
     pub file: SmolStr,
     pub from: SmolStr,
     pub to: SmolStr,
+    /// The hint that fits while only this is broken.
+    pub turn: SmolStr,
+    /// What may stand in the place of `to` as well as `from` does: another mend.
+    pub also: Option<SmolStr>,
 }

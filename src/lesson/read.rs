@@ -3,7 +3,7 @@
 //! A lesson may come from a stranger: every size is bounded, every key is known, and nothing in it runs.
 
 use super::model::*;
-use super::{glob, words};
+use super::{glob, keys, words};
 use crate::api::parse::{Content, Manifest, Node, parse};
 use crate::api::time::Duration;
 use crate::api::value::Value;
@@ -211,24 +211,7 @@ impl<'a> Reader<'a> {
     }
 
     fn lesson(&mut self, id: &str, at: At<'a>) -> (Lesson, Vec<SmolStr>) {
-        self.keys(
-            at,
-            &[
-                "track",
-                "place",
-                "notes",
-                "errata",
-                "docs",
-                "cluster",
-                "world",
-                "before",
-                "steps",
-                "draw",
-                "par",
-                "solutions",
-                "wrong",
-            ],
-        );
+        self.keys(at, keys::LESSON);
         let mut lesson = Lesson {
             id: id.into(),
             track: self.text_at(at, "track"),
@@ -243,6 +226,7 @@ impl<'a> Reader<'a> {
         if let Some(par) = at.get("par") {
             lesson.par = Some(self.number(par, 1, 1_000) as u32);
         }
+        lesson.one_way = self.optional(at, "one-way");
         if let Some(cluster) = at.get("cluster") {
             lesson.cluster = self.cluster(cluster);
         }
@@ -269,28 +253,28 @@ impl<'a> Reader<'a> {
     }
 
     fn cluster(&mut self, at: At<'a>) -> ClusterSpec {
-        self.keys(at, &["nodes", "proxy", "load-balancer", "seed", "latencies"]);
+        self.keys(at, keys::CLUSTER);
         let mut cluster = ClusterSpec::default();
         if let Some(nodes) = at.get("nodes") {
             cluster.nodes = self.number(nodes, 1, 20) as usize;
         }
         if let Some(proxy) = at.get("proxy") {
-            cluster.proxy = self.one_of(proxy, &["iptables", "ipvs", "nftables"]);
+            cluster.proxy = self.one_of(proxy, keys::PROXIES);
         }
         if let Some(provider) = at.get("load-balancer") {
-            cluster.load_balancer = self.one_of(provider, &["none", "cloud", "metallb", "tunnel"]);
+            cluster.load_balancer = self.one_of(provider, keys::BALANCERS);
         }
         if let Some(seed) = at.get("seed") {
             cluster.seed = self.number(seed, 0, i64::MAX) as u64;
         }
         if let Some(latencies) = at.get("latencies") {
-            cluster.real_time = self.one_of(latencies, &["real", "none"]) == "real";
+            cluster.real_time = self.one_of(latencies, keys::LATENCIES) == "real";
         }
         cluster
     }
 
     fn step(&mut self, at: At<'a>) -> Step {
-        self.keys(at, &["id", "kind", "points", "checks", "question", "turns"]);
+        self.keys(at, keys::STEP);
         let kind = self.text_at(at, "kind");
         let mut step = Step { id: self.text_at(at, "id"), points: 10, ..Step::default() };
         match TaskKind::ALL.iter().find(|(name, _)| *name == kind) {
@@ -318,7 +302,7 @@ impl<'a> Reader<'a> {
     }
 
     fn question(&mut self, at: At<'a>) -> Question {
-        self.keys(at, &["request", "choices", "right"]);
+        self.keys(at, keys::QUESTION);
         let request = at.get("request").map(|request| self.request(request));
         let mut question = Question { request, choices: Vec::new() };
         let Some(choices) = at.get("choices") else {
@@ -347,19 +331,21 @@ impl<'a> Reader<'a> {
     }
 
     fn draw(&mut self, at: At<'a>) -> Draw {
-        self.keys(at, &["count", "faults"]);
+        self.keys(at, keys::DRAW);
         let mut draw = Draw { count: 1, faults: Vec::new() };
         if let Some(count) = at.get("count") {
             draw.count = self.number(count, 1, 8) as usize;
         }
         let faults = at.get("faults").map(|f| f.entries()).unwrap_or_default();
         for (id, _, fault) in faults.into_iter().take(30) {
-            self.keys(fault, &["file", "from", "to"]);
+            self.keys(fault, keys::FAULT);
             draw.faults.push(Fault {
                 id: id.clone(),
                 file: self.text_at(fault, "file"),
                 from: self.text_at(fault, "from"),
                 to: self.text_at(fault, "to"),
+                turn: self.text_at(fault, "turn"),
+                also: self.optional(fault, "also"),
             });
         }
         if draw.faults.len() < draw.count {
@@ -375,7 +361,7 @@ impl<'a> Reader<'a> {
             if walk.items().is_some() {
                 read.actions = self.actions(walk);
             } else {
-                self.keys(walk, &["fails", "turn", "do"]);
+                self.keys(walk, keys::WALK);
                 read.fails = Some((self.text_at(walk, "fails"), self.text_at(walk, "turn")));
                 match walk.get("do") {
                     Some(actions) => read.actions = self.actions(actions),
@@ -392,16 +378,15 @@ impl<'a> Reader<'a> {
     }
 
     fn action(&mut self, at: At<'a>) -> Option<Action> {
-        const KNOWN: [&str; 6] = ["edit", "write", "remove", "run", "answer", "wait"];
         let entries = at.entries();
         let [(key, _, inner)] = &entries[..] else {
-            self.bad(at, &KNOWN.join(", "));
+            self.bad(at, &keys::ACTION.join(", "));
             return None;
         };
         let inner = *inner;
         Some(match key.as_str() {
             "edit" => {
-                self.keys(inner, &["file", "from", "to"]);
+                self.keys(inner, keys::EDIT);
                 Action::Edit {
                     file: self.text_at(inner, "file"),
                     from: self.text_at(inner, "from"),
@@ -409,7 +394,7 @@ impl<'a> Reader<'a> {
                 }
             }
             "write" => {
-                self.keys(inner, &["file", "text"]);
+                self.keys(inner, keys::WRITE);
                 Action::Write { file: self.text_at(inner, "file"), text: self.text_at(inner, "text").to_string() }
             }
             "remove" => Action::Remove { file: self.text(inner) },
@@ -423,15 +408,23 @@ impl<'a> Reader<'a> {
                 Action::Answer { step: (*step).clone(), choice: self.text(*choice) }
             }
             "wait" => Action::Wait(self.duration(inner)),
+            "power" => {
+                let entries = inner.entries();
+                let [(node, _, power)] = &entries[..] else {
+                    self.bad(inner, "NODE: up, NODE: down");
+                    return None;
+                };
+                Action::Power { node: (*node).clone(), up: self.one_of(*power, keys::POWER) == "up" }
+            }
             _ => {
-                self.bad(at, &KNOWN.join(", "));
+                self.bad(at, &keys::ACTION.join(", "));
                 return None;
             }
         })
     }
 
     fn request(&mut self, at: At<'a>) -> RequestSpec {
-        self.keys(at, &["from", "to", "via", "insecure"]);
+        self.keys(at, keys::REQUEST);
         let request = RequestSpec {
             from: self.text_at(at, "from"),
             to: self.text_at(at, "to"),
@@ -470,28 +463,13 @@ impl<'a> Reader<'a> {
             let n = self.number(at, 0, 1_000_000) as u64;
             return Bound { at_least: n, at_most: n };
         }
-        self.keys(at, &["count", "at-least", "at-most"]);
+        self.keys(at, keys::BOUND);
         self.bound(at)
     }
 
     /// The expectations of a request; `beside` are the other keys of the same map.
     fn expect(&mut self, at: At<'a>, beside: &[&str]) -> Expect {
-        let known = [
-            "ok",
-            "status",
-            "symptom",
-            "cause",
-            "pod",
-            "source",
-            "body",
-            "kernels",
-            "queries",
-            "addresses",
-            "rcode",
-            "record",
-            "rule",
-        ];
-        self.keys(at, &[beside, &known].concat());
+        self.keys(at, &[beside, keys::EXPECT].concat());
         let mut expect = Expect {
             pod: self.optional(at, "pod"),
             source: self.optional(at, "source"),
@@ -507,51 +485,29 @@ impl<'a> Reader<'a> {
         expect.kernels = at.get("kernels").map(|b| self.bound_of(b));
         expect.queries = at.get("queries").map(|b| self.bound_of(b));
         expect.addresses = at.get("addresses").map(|b| self.bound_of(b));
-        expect.rcode = at.get("rcode").map(|r| self.one_of(r, &["NOERROR", "NXDOMAIN", "SERVFAIL", "REFUSED"]));
+        expect.rcode = at.get("rcode").map(|r| self.one_of(r, keys::RCODES));
         expect
     }
 
     fn check(&mut self, at: At<'a>, depth: usize) -> Check {
-        const KINDS: [&str; 15] = [
-            "all",
-            "any",
-            "not",
-            "stays",
-            "object",
-            "endpoints",
-            "request",
-            "distribution",
-            "rules",
-            "command",
-            "output",
-            "event",
-            "clean",
-            "refused",
-            "cause",
-        ];
         let nothing = Check::Any(Vec::new());
         if depth > MAX_DEPTH {
             self.problem(at.node.span.start, Message::new("lesson-too-deep"));
             return nothing;
         }
-        let Some((kind, _, inner)) =
-            at.entries().into_iter().find(|(k, _, _)| KINDS.contains(&k.as_str()) || *k == "file")
-        else {
-            self.bad(at, &KINDS.join(", "));
+        let Some((kind, _, inner)) = at.entries().into_iter().find(|(k, _, _)| keys::beside(k).is_some()) else {
+            self.bad(at, &keys::CHECKS.iter().map(|(kind, _)| *kind).collect::<Vec<_>>().join(", "));
             return nothing;
         };
+        let beside = keys::beside(kind).unwrap_or_default();
+        self.keys(at, &[&[kind.as_str()], beside].concat());
         match kind.as_str() {
             "all" | "any" => {
-                self.keys(at, &[kind]);
                 let checks = self.list(inner, MAX_CHECKS).into_iter().map(|c| self.check(c, depth + 1)).collect();
                 if kind == "all" { Check::All(checks) } else { Check::Any(checks) }
             }
-            "not" => {
-                self.keys(at, &["not"]);
-                Check::Not(Box::new(self.check(inner, depth + 1)))
-            }
+            "not" => Check::Not(Box::new(self.check(inner, depth + 1))),
             "stays" => {
-                self.keys(at, &["stays", "for", "every"]);
                 let time = at.get("for").map_or(Duration::secs(30), |t| self.duration(t));
                 let every = at.get("every").map_or(Duration::secs(5), |t| self.duration(t));
                 // At most a hundred looks.
@@ -559,15 +515,12 @@ impl<'a> Reader<'a> {
                 Check::Stays { time, every, check: Box::new(self.check(inner, depth + 1)) }
             }
             "object" => self.object(at, inner),
-            "endpoints" => {
-                self.keys(at, &["endpoints", "port", "ready", "count", "at-least", "at-most"]);
-                Check::Endpoints {
-                    service: self.text(inner),
-                    port: self.optional(at, "port"),
-                    ready: at.get("ready").is_none_or(|r| self.bool(r)),
-                    bound: self.bound(at),
-                }
-            }
+            "endpoints" => Check::Endpoints {
+                service: self.text(inner),
+                port: self.optional(at, "port"),
+                ready: at.get("ready").is_none_or(|r| self.bool(r)),
+                bound: self.bound(at),
+            },
             "request" => {
                 let request = self.request(inner);
                 let expect = self.expect(at, &["request"]);
@@ -577,7 +530,6 @@ impl<'a> Reader<'a> {
                 Check::Request { request, expect: Box::new(expect) }
             }
             "distribution" => {
-                self.keys(at, &["distribution", "requests", "pods", "shares", "tolerance"]);
                 let requests = at.get("requests").map_or(60, |n| self.number(n, 2, MAX_REQUESTS)) as u32;
                 let mut expect = Spread { tolerance: 0.12, ..Spread::default() };
                 expect.pods = at.get("pods").map(|p| self.bound_of(p));
@@ -595,35 +547,21 @@ impl<'a> Reader<'a> {
                 Check::Distribution { request: self.request(inner), requests, expect }
             }
             "rules" => {
-                self.keys(at, &["rules", "node", "count", "at-least", "at-most"]);
                 let node = self.optional(at, "node").unwrap_or_else(|| "*".into());
                 Check::Rules { node, contains: self.text(inner), bound: self.bound(at) }
             }
-            "command" => {
-                self.keys(at, &["command", "count", "at-least", "at-most"]);
-                Check::Command { line: self.text(inner), bound: self.bound(at) }
-            }
-            "output" => {
-                self.keys(at, &["output", "contains"]);
-                Check::Output { line: self.text(inner), contains: self.text_at(at, "contains") }
-            }
-            "event" => {
-                self.keys(at, &["event", "reason"]);
-                Check::Event { about: self.text(inner), reason: self.text_at(at, "reason") }
-            }
+            "command" => Check::Command { line: self.text(inner), bound: self.bound(at) },
+            "output" => Check::Output { line: self.text(inner), contains: self.text_at(at, "contains") },
+            "event" => Check::Event { about: self.text(inner), reason: self.text_at(at, "reason") },
             "clean" => Check::Clean,
             "refused" => Check::Refused { words: self.text(inner) },
             "cause" => Check::Cause(self.word(inner, words::is_cause)),
-            _ => {
-                self.keys(at, &["file", "contains"]);
-                Check::FileHas { file: self.text(inner), contains: self.text_at(at, "contains") }
-            }
+            _ => Check::FileHas { file: self.text(inner), contains: self.text_at(at, "contains") },
         }
     }
 
     /// `Kind/name` or `Kind/namespace/name`.
     fn object(&mut self, at: At<'a>, inner: At<'a>) -> Check {
-        self.keys(at, &["object", "field", "exists", "equals", "matches", "count", "at-least", "at-most"]);
         let text = self.text(inner);
         let parts: Vec<&str> = text.split('/').collect();
         let (kind, namespace, name) = match parts[..] {

@@ -24,6 +24,9 @@ pub struct Record {
     pub progress: Progress,
     /// The best result so far, of this attempt or an earlier one.
     pub best: Option<LessonResult>,
+    /// The best result in the lesson as an assignment alters it, and the assignment's mark: what was achieved elsewhere does
+    /// not count there.
+    pub set: Option<(SmolStr, LessonResult)>,
     /// What an exam was drawn from.
     pub seed: u64,
     /// What was run in the terminal, to be run again when the lesson is opened again.
@@ -46,17 +49,28 @@ impl Record {
 
     /// Takes a result in, if it is better than the best one so far.
     pub fn achieve(&mut self, result: LessonResult) -> bool {
-        let worth = |r: &LessonResult| (r.solved, r.points, r.stars);
-        let better = self.best.as_ref().is_none_or(|best| worth(&result) >= worth(best) && result != *best);
+        let better = self.best.as_ref().is_none_or(|best| is_better(&result, best));
         if better {
             self.best = Some(result);
         }
         better
     }
 
-    /// Begins anew; the best result stays.
+    /// Takes a result in that was achieved in the lesson as the assignment with this mark alters it.
+    pub fn achieve_set(&mut self, mark: &str, result: LessonResult) {
+        if self.set.as_ref().is_none_or(|(own, best)| own != mark || is_better(&result, best)) {
+            self.set = Some((mark.into(), result));
+        }
+    }
+
+    /// The best result in the lesson as the assignment with this mark alters it.
+    pub fn in_set(&self, mark: &str) -> Option<&LessonResult> {
+        self.set.as_ref().filter(|(own, _)| own == mark).map(|(_, result)| result)
+    }
+
+    /// Begins anew; the best results stay.
     pub fn start_over(&mut self, seed: u64) {
-        *self = Record { best: self.best.take(), seed, ..Record::default() };
+        *self = Record { best: self.best.take(), set: self.set.take(), seed, ..Record::default() };
     }
 
     /// Takes from another record of the same lesson (a second tab, a loaded file) whatever is further along.
@@ -64,6 +78,13 @@ impl Record {
         self.progress.merge(&other.progress);
         if let Some(best) = &other.best {
             self.achieve(best.clone());
+        }
+        if let Some((mark, result)) = &other.set {
+            match &self.set {
+                // Another assignment was begun there; which one is the later cannot be known, so each keeps its own.
+                Some((own, _)) if own != mark => {}
+                _ => self.achieve_set(mark, result.clone()),
+            }
         }
         if self.ran.len() < other.ran.len() {
             self.ran = other.ran.clone();
@@ -82,6 +103,11 @@ impl Record {
         for ran in self.ran.iter().skip(skip).filter(|r| !r.line.contains('\n')) {
             out.push_str(&format!("ran {} {}\n", ran.code, ran.line));
         }
+        // The last result in the text is the best one, also for a version that knows no other.
+        if let Some((mark, result)) = &self.set {
+            out.push_str(&format!("set {mark}\n"));
+            result.write_to(&mut out);
+        }
         if let Some(best) = &self.best {
             best.write_to(&mut out);
         }
@@ -91,9 +117,12 @@ impl Record {
     pub fn load(text: &str) -> Record {
         let mut record = Record { progress: Progress::load(text), ..Record::default() };
         let mut results = Vec::new();
+        let mut set = None;
         for line in text.lines().take(2_000) {
             if let Some(seed) = line.strip_prefix("seed ") {
                 record.seed = seed.trim().parse().unwrap_or(0);
+            } else if let Some(mark) = line.strip_prefix("set ") {
+                set = Some(SmolStr::from(mark.trim()));
             } else if let Some((code, line)) = line.strip_prefix("ran ").and_then(|rest| rest.split_once(' ')) {
                 if record.ran.len() < MOST_RAN {
                     record.ran.push(Ran { line: line.to_string(), code: code.parse().unwrap_or(1) });
@@ -103,8 +132,15 @@ impl Record {
             }
         }
         record.best = results.pop();
+        record.set = set.zip(results.pop());
         record
     }
+}
+
+/// Whether a result is worth as much as another one, and is not the same.
+fn is_better(result: &LessonResult, than: &LessonResult) -> bool {
+    let worth = |r: &LessonResult| (r.solved, r.points, r.stars);
+    worth(result) >= worth(than) && result != than
 }
 
 /// One lesson in a saved file.
@@ -213,6 +249,7 @@ mod tests {
         Record {
             progress: Progress::load("passed mend 10\nhints mend 1\nedits 2\n"),
             best: Some(result(10, 2)),
+            set: Some(("0a1b".into(), result(7, 1))),
             seed: 9,
             ran: vec![
                 Ran { line: "kubectl get svc | wc -l".into(), code: 0 },
@@ -235,6 +272,21 @@ mod tests {
         record.start_over(4);
         assert_eq!((record.stars(), record.is_solved(), record.seed), (3, true, 4));
         assert!(record.progress.is_empty());
+    }
+
+    #[test]
+    fn what_was_achieved_elsewhere_does_not_count_in_an_assignment_that_alters_the_lesson() {
+        let mut record = record();
+        assert_eq!((record.in_set("0a1b").map(|r| r.points), record.in_set("ffff")), (Some(7), None));
+        record.achieve_set("0a1b", result(5, 1));
+        assert_eq!(record.in_set("0a1b").map(|r| r.points), Some(7));
+        record.achieve_set("ffff", result(3, 0));
+        assert_eq!((record.in_set("0a1b"), record.in_set("ffff").map(|r| r.points)), (None, Some(3)));
+        assert_eq!(record.best.as_ref().map(|r| r.points), Some(10), "the learner's own book stays as it was");
+        let mut other = Record::load(&record.save());
+        other.achieve_set("ffff", result(9, 2));
+        record.merge(&other);
+        assert_eq!(record.in_set("ffff").map(|r| r.points), Some(9), "two tabs agree");
     }
 
     #[test]

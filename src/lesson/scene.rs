@@ -51,6 +51,8 @@ pub trait Scene: Clone {
     /// Writes a file, whose objects are then applied; what left the file leaves the cluster.
     fn write(&mut self, name: &str, text: &str);
     fn remove(&mut self, name: &str);
+    /// Pulls a node's plug, or puts it back. False: there is no such node.
+    fn power(&mut self, node: &str, up: bool) -> bool;
 }
 
 /// Why a request cannot be sent at all.

@@ -50,6 +50,11 @@ pub fn act<S: Scene>(
             progress.answer(lesson, scene, step, choice);
         }
         Action::Wait(time) => scene.run_for(*time),
+        Action::Power { node, up } => {
+            if !scene.power(node, *up) {
+                return Err("gate-no-node");
+            }
+        }
     }
     // A learner sees the cluster come to rest before the next look.
     scene.settle();

@@ -15,6 +15,19 @@ pub fn is_symptom(word: &str) -> bool {
     has_row("symptom.", word)
 }
 
+/// All causes and all symptoms by their words, each with the row of the message table that says it.
+pub fn causes() -> Vec<(String, &'static str)> {
+    rows("cause.")
+}
+
+pub fn symptoms() -> Vec<(String, &'static str)> {
+    rows("symptom.")
+}
+
+fn rows(area: &str) -> Vec<(String, &'static str)> {
+    locale::rows().filter_map(|(_, id, _, _)| Some((id.strip_prefix(area)?.replace('_', "-"), id))).collect()
+}
+
 /// The word for a cause.
 pub fn cause(cause: &CauseOfFailure) -> SmolStr {
     why::cause_name(cause).replace('_', "-").into()

@@ -50,11 +50,19 @@ pub fn lesson_yaml(lesson: &Lesson) -> String {
     if let Some(par) = lesson.par {
         line(format!("par: {par}"));
     }
+    if let Some(reason) = &lesson.one_way {
+        line(format!("one-way: {}", scalar(reason)));
+    }
     if let Some(draw) = &lesson.draw {
         line(format!("draw:\n  count: {}\n  faults:", draw.count));
         for fault in &draw.faults {
-            let [file, from, to] = [&fault.file, &fault.from, &fault.to].map(|text| scalar(text));
-            line(format!("    {}: {{file: {file}, from: {from}, to: {to}}}", scalar(&fault.id)));
+            let mut flow = Flow::default();
+            for (key, text) in [("file", &fault.file), ("from", &fault.from), ("to", &fault.to), ("turn", &fault.turn)]
+            {
+                flow.put(key, scalar(text));
+            }
+            flow.text("also", &fault.also);
+            line(format!("    {}: {}", scalar(&fault.id), flow.end()));
         }
     }
     line(if lesson.steps.is_empty() { "steps: []" } else { "steps:" }.to_string());
@@ -353,5 +361,8 @@ fn action(of: &Action) -> String {
         Action::Run { line } => format!("run: {}", scalar(line)),
         Action::Answer { step, choice } => format!("answer: {{{}: {}}}", scalar(step), scalar(choice)),
         Action::Wait(long) => format!("wait: {}", time(*long)),
+        Action::Power { node, up } => {
+            format!("power: {{{}: {}}}", scalar(node), if *up { "up" } else { "down" })
+        }
     }
 }

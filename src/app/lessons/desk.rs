@@ -29,6 +29,8 @@ pub struct Before {
 const SOON: Duration = Duration::from_millis(40);
 /// After so much quiet a hint for a wrong turn is shown: nobody wants it in the middle of a word.
 const QUIET: Duration = Duration::from_millis(1_200);
+/// So much of the cluster's time at once is let go by on purpose.
+const PATIENT: giljabi::api::time::Duration = giljabi::api::time::Duration::secs(5);
 
 impl Lessons {
     /// Looks after every edit, command and step of time, and counts edits.
@@ -56,6 +58,11 @@ impl Lessons {
         Effect::new(move |before: Option<giljabi::api::time::Duration>| {
             let waited = s.waited.get();
             let passed = giljabi::api::time::Duration(waited.0.saturating_sub(before.map_or(0, |b| b.0)));
+            // Who lets time go by, and not the clock that runs by itself, has done something.
+            if passed >= PATIENT {
+                self.acted.set_value(true);
+                self.look_soon();
+            }
             if passed.0 > 0 {
                 self.tape.update_untracked(|tape| {
                     if let Some(tape) = tape {
@@ -289,7 +296,11 @@ impl Lessons {
             let now = grade(lesson, &desk, &mut record.progress, Scope::Open);
             record.ran = desk.commands().to_vec();
             if !record.progress.is_empty() || !record.ran.is_empty() {
-                record.achieve(LessonResult::new(&id, &now, &record.progress));
+                let result = LessonResult::new(&id, &now, &record.progress);
+                if let Some(mark) = self.altered_by(lesson) {
+                    record.achieve_set(&mark, result.clone());
+                }
+                record.achieve(result);
             }
             report = Some(now);
         });
@@ -378,16 +389,48 @@ impl Lessons {
         self.before.set(Some(before));
     }
 
-    /// Begins the lessons anew whose start a teacher has set; what was achieved in them before stays.
-    pub(super) fn begin_as_set(self) {
+    /// Begins the lessons anew that a teacher's assignment alters. What was achieved in them before stays in the learner's own
+    /// book, and does not count in the assignment.
+    pub(super) fn begin_as_set(self, course: &Course) {
         let set = self.assignment.get_untracked();
         let Some((_, assignment)) = set else { return };
-        for id in assignment.lessons.iter().filter(|id| assignment.has_start(id)) {
-            self.book.update(|book| book.begin_anew(id, assignment.seed));
-            if self.open.get_untracked().is_some_and(|open| open == *id) {
-                self.set_up(id, false);
+        for lesson in assignment.lessons.iter().filter_map(|id| course.lesson(id)).filter(|l| assignment.alters(l)) {
+            self.book.update(|book| book.begin_anew(&lesson.id, assignment.seed));
+            if self.open.get_untracked().is_some_and(|open| open == lesson.id) {
+                self.set_up(&lesson.id, false);
             }
         }
+    }
+
+    /// The mark of the assignment that alters a lesson, if one does.
+    pub(super) fn altered_by(self, lesson: &Lesson) -> Option<SmolStr> {
+        let set = self.assignment.read();
+        let (_, assignment) = set.as_ref()?;
+        (assignment.lessons.contains(&lesson.id) && assignment.alters(lesson)).then(|| assignment.mark())
+    }
+
+    /// What counts of a lesson: the best result, in an assignment that alters it the best one there.
+    pub(super) fn counts(self, id: &str) -> Option<LessonResult> {
+        let course = self.course.get();
+        let mark = course.as_ref().and_then(|c| c.lesson(id)).and_then(|lesson| self.altered_by(lesson));
+        let book = self.book.read();
+        let record = book.get(id)?;
+        match mark {
+            Some(mark) => record.in_set(&mark).cloned(),
+            None => record.best.clone(),
+        }
+    }
+
+    /// Pulls a node's plug, or puts it back.
+    pub(super) fn power(self, node: &str, up: bool) {
+        self.acted.set_value(true);
+        self.tape.update_untracked(|tape| {
+            if let Some(tape) = tape {
+                tape.power(node, up);
+            }
+        });
+        self.s.set_power(node, up);
+        self.look_soon();
     }
 
     /// A way through the open lesson, as it was drawn for this learner.

@@ -76,9 +76,9 @@ fn TrackCard(track: Track, course: Arc<Course>) -> impl IntoView {
     }
 }
 
-/// Lessons in their order, each a link with how it stands.
+/// Lessons in their order, each a link with how it stands: by itself, or in the assignment that is `set`.
 #[component]
-fn LessonList(lessons: Vec<Lesson>) -> impl IntoView {
+fn LessonList(lessons: Vec<Lesson>, #[prop(optional)] set: bool) -> impl IntoView {
     let (l, s) = (super::lessons(), session());
     let row = move |lesson: Lesson| {
         let id = lesson.id.clone();
@@ -86,7 +86,7 @@ fn LessonList(lessons: Vec<Lesson>) -> impl IntoView {
         let name = title.clone();
         let solved = {
             let id = lesson.id.clone();
-            move || l.book.read().is_solved(&id)
+            move || if set { l.counts(&id).is_some_and(|r| r.solved) } else { l.book.read().is_solved(&id) }
         };
         let here = {
             let id = lesson.id.clone();
@@ -101,7 +101,7 @@ fn LessonList(lessons: Vec<Lesson>) -> impl IntoView {
                     <span class="lesson-title">{title}</span>
                     <span class="lesson-kinds">{kinds}</span>
                 </a>
-                <Standing id=lesson.id.to_string()/>
+                <Standing id=lesson.id.to_string() set/>
                 <Forget id=lesson.id.to_string() title=Signal::derive(name)/>
             </li>
         }
@@ -131,7 +131,7 @@ fn Set() -> impl IntoView {
     view! {
         <section class="assignment" aria-labelledby="assignment-title">
             <h3 id="assignment-title">{s.t("lessons.assignment")}</h3>
-            {move || view! { <LessonList lessons=own()/> }}
+            {move || view! { <LessonList lessons=own() set=true/> }}
             <div class="hand-in">
                 <label>
                     {s.t("lessons.name")}
@@ -155,11 +155,7 @@ fn Set() -> impl IntoView {
 /// What is handed in for an assignment.
 fn result_file(l: Lessons, name: &str, code: &str, assignment: &Assignment) -> ResultFile {
     let course = l.course.get_untracked().unwrap_or_default();
-    let book = l.book.read_untracked();
-    let of = |id: &SmolStr| {
-        let best = book.get(id).and_then(|r| r.best.clone());
-        best.or_else(|| course.lesson(id).map(LessonResult::untouched))
-    };
+    let of = |id: &SmolStr| untrack(|| l.counts(id)).or_else(|| course.lesson(id).map(LessonResult::untouched));
     ResultFile {
         name: name.to_string(),
         assignment: code.to_string(),

@@ -242,7 +242,7 @@ impl Lessons {
         let first = super::keep::read("assignment").as_deref() != Some(code);
         if self.set_assignment(code, course) {
             if first {
-                self.begin_as_set();
+                self.begin_as_set(course);
             }
             super::keep::write("assignment", code);
         }

@@ -1,6 +1,7 @@
 //! The lesson panel above the editor, and what the header says of the lesson.
 
 use giljabi::lesson::course::GUEST;
+use giljabi::lesson::model::Action;
 use giljabi::lesson::{Lesson, StepState};
 use leptos::prelude::*;
 use smol_str::SmolStr;
@@ -11,6 +12,7 @@ use super::route::Route;
 use super::step::{StepView, kind_id};
 use super::write::tape::Recorder;
 use super::{lessons, print, prose};
+use crate::app::scenario::settings;
 use crate::app::session::session;
 
 /// Track, lesson and a dot for each step, in the header; the scenario's name in free play.
@@ -124,7 +126,7 @@ fn Panel(lesson: Lesson) -> impl IntoView {
         l.show_step(at() + 1);
         crate::app::focus_on("task-title");
     };
-    let (shown, ended, tail) = (lesson.clone(), lesson.clone(), lesson);
+    let (shown, ended, plugged, tail) = (lesson.clone(), lesson.clone(), lesson.clone(), lesson);
     view! {
         <section class="task lesson" aria-labelledby="task-title">
             <Recorder/>
@@ -150,8 +152,30 @@ fn Panel(lesson: Lesson) -> impl IntoView {
             <Show when=move || solved.get() && last.get()>
                 <Solved lesson=ended.clone()/>
             </Show>
+            <Plugs lesson=plugged/>
             <Tail lesson=tail/>
         </section>
+    }
+}
+
+/// The nodes' plugs, in a lesson in which one is pulled, and for an author who records.
+#[component]
+fn Plugs(lesson: Lesson) -> impl IntoView {
+    let (l, s) = (lessons(), session());
+    let pulls = |action: &Action| matches!(action, Action::Power { .. });
+    let used = lesson.before.iter().any(pulls)
+        || lesson.solutions.iter().chain(&lesson.wrong).any(|walk| walk.actions.iter().any(pulls));
+    let nodes = Memo::new(move |_| {
+        let state = s.state.get();
+        state.store.list("Node").map(|n| (n.name().to_string(), s.is_powered(n.name()))).collect::<Vec<_>>()
+    });
+    view! {
+        <Show when=move || used || l.tape.read().is_some()>
+            <fieldset class="plugs">
+                <legend>{s.t("world.power")}</legend>
+                {move || settings::power(nodes.get(), move |node, up| l.power(node, up))}
+            </fieldset>
+        </Show>
     }
 }
 

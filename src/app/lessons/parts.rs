@@ -27,22 +27,19 @@ pub fn stars(count: u8) -> impl IntoView {
     view! { <span class="stars" role="img" aria-label=label title=label><b>{got}</b>{rest}</span> }
 }
 
-/// Where somebody stands with a lesson, in one mark with words.
+/// Where somebody stands with a lesson, in one mark with words; `set`: in the assignment.
 #[component]
-pub fn Standing(#[prop(into)] id: String) -> impl IntoView {
+pub fn Standing(#[prop(into)] id: String, #[prop(optional)] set: bool) -> impl IntoView {
     let (l, s) = (lessons(), session());
-    move || {
-        let book = l.book.read();
-        let record = book.get(&id);
-        match record {
-            Some(record) if record.is_solved() => stars(record.stars()).into_any(),
-            Some(record) if record.best.is_some() => {
-                let (got, of) = record.best.as_ref().map_or((0, 0), |b| (b.points, b.of));
-                let words = s.tx("lessons.begun", &[("points", &got.to_string()), ("of", &of.to_string())]);
-                view! { <span class="t-soft begun">{words}</span> }.into_any()
-            }
-            _ => ().into_any(),
+    let result = move || if set { l.counts(&id) } else { l.book.read().get(&id).and_then(|r| r.best.clone()) };
+    move || match result() {
+        Some(result) if result.solved => stars(result.stars).into_any(),
+        Some(result) => {
+            let (got, of) = (result.points.to_string(), result.of.to_string());
+            let words = s.tx("lessons.begun", &[("points", &got), ("of", &of)]);
+            view! { <span class="t-soft begun">{words}</span> }.into_any()
         }
+        None => ().into_any(),
     }
 }
 

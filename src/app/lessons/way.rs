@@ -80,6 +80,10 @@ fn told(s: Session, words: Memo<StepWords>, each: &Move) -> AnyView {
             let secs = time.as_secs().to_string();
             view! { <p>{move || s.tx("lessons.way_wait", &[("secs", &secs)])}</p> }.into_any()
         }
+        Action::Power { node, up } => {
+            let (node, id) = (node.to_string(), if *up { "lessons.way_up" } else { "lessons.way_down" });
+            view! { <p>{move || prose::line(&s.tx(id, &[("node", &node)])).into_any()}</p> }.into_any()
+        }
     }
 }
 
@@ -91,6 +95,7 @@ fn is_possible(l: Lessons, at: usize, action: &Action) -> bool {
         Action::Edit { file, from, .. } => l.s.text_of(file).contains(from.as_str()),
         Action::Write { file, text } => l.s.text_of(file) != *text,
         Action::Remove { file } => has(file),
+        Action::Power { node, up } => l.s.is_powered(node) != *up,
         Action::Run { .. } | Action::Answer { .. } | Action::Wait(_) => true,
     }
 }
@@ -108,6 +113,7 @@ fn do_it(l: Lessons, shells: Shells, action: &Action) {
         Action::Remove { file } => s.remove_file(file),
         Action::Answer { step, choice } => l.answer(step, choice),
         Action::Wait(time) => s.let_pass(|cluster| cluster.run_for(*time)),
+        Action::Power { node, up } => l.power(node, *up),
         Action::Run { line } => {
             s.tab.set(Tab::Terminal);
             s.pane.set(Pane::Journey);

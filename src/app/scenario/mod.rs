@@ -1,7 +1,7 @@
 //! Free play: scenarios to start from, the requests that are worth a try, and what the cluster is made of.
 
 mod chooser;
-mod settings;
+pub mod settings;
 pub mod table;
 pub mod world;
 

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use super::Play;
 use super::world::{BALANCERS, MODES, MOST_NODES, World};
-use crate::app::session::{Pane, Session, Tab, session};
+use crate::app::session::{Pane, Tab, session};
 
 /// One line of counts that unfolds into the choices.
 #[component]
@@ -125,7 +125,7 @@ fn Choices() -> impl IntoView {
             </fieldset>
             <fieldset>
                 <legend>{s.t("world.power")}</legend>
-                {move || power(s, nodes.get())}
+                {move || power(nodes.get(), move |node, up| s.set_power(node, up))}
             </fieldset>
         </div>
     }
@@ -133,7 +133,7 @@ fn Choices() -> impl IntoView {
 }
 
 /// A switch for each node.
-fn power(s: Session, nodes: Vec<(String, bool)>) -> impl IntoView {
+pub fn power(nodes: Vec<(String, bool)>, set: impl Fn(&str, bool) + Copy + 'static) -> impl IntoView {
     nodes
         .into_iter()
         .map(|(name, on)| {
@@ -143,7 +143,7 @@ fn power(s: Session, nodes: Vec<(String, bool)>) -> impl IntoView {
                     <input
                         type="checkbox"
                         prop:checked=on
-                        on:change=move |event| s.set_power(&node, event_target_checked(&event))
+                        on:change=move |event| set(&node, event_target_checked(&event))
                     />
                     <code>{name}</code>
                 </label>

@@ -39,7 +39,8 @@ pub fn run(arguments: &Arguments, lang: Lang) -> Result<bool, Usage> {
                 set.lessons.push(lesson.id.clone());
                 if let Some(folder) = folder {
                     let files = read_folder(Path::new(folder))?.files;
-                    set.starts.push((lesson.id.clone(), assignment::changes(lesson, &files)));
+                    let changes = assignment::changes(lesson, &files);
+                    set.starts.push((lesson.id.clone(), assignment::Start { changes, ran: Vec::new() }));
                 }
             }
             let code = set.code();

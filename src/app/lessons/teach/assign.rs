@@ -2,26 +2,26 @@
 //! the pupils begin with. It becomes a link and a QR code in which no solution can be read.
 
 use giljabi::lesson::File;
-use giljabi::lesson::assignment::{Assignment, Change, MAX_CODE, MAX_LESSONS, Terms, changes};
+use giljabi::lesson::assignment::{Assignment, MAX_CODE, MAX_LESSONS, Start, Terms, start as start_of};
 use giljabi::lesson::course::{GUEST, Track};
-use giljabi::lesson::{Course, qr};
+use giljabi::lesson::keys::{BALANCERS, PROXIES};
+use giljabi::lesson::{Course, draw, qr};
 use giljabi::locale::Lang;
 use leptos::prelude::*;
 use smol_str::SmolStr;
 use std::sync::Arc;
 
-use super::super::lessons;
 use super::super::parts::track_name;
 use super::super::route::{self, Route};
+use super::super::{Lessons, lessons};
 use super::title;
 use crate::app::session::{kept_names, session};
 use crate::app::{keep, leave};
 
 /// A code of so many characters is scanned from the last row.
 const EASY_CODE: usize = 300;
-/// The numbers of nodes and the kinds of kube-proxy that are offered.
+/// The numbers of nodes that are offered.
 const NODES: [&str; 5] = ["1", "2", "3", "4", "5"];
-const PROXIES: [&str; 3] = ["iptables", "ipvs", "nftables"];
 
 #[component]
 pub fn Assign() -> impl IntoView {
@@ -143,8 +143,8 @@ fn Pick(track: Track, course: Arc<Course>, chosen: RwSignal<Vec<SmolStr>>) -> im
     }
 }
 
-/// The files that pupils begin with, by lesson.
-type Starts = Vec<(SmolStr, Vec<Change>)>;
+/// What pupils begin with, by lesson.
+type Starts = Vec<(SmolStr, Start)>;
 
 /// The cluster of the assignment's lessons, where it is to be another than each lesson's own.
 #[component]
@@ -153,6 +153,9 @@ fn ClusterTerms(cluster: RwSignal<Terms>) -> impl IntoView {
     let nodes = move |event| cluster.update(|c| c.nodes = event_target_value(&event).parse().ok());
     let proxy = move |event| {
         cluster.update(|c| c.proxy = Some(SmolStr::from(event_target_value(&event))).filter(|p| !p.is_empty()));
+    };
+    let balancer = move |event| {
+        cluster.update(|c| c.load_balancer = Some(SmolStr::from(event_target_value(&event))).filter(|p| !p.is_empty()));
     };
     view! {
         <div class="row">
@@ -167,21 +170,31 @@ fn ClusterTerms(cluster: RwSignal<Terms>) -> impl IntoView {
                 "kube-proxy"
                 <select class="field set-proxy" on:change=proxy>
                     <option value="">{s.t("lessons.as_lesson")}</option>
-                    {PROXIES.map(|name| view! { <option value=name>{name}</option> }).collect_view()}
+                    {PROXIES.iter().map(|name| view! { <option value=*name>{*name}</option> }).collect_view()}
+                </select>
+            </label>
+            <label>
+                {s.t("world.balancer")}
+                <select class="field set-balancer" on:change=balancer>
+                    <option value="">{s.t("lessons.as_lesson")}</option>
+                    {BALANCERS.iter().zip(["world.none", "world.cloud", "world.metallb", "world.tunnel"])
+                        .map(|(name, id)| view! { <option value=*name>{s.t(id)}</option> })
+                        .collect_view()}
                 </select>
             </label>
         </div>
     }
 }
 
-/// What this browser keeps of a lesson's files, as what differs from its start; nothing where nothing differs.
-fn own_start(course: &Course, id: &str) -> Vec<Change> {
-    let kept = keep::read(&kept_names(id)[0]).as_deref().and_then(keep::pairs_from_json).unwrap_or_default();
-    let files: Vec<File> = kept.into_iter().map(|(name, text)| File { name: name.into(), text }).collect();
-    match course.lesson(id) {
-        Some(lesson) if !files.is_empty() => changes(lesson, &files),
-        _ => Vec::new(),
-    }
+/// What this browser keeps of a lesson's desk, as what differs from its start; nothing where nothing differs.
+fn own_start(l: Lessons, id: &str) -> Start {
+    let course = l.course.get_untracked().unwrap_or_default();
+    let Some(lesson) = course.lesson(id) else { return Start::default() };
+    let record = l.book.read_untracked().get(id).cloned().unwrap_or_default();
+    let drawn = draw::start_files(lesson, record.seed);
+    let kept = keep::read(&kept_names(id)[0]).as_deref().and_then(keep::pairs_from_json);
+    let files = kept.map(|kept| kept.into_iter().map(|(name, text)| File { name: name.into(), text }).collect());
+    start_of(lesson, &files.unwrap_or_else(|| drawn.clone()), &drawn, &record.ran)
 }
 
 /// What was chosen, in its order, which can be changed; and whether pupils begin with the teacher's own files.
@@ -198,7 +211,7 @@ fn Order(chosen: RwSignal<Vec<SmolStr>>, starts: RwSignal<Starts>) -> impl IntoV
     let row = move |(at, id): (usize, SmolStr)| {
         let name = title(l, &id);
         let label = |id: &'static str, name: &str| s.tx(id, &[("name", name)]);
-        let own = own_start(&l.course.get_untracked().unwrap_or_default(), &id);
+        let own = own_start(l, &id);
         let (asked, turned) = (id.clone(), id.clone());
         let mine = Memo::new(move |_| starts.read().iter().any(|(lesson, _)| *lesson == asked));
         let can = !own.is_empty() || mine.get_untracked();

@@ -8,11 +8,11 @@ pub mod tape;
 mod text;
 mod tools;
 
-use giljabi::lesson::File;
 use giljabi::lesson::course::{Folder, folder_of};
 use giljabi::lesson::draft::Draft;
 use giljabi::lesson::package;
 use giljabi::lesson::read::{Problem, is_file_name};
+use giljabi::lesson::{File, Lesson};
 use leptos::prelude::*;
 use smol_str::SmolStr;
 
@@ -35,6 +35,8 @@ pub struct Table {
     file: RwSignal<SmolStr>,
     /// The draft, or what is wrong with its files.
     read: Memo<Result<Draft, Vec<Problem>>>,
+    /// The lesson as it could last be read.
+    last: StoredValue<Lesson>,
     /// What the page has to say to the author.
     said: RwSignal<Option<String>>,
 }
@@ -57,7 +59,7 @@ impl Table {
         });
         let read = Memo::new(move |_| Draft::read(&folder.read(), &shared(l)));
         let file = RwSignal::new(SmolStr::new_static("lesson.yaml"));
-        Table { l, folder, file, read, said: RwSignal::new(None) }
+        Table { l, folder, file, read, last: StoredValue::new(Lesson::default()), said: RwSignal::new(None) }
     }
 
     /// Changes the draft as a whole and writes its files anew. Files that cannot be read are mended first.

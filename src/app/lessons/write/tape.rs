@@ -65,6 +65,10 @@ impl Tape {
         }
     }
 
+    pub fn power(&mut self, node: &str, up: bool) {
+        self.done.push(Done::Other(Action::Power { node: node.into(), up }));
+    }
+
     pub fn answer(&mut self, step: &str, choice: &str) {
         self.done.push(Done::Other(Action::Answer { step: step.into(), choice: choice.into() }));
     }

@@ -1,16 +1,16 @@
 //! The text of a draft's file, in the same editor as everywhere: coloured, with undo a file, what is wrong underlined where it
 //! stands, and completion of manifests.
 
-use giljabi::lesson::read::Problem;
+use giljabi::lesson::read::{FILE, Problem};
 use giljabi::locale::Lang;
-use giljabi::text::utf16_offset;
+use giljabi::text::{byte_offset, utf16_offset};
 use leptos::html::Div;
 use leptos::prelude::*;
 
 use super::{Table, Wish};
 use crate::app::editor::assist;
 use crate::app::editor::bridge::Editor;
-use crate::app::editor::exchange::{Lint, Options, Severity};
+use crate::app::editor::exchange::{Completion, Completions, Lint, Options, Severity};
 use crate::app::editor::phrases::KOREAN;
 use crate::app::session::session;
 
@@ -44,9 +44,14 @@ pub fn Text(table: Table, go: Wish) -> impl IntoView {
             };
             match Editor::open(&place, options).await {
                 Ok(opened) => {
-                    let manifest = move || table.file.get_untracked().contains('/');
                     opened.set_completion(move |text, position, _| {
-                        manifest().then(|| assist::completions(&text, position, s.lang.get_untracked()))?
+                        let file = table.file.get_untracked();
+                        let lang = s.lang.get_untracked();
+                        match file.as_str() {
+                            FILE => completions(table, &text, position),
+                            file if file.contains('/') => assist::completions(&text, position, lang),
+                            _ => None,
+                        }
                     });
                     // The page may have been left while the bundle was on its way.
                     if editor.try_set_value(Some(opened)).is_none() {
@@ -107,6 +112,29 @@ pub fn Text(table: Table, go: Wish) -> impl IntoView {
             </Show>
         </div>
     }
+}
+
+/// What could be written into `lesson.yaml` at a position (in UTF-16 units).
+fn completions(table: Table, text: &str, position: u32) -> Option<Completions> {
+    let draft = table.read.get_untracked();
+    // While the text cannot be read, the start files at least are known.
+    let lesson = draft.map_or_else(|_| table.last.get_value(), |draft| draft.lesson);
+    table.last.set_value(lesson.clone());
+    let course = table.l.course.get_untracked().unwrap_or_default();
+    let lang = table.l.s.lang.get_untracked();
+    let found = giljabi::lesson::assist::complete(text, byte_offset(text, position as usize), &lesson, &course, lang);
+    let options: Vec<Completion> = found
+        .items
+        .into_iter()
+        .map(|item| Completion {
+            apply: (item.insert != item.label).then_some(item.insert),
+            label: item.label,
+            detail: String::new(),
+            info: item.about,
+        })
+        .collect();
+    let from = utf16_offset(text, found.replaces.start) as u32;
+    (!options.is_empty()).then_some(Completions { from, options })
 }
 
 /// A problem as an underline below its whole line.

@@ -4,7 +4,7 @@ use giljabi::arrange::Arrange;
 use giljabi::cluster::{LoadBalancerProvider, ProxyMode};
 use giljabi::lesson::draft::{Offer, offers};
 use giljabi::lesson::model::{Action, ClusterSpec, TaskKind};
-use giljabi::lesson::{File, write};
+use giljabi::lesson::{File, Scene, write};
 use leptos::prelude::*;
 
 use super::super::step::kind_id;
@@ -40,6 +40,12 @@ pub fn Tools(table: Table) -> impl IntoView {
             table.change(|draft| draft.add_check(step.get_untracked(), &offer));
         }
     };
+    let sent = s.sent.get_untracked().is_some();
+    let add_prediction = move |_| {
+        if let Some(sent) = s.sent.get_untracked() {
+            table.change(|draft| step.set(draft.add_prediction(&s.state.read_untracked().store, &sent.trace)));
+        }
+    };
     view! {
         <section class="box tools" aria-labelledby="tools-title">
             <h3 id="tools-title">{s.t("lessons.tools")}</h3>
@@ -56,6 +62,10 @@ pub fn Tools(table: Table) -> impl IntoView {
                 </label>
                 <button type="button" class="btn add-step" on:click=add_step>{s.t("lessons.add_step")}</button>
             </div>
+            <div class="row">
+                <button type="button" class="btn add-prediction" disabled=!sent on:click=add_prediction>{s.t("lessons.add_prediction")}</button>
+            </div>
+            <p class="t-soft">{s.t("lessons.prediction_text")}</p>
             <div class="row">
                 <label>
                     {s.t("lessons.to_step")}
@@ -118,7 +128,9 @@ fn from_desk(s: Session, table: Table) {
     // The background of a lesson that lies on the desk is in no file of the editor.
     let course = table.l.course.get_untracked().unwrap_or_default();
     let of = table.l.open.get_untracked().and_then(|id| course.lesson(&id).cloned()).unwrap_or_default();
-    let before: Vec<Action> = of.before.into_iter().chain(before).take(MOST_BEFORE).collect();
+    let nodes = desk.store().list("Node").filter(|n| !s.is_powered(n.name()));
+    let dark = nodes.map(|n| Action::Power { node: n.name().clone(), up: false });
+    let before: Vec<Action> = of.before.into_iter().chain(before).chain(dark).take(MOST_BEFORE).collect();
     table.change(|draft| {
         draft.lesson.world = of.world;
         draft.lesson.start = files;
