@@ -31,6 +31,8 @@ const surfaces = EditorView.theme({
   ".cm-button": { color: "var(--ink)", backgroundImage: "none", backgroundColor: "var(--panel)", border: "1px solid var(--soft)" },
   ".cm-tooltip": { color: "var(--ink)", backgroundColor: "var(--panel)", border: "1px solid var(--line)", borderRadius: "7px" },
   ".cm-tooltip.cm-tooltip-autocomplete > ul > li[aria-selected]": { color: "var(--on-colour)", backgroundColor: "var(--vip)" },
+  // Where there is no room beside the list, what is told of an entry stands below it and hides none.
+  ".cm-tooltip.cm-completionInfo.cm-completionInfo-right-narrow": { top: "100% !important", bottom: "auto !important", left: "0" },
   ".cm-completionMatchedText": { textDecoration: "none", fontWeight: "700" },
   ".cm-completionDetail": { color: "var(--soft)", fontStyle: "normal" },
   "li[aria-selected] .cm-completionDetail": { color: "var(--on-colour)" },
