@@ -320,3 +320,134 @@ fn hand_written_endpoints_are_mirrored_up_to_a_thousand() {
     settle(&mut cluster);
     assert_eq!(cluster.store().select("EndpointSlice", "default", &label).count(), 0);
 }
+
+fn daemons(strategy: &str, image: &str) -> String {
+    format!(
+        "
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {{name: web}}
+spec:
+  updateStrategy: {{rollingUpdate: {strategy}}}
+  selector: {{matchLabels: {{app: web}}}}
+  template:
+    metadata: {{labels: {{app: web}}}}
+    spec: {{containers: [{{name: web, image: \"{image}\"}}]}}
+"
+    )
+}
+
+#[test]
+fn a_daemon_set_that_surges_has_the_new_pod_before_the_old_one_goes() {
+    let mut cluster = Cluster::new(Settings::default());
+    let nodes = cluster.store().list("Node").count();
+    apply(&mut cluster, &daemons("{maxSurge: 1, maxUnavailable: 0}", "nginx:1.27"));
+    settle(&mut cluster);
+    assert_eq!(pods(&cluster, "web").len(), nodes);
+    apply(&mut cluster, &daemons("{maxSurge: 1, maxUnavailable: 0}", "nginx:1.28"));
+    let (mut most, mut least) = (0, nodes);
+    for _ in 0..1_000 {
+        cluster.run_for(Duration::millis(100));
+        let live: Vec<_> = pods(&cluster, "web").into_iter().filter(|p| !p.is_terminating()).collect();
+        most = most.max(live.len());
+        least = least.min(live.iter().filter(|p| is_ready(p)).count());
+    }
+    assert_eq!((most, least), (nodes + 1, nodes));
+    settle(&mut cluster);
+    let images = pods(&cluster, "web");
+    assert_eq!(images.len(), nodes);
+    assert!(images.iter().all(|p| p.value.items_at(&["spec", "containers"])[0].str_at(&["image"]) == "nginx:1.28"));
+    // Without a surge the old one goes first, on one node at a time.
+    apply(&mut cluster, &daemons("{maxUnavailable: 1}", "nginx:1.29"));
+    let (mut most, mut least) = (0, nodes);
+    for _ in 0..1_000 {
+        cluster.run_for(Duration::millis(100));
+        let live: Vec<_> = pods(&cluster, "web").into_iter().filter(|p| !p.is_terminating()).collect();
+        most = most.max(live.len());
+        least = least.min(live.iter().filter(|p| is_ready(p)).count());
+    }
+    assert_eq!((most, least), (nodes, nodes - 1));
+}
+
+fn job(spec: &str, command: &str) -> String {
+    format!(
+        "
+apiVersion: batch/v1
+kind: Job
+metadata: {{name: sum}}
+spec:
+  {spec}
+  template:
+    metadata: {{labels: {{app: sum}}}}
+    spec: {{restartPolicy: Never, containers: [{{name: sum, image: \"busybox:1.37\", command: {command}}}]}}
+"
+    )
+}
+
+fn condition(cluster: &Cluster, kind: &str, name: &str, type_: &str) -> Option<(String, String)> {
+    let object = get(cluster, kind, name)?;
+    let found = object.value.items_at(&["status", "conditions"]).iter().find(|c| c.str_at(&["type"]) == type_)?;
+    Some((found.str_at(&["reason"]).into(), found.str_at(&["message"]).into()))
+}
+
+#[test]
+fn an_indexed_job_gives_each_pod_a_number() {
+    let mut cluster = Cluster::new(Settings::default());
+    apply(&mut cluster, &job("completions: 3\n  parallelism: 2\n  completionMode: Indexed", "[sleep, '5']"));
+    cluster.run_for(Duration::secs(3));
+    let numbers = |cluster: &Cluster| {
+        let key = "batch.kubernetes.io/job-completion-index";
+        let mut all: Vec<String> =
+            pods(cluster, "sum").iter().filter_map(|p| Some(p.label(key)?.to_string())).collect();
+        all.sort();
+        all
+    };
+    assert_eq!(numbers(&cluster), ["0", "1"]);
+    let pod = &pods(&cluster, "sum")[0];
+    assert!(pod.name().starts_with("sum-0-"), "{}", pod.name());
+    assert_eq!(pod.value.str_at(&["spec", "hostname"]), "sum-0");
+    let container = &pod.value.at(&["spec", "containers"]).and_then(Value::as_list).expect("containers")[0];
+    let variable = &container.items_at(&["env"])[0];
+    assert_eq!(variable.str_at(&["name"]), "JOB_COMPLETION_INDEX");
+    let field = variable.str_at(&["valueFrom", "fieldRef", "fieldPath"]);
+    assert_eq!(field, "metadata.labels['batch.kubernetes.io/job-completion-index']");
+    settle(&mut cluster);
+    assert_eq!(numbers(&cluster), ["0", "1", "2"]);
+    let job = get(&cluster, "Job", "sum").expect("the Job");
+    assert_eq!(job.value.str_at(&["status", "completedIndexes"]), "0-2");
+    assert_eq!(condition(&cluster, "Job", "sum", "Complete").map(|c| c.0), Some("CompletionsReached".into()));
+}
+
+#[test]
+fn a_jobs_failure_policy_says_what_a_failure_means() {
+    let policy = |action: &str, more: &str| {
+        format!(
+            "{more}podFailurePolicy: {{rules: [{{action: {action}, onExitCodes: {{operator: In, values: [42]}}}}]}}\n  backoffLimit: 1"
+        )
+    };
+    let mut cluster = Cluster::new(Settings::default());
+    apply(&mut cluster, &job(&policy("FailJob", ""), "[sh, -c, 'exit 42']"));
+    settle(&mut cluster);
+    let pod = pods(&cluster, "sum")[0].name().clone();
+    let message =
+        format!("Container sum for pod default/{pod} failed with exit code 42 matching FailJob rule at index 0");
+    assert_eq!(condition(&cluster, "Job", "sum", "Failed"), Some(("PodFailurePolicy".into(), message)));
+    assert_eq!(pods(&cluster, "sum").len(), 1);
+    // What is ignored does not count: the Job tries on, past its limit.
+    let mut cluster = Cluster::new(Settings::default());
+    apply(&mut cluster, &job(&policy("Ignore", ""), "[sh, -c, 'sleep 2; exit 42']"));
+    cluster.run_for(Duration::secs(60));
+    assert!(pods(&cluster, "sum").len() > 2, "{}", pods(&cluster, "sum").len());
+    assert_eq!(condition(&cluster, "Job", "sum", "Failed"), None);
+    // Each number fails for itself, and none is tried again.
+    let mut cluster = Cluster::new(Settings::default());
+    let indexed = "completions: 3\n  parallelism: 3\n  completionMode: Indexed\n  backoffLimitPerIndex: 1\n  ";
+    let policy = policy("FailIndex", indexed).replace("\n  backoffLimit: 1", "");
+    apply(&mut cluster, &job(&policy, "[sh, -c, 'exit 42']"));
+    settle(&mut cluster);
+    assert_eq!(pods(&cluster, "sum").len(), 3);
+    let job = get(&cluster, "Job", "sum").expect("the Job");
+    assert_eq!(job.value.str_at(&["status", "completedIndexes"]), "");
+    assert_eq!(job.value.str_at(&["status", "failedIndexes"]), "0-2");
+    assert_eq!(condition(&cluster, "Job", "sum", "Failed").map(|c| c.0), Some("FailedIndexes".into()));
+}

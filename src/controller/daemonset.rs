@@ -1,6 +1,6 @@
 //! `daemonset-controller`: one pod on every node that fits.
 //!
-//! Upstream: `pkg/controller/daemon`. Left out: surge updates.
+//! Upstream: `pkg/controller/daemon`. Left out: the back-off before a failed pod is replaced.
 
 use super::deployment::scaled;
 use super::pods::{self, PodMaker};
@@ -10,11 +10,13 @@ use super::statefulset::REVISION_HASH;
 use super::template_hash::template_hash;
 use super::{Context, Controller, Enqueue, Index, Reconcile, Settings, revisions};
 use crate::api::object::{Object, ObjectKey};
+use crate::api::time::Duration;
 use crate::api::value::Value;
 use crate::apiserver::store::{Event, Store};
+use crate::arrange::Arrange;
 use crate::value;
 use smol_str::{SmolStr, format_smolstr};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 const NAME: &str = "daemonset-controller";
@@ -61,35 +63,30 @@ impl Controller for DaemonSetController {
             by_node.entry(target(pod)).or_default().push(pod.clone());
         }
         result.looked += nodes.len() + by_node.values().map(Vec::len).sum::<usize>();
-        let mut maker = None;
+        let update = Update::of(&set, &hash, nodes.len() as i64, context, &mut result);
+        let mut plan = Plan::default();
         for node in &nodes {
             let there = by_node.get(node.name()).map_or(&[][..], Vec::as_slice);
-            let (live, finished): (Vec<&Arc<Object>>, Vec<&Arc<Object>>) =
-                there.iter().filter(|p| !p.is_terminating()).partition(|p| p.view().pod().is_some_and(pods::is_active));
-            for pod in finished {
-                delete(&set, pod, context, &mut result);
-            }
-            for pod in live.iter().skip(1) {
-                delete(&set, pod, context, &mut result);
-            }
-            if there.is_empty() {
-                let maker = maker.get_or_insert_with(|| {
-                    let mut maker = PodMaker::new(&set, &template(&set), context);
-                    maker.label(REVISION_HASH, &hash);
-                    maker
-                });
-                create(&set, node, maker, context, &mut result);
+            plan.keep_one(node, there, &update);
+        }
+        for (_, there) in by_node.iter().filter(|(name, _)| !nodes.iter().any(|n| n.name() == *name)) {
+            plan.delete.extend(there.iter().filter(|p| !p.is_terminating()).cloned());
+        }
+        // The next template comes only where each node has what it should have of the present one.
+        if plan.create.is_empty() && plan.delete.is_empty() && set.value.str_at(UPDATE_TYPE) != "OnDelete" {
+            update.roll(&nodes, &by_node, &mut plan);
+        }
+        for pod in &plan.delete {
+            delete(&set, pod, context, &mut result);
+        }
+        if !plan.create.is_empty() {
+            let mut maker = PodMaker::new(&set, &template(&set), context);
+            maker.label(REVISION_HASH, &hash);
+            for node in &plan.create {
+                create(&set, node, &maker, context, &mut result);
             }
         }
-        for (name, there) in &by_node {
-            if !nodes.iter().any(|n| n.name() == name) {
-                for pod in there.iter().filter(|p| !p.is_terminating()) {
-                    delete(&set, pod, context, &mut result);
-                }
-            }
-        }
-        roll(&set, &hash, &nodes, &by_node, context, &mut result);
-        status(&set, &hash, &nodes, &by_node, &mut result);
+        status(&set, &update, &nodes, &by_node, &mut result);
         let borne = |r: &Object| {
             by_node.values().flatten().any(|p| p.label(REVISION_HASH).map(name).as_ref() == Some(r.name()))
         };
@@ -181,36 +178,119 @@ fn delete(set: &Arc<Object>, pod: &Object, context: &mut Context, result: &mut R
     result.delete(pod.key.clone(), set.key.field("spec.template"));
 }
 
-/// Deletes pods of an older template, as many at a time as may be unavailable.
-fn roll(
-    set: &Arc<Object>,
-    hash: &SmolStr,
-    nodes: &[Arc<Object>],
-    by_node: &BTreeMap<SmolStr, Vec<Arc<Object>>>,
-    context: &mut Context,
-    result: &mut Reconcile,
-) {
-    if set.value.str_at(&["spec", "updateStrategy", "type"]) == "OnDelete" {
-        return;
-    }
-    let allowed = set.value.at(&["spec", "updateStrategy", "rollingUpdate", "maxUnavailable"]);
-    let allowed = scaled(allowed, nodes.len() as i64, true).max(1);
-    let is_ready = |p: &Arc<Object>| !p.is_terminating() && p.view().pod().is_some_and(|p| p.is_ready());
-    let up = nodes.iter().filter(|n| by_node.get(n.name()).is_some_and(|list| list.iter().any(is_ready))).count();
-    let mut room = allowed - (nodes.len() - up) as i64;
-    for pod in by_node.values().flatten().filter(|p| !p.is_terminating() && p.label(REVISION_HASH) != Some(hash)) {
-        if !is_ready(pod) {
-            delete(set, pod, context, result);
-        } else if room > 0 {
-            room -= 1;
-            delete(set, pod, context, result);
+const UPDATE_TYPE: &[&str] = &["spec", "updateStrategy", "type"];
+
+/// The pods that a look deletes, and the nodes that get one.
+#[derive(Default)]
+struct Plan {
+    delete: Vec<Arc<Object>>,
+    create: Vec<Arc<Object>>,
+}
+
+/// How a set goes over to its present template.
+struct Update<'a> {
+    hash: &'a SmolStr,
+    max_surge: i64,
+    max_unavailable: i64,
+    /// The pods that have been ready long enough, by name.
+    available: BTreeSet<SmolStr>,
+}
+
+impl<'a> Update<'a> {
+    fn of(set: &Object, hash: &'a SmolStr, nodes: i64, context: &Context, result: &mut Reconcile) -> Update<'a> {
+        let at = |field| set.value.at(&["spec", "updateStrategy", "rollingUpdate", field]);
+        let max_surge = at("maxSurge").map_or(0, |v| scaled(Some(v), nodes, true));
+        let max_unavailable = scaled(at("maxUnavailable"), nodes, true);
+        let wait = Duration::secs(pods::number(set, &["spec", "minReadySeconds"], 0).max(0) as u64);
+        let mut available = BTreeSet::new();
+        for pod in pods::owned(context.store, set) {
+            let live = pod.view().pod().is_some_and(|p| pods::is_active(p) && p.is_ready());
+            let Some(since) = pods::ready_since(pod).filter(|_| live) else { continue };
+            if since + wait <= context.now {
+                available.insert(pod.name().clone());
+            } else {
+                result.again(since + wait);
+            }
         }
+        // A percentage of few nodes may round to nothing on both sides.
+        let max_unavailable = if max_surge == 0 { max_unavailable.max(1) } else { max_unavailable };
+        Update { hash, max_surge, max_unavailable, available }
+    }
+
+    fn is_new(&self, pod: &Object) -> bool {
+        pod.label(REVISION_HASH) == Some(self.hash)
+    }
+
+    fn is_available(&self, pod: &Object) -> bool {
+        self.available.contains(pod.name())
+    }
+
+    /// The pod of the present template and the one of an older; `None` when there are several of one.
+    fn pair<'p>(&self, there: &'p [Arc<Object>]) -> Option<(Option<&'p Arc<Object>>, Option<&'p Arc<Object>>)> {
+        let (new, old): (Vec<_>, Vec<_>) = there.iter().filter(|p| !p.is_terminating()).partition(|p| self.is_new(p));
+        (new.len() <= 1 && old.len() <= 1).then(|| (new.first().copied(), old.first().copied()))
+    }
+
+    /// Replaces pods of older templates (upstream `rollingUpdate`): the old one goes first, on so many nodes at a time, or, with
+    /// a surge, when the new one beside it is available.
+    fn roll(&self, nodes: &[Arc<Object>], by_node: &BTreeMap<SmolStr, Vec<Arc<Object>>>, plan: &mut Plan) {
+        let surging = self.max_surge > 0;
+        // How many nodes are under way, and what may be done at once or as room allows.
+        let (mut busy, mut at_once, mut candidates) = (0, Vec::new(), Vec::new());
+        for node in nodes {
+            let there = by_node.get(node.name()).map_or(&[][..], Vec::as_slice);
+            let Some((new, old)) = self.pair(there) else {
+                busy += 1;
+                continue;
+            };
+            match (new, old) {
+                (None, Some(old)) if !self.is_available(old) => at_once.push((node, old)),
+                (None, Some(old)) => candidates.push((node, old)),
+                (Some(new), Some(old)) if surging && self.is_available(new) => plan.delete.push(old.clone()),
+                (Some(new), None) if surging || self.is_available(new) => {}
+                (None, None) if surging => {}
+                _ => busy += 1,
+            }
+        }
+        let room = (if surging { self.max_surge } else { self.max_unavailable } - busy).max(0) as usize;
+        for (node, old) in at_once.into_iter().chain(candidates.into_iter().take(room)) {
+            if surging {
+                plan.create.push(node.clone());
+            } else {
+                plan.delete.push(old.clone());
+            }
+        }
+    }
+}
+
+impl Plan {
+    /// One pod on a node, the oldest; while a set surges, one of each template until the new one is available.
+    fn keep_one(&mut self, node: &Arc<Object>, there: &[Arc<Object>], update: &Update) {
+        if there.is_empty() {
+            self.create.push(node.clone());
+            return;
+        }
+        let (mut live, finished): (Vec<&Arc<Object>>, Vec<&Arc<Object>>) =
+            there.iter().filter(|p| !p.is_terminating()).partition(|p| p.view().pod().is_some_and(pods::is_active));
+        self.delete.extend(finished.into_iter().cloned());
+        live.arrange_by_key(|p| {
+            let bound = p.view().pod().is_some_and(|p| !p.node_name.is_empty());
+            (!bound, p.value.str_at(&["metadata", "creationTimestamp"]).to_string(), p.name().clone())
+        });
+        if update.max_surge == 0 {
+            self.delete.extend(live.into_iter().skip(1).cloned());
+            return;
+        }
+        let (new, old): (Vec<&Arc<Object>>, Vec<&Arc<Object>>) = live.into_iter().partition(|p| update.is_new(p));
+        let outlived = new.first().is_some_and(|p| update.is_available(p));
+        self.delete.extend(new.into_iter().skip(1).cloned());
+        self.delete.extend(old.into_iter().skip(usize::from(!outlived)).cloned());
     }
 }
 
 fn status(
     set: &Arc<Object>,
-    hash: &SmolStr,
+    update: &Update,
     nodes: &[Arc<Object>],
     by_node: &BTreeMap<SmolStr, Vec<Arc<Object>>>,
     result: &mut Reconcile,
@@ -223,15 +303,16 @@ fn status(
     };
     let bound = |p: &Arc<Object>| p.view().pod().is_some_and(|p| !p.node_name.is_empty());
     let ready = on(&|p| p.view().pod().is_some_and(|p| p.is_ready()));
+    let available = on(&|p| update.is_available(p));
     let desired = nodes.len() as i64;
     let astray = by_node.iter().filter(|(name, _)| !nodes.iter().any(|n| n.name() == *name)).count() as i64;
     let mut value = set.value.clone();
     pods::set_counts(
         &mut value,
         &[
-            ("numberAvailable", ready),
-            ("numberUnavailable", desired - ready),
-            ("updatedNumberScheduled", on(&|p| bound(p) && p.label(REVISION_HASH) == Some(hash))),
+            ("numberAvailable", available),
+            ("numberUnavailable", desired - available),
+            ("updatedNumberScheduled", on(&|p| bound(p) && update.is_new(p))),
             ("observedGeneration", pods::number(set, &["metadata", "generation"], 1)),
         ],
     );

@@ -1,19 +1,27 @@
 //! `job-controller`: runs pods until enough of them have succeeded.
 //!
-//! Upstream: `pkg/controller/job`. Left out: indexed completion, pod failure policies, finalizers that count pods.
+//! Upstream: `pkg/controller/job`. A Job with `completionMode: Indexed` gives each of its pods a number (`indexes`), and rules
+//! may say what a failure means (`failure`). Left out: success policies, finalizers that count pods.
+
+mod failure;
+mod indexes;
 
 use super::conditions;
 use super::pods::{self, PodMaker};
 use super::{Context, Controller, Enqueue, Index, Reconcile, Settings};
 use crate::api::object::{Object, ObjectKey};
-use crate::api::time::{self, Duration};
+use crate::api::time::{self, Duration, Time};
 use crate::api::value::Value;
 use crate::api::view::PodPhase;
 use crate::apiserver::store::{Event, Store};
+use failure::Failures;
+use indexes::Indexes;
 use smol_str::{SmolStr, format_smolstr};
 use std::sync::Arc;
 
 const NAME: &str = "job-controller";
+/// Most pods that one look makes.
+const BATCH: i64 = 500;
 
 pub struct JobController;
 
@@ -37,113 +45,224 @@ impl Controller for JobController {
         if job.is_terminating() {
             return result;
         }
-        let number = |field: &str, default| pods::number(&job, &["spec", field], default);
         if is_finished(&job) {
-            if let Some(ttl) = job.value.at(&["spec", "ttlSecondsAfterFinished"]).and_then(Value::as_i64) {
-                let end = conditions::find(&job.value, "Complete").or(conditions::find(&job.value, "Failed"));
-                let end = end.and_then(|c| time::parse(c.str_at(&["lastTransitionTime"]))).unwrap_or(context.now);
-                let due = end + Duration::secs(ttl.max(0) as u64);
-                if due <= context.now {
-                    result.delete(key.clone(), key.field("spec.ttlSecondsAfterFinished"));
-                } else {
-                    result.again(due);
-                }
-            }
+            forget_in_time(&job, context.now, &mut result);
             return result;
         }
-        let owned: Vec<Arc<Object>> = pods::owned(context.store, &job).into_iter().cloned().collect();
-        result.looked += owned.len();
-        let count = |wanted: PodPhase| {
-            owned.iter().filter(|p| p.view().pod().is_some_and(|p| p.phase == wanted)).count() as i64
+        let run = Run::of(job, context);
+        result.looked += run.pods.len();
+        run.sync(context, &mut result);
+        result
+    }
+}
+
+/// A Job with what has become of its pods.
+struct Run {
+    job: Arc<Object>,
+    pods: Vec<Arc<Object>>,
+    active: Vec<Arc<Object>>,
+    failures: Failures,
+    indexes: Option<Indexes>,
+    succeeded: i64,
+}
+
+/// How a Job ends.
+struct Verdict {
+    type_: &'static str,
+    reason: &'static str,
+    message: SmolStr,
+}
+
+fn verdict(type_: &'static str, reason: &'static str, message: &str) -> Option<Verdict> {
+    Some(Verdict { type_, reason, message: message.into() })
+}
+
+impl Run {
+    fn of(job: Arc<Object>, context: &Context) -> Run {
+        let pods: Vec<Arc<Object>> = pods::owned(context.store, &job).into_iter().cloned().collect();
+        let phase = |p: &Arc<Object>, wanted| p.view().pod().is_some_and(|p| p.phase == wanted);
+        let active = pods.iter().filter(|p| p.view().pod().is_some_and(pods::is_active)).cloned().collect();
+        let failures = Failures::of(&job, pods.iter().filter(|p| phase(p, PodPhase::Failed)));
+        let succeeded: Vec<&Arc<Object>> = pods.iter().filter(|p| phase(p, PodPhase::Succeeded)).collect();
+        let indexes = Indexes::of(&job, &succeeded, &failures);
+        let succeeded = indexes.as_ref().map_or(succeeded.len(), |i| i.completed.len()) as i64;
+        Run { job, pods, active, failures, indexes, succeeded }
+    }
+
+    fn number(&self, field: &str, default: i64) -> i64 {
+        pods::number(&self.job, &["spec", field], default)
+    }
+
+    fn completions(&self) -> Option<i64> {
+        self.job.value.at(&["spec", "completions"]).and_then(Value::as_i64)
+    }
+
+    /// Whether the Job is at its end. A container that restarts in place counts as a failure each time.
+    fn verdict(&self, deadline: Option<Time>, now: Time) -> Option<Verdict> {
+        let in_place = self.job.value.str_at(&["spec", "template", "spec", "restartPolicy"]) == "OnFailure";
+        let statuses = self.active.iter().filter_map(|p| p.view().pod()).flat_map(|p| p.statuses());
+        let restarts: i64 = statuses.map(|s| i64::from(s.restarts)).sum();
+        let limit = self.number("backoffLimit", 6);
+        if let Some(message) = &self.failures.fatal {
+            return verdict("Failed", "PodFailurePolicy", message);
+        }
+        if self.failures.counted > limit || (in_place && restarts >= limit.max(1)) {
+            return verdict("Failed", "BackoffLimitExceeded", "Job has reached the specified backoff limit");
+        }
+        if deadline.is_some_and(|d| d <= now) {
+            return verdict("Failed", "DeadlineExceeded", "Job was active longer than specified deadline");
+        }
+        if let Some(indexes) = &self.indexes {
+            let most = self.job.value.at(&["spec", "maxFailedIndexes"]).and_then(Value::as_i64);
+            if most.is_some_and(|most| indexes.failed.len() as i64 > most) {
+                let message = "Job has exceeded the specified maximal number of failed indexes";
+                return verdict("Failed", "MaxFailedIndexesExceeded", message);
+            }
+            if !indexes.failed.is_empty() && (indexes.failed.len() + indexes.completed.len()) as i64 >= indexes.count {
+                return verdict("Failed", "FailedIndexes", "Job has failed indexes");
+            }
+        }
+        let enough = match self.completions() {
+            Some(wanted) => self.succeeded >= wanted,
+            None => self.succeeded > 0 && self.active.is_empty(),
         };
-        let (succeeded, failed) = (count(PodPhase::Succeeded), count(PodPhase::Failed));
-        let active: Vec<&Arc<Object>> = owned.iter().filter(|p| p.view().pod().is_some_and(pods::is_active)).collect();
-        let mut running = active.len() as i64;
-        let parallelism = number("parallelism", 1);
-        let completions = job.value.at(&["spec", "completions"]).and_then(Value::as_i64);
-        let now = context.now;
+        enough.then(|| verdict("Complete", "CompletionsReached", "Reached expected number of succeeded pods"))?
+    }
+
+    fn sync(&self, context: &mut Context, result: &mut Reconcile) {
+        let (job, now) = (&self.job, context.now);
         let mut value = job.value.clone();
         if value.at(&["status", "startTime"]).is_none() {
             value.set_at(&["status", "startTime"], now.text());
         }
-        // A container that restarts in place counts as a failure each time.
-        let in_place = job.value.str_at(&["spec", "template", "spec", "restartPolicy"]) == "OnFailure";
-        let restarts: i64 = active
-            .iter()
-            .filter_map(|p| p.view().pod())
-            .flat_map(|p| p.statuses())
-            .map(|s| i64::from(s.restarts))
-            .sum();
-        let limit = number("backoffLimit", 6);
-        let too_many = failed > limit || (in_place && restarts >= limit.max(1));
         let started = time::parse(value.str_at(&["status", "startTime"])).unwrap_or(now);
         let deadline = job.value.at(&["spec", "activeDeadlineSeconds"]).and_then(Value::as_i64);
         let deadline = deadline.map(|s| started + Duration::secs(s.max(0) as u64));
-        let enough =
-            completions.is_some_and(|c| succeeded >= c) || (completions.is_none() && succeeded > 0 && running == 0);
-        let verdict = if enough {
-            Some(("Complete", "CompletionsReached", "Reached expected number of succeeded pods"))
-        } else if too_many {
-            Some(("Failed", "BackoffLimitExceeded", "Job has reached the specified backoff limit"))
-        } else if deadline.is_some_and(|d| d <= now) {
-            Some(("Failed", "DeadlineExceeded", "Job was active longer than specified deadline"))
-        } else {
-            None
-        };
-        if let Some((type_, reason, message)) = verdict {
-            for pod in active {
-                result.delete(pod.key.clone(), key.field("spec"));
-            }
-            running = 0;
-            let first = if type_ == "Complete" { "SuccessCriteriaMet" } else { "FailureTarget" };
-            set_condition(&mut value, first, reason, message, &now.text());
-            set_condition(&mut value, type_, reason, message, &now.text());
-            let warning = type_ == "Failed";
-            if warning {
-                context.recorder.say(&job, "", true, reason, message, NAME, "", now);
-            } else {
-                value.set_at(&["status", "completionTime"], now.text());
-                context.recorder.say(&job, "", false, "Completed", "Job completed", NAME, "", now);
-            }
+        let suspended = job.value.at(&["spec", "suspend"]).and_then(Value::as_bool) == Some(true);
+        let verdict = self.verdict(deadline, now);
+        let running = if let Some(verdict) = &verdict {
+            self.delete(self.active.iter(), "spec", result);
+            self.end(verdict, &mut value, context);
+            0
         } else {
             if let Some(deadline) = deadline {
                 result.again(deadline);
             }
-            let wanted = completions.map_or(parallelism, |c| parallelism.min(c - succeeded)).max(0);
-            let suspended = job.value.at(&["spec", "suspend"]).and_then(Value::as_bool) == Some(true);
-            // After a failure the next try waits: 10 s, 20 s, 40 s …
-            let last_failure = owned
-                .iter()
-                .filter(|p| p.view().pod().is_some_and(|p| p.phase == PodPhase::Failed))
-                .filter_map(|p| finished_at(p))
-                .max();
-            let wait = Duration::secs(10_u64 << (failed - 1).clamp(0, 5));
-            let next = last_failure.map(|at| at + wait).filter(|at| *at > now);
             if suspended {
-                for pod in active {
-                    result.delete(pod.key.clone(), key.field("spec.suspend"));
-                }
-                running = 0;
-            } else if let Some(next) = next.filter(|_| running < wanted) {
-                result.again(next);
-            } else if running < wanted {
-                let Some(template) = job.value.at(&["spec", "template"]) else { return result };
-                let maker = PodMaker::new(&job, template, context);
-                for _ in running..wanted.min(running + 500) {
-                    let name = maker.free_name(context);
-                    let message = format_smolstr!("Created pod: {name}");
-                    context.recorder.say(&job, "", false, "SuccessfulCreate", message, NAME, "", now);
-                    result.create("Pod", maker.pod(&name, true, |_| {}), key.field("spec.parallelism"));
-                }
+                self.delete(self.active.iter(), "spec.suspend", result);
+                0
+            } else {
+                self.keep_running(context, result)
             }
-        }
-        let ready = owned.iter().filter(|p| p.view().pod().is_some_and(|p| p.is_ready())).count() as i64;
-        pods::set_counts(&mut value, &[("active", running), ("failed", failed), ("succeeded", succeeded)]);
+        };
+        let ready = self.pods.iter().filter(|p| p.view().pod().is_some_and(|p| p.is_ready())).count() as i64;
+        let counts = [("active", running), ("failed", self.failures.counted), ("succeeded", self.succeeded)];
+        pods::set_counts(&mut value, &counts);
         value.set_at(&["status", "ready"], ready.min(running));
-        if value != job.value {
-            result.update(&job, value, key.field("spec"));
+        if let Some(indexes) = &self.indexes {
+            indexes.write(job, &mut value);
         }
-        result
+        if value != job.value {
+            result.update(job, value, job.key.field("spec"));
+        }
+    }
+
+    fn delete<'a>(&self, pods: impl Iterator<Item = &'a Arc<Object>>, field: &str, result: &mut Reconcile) {
+        pods.for_each(|pod| result.delete(pod.key.clone(), self.job.key.field(field)));
+    }
+
+    fn end(&self, verdict: &Verdict, value: &mut Value, context: &mut Context) {
+        let Verdict { type_, reason, message } = verdict;
+        let first = if *type_ == "Complete" { "SuccessCriteriaMet" } else { "FailureTarget" };
+        for type_ in [first, type_] {
+            set_condition(value, type_, reason, message, &context.now.text());
+        }
+        if *type_ == "Failed" {
+            context.recorder.say(&self.job, "", true, reason, message.clone(), NAME, "", context.now);
+        } else {
+            value.set_at(&["status", "completionTime"], context.now.text());
+            context.recorder.say(&self.job, "", false, "Completed", "Job completed", NAME, "", context.now);
+        }
+    }
+
+    /// Makes the pods that are missing, takes away those that are too many, and says how many there were.
+    fn keep_running(&self, context: &mut Context, result: &mut Reconcile) -> i64 {
+        let (job, now) = (&self.job, context.now);
+        let (extra, active): (Vec<&Arc<Object>>, Vec<&Arc<Object>>) = match &self.indexes {
+            Some(indexes) => indexes.split(&self.active),
+            None => (Vec::new(), self.active.iter().collect()),
+        };
+        self.delete(extra.iter().copied(), "spec.completions", result);
+        let (running, parallelism) = (active.len() as i64, self.number("parallelism", 1));
+        let open = match (&self.indexes, self.completions()) {
+            (Some(indexes), _) => parallelism.min(indexes.open()),
+            (None, Some(completions)) => parallelism.min(completions - self.succeeded),
+            // Once one has succeeded, a Job of the kind of a work queue begins no more.
+            (None, None) if self.succeeded > 0 => parallelism.min(running),
+            (None, None) => parallelism,
+        };
+        let wanted = open.max(0);
+        if running > wanted {
+            let mut spare = active.clone();
+            pods::sort_for_deletion(&mut spare, job, context.index);
+            self.delete(spare.into_iter().take((running - wanted) as usize), "spec.parallelism", result);
+            return wanted;
+        }
+        let mut missing = (wanted - running).min(BATCH);
+        if missing == 0 {
+            return running;
+        }
+        let per_index = job.value.at(&["spec", "backoffLimitPerIndex"]).is_some();
+        if let Some(next) = self.failures.next_try(None).filter(|at| *at > now && !per_index) {
+            result.again(next);
+            return running;
+        }
+        let Some(template) = job.value.at(&["spec", "template"]) else { return running };
+        let maker = PodMaker::new(job, template, context);
+        let numbers: Vec<Option<i64>> = match &self.indexes {
+            None => (0..missing).map(|_| None).collect(),
+            Some(indexes) => {
+                let mut free = Vec::new();
+                for number in indexes.free(&active) {
+                    match self.failures.next_try(Some(number)).filter(|at| per_index && *at > now) {
+                        Some(next) => result.again(next),
+                        None => free.push(Some(number)),
+                    }
+                    if free.len() as i64 == missing {
+                        break;
+                    }
+                }
+                missing = free.len() as i64;
+                free
+            }
+        };
+        for number in numbers {
+            let infix = number.map_or(SmolStr::default(), |n| format_smolstr!("-{n}"));
+            let name = maker.free_name_after(&infix, context);
+            let message = format_smolstr!("Created pod: {name}");
+            context.recorder.say(job, "", false, "SuccessfulCreate", message, NAME, "", now);
+            let failed = per_index.then(|| self.failures.of_index(number));
+            let pod = maker.pod(&name, true, |pod| {
+                if let Some(number) = number {
+                    indexes::mark(pod, job, number, failed);
+                }
+            });
+            result.create("Pod", pod, job.key.field("spec.parallelism"));
+        }
+        running + missing
+    }
+}
+
+/// A finished Job goes after its `ttlSecondsAfterFinished`.
+fn forget_in_time(job: &Object, now: Time, result: &mut Reconcile) {
+    let Some(ttl) = job.value.at(&["spec", "ttlSecondsAfterFinished"]).and_then(Value::as_i64) else { return };
+    let end = conditions::find(&job.value, "Complete").or(conditions::find(&job.value, "Failed"));
+    let end = end.and_then(|c| time::parse(c.str_at(&["lastTransitionTime"]))).unwrap_or(now);
+    let due = end + Duration::secs(ttl.max(0) as u64);
+    if due <= now {
+        result.delete(job.key.clone(), job.key.field("spec.ttlSecondsAfterFinished"));
+    } else {
+        result.again(due);
     }
 }
 
@@ -151,11 +270,6 @@ fn is_finished(job: &Object) -> bool {
     ["Complete", "Failed"]
         .iter()
         .any(|type_| conditions::find(&job.value, type_).is_some_and(|c| c.str_at(&["status"]) == "True"))
-}
-
-fn finished_at(pod: &Object) -> Option<time::Time> {
-    let statuses = pod.value.items_at(&["status", "containerStatuses"]);
-    statuses.iter().filter_map(|s| time::parse(s.str_at(&["state", "terminated", "finishedAt"]))).max()
 }
 
 fn set_condition(job: &mut Value, type_: &str, reason: &str, message: &str, now: &SmolStr) {

@@ -50,8 +50,13 @@ impl PodMaker {
 
     /// A free name: the owner's, with a random end.
     pub fn free_name(&self, context: &mut Context) -> SmolStr {
+        self.free_name_after("", context)
+    }
+
+    /// The same, with something between the two.
+    pub fn free_name_after(&self, infix: &str, context: &mut Context) -> SmolStr {
         loop {
-            let name = format_smolstr!("{}-{}", self.owner.name(), context.random.suffix(5));
+            let name = format_smolstr!("{}{infix}-{}", self.owner.name(), context.random.suffix(5));
             let key = ObjectKey::new("Pod", self.owner.namespace().clone(), name.clone());
             if context.store.get(&key).is_none() {
                 return name;
