@@ -313,13 +313,12 @@ fn keep_allocated(new: &mut Value, old: &Value) {
             copy_list(new, old, "clusterIPs");
         }
     }
-    let with_ports = |spec: &Value| typed(spec, &["NodePort", "LoadBalancer"]);
-    if with_ports(old) && with_ports(new) {
+    if allocates_node_ports(old) && allocates_node_ports(new) {
         let numbers = |spec: &Value| -> Vec<i64> {
             spec.items("ports").iter().map(|p| p.int("nodePort")).filter(|n| *n != 0).collect()
         };
         let after = numbers(new);
-        let mut used: Vec<i64> = numbers(old).into_iter().filter(|n| after.contains(n)).collect();
+        let used: Vec<i64> = numbers(old).into_iter().filter(|n| after.contains(n)).collect();
         crate::apiserver::defaulting::service::each_port(new, |port| {
             if port.int("nodePort") != 0 {
                 return;
@@ -328,7 +327,6 @@ fn keep_allocated(new: &mut Value, old: &Value) {
             let number = old.items("ports").iter().rev().find(same_name).map_or(0, |p| p.int("nodePort"));
             if number != 0 && !used.contains(&number) {
                 port.map_mut().insert("nodePort", number);
-                used.push(number);
             }
         });
     }

@@ -18,7 +18,6 @@ use crate::apiserver::warning::secret::warn_secret;
 use crate::apiserver::warning::workload::{
     warn_cron_job, warn_ingress, warn_job, warn_replicated, warn_stateful_set, warn_template,
 };
-use crate::arrange::Arrange;
 use crate::value;
 
 /// The stages of a kind.
@@ -284,17 +283,7 @@ const STRATEGIES: &[Strategy] = &[
 ];
 
 /// Kinds that hold the metadata of a change to the rules of a new object as well.
-const META_AS_NEW: &[&str] = &[
-    "ConfigMap",
-    "EndpointSlice",
-    "Ingress",
-    "IngressClass",
-    "Pod",
-    "ReplicationController",
-    "Secret",
-    "Service",
-    "StatefulSet",
-];
+const META_AS_NEW: &[&str] = &["ConfigMap", "EndpointSlice", "Endpoints", "Ingress", "IngressClass", "Pod", "Secret"];
 
 /// The row of a stored kind.
 pub fn of(kind: &str) -> &'static Strategy {
@@ -347,7 +336,7 @@ fn prepare_service_update(new: &mut Value, old: &Value) {
     let (was, is) = (type_of(before), type_of(after));
     let same = |after: &Value, key: &str| before.field(key) == after.field(key);
     if was != "ExternalName" && is == "ExternalName" {
-        if same(after, "clusterIPs") {
+        if same(after, "clusterIP") && same(after, "clusterIPs") {
             after.map_mut().remove("clusterIPs");
             after.map_mut().remove("clusterIP");
         }
@@ -358,7 +347,7 @@ fn prepare_service_update(new: &mut Value, old: &Value) {
         }
     }
     let with_node_ports = |t: &str| matches!(t, "NodePort" | "LoadBalancer");
-    if with_node_ports(&was) && !with_node_ports(&is) && same_node_ports(before, after) {
+    if with_node_ports(&was) && !with_node_ports(&is) && adds_no_node_port(before, after) {
         service::each_port(after, |port| drop(port.map_mut().remove("nodePort")));
     }
     let checked = service_rules::needs_health_check;
@@ -381,15 +370,10 @@ fn prepare_service_update(new: &mut Value, old: &Value) {
     }
 }
 
-/// Whether every node port of the new ports was already there.
-fn same_node_ports(old: &Value, new: &Value) -> bool {
-    let numbers = |spec: &Value| -> Vec<i64> {
-        let mut all: Vec<i64> = spec.items("ports").iter().map(|p| p.int("nodePort")).filter(|n| *n != 0).collect();
-        all.arrange();
-        all.dedup();
-        all
-    };
-    numbers(old) == numbers(new)
+/// Whether every node port of the new ports was already there: ports may go, or change otherwise.
+fn adds_no_node_port(old: &Value, new: &Value) -> bool {
+    let had = |number: i64| number == 0 || old.items("ports").iter().any(|p| p.int("nodePort") == number);
+    new.items("ports").iter().all(|p| had(p.int("nodePort")))
 }
 
 #[cfg(test)]

@@ -13,6 +13,10 @@ use crate::apiserver::validation::{Errors, names};
 use crate::arrange::set_of;
 use std::collections::BTreeSet;
 
+/// Most restart rules of a container, and exit codes of a rule.
+const RESTART_RULES_MAX: usize = 20;
+const EXIT_CODES_MAX: usize = 255;
+
 /// What a container needs to know of its pod.
 pub struct PodScope<'a> {
     pub volumes: &'a Volumes<'a>,
@@ -41,25 +45,50 @@ pub fn validate_containers(errors: &mut Errors, path: &Path, containers: &[Value
             validate_lifecycle(errors, &path.child("lifecycle"), lifecycle, scope.grace);
         }
         validate_probes(errors, &path, container, scope.grace);
-        validate_restart_policy(errors, &path, container);
+        validate_restart_policy(errors, &path, container, false);
     }
     validate_host_ports(errors, path, containers);
 }
 
 /// A container's own restart policy and rules.
-fn validate_restart_policy(errors: &mut Errors, path: &Path, container: &Value) {
+fn validate_restart_policy(errors: &mut Errors, path: &Path, container: &Value, init: bool) {
     let policies = ["Always", "Never", "OnFailure"];
-    if let Some(policy) = container.field("restartPolicy").filter(|p| !policies.contains(&p.as_str().unwrap_or(""))) {
-        errors.not_supported(&path.child("restartPolicy"), policy, &policies);
-    }
     let rules = container.items("restartPolicyRules");
-    if !rules.is_empty() && container.field("restartPolicy").is_none() {
-        errors.required(&path.child("restartPolicy"), "must specify restartPolicy when restart rules are used");
+    match container.field("restartPolicy") {
+        None if rules.is_empty() => return,
+        None => {
+            errors.required(&path.child("restartPolicy"), "must specify restartPolicy when restart rules are used");
+            if init {
+                return;
+            }
+        }
+        Some(policy) if !policies.contains(&policy.as_str().unwrap_or("")) => {
+            errors.not_supported(&path.child("restartPolicy"), policy, &policies);
+        }
+        Some(_) => {}
     }
-    if rules.len() > 20 {
-        let message = format!("Too many: {}: must have at most 20 items", rules.len());
-        errors.push(super::CauseReason::TooMany, &path.child("restartPolicyRules"), message);
+    let path = path.child("restartPolicyRules");
+    errors.too_many(&path, rules.len(), RESTART_RULES_MAX);
+    for (i, rule) in rules.iter().enumerate() {
+        validate_restart_rule(errors, &path.index(i), rule);
     }
+}
+
+/// What a container's exit code leads to.
+fn validate_restart_rule(errors: &mut Errors, path: &Path, rule: &Value) {
+    let (action, actions) = (rule.text("action"), ["Restart", "RestartAllContainers"]);
+    if !actions.contains(&action) {
+        errors.not_supported(&path.child("action"), &Value::from(action), &actions);
+    }
+    let path = path.child("exitCodes");
+    let Some(codes) = rule.field("exitCodes") else {
+        return errors.required(&path, "must be specified");
+    };
+    let (operator, operators) = (codes.text("operator"), ["In", "NotIn"]);
+    if !operators.contains(&operator) {
+        errors.not_supported(&path.child("operator"), &Value::from(operator), &operators);
+    }
+    errors.too_many(&path.child("values"), codes.items("values").len(), EXIT_CODES_MAX);
 }
 
 /// The `initContainers` of a pod, among them its sidecars.
@@ -69,7 +98,7 @@ pub fn validate_init_containers(errors: &mut Errors, path: &Path, spec: &Value, 
         let at = path.index(i);
         validate_common(errors, &at, container, scope);
         let sidecar = container.text("restartPolicy") == "Always";
-        validate_restart_policy(errors, &at, container);
+        validate_restart_policy(errors, &at, container, true);
         let name = container.text("name");
         if seen.contains(name) {
             errors.duplicate(&at.child("name"), &Value::from(name));
@@ -88,6 +117,14 @@ pub fn validate_init_containers(errors: &mut Errors, path: &Path, spec: &Value, 
                 if container.field(field).is_some() {
                     let detail = "may not be set for init containers without restartPolicy=Always";
                     errors.forbidden(&at.child(field), detail);
+                }
+            }
+            let policies = at.child("resizePolicy");
+            for (j, policy) in container.items("resizePolicy").iter().enumerate() {
+                if policy.text("restartPolicy") == "RestartContainer" {
+                    let detail = "must not be set to 'RestartContainer' for non-sidecar initContainers";
+                    let policy_path = policies.index(j);
+                    errors.invalid(&policy_path.child("restartPolicy"), &"RestartContainer".into(), detail);
                 }
             }
         }
@@ -198,7 +235,7 @@ fn validate_resize_policy(errors: &mut Errors, path: &Path, container: &Value, r
             }
         }
         if restart_policy == "Never" && restart != "NotRequired" {
-            let detail = "must be 'NotRequired' when `restartPolicy` is 'Never'";
+            let detail = "must be 'NotRequired' when pod `restartPolicy` is 'Never'";
             errors.invalid(path, &Value::from(restart), detail);
         }
     }

@@ -4,7 +4,6 @@ use super::service::{validate_app_protocol, validate_ordinary_ip, validate_proto
 use super::{Errors, ip, names};
 use crate::api::path::Path;
 use crate::api::value::Value;
-use crate::apiserver::status::CauseReason;
 use crate::arrange::set_of;
 use std::collections::BTreeSet;
 
@@ -95,9 +94,9 @@ fn validate_slice_content(errors: &mut Errors, slice: &Value, old: Option<&Value
         other => errors.not_supported(&Path::root("addressType"), &other.into(), TYPES),
     }
     let (path, ports) = (Path::root("ports"), slice.items("ports"));
-    too_many(errors, &path, ports.len(), PORTS_MAX);
+    let ports = if errors.too_many(&path, ports.len(), PORTS_MAX) { &[] } else { ports };
     let mut seen: BTreeSet<&str> = BTreeSet::new();
-    for (i, port) in ports.iter().enumerate().take(PORTS_MAX) {
+    for (i, port) in ports.iter().enumerate() {
         let (at, name) = (path.index(i), port.text("name"));
         if !name.is_empty() {
             errors.invalid_each(&at.child("name"), &name.into(), names::is_dns1123_label(name));
@@ -117,7 +116,7 @@ fn validate_slice_content(errors: &mut Errors, slice: &Value, old: Option<&Value
         validate_app_protocol(errors, port, &at);
     }
     let (path, endpoints) = (Path::root("endpoints"), slice.items("endpoints"));
-    if too_many(errors, &path, endpoints.len(), ENDPOINTS_MAX) {
+    if errors.too_many(&path, endpoints.len(), ENDPOINTS_MAX) {
         return;
     }
     // Addresses that a change leaves as they are need not be valid by today's rules.
@@ -129,19 +128,12 @@ fn validate_slice_content(errors: &mut Errors, slice: &Value, old: Option<&Value
     }
 }
 
-fn too_many(errors: &mut Errors, path: &Path, count: usize, max: usize) -> bool {
-    if count > max {
-        errors.push(CauseReason::TooMany, path, format!("Too many: {count}: must have at most {max} items"));
-    }
-    count > max
-}
-
 fn validate_endpoint(errors: &mut Errors, endpoint: &Value, kind: &str, known: &dyn Fn(&Value) -> bool, path: &Path) {
     let (at, addresses) = (path.child("addresses"), endpoint.items("addresses"));
     if addresses.is_empty() {
         errors.required(&at, "must contain at least 1 address");
     } else {
-        too_many(errors, &at, addresses.len(), ADDRESSES_MAX);
+        errors.too_many(&at, addresses.len(), ADDRESSES_MAX);
     }
     for (i, address) in addresses.iter().enumerate() {
         let text = address.as_str().unwrap_or("");
@@ -165,7 +157,7 @@ fn validate_endpoint(errors: &mut Errors, endpoint: &Value, kind: &str, known: &
         [("forZones", names::is_label_value as names::NameCheck), ("forNodes", names::is_dns1123_subdomain)]
     {
         let (at, items) = (hints.child(list), endpoint.items_at(&["hints", list]));
-        if too_many(errors, &at, items.len(), HINTS_MAX) {
+        if errors.too_many(&at, items.len(), HINTS_MAX) {
             continue;
         }
         for (i, item) in items.iter().enumerate() {

@@ -4,6 +4,7 @@
 use crate::api::path::Path;
 use crate::api::quantity::Quantity;
 use crate::api::value::Value;
+use crate::apiserver::validation::pod::each_container;
 use crate::apiserver::validation::volume::validate_local_path;
 use crate::apiserver::validation::{Errors, names};
 
@@ -114,6 +115,27 @@ fn validate_file_key(errors: &mut Errors, path: &Path, reference: &Value) {
     } else {
         validate_local_path(errors, &path.child("path"), file);
     }
+}
+
+/// A variable out of a file needs a volume that the container can write (upstream `validateFileKeyRefVolumes`).
+pub fn validate_file_volumes(errors: &mut Errors, path: &Path, spec: &Value) {
+    each_container(path, spec, |path, container| {
+        let path = path.child("env");
+        for (i, variable) in container.items("env").iter().enumerate() {
+            let Some(file) = variable.at(&["valueFrom", "fileKeyRef"]).filter(|f| !f.is_null()) else { continue };
+            let at = path.index(i);
+            let (at, name) = (at.child("valueFrom"), file.text("volumeName"));
+            let at = at.child("fileKeyRef");
+            let at = at.child("volumeName");
+            match spec.items("volumes").iter().rev().find(|v| v.text("name") == name) {
+                None => errors.not_found(&at, &name.into()),
+                Some(volume) if volume.field("emptyDir").is_none() => {
+                    errors.invalid(&at, &name.into(), "referenced volume must be of type emptyDir");
+                }
+                Some(_) => {}
+            }
+        }
+    });
 }
 
 /// The `envFrom` of a container.

@@ -101,6 +101,15 @@ impl Errors {
         self.push(CauseReason::TooLong, path, format!("Too long: may not be more than {max} bytes"));
     }
 
+    /// A list with more than `max` items. Says whether it has.
+    pub fn too_many(&mut self, path: &Path, count: usize, max: usize) -> bool {
+        if count > max {
+            let message = format!("Too many: {count}: must have at most {max} items");
+            self.push(CauseReason::TooMany, path, message);
+        }
+        count > max
+    }
+
     pub fn push(&mut self, reason: CauseReason, path: &Path, message: String) {
         self.0.push(Cause { reason, field: path.own(), message });
     }

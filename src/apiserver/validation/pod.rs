@@ -1,18 +1,21 @@
 //! Pods and pod templates (`pkg/apis/core/validation`: `ValidatePodSpec`, `ValidatePodCreate`, `ValidatePodTemplateSpec`).
 //!
-//! Left out: what only Windows pods are held to.
+//! Left out: host process pods of Windows.
 
 use crate::api::path::Path;
 use crate::api::value::Value;
-use crate::apiserver::validation::annotations::{validate_annotations, validate_pod_annotations};
+use crate::apiserver::validation::annotations::{
+    validate_annotations, validate_pod_annotations, validate_profiles_match,
+};
 use crate::apiserver::validation::container::{PodScope, validate_containers, validate_init_containers};
-use crate::apiserver::validation::ip::validate_ip;
+use crate::apiserver::validation::env::validate_file_volumes;
+use crate::apiserver::validation::ip::validate_legacy_ip;
 use crate::apiserver::validation::label_selector::validate_labels;
 use crate::apiserver::validation::resources::{validate_amount, validate_pod_resources};
 use crate::apiserver::validation::scheduling::{
     validate_affinity, validate_readiness_gates, validate_scheduling_gates, validate_spread, validate_tolerations,
 };
-use crate::apiserver::validation::security_context::validate_pod_security_context;
+use crate::apiserver::validation::security_context::{validate_os, validate_pod_security_context};
 use crate::apiserver::validation::volume::validate_volumes;
 use crate::apiserver::validation::{Errors, internal, names};
 use crate::arrange::set_of;
@@ -38,6 +41,7 @@ pub fn validate_pod(errors: &mut Errors, pod: &Value) {
         let detail = "cannot be set until all schedulingGates have been cleared";
         errors.forbidden(&spec_path.child("nodeName"), detail);
     }
+    validate_profiles_match(errors, &spec_path, pod.at(&["metadata", "annotations"]), spec);
 }
 
 /// What a pod is held to on creation and at every change (upstream `validatePodMetadataAndSpec`).
@@ -85,6 +89,7 @@ pub fn validate_pod_template(errors: &mut Errors, path: &Path, template: &Value,
     validate_pod_annotations(errors, &path.child("annotations"), meta.get("annotations"), spec);
     let spec_path = path.child("spec");
     validate_pod_spec(errors, &spec_path, spec, Place::Template, claims);
+    validate_profiles_match(errors, &spec_path, meta.get("annotations"), spec);
     if !spec.items("ephemeralContainers").is_empty() {
         let detail = "ephemeral containers not allowed in pod template";
         errors.forbidden(&spec_path.child("ephemeralContainers"), detail);
@@ -125,12 +130,19 @@ pub fn validate_pod_spec(errors: &mut Errors, path: &Path, spec: &Value, place: 
     validate_scheduling_gates(errors, &path.child("schedulingGates"), spec.items("schedulingGates"));
     validate_spread(errors, &path.child("topologySpreadConstraints"), spec.items("topologySpreadConstraints"));
     if spec.field("hostUsers").is_some() && !spec.flag("hostUsers") {
+        const WHEN: &str = "when `hostUsers` is false";
         for (field, printed) in [("hostNetwork", "hostNetwork"), ("hostPID", "HostPID"), ("hostIPC", "HostIPC")] {
             if spec.flag(field) {
-                errors.forbidden(&path.child(printed), "when `pod.Spec.HostUsers` is false");
+                errors.forbidden(&path.child(printed), WHEN);
             }
         }
+        each_container(path, spec, |path, container| {
+            if !container.items("volumeDevices").is_empty() {
+                errors.forbidden(&path.child("volumeDevices"), WHEN);
+            }
+        });
     }
+    validate_hostname_override(errors, path, spec);
     for field in ["serviceAccountName", "nodeName"] {
         let name = spec.text(field);
         if !name.is_empty() {
@@ -147,12 +159,11 @@ pub fn validate_pod_spec(errors: &mut Errors, path: &Path, spec: &Value, place: 
             errors.invalid_each(&path.child(field), &Value::from(name), names::is_dns1123_label(name));
         }
     }
-    validate_hostname_override(errors, path, spec);
     validate_tolerations(errors, &path.child("tolerations"), spec.items("tolerations"));
     let aliases = path.child("hostAliases");
     for (i, alias) in spec.items("hostAliases").iter().enumerate() {
         let at = aliases.index(i);
-        validate_ip(errors, &at.child("ip"), alias.text("ip"));
+        validate_legacy_ip(errors, &at.child("ip"), alias.text("ip"));
         let hosts = at.child("hostnames");
         for (j, host) in alias.items("hostnames").iter().enumerate() {
             errors.invalid_each(&hosts.index(j), host, names::is_dns1123_subdomain(host.as_str().unwrap_or("")));
@@ -170,13 +181,16 @@ pub fn validate_pod_spec(errors: &mut Errors, path: &Path, spec: &Value, place: 
     for (name, amount) in spec.entries("overhead") {
         validate_amount(errors, &overhead.key(name), name, amount);
     }
-    if let Some(os) = spec.field("os") {
-        let name = os.text("name");
-        let os_path = path.child("os");
-        if name.is_empty() {
-            errors.required(&os_path.child("name"), "cannot be empty");
-        } else if !matches!(name, "linux" | "windows") {
-            errors.not_supported(&os_path.child("name"), &Value::from(name), &["linux", "windows"]);
+    validate_os(errors, path, spec);
+    validate_file_volumes(errors, path, spec);
+}
+
+/// Every container with its path, in the order that upstream visits them.
+pub(super) fn each_container(path: &Path, spec: &Value, mut look: impl FnMut(&Path, &Value)) {
+    for list in ["initContainers", "containers", "ephemeralContainers"] {
+        let path = path.child(list);
+        for (i, container) in spec.items(list).iter().enumerate() {
+            look(&path.index(i), container);
         }
     }
 }
@@ -241,7 +255,7 @@ fn validate_dns_config(errors: &mut Errors, path: &Path, spec: &Value) {
         errors.invalid(&servers_path, &shown, "must not have more than 3 nameservers");
     }
     for (i, server) in servers.iter().enumerate() {
-        validate_ip(errors, &servers_path.index(i), server.as_str().unwrap_or(""));
+        validate_legacy_ip(errors, &servers_path.index(i), server.as_str().unwrap_or(""));
     }
     let searches = config.items("searches");
     let searches_path = path.child("searches");

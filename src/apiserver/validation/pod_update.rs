@@ -94,7 +94,61 @@ fn with_updatable_fields(errors: &mut Errors, path: &Path, new: &Value, old: &Va
             None => drop(map.remove("nodeSelector")),
         }
     }
+    if !old.items("schedulingGates").is_empty() {
+        narrow_affinity(errors, path, &mut spec, old);
+    }
     spec
+}
+
+/// The node affinity of a pod at its gates may get narrower; it is compared no further.
+fn narrow_affinity(errors: &mut Errors, path: &Path, spec: &mut Value, old: &Value) {
+    let node_affinity = |spec: &Value| spec.at(&["affinity", "nodeAffinity"]).filter(|a| !a.is_null()).cloned();
+    let (before, after) = (node_affinity(old), node_affinity(spec));
+    if before == after {
+        return;
+    }
+    let affinity_path = path.child("affinity");
+    validate_narrower(errors, &affinity_path.child("nodeAffinity"), after.as_ref(), before.as_ref());
+    let had_affinity = old.field("affinity").is_some();
+    match before {
+        Some(before) => spec.set_at(&["affinity", "nodeAffinity"], before),
+        None => drop(spec.remove_at(&["affinity", "nodeAffinity"])),
+    }
+    let empty = spec.field("affinity").and_then(Value::as_map).is_some_and(|m| m.is_empty());
+    if empty && !had_affinity {
+        spec.map_mut().remove("affinity");
+    }
+}
+
+/// Terms and requirements may be added where there are none, and requirements to terms that stay (upstream
+/// `validateNodeAffinityMutation`).
+fn validate_narrower(errors: &mut Errors, path: &Path, new: Option<&Value>, old: Option<&Value>) {
+    const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
+    let terms = |affinity: Option<&Value>| -> Vec<Value> {
+        affinity.map_or(Vec::new(), |a| a.items_at(&[REQUIRED, "nodeSelectorTerms"]).to_vec())
+    };
+    let (after, before) = (terms(new), terms(old));
+    let path = path.child(REQUIRED);
+    let path = path.child("nodeSelectorTerms");
+    if before.is_empty() {
+        return;
+    }
+    if before.len() != after.len() {
+        let shown: Vec<String> = after.iter().map(|t| internal::compact("NodeSelectorTerm", t)).collect();
+        let shown = if after.is_empty() { "null".into() } else { format!("[{}]", shown.join(",")) };
+        let detail = "no additions/deletions to non-empty NodeSelectorTerms list are allowed";
+        return errors.invalid_shown(&path, &shown, detail);
+    }
+    for (i, (after, before)) in after.iter().zip(&before).enumerate() {
+        let lists = ["matchExpressions", "matchFields"];
+        let was_empty = lists.iter().all(|list| before.items(list).is_empty());
+        let is_empty = lists.iter().all(|list| after.items(list).is_empty());
+        let kept = lists.iter().all(|list| after.items(list).starts_with(before.items(list)));
+        if !kept || was_empty && !is_empty {
+            let shown = internal::compact("NodeSelectorTerm", after);
+            errors.invalid_shown(&path.index(i), &shown, "only additions are allowed (no mutations or deletions)");
+        }
+    }
 }
 
 /// Tolerations may be added; those that are there may change their seconds alone.

@@ -213,13 +213,13 @@ fn validate_claim_names(errors: &mut Errors, path: &Path, resources: &Value, kno
 pub fn validate_pod_resources(errors: &mut Errors, path: &Path, spec: &Value, claims: &BTreeSet<&str>) {
     let Some(resources) = spec.field("resources") else { return };
     if resources.field("claims").is_some() {
-        errors.forbidden(&path.child("claims"), "claims cannot be set for Resources at pod-level");
+        errors.forbidden(&path.child("claims"), "claims may not be set for Resources at pod-level");
     }
     validate_resources(errors, path, resources, claims, Owner::Pod);
     let requests = path.child("requests");
     for name in ["cpu", "memory"] {
-        let Some(together) = container_requests(spec, name) else { continue };
-        let own = resources.at(&["requests", name]).map_or(Quantity::ZERO, Quantity::from_value);
+        let own = resources.at(&["requests", name]).map(Quantity::from_value);
+        let (Some(together), Some(own)) = (container_requests(spec, name), own) else { continue };
         if together > own {
             let detail =
                 format!("must be greater than or equal to aggregate container requests of {}", together.canonical());

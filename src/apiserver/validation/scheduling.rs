@@ -191,6 +191,10 @@ pub fn validate_tolerations(errors: &mut Errors, path: &Path, tolerations: &[Val
                     errors.invalid(&operator_path, &Value::from(value), detail);
                 }
             }
+            // They compare numbers where an alpha feature lets them.
+            "Lt" | "Gt" => {
+                errors.not_supported(&operator_path, &Value::from(operator), &["Equal", "Exists", "Lt", "Gt"]);
+            }
             _ => errors.not_supported(&operator_path, &Value::from(operator), &["Equal", "Exists"]),
         }
         if !effect.is_empty() {

@@ -1,10 +1,11 @@
 //! Security contexts of pods and containers (`pkg/apis/core/validation`: `validatePodSpecSecurityContext`,
 //! `ValidateSecurityContext`).
 //!
-//! Left out: the options of Windows.
+//! Left out: what the options of Windows may say.
 
 use crate::api::path::Path;
 use crate::api::value::Value;
+use crate::apiserver::validation::pod::each_container;
 use crate::apiserver::validation::volume::validate_descending_path;
 use crate::apiserver::validation::{Errors, internal, names};
 use std::collections::BTreeSet;
@@ -40,6 +41,89 @@ fn one_of(errors: &mut Errors, path: &Path, context: &Value, field: &str, values
 fn validate_id(errors: &mut Errors, path: &Path, id: Option<&Value>) {
     if let Some(id) = id {
         errors.invalid_each(path, id, names::is_valid_user_id(id.as_i64().unwrap_or(0)));
+    }
+}
+
+/// Fields of a pod and of a container that only Linux has.
+const LINUX_POD: [&str; 11] = [
+    "appArmorProfile",
+    "seLinuxOptions",
+    "seccompProfile",
+    "fsGroup",
+    "fsGroupChangePolicy",
+    "sysctls",
+    "runAsUser",
+    "runAsGroup",
+    "supplementalGroups",
+    "supplementalGroupsPolicy",
+    "seLinuxChangePolicy",
+];
+const LINUX_CONTAINER: [&str; 10] = [
+    "appArmorProfile",
+    "seLinuxOptions",
+    "seccompProfile",
+    "capabilities",
+    "readOnlyRootFilesystem",
+    "privileged",
+    "allowPrivilegeEscalation",
+    "procMount",
+    "runAsUser",
+    "runAsGroup",
+];
+
+/// The `os` of a pod, and what the other one has (upstream `validateOS`, `validateLinux`, `validateWindows`).
+pub fn validate_os(errors: &mut Errors, path: &Path, spec: &Value) {
+    let Some(os) = spec.field("os") else { return };
+    let os_path = path.child("os");
+    let context_path = path.child("securityContext");
+    let context = spec.get("securityContext").unwrap_or(&Value::Null);
+    match os.text("name") {
+        "" => errors.required(&os_path.child("name"), "cannot be empty"),
+        "linux" => {
+            const DETAIL: &str = "windows options cannot be set for a linux pod";
+            if context.field("windowsOptions").is_some() {
+                errors.forbidden(&context_path.child("windowsOptions"), DETAIL);
+            }
+            each_container(path, spec, |path, container| {
+                if container.at(&["securityContext", "windowsOptions"]).is_some_and(|o| !o.is_null()) {
+                    let path = path.child("securityContext");
+                    errors.forbidden(&path.child("windowsOptions"), DETAIL);
+                }
+            });
+        }
+        "windows" => {
+            const DETAIL: &str = "cannot be set for a windows pod";
+            // Upstream's order: two profiles, what the pod shares with its host, the rest.
+            let of_host = ["hostUsers", "hostPID", "hostIPC"];
+            for field in &LINUX_POD[..2] {
+                forbid(errors, &context_path, context, field, DETAIL);
+            }
+            for field in of_host.into_iter().filter(|f| *f == "hostUsers" || spec.flag(f)) {
+                forbid(errors, path, spec, field, DETAIL);
+            }
+            for field in &LINUX_POD[2..6] {
+                forbid(errors, &context_path, context, field, DETAIL);
+            }
+            forbid(errors, path, spec, "shareProcessNamespace", DETAIL);
+            for field in &LINUX_POD[6..] {
+                forbid(errors, &context_path, context, field, DETAIL);
+            }
+            each_container(path, spec, |path, container| {
+                let (path, context) = (path.child("securityContext"), container.get("securityContext"));
+                for field in LINUX_CONTAINER {
+                    forbid(errors, &path, context.unwrap_or(&Value::Null), field, DETAIL);
+                }
+            });
+        }
+        other => errors.not_supported(&os_path.child("name"), &Value::from(other), &["linux", "windows"]),
+    }
+}
+
+fn forbid(errors: &mut Errors, path: &Path, value: &Value, field: &str, detail: &str) {
+    // An empty list of sysctls is none.
+    let written = value.field(field).filter(|v| field != "sysctls" || v.as_list().is_some_and(|l| !l.is_empty()));
+    if written.is_some() {
+        errors.forbidden(&path.child(field), detail);
     }
 }
 

@@ -15,8 +15,6 @@ const FAMILIES: &[&str] = &["IPv4", "IPv6"];
 const FAMILY_POLICIES: &[&str] = &["PreferDualStack", "RequireDualStack", "SingleStack"];
 const DISTRIBUTIONS: &[&str] = &["PreferClose", "PreferSameZone", "PreferSameNode"];
 const POLICIES: &[&str] = &["Cluster", "Local"];
-/// The port of the kubelet, which no load balancer may expose.
-const KUBELET_PORT: i64 = 10_250;
 /// The longest affinity, in seconds: a day.
 const AFFINITY_MAX: i64 = 86_400;
 const SOURCE_RANGES: &str = "service.beta.kubernetes.io/load-balancer-source-ranges";
@@ -76,21 +74,9 @@ fn validate_content(errors: &mut Errors, service: &Value, old: Option<&Value>) {
     }
     let cluster_ips = path.child("clusterIPs");
     match type_ {
-        "LoadBalancer" => {
-            for (i, port) in ports.iter().enumerate().filter(|(_, p)| p.int("port") == KUBELET_PORT) {
-                let reason = format!("may not expose port {KUBELET_PORT} externally since it is used by kubelet");
-                errors.invalid(&ports_path.index(i), &port.int("port").into(), &reason);
-            }
-            if headless {
-                errors.invalid(
-                    &cluster_ips.index(0),
-                    &"None".into(),
-                    "may not be set to 'None' for LoadBalancer services",
-                );
-            }
-        }
-        "NodePort" if headless => {
-            errors.invalid(&cluster_ips.index(0), &"None".into(), "may not be set to 'None' for NodePort services");
+        "LoadBalancer" | "NodePort" if headless => {
+            let reason = format!("may not be set to 'None' for {type_} services");
+            errors.invalid(&cluster_ips.index(0), &"None".into(), &reason);
         }
         "ExternalName" => validate_external_name(errors, spec, &path),
         _ => {}
@@ -355,10 +341,11 @@ fn validate_source_ranges(
         if !balanced {
             errors.forbidden(&at, ONLY);
         }
-        for (i, range) in ranges.iter().enumerate() {
-            let kept = old.is_some_and(|o| o.items_at(&["spec", "loadBalancerSourceRanges"]).contains(range));
-            if !kept {
-                ip::validate_legacy_cidr(errors, &at.index(i), range.as_str().unwrap_or("").trim());
+        let before = old.map_or(&[][..], |o| o.items_at(&["spec", "loadBalancerSourceRanges"]));
+        let trimmed = |range: &Value| range.as_str().unwrap_or("").trim().to_string();
+        for (i, range) in ranges.iter().map(trimmed).enumerate() {
+            if !before.iter().any(|kept| trimmed(kept) == range) {
+                ip::validate_legacy_cidr(errors, &at.index(i), &range);
             }
         }
         return;

@@ -5,6 +5,7 @@ use crate::api::path::Path;
 use crate::api::quantity::Quantity;
 use crate::api::value::Value;
 use crate::apiserver::validation::names;
+use crate::apiserver::warning::overlap::warn_overlaps;
 use std::collections::BTreeMap;
 
 /// A new pod. Changes of pods are not warned about.
@@ -77,6 +78,7 @@ impl About<'_> {
             }
         }
         self.volumes(warnings, spec);
+        warn_overlaps(warnings, spec.items("volumes"));
         self.duplicates(warnings, spec);
         self.fractions(warnings, &self.spec.child("overhead"), spec.get("overhead").unwrap_or(&nothing));
         let seccomp = "seccomp.security.alpha.kubernetes.io/pod";
