@@ -230,10 +230,76 @@ fn every_form_of_a_report_is_well_formed() {
         let run = &sarif["runs"][0];
         let rules: Vec<_> = run["tool"]["driver"]["rules"].as_array().unwrap().iter().map(|r| &r["id"]).collect();
         assert!(run["results"].as_array().unwrap().iter().all(|r| rules.contains(&&r["ruleId"])));
-        let junit = doctor::junit(&report, lang);
+        let junit = doctor::junit(&report, lang, "2026-11-28T19:00:00");
         assert!(junit.contains("<failure type=\"shut\">"), "{junit}");
         assert_eq!(junit.matches("<testcase").count(), report.doors.len());
     }
+}
+
+/// What the schemas of both forms ask for, looked at where names are as odd as they come.
+#[test]
+fn forms_for_other_programs_keep_to_their_schemas() {
+    let odd = SHOP
+        .replace("selector: {app: web}\n  ports", "selector: {app: wbe}\n  ports")
+        .replace("name: web", "name: \"w]]>&\\\"\\u0001\\uFFFE\\U0001F600\\u202e\"");
+    for (text, name) in [(SHOP, "shop.yaml"), (odd.as_str(), "dir with space/é#%20.yaml"), ("a: [b\n", "x.yaml")] {
+        let report = doctor::diagnose(vec![file(name, text)]).1;
+        let sarif: serde_json::Value =
+            serde_json::from_str(&json::to_string(&doctor::sarif(&report, Lang::En, "1.0.0"))).unwrap();
+        for result in sarif["runs"][0]["results"].as_array().unwrap() {
+            assert!(["error", "warning", "note"].contains(&result["level"].as_str().unwrap()));
+            assert!(result["message"]["text"].as_str().is_some_and(|t| !t.is_empty()));
+            for location in result["locations"].as_array().unwrap() {
+                let place = &location["physicalLocation"];
+                let whole = |n: &serde_json::Value| n.is_null() || n.as_u64().is_some_and(|n| n > 0);
+                assert!(whole(&place["region"]["startLine"]) && whole(&place["region"]["startColumn"]), "{place}");
+                let uri = place["artifactLocation"]["uri"].as_str().unwrap_or("");
+                assert!(uri.bytes().all(|b| b.is_ascii_graphic() && !b"<>\"{}|\\^`#?".contains(&b)), "{uri}");
+            }
+        }
+        let junit = doctor::junit(&report, Lang::Ko, "2026-11-28T19:00:00");
+        let tags = |name: &str| -> Vec<&str> {
+            let open = format!("<{name} ");
+            junit.match_indices(&open).map(|(at, _)| &junit[at..at + junit[at..].find('>').unwrap()]).collect()
+        };
+        assert!(junit.contains("<testsuites>"), "the schema knows no attributes there: {junit}");
+        let suites = tags("testsuite");
+        assert_eq!(suites.len(), 1);
+        let asked = ["name", "package", "id", "hostname", "timestamp", "time", "tests", "failures", "errors"];
+        assert!(asked.iter().all(|a| suites[0].contains(&format!(" {a}=\""))), "{suites:?}");
+        for case in tags("testcase") {
+            assert!([" name=\"", " classname=\"", " time=\""].iter().all(|a| case.contains(a)), "{case}");
+        }
+        assert!(tags("failure").iter().all(|f| f.contains(" type=\"")));
+        let order = ["<properties/>", "<system-out/>", "<system-err/>", "</testsuite>"].map(|tag| junit.find(tag));
+        assert!(order.is_sorted() && order[0].is_some(), "{order:?}");
+        let first = junit.find("<testcase").unwrap_or(usize::MAX);
+        assert!(order[0] < Some(first) && (first == usize::MAX || Some(first) < order[1]));
+        assert!(junit.chars().all(|c| !c.is_control() || c == '\n' || c == '\t'), "a character that XML has not");
+    }
+}
+
+/// A page examines in pieces, each short, and says how far it is.
+#[test]
+fn an_examination_in_pieces_is_the_same() {
+    let files =
+        || vec![file("shop.yaml", SHOP), file("more.yaml", &SHOP.replace("namespace: shop", "namespace: other"))];
+    let (_, whole) = doctor::diagnose(files());
+    let mut pieces = doctor::Examination::new(files());
+    let mut seen = vec![pieces.progress()];
+    assert_eq!(seen[0], (0, 2));
+    let report = loop {
+        pieces.step();
+        seen.push(pieces.progress());
+        if let Some((_, report)) = pieces.take() {
+            break report;
+        }
+    };
+    assert_eq!(report, whole);
+    assert!(pieces.take().is_none(), "there is one report");
+    let services = SHOP.matches("kind: Service").count();
+    assert_eq!(seen.last(), Some(&(2 + 2 * services, 2 + 2 * services)));
+    assert!(seen.windows(2).all(|w| w[0].0 <= w[1].0 && w[1].0 - w[0].0 <= 1), "{seen:?}");
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn values_of_secrets_are_nowhere_afterwards() {
         outputs.push(doctor::text(&report, lang));
         outputs.push(json::to_string(&doctor::json(&report, lang)));
         outputs.push(json::to_string(&doctor::sarif(&report, lang, "0")));
-        outputs.push(doctor::junit(&report, lang));
+        outputs.push(doctor::junit(&report, lang, "2026-11-28T19:00:00"));
     }
     outputs.extend(doctor::to_edit(&stand).files().map(|f| f.text.clone()));
     outputs.push(json::to_string(&giljabi::api::value::Value::list(

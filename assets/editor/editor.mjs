@@ -276,7 +276,10 @@ class Editor {
     return redo(this.view);
   }
 
+  /** A completion or a card that is still asked for afterwards asks nobody: who would answer is gone with the page. */
   destroy() {
+    this.complete = null;
+    this.hover = null;
     this.view.destroy();
   }
 }

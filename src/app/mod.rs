@@ -70,11 +70,13 @@ fn focus_on(id: &str) {
     }
 }
 
-/// The same, where the keyboard is nowhere: what had it has left the page, or can no longer be used.
+/// The same, where the keyboard is nowhere: what had it has left the page, or can no longer be used. A page in a frame does not
+/// take it from the page around.
 fn focus_if_lost(id: &'static str) {
     leptos::prelude::request_animation_frame(move || {
         let body = document().body().map(web_sys::Element::from);
-        if document().active_element() == body {
+        let here = document().has_focus().unwrap_or(true);
+        if here && document().active_element() == body {
             focus_on(id);
         }
     });

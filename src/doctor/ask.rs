@@ -15,17 +15,17 @@ use std::sync::Arc;
 /// So many endpoints of a port are dialled one by one.
 const MOST_ENDPOINTS: usize = 200;
 
-pub fn services(probe: &mut Probe, report: &mut Report) {
-    let services: Vec<Arc<Object>> = probe.cluster.store().list("Service").cloned().collect();
-    let mut dns_told = false;
-    for object in services {
-        // The API server's own Service leads out of what is simulated; what the bootstrap brought was not pasted.
-        if object.name() == "kubernetes" && object.namespace() == "default" || !is_given(probe, &object.key) {
-            continue;
-        }
-        if let Some(view) = object.view().service() {
-            Asker { probe, report, object: &object, view, dns_told: &mut dns_told, unsteady: None }.service();
-        }
+/// The Services to ask. The API server's own leads out of what is simulated; what the bootstrap brought was not pasted.
+pub fn services(probe: &Probe) -> Vec<Arc<Object>> {
+    let own = |object: &Object| object.name() == "kubernetes" && object.namespace() == "default";
+    let all = probe.cluster.store().list("Service");
+    all.filter(|object| !own(object) && is_given(probe, &object.key)).cloned().collect()
+}
+
+/// Asks one of them. `dns_told`: whether it has been said that DNS does not work.
+pub fn service(probe: &mut Probe, report: &mut Report, object: &Arc<Object>, dns_told: &mut bool) {
+    if let Some(view) = object.view().service() {
+        Asker { probe, report, object, view, dns_told, unsteady: None }.service();
     }
 }
 
@@ -34,8 +34,8 @@ fn is_given(probe: &Probe, key: &ObjectKey) -> bool {
     probe.stand.workspace.describes(key)
 }
 
-struct Asker<'a, 's> {
-    probe: &'a mut Probe<'s>,
+struct Asker<'a> {
+    probe: &'a mut Probe,
     report: &'a mut Report,
     object: &'a Arc<Object>,
     view: &'a Service,
@@ -45,7 +45,7 @@ struct Asker<'a, 's> {
     unsteady: Option<SmolStr>,
 }
 
-impl Asker<'_, '_> {
+impl Asker<'_> {
     fn door(&mut self, address: SmolStr, front: bool, verdict: Verdict) {
         self.report.doors.push(Door { object: self.object.key.clone(), address, front, verdict });
     }

@@ -81,8 +81,8 @@ pub fn all(probe: &mut Probe, report: &mut Report) {
     }
 }
 
-struct Gates<'a, 's> {
-    probe: &'a mut Probe<'s>,
+struct Gates<'a> {
+    probe: &'a mut Probe,
     report: &'a mut Report,
     addon: Addon,
 }
@@ -96,7 +96,7 @@ struct Asked {
     port: u16,
 }
 
-impl Gates<'_, '_> {
+impl Gates<'_> {
     fn note(&mut self, rule: &str, object: ObjectKey, message: Message) {
         self.report.findings.push(Finding::new(Severity::Info, rule, object, message));
     }
@@ -324,7 +324,8 @@ impl Gates<'_, '_> {
             });
         }
         self.probe.cluster.run_until_settled();
-        for gateway in gateways.iter().filter(|g| self.probe.stand.workspace.describes(&g.key)) {
+        let stand = self.probe.stand.clone();
+        for gateway in gateways.iter().filter(|g| stand.workspace.describes(&g.key)) {
             for (i, listener) in gateway.value.items_at(&["spec", "listeners"]).iter().enumerate() {
                 for (j, name) in listener.items_at(&["tls", "certificateRefs"]).iter().enumerate() {
                     let other = name.text("namespace");

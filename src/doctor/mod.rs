@@ -11,6 +11,7 @@
 
 mod aside;
 mod ask;
+mod examination;
 mod gates;
 mod judge;
 mod probe;
@@ -19,8 +20,8 @@ mod snapshot;
 mod stand;
 mod tell;
 
-use crate::arrange::Arrange;
-pub use read::{MOST_BYTES, read};
+pub use examination::Examination;
+pub use read::{MOST_BYTES, Read};
 pub use stand::{Stand, stand, to_edit};
 pub use tell::{json, junit, sarif, text};
 
@@ -161,27 +162,5 @@ impl Report {
 
 /// Reads files, stands the cluster up and examines it.
 pub fn diagnose(files: Vec<File>) -> (Stand, Report) {
-    let stand = stand(read(files));
-    let report = examine(&stand);
-    (stand, report)
-}
-
-/// Asks every door of a cluster.
-pub fn examine(stand: &Stand) -> Report {
-    let mut report = Report { snapshot: stand.snapshot, objects: stand.objects, ..Report::default() };
-    report.findings.extend(stand.notes.iter().cloned());
-    report.findings.extend(judge::diagnostics(stand));
-    report.findings.extend(aside::findings(stand));
-    let mut probe = probe::Probe::new(stand);
-    ask::services(&mut probe, &mut report);
-    gates::all(&mut probe, &mut report);
-    for finding in &mut report.findings {
-        judge::locate(stand, finding);
-    }
-    report.doors.arrange_by(|a, b| (a.verdict, &a.object, &a.address).cmp(&(b.verdict, &b.object, &b.address)));
-    report.findings.arrange_by(|a, b| {
-        (a.severity, &a.object, &a.door, &a.rule, &a.cause).cmp(&(b.severity, &b.object, &b.door, &b.rule, &b.cause))
-    });
-    report.findings.dedup();
-    report
+    Examination::new(files).finish()
 }

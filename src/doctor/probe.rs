@@ -8,6 +8,7 @@ use crate::value;
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// What the doctor's pods are called. The name is a label of DNS that nobody will have given away.
 const NAME: &str = "giljabi-doctor-visitor";
@@ -15,16 +16,16 @@ const NAME: &str = "giljabi-doctor-visitor";
 /// An address of the world outside that nobody in it has.
 const OUTSIDE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(198, 51, 100, 77));
 
-pub struct Probe<'s> {
-    pub stand: &'s Stand,
+pub struct Probe {
+    pub stand: Arc<Stand>,
     /// The copy; the cluster that was read stays as it is.
     pub cluster: Cluster,
     visitors: BTreeMap<SmolStr, Option<ObjectKey>>,
 }
 
-impl<'s> Probe<'s> {
-    pub fn new(stand: &'s Stand) -> Probe<'s> {
-        Probe { stand, cluster: stand.workspace.cluster().clone(), visitors: BTreeMap::new() }
+impl Probe {
+    pub fn new(stand: Arc<Stand>) -> Probe {
+        Probe { cluster: stand.workspace.cluster().clone(), stand, visitors: BTreeMap::new() }
     }
 
     /// The client that asks in a namespace: a pod of it, or where no pod can be put, a node.

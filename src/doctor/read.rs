@@ -25,15 +25,6 @@ pub struct Read {
     pub notes: Vec<Finding>,
 }
 
-/// Reads files.
-pub fn read(files: Vec<File>) -> Read {
-    let mut read = Read::default();
-    for file in files {
-        read.file(file);
-    }
-    read
-}
-
 impl Read {
     fn note(&mut self, severity: Severity, rule: &str, file: &SmolStr, line: u32, cause: Message) {
         let mut finding = Finding::new(severity, rule, ObjectKey::default(), cause);
@@ -41,7 +32,8 @@ impl Read {
         self.notes.push(finding);
     }
 
-    fn file(&mut self, mut file: File) {
+    /// Reads a file.
+    pub(super) fn file(&mut self, mut file: File) {
         let name = file.name.clone();
         if let Some(id) = other_tool(&name) {
             self.note(Severity::Info, "other_file", &name, 1, Message::new(id).with("file", &name));
@@ -204,7 +196,8 @@ mod tests {
     #[test]
     fn secrets_lose_their_values_in_the_object_and_in_the_text() {
         let text = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: s\n  annotations:\n    kubectl.kubernetes.io/last-applied-configuration: |\n      {\"data\":{\"a\":\"cGFzcw==\"}}\ndata:\n  a: cGFzcw==\n  b: \"c2VjcmV0\"\nstringData:\n  c: |\n    top\n    secret\n";
-        let read = read(vec![File { name: "s.yaml".into(), text: text.into() }]);
+        let mut read = Read::default();
+        read.file(File { name: "s.yaml".into(), text: text.into() });
         let prepared = &read.files[0];
         assert_eq!(prepared.file.text.len(), text.len());
         for hidden in ["cGFzcw", "c2VjcmV0", "top", "secret\n"] {
@@ -217,7 +210,8 @@ mod tests {
     #[test]
     fn lists_of_every_kind_are_their_items() {
         let text = "apiVersion: v1\nkind: PodList\nitems:\n- metadata: {name: a}\n- metadata: {name: b, managedFields: [{x: y}]}\n";
-        let read = read(vec![File { name: "l.yaml".into(), text: text.into() }]);
+        let mut read = Read::default();
+        read.file(File { name: "l.yaml".into(), text: text.into() });
         let kinds: Vec<_> = read.files[0].manifests.iter().map(|m| m.value.str_at(&["kind"])).collect();
         assert_eq!(kinds, ["Pod", "Pod"]);
         assert!(read.files[0].manifests[1].value.at(&["metadata", "managedFields"]).is_none());

@@ -5,12 +5,23 @@ import { serve } from "./server.mjs";
 
 const CHROMES = [process.env.CHROME, "/usr/bin/chromium", "/usr/bin/google-chrome", "/usr/bin/chromium-browser"];
 
-/** Starts the browser that `cargo xtask setup` found or installed. */
-export function launch() {
+/** Where it is and how it is started: Chromium's own sandbox does not start as root, as tests in a container often run. */
+function how() {
   const executablePath = CHROMES.find((path) => path && existsSync(path));
   if (!executablePath) throw new Error("no Chromium found: run `cargo xtask setup`, or name one in CHROME");
-  // Chromium's own sandbox does not start as root, as tests in a container often run.
-  return chromium.launch({ executablePath, args: ["--no-sandbox"] });
+  return { executablePath, args: ["--no-sandbox"] };
+}
+
+/** Starts the browser that `cargo xtask setup` found or installed. */
+export const launch = () => chromium.launch(how());
+
+/**
+ * The same with one context that is no private window, in a new profile of its own, where a frame of another site has a store.
+ * Closing the context ends it.
+ */
+export function launchOpenly(options) {
+  const { executablePath, args } = how();
+  return chromium.launchPersistentContext("", { executablePath, args: [...args, "--disable-features=TrackingProtection3pcd"], ...options });
 }
 
 /**

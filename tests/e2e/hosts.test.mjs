@@ -6,7 +6,7 @@ import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { after, before, test } from "node:test";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
-import { launch, ready } from "./browser.mjs";
+import { launch, launchOpenly, ready } from "./browser.mjs";
 import { SITE } from "./server.mjs";
 
 const TYPES = { ".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".json": "application/json", ".png": "image/png", ".svg": "image/svg+xml", ".txt": "text/plain", ".wasm": "application/wasm", ".webmanifest": "application/manifest+json" };
@@ -148,5 +148,48 @@ for (const [kind, how] of Object.entries(HOSTS)) {
       await ready(page);
       assert.match(page.url(), /#\/$/);
     }
+  });
+}
+
+// A school's page on another site holds it in a frame. A browser gives such a frame a store of its own, or none, as Chromium
+// does where it keeps others from following people around.
+for (const denied of [false, true]) {
+  test(`a frame in a page of another site, its store ${denied ? "denied" : "apart"}`, async (t) => {
+    const served = await host(HOSTS["a host that compresses with brotli"]);
+    const around = createServer((_, response) =>
+      send(response, 200, { "content-type": "text/html" }, `<!doctype html><title>School</title><iframe src="${served.url}#/lesson/first-service" width="1200" height="800"></iframe>`),
+    );
+    await new Promise((listening) => around.listen(0, "127.0.0.1", listening));
+    const how = { locale: "en-GB", viewport: { width: 1300, height: 900 } };
+    const context = denied ? await browser.newContext(how) : await launchOpenly(how);
+    t.after(async () => {
+      await context.close();
+      await served.close();
+      await new Promise((closed) => {
+        around.close(closed);
+        around.closeAllConnections();
+      });
+    });
+    const page = await context.newPage();
+    const complaints = [];
+    page.on("console", (message) => ["error", "warning"].includes(message.type()) && complaints.push(message.text()));
+    page.on("pageerror", (error) => complaints.push(error.message));
+    // `localhost` is another site than 127.0.0.1.
+    await page.goto(`http://localhost:${around.address().port}/`);
+    const inside = page.frameLocator("iframe");
+    await inside.getByRole("heading", { name: TITLE }).first().waitFor();
+    await inside.locator(".cm-content").first().click();
+    await page.keyboard.press("Control+End");
+    await page.keyboard.type("# typed in a frame");
+    const typed = inside.locator(".cm-content", { hasText: "# typed in a frame" }).first();
+    await typed.waitFor();
+    assert.equal(await inside.getByText("This browser keeps nothing for this page").count(), denied ? 1 : 0);
+    if (!denied) {
+      await inside.locator("body").evaluate(() => new Promise((kept) => setTimeout(kept, 1_500)));
+      await page.reload();
+      await typed.waitFor();
+    }
+    assert.deepEqual(served.missing, []);
+    assert.deepEqual(complaints, []);
   });
 }

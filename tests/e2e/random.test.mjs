@@ -98,3 +98,19 @@ for (let seed = FIRST; seed < FIRST + SESSIONS; seed += 1) {
     assert.ok(await page.evaluate(() => document.querySelector(".app") !== null));
   });
 }
+
+// Sessions 697 and 1384 found it: a completion that was asked for by the last key, and a page that was gone when it was due.
+test("an editor's page that is left right behind a key", async (t) => {
+  const { page, complaints } = await open(t, browser, { locale: "en-GB" });
+  await ready(page);
+  for (const place of ["#/write", "#/"]) {
+    await page.evaluate((place) => (location.hash = place), place);
+    await page.locator(".cm-content:visible").first().click();
+    await page.keyboard.type("k");
+    await page.evaluate(() => (location.hash = "#/lessons"));
+    await page.locator(".page-title").first().waitFor();
+    // Longer than completion, cards and the gates of a draft wait.
+    await page.waitForTimeout(1_200);
+    assert.deepEqual(complaints, [], `left ${place}`);
+  }
+});

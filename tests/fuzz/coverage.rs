@@ -3,6 +3,7 @@
 //! LLVM puts a counter byte behind every edge of the program and calls the functions below with the array's bounds before
 //! `main`. Without those flags nobody calls them, and every input is as good as any other.
 
+use std::ops::Range;
 use std::sync::Mutex;
 
 /// The arrays of counters: where each begins and how long it is.
@@ -49,11 +50,9 @@ impl Coverage {
             // SAFETY: LLVM's own array, whose bounds it told us; only the thread that runs the target counts.
             let counts = unsafe { std::slice::from_raw_parts(*start as *const u8, *length) };
             let seen = &self.seen[offset..offset + length];
-            let new = |(counts, seen): (&[u8], &[u8])| {
-                counts.iter().fold(0, |all, count| all | count) != 0
-                    && counts.iter().zip(seen).any(|(count, seen)| *count > 0 && *seen == 0)
-            };
-            if counts.chunks(64).zip(seen.chunks(64)).any(new) {
+            let new =
+                |(counts, seen): (&[u8], &[u8])| counts.iter().zip(seen).any(|(count, seen)| *count > 0 && *seen == 0);
+            if reached(counts).any(|part| new((&counts[part.clone()], &seen[part]))) {
                 return true;
             }
             offset += length;
@@ -69,11 +68,8 @@ impl Coverage {
             // SAFETY: as above.
             let counts = unsafe { std::slice::from_raw_parts(*start as *const u8, *length) };
             let seen = &mut self.seen[offset..offset + length];
-            for (counts, seen) in counts.chunks(64).zip(seen.chunks_mut(64)) {
-                // An input reaches little of the program: most chunks are zero as a whole.
-                if counts.iter().fold(0, |all, count| all | count) == 0 {
-                    continue;
-                }
+            for part in reached(counts) {
+                let (counts, seen) = (&counts[part.clone()], &mut seen[part]);
                 for (count, seen) in counts.iter().zip(seen).filter(|(count, _)| **count > 0) {
                     let bucket = bucket(*count);
                     if *seen & bucket == 0 {
@@ -87,6 +83,22 @@ impl Coverage {
         }
         new
     }
+}
+
+/// The stretches of the counters in which something was reached. An input reaches little of the program, and this very code is
+/// counted, too: so whole pages are compared with nothing at once, by the C library.
+fn reached(counts: &[u8]) -> impl Iterator<Item = Range<usize>> + '_ {
+    const PAGE: usize = 2_048;
+    const LINE: usize = 64;
+    static NOTHING: [u8; PAGE] = [0; PAGE];
+    let parts = |whole: Range<usize>, size: usize| {
+        whole
+            .clone()
+            .step_by(size)
+            .map(move |at| at..(at + size).min(whole.end))
+            .filter(|part| counts[part.clone()] != NOTHING[..part.len()])
+    };
+    parts(0..counts.len(), PAGE).flat_map(move |page| parts(page, LINE))
 }
 
 /// The order of magnitude of a count, as a bit.

@@ -17,6 +17,9 @@ const MOST_MEMORY: usize = 512 << 20;
 const PATIENCE_SECS: u64 = 60;
 /// The longest input. Longer ones are a matter of other tests.
 const LONGEST: usize = 64 << 10;
+/// How long an input mostly is at most: twenty short ones try more than a long one does in the same time. One of thirty may be
+/// as long as it likes.
+const USUAL: usize = 2 << 10;
 /// So many inputs run between two looks at the counters: the look goes over all of them and costs more than most inputs do.
 const BATCH: usize = 32;
 /// How a batch on disk begins.
@@ -146,11 +149,7 @@ impl Engine {
             let size = BATCH.min((count - self.inputs) as usize);
             batch.resize(size, Vec::new());
             for bytes in &mut batch {
-                bytes.clear();
-                let from = self.pick();
-                bytes.extend_from_slice(&self.corpus[from]);
-                mutate::mutate(&mut self.random, bytes, &self.corpus, self.target.pieces);
-                bytes.truncate(LONGEST);
+                self.make(bytes);
             }
             let before = self.inputs;
             self.write_down(&batch);
@@ -176,22 +175,38 @@ impl Engine {
         Ok(self.report())
     }
 
+    /// Makes the next input. One that is what it was made of, or nothing but blanks, tells nothing and does not count.
+    fn make(&mut self, bytes: &mut Vec<u8>) {
+        for _ in 0..8 {
+            let from = self.pick();
+            bytes.clear();
+            bytes.extend_from_slice(&self.corpus[from]);
+            mutate::mutate(&mut self.random, bytes, &self.corpus, self.target.pieces);
+            let most = if self.random.u8(..30) == 0 { LONGEST } else { USUAL.max(self.corpus[from].len()) };
+            bytes.truncate(most);
+            if *bytes != self.corpus[from] && !bytes.trim_ascii().is_empty() {
+                return;
+            }
+        }
+    }
+
     /// Which of the corpus is changed next: mostly a short one, since it runs sooner and a change in it means more.
     fn pick(&mut self) -> usize {
         let tries = if self.random.u8(..4) == 0 { 1 } else { 3 };
-        let picks = (0..tries).map(|_| self.random.usize(..self.corpus.len())).collect::<Vec<_>>();
-        picks.into_iter().min_by_key(|at| self.corpus[*at].len()).unwrap_or(0)
+        let picks = (0..tries).map(|_| self.random.usize(..self.corpus.len()));
+        picks.min_by_key(|at| self.corpus[*at].len()).unwrap_or(0)
     }
 
     /// Writes a batch where it outlives the process. If it cannot be written, the seed and the number still lead to the input.
     fn write_down(&mut self, batch: &[Vec<u8>]) {
         let Some(last) = &self.last else { return };
+        // How many there are stands in front: what an earlier, longer batch left behind them does not count.
         let mut packed = HEAD.to_vec();
+        packed.extend_from_slice(&(batch.len() as u32).to_le_bytes());
         for bytes in batch {
             packed.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
             packed.extend_from_slice(bytes);
         }
-        let _ = last.set_len(packed.len() as u64);
         let _ = last.write_all_at(&packed, 0);
     }
 
@@ -259,9 +274,13 @@ impl Engine {
 
 /// The inputs of a file: of a batch, or the file itself.
 fn unpacked(file: &[u8]) -> Vec<&[u8]> {
-    let Some(mut rest) = file.strip_prefix(HEAD) else { return vec![file] };
+    let Some((count, mut rest)) = file.strip_prefix(HEAD).and_then(<[u8]>::split_first_chunk::<4>) else {
+        return vec![file];
+    };
     let mut all = Vec::new();
-    while let Some((length, more)) = rest.split_first_chunk::<4>() {
+    while all.len() < u32::from_le_bytes(*count) as usize
+        && let Some((length, more)) = rest.split_first_chunk::<4>()
+    {
         let (bytes, more) = more.split_at((u32::from_le_bytes(*length) as usize).min(more.len()));
         all.push(bytes);
         rest = more;

@@ -30,6 +30,18 @@ unsafe impl GlobalAlloc for Counted {
         add(-(layout.size() as isize));
         unsafe { System.dealloc(place, layout) }
     }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        add(layout.size() as isize);
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // Both are held while the one is copied to the other.
+        add(size as isize);
+        add(-(layout.size() as isize));
+        unsafe { System.realloc(place, layout, size) }
+    }
 }
 
 /// Begins to measure: from here on [`peak`] tells of what comes on top of what there is.

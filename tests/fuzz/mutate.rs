@@ -132,36 +132,48 @@ fn lines(
     corpus: &[Vec<u8>],
     piece: impl Fn(&mut fastrand::Rng) -> Vec<u8>,
 ) {
-    let mut lines: Vec<Vec<u8>> = bytes.split_inclusive(|b| *b == b'\n').map(<[u8]>::to_vec).collect();
-    if lines.is_empty() {
+    if bytes.is_empty() {
         return;
     }
-    let i = random.usize(..lines.len());
+    let line = line_at(bytes, random.usize(..bytes.len()));
     match random.u8(..6) {
-        0 => drop(lines.remove(i)),
-        1 => lines.insert(i, lines[i].clone()),
+        0 => drop(bytes.drain(line)),
+        1 => {
+            let again = bytes[line.clone()].to_vec();
+            bytes.splice(line.end..line.end, again);
+        }
         2 => {
-            let j = random.usize(..lines.len());
-            lines.swap(i, j);
+            // It goes to where another begins.
+            let to = line_at(bytes, random.usize(..bytes.len())).start;
+            let moved = bytes[line.clone()].to_vec();
+            bytes.splice(to..to, moved.iter().copied());
+            let shift = if to <= line.start { moved.len() } else { 0 };
+            bytes.drain(line.start + shift..line.end + shift);
         }
         3 => {
-            let text: Vec<u8> = lines[i].iter().copied().skip_while(|b| *b == b' ').collect();
-            lines[i] = [" ".repeat(random.usize(..9)).into_bytes(), text].concat();
+            let blanks = bytes[line.clone()].iter().take_while(|b| **b == b' ').count();
+            bytes.splice(line.start..line.start + blanks, std::iter::repeat_n(b' ', random.usize(..9)));
         }
         4 => {
-            if let Some(colon) = lines[i].windows(2).position(|w| w == b": ") {
-                lines[i].truncate(colon + 2);
-                lines[i].extend(piece(random));
-                lines[i].push(b'\n');
+            if let Some(colon) = bytes[line.clone()].windows(2).position(|w| w == b": ") {
+                let mut value = piece(random);
+                value.push(b'\n');
+                bytes.splice(line.start + colon + 2..line.end, value);
             }
         }
         _ => {
             let other = &corpus[random.usize(..corpus.len())];
-            let theirs: Vec<&[u8]> = other.split_inclusive(|b| *b == b'\n').collect();
-            if !theirs.is_empty() {
-                lines.insert(i, theirs[random.usize(..theirs.len())].to_vec());
+            if !other.is_empty() {
+                let theirs = line_at(other, random.usize(..other.len()));
+                bytes.splice(line.start..line.start, other[theirs].iter().copied());
             }
         }
     }
-    *bytes = lines.concat();
+}
+
+/// The line around a place, with its end.
+fn line_at(bytes: &[u8], at: usize) -> std::ops::Range<usize> {
+    let start = bytes[..at].iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
+    let end = bytes[at..].iter().position(|b| *b == b'\n').map_or(bytes.len(), |i| at + i + 1);
+    start..end
 }

@@ -6,15 +6,16 @@ use std::process::{Child, Command};
 use crate::process::{Outcome, command, output, say};
 
 /// The share of all inputs that each target gets, in thousandths: cheap ones many, whole clusters few.
-const SHARES: [(&str, u64); 8] = [
-    ("parse", 420),
+const SHARES: [(&str, u64); 9] = [
+    ("parse", 300),
     ("link", 250),
-    ("lesson", 220),
-    ("request", 40),
-    ("apply", 40),
-    ("shell", 25),
-    ("cluster", 3),
-    ("doctor", 2),
+    ("pcap", 200),
+    ("lesson", 180),
+    ("request", 25),
+    ("apply", 25),
+    ("shell", 17),
+    ("cluster", 2),
+    ("doctor", 1),
 ];
 
 /// Cargo builds the native command beside a test; nothing in it takes the counters, and nobody runs it, so the linker is told

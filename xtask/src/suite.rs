@@ -76,9 +76,7 @@ fn native(suite: &mut Suite) {
         });
     }
     if root().join("tests/fuzz").is_dir() {
-        suite.tests("fuzz, a few seconds a target", || {
-            Ok(command("cargo", &["test", "--locked", "--release", "--test", "fuzz"]))
-        });
+        suite.tests("fuzz, two minutes", || Ok(command("cargo", &["test", "--locked", "--release", "--test", "fuzz"])));
     }
 }
 

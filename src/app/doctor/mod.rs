@@ -3,7 +3,7 @@
 
 mod report;
 
-use giljabi::doctor::{self, Stand};
+use giljabi::doctor::{self, Examination, Stand};
 use giljabi::lesson::Desk;
 use giljabi::shell::Computer;
 use giljabi::workspace::File;
@@ -16,6 +16,7 @@ use wasm_bindgen::prelude::*;
 
 use super::lessons::lessons;
 use super::lessons::route::{self, Route};
+use super::player::now;
 use super::session::{Session, session};
 use report::ReportView;
 
@@ -24,6 +25,9 @@ extern "C" {
     fn listen(over: &Closure<dyn Fn(bool)>, take: &Closure<dyn Fn(Array, Array, u32)>);
     fn chosen(id: &str, take: &Closure<dyn Fn(Array, Array, u32)>);
 }
+
+/// So many milliseconds the page is held at a time.
+const SLICE: f64 = 12.0;
 
 /// The file field's id.
 const FIELD: &str = "doctor-files";
@@ -40,7 +44,11 @@ pub struct Examined {
 #[derive(Clone, Copy)]
 pub struct Surgery {
     pub open: RwSignal<bool>,
-    busy: RwSignal<bool>,
+    /// How far the examination is that is on its way: files and Services of all.
+    busy: RwSignal<Option<(usize, usize)>>,
+    work: StoredValue<Option<Examination>, LocalStorage>,
+    /// Which examination it is.
+    number: StoredValue<u32>,
     /// Whether files hang over the page.
     over: RwSignal<bool>,
     examined: RwSignal<Option<Arc<Examined>>, LocalStorage>,
@@ -50,7 +58,9 @@ impl Surgery {
     pub fn new() -> Surgery {
         Surgery {
             open: RwSignal::new(false),
-            busy: RwSignal::new(false),
+            busy: RwSignal::new(None),
+            work: StoredValue::new_local(None),
+            number: StoredValue::new(0),
             over: RwSignal::new(false),
             examined: RwSignal::new_local(None),
         }
@@ -59,17 +69,44 @@ impl Surgery {
     /// Takes files in, lets the page say that it works, and examines them.
     fn take(self, files: Vec<File>, left_out: u32) {
         self.open.set(true);
-        self.busy.set(true);
+        self.busy.set(Some((0, files.len())));
         self.examined.set(None);
-        set_timeout(
-            move || {
-                let (stand, report) = doctor::diagnose(files);
-                self.examined.set(Some(Arc::new(Examined { stand, report, left_out })));
-                self.busy.set(false);
-            },
-            // Long enough for the page to be drawn.
-            Duration::from_millis(40),
-        );
+        self.number.update_value(|n| *n += 1);
+        self.work.set_value(Some(Examination::new(files)));
+        // Long enough for the page to be drawn.
+        self.go_on(left_out, self.number.get_value(), Duration::from_millis(40));
+    }
+
+    /// Does some of the work, then lets the page breathe. Files that were dropped since begin another one.
+    fn go_on(self, left_out: u32, mine: u32, pause: Duration) {
+        let slice = move || {
+            if self.number.get_value() != mine {
+                return;
+            }
+            let Some(mut work) = self.work.try_update_value(Option::take).flatten() else { return };
+            let until = now() + SLICE;
+            loop {
+                work.step();
+                if let Some((stand, report)) = work.take() {
+                    self.examined.set(Some(Arc::new(Examined { stand, report, left_out })));
+                    return self.busy.set(None);
+                }
+                if now() >= until {
+                    break;
+                }
+            }
+            self.busy.set(Some(work.progress()));
+            self.work.set_value(Some(work));
+            self.go_on(left_out, mine, Duration::ZERO);
+        };
+        set_timeout(slice, pause);
+    }
+
+    /// Leaves an examination that is on its way.
+    fn stop(self) {
+        self.number.update_value(|n| *n += 1);
+        self.work.set_value(None);
+        self.busy.set(None);
     }
 
     /// Sits down at the cluster that was examined.
@@ -133,6 +170,7 @@ pub fn Doctor() -> impl IntoView {
         }
         set_timeout(move || surgery.sit_down(s), Duration::from_millis(60));
     };
+    let far = move || surgery.busy.get().unwrap_or_default();
     view! {
         <div class="doctor-over" class:gone=move || !surgery.over.get() aria-hidden="true">{s.t("doctor.drop")}</div>
         <dialog class="dialog doctor" node_ref=dialog aria-labelledby="doctor-title" on:close=move |_| surgery.open.set(false)>
@@ -160,8 +198,14 @@ pub fn Doctor() -> impl IntoView {
                 </details>
             </div>
             <div role="status" class="doctor-status">
-                {move || surgery.busy.get().then(|| s.tx("doctor.busy", &[]))}
+                {move || surgery.busy.read().is_some().then(|| s.tx("doctor.busy", &[]))}
             </div>
+            <Show when=move || surgery.busy.read().is_some()>
+                <div class="doctor-progress">
+                    <progress max=move || far().1.to_string() value=move || far().0.to_string() aria-label=s.t("doctor.progress")></progress>
+                    <button type="button" class="btn" on:click=move |_| surgery.stop()>{s.t("doctor.stop")}</button>
+                </div>
+            </Show>
             {move || surgery.examined.get().map(|examined| view! { <ReportView examined on_map/> })}
             <form method="dialog">
                 {move || {

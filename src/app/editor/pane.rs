@@ -74,7 +74,7 @@ async fn open(
             pending.update_value(|n| *n += 1);
             let mine = pending.get_value();
             let file = s.file.get_untracked();
-            let text = move || editor.with_value(|e| e.as_ref().map(Editor::text));
+            let text = move || editor.try_with_value(|e| e.as_ref().map(Editor::text)).flatten();
             if !drafts.at_once.get_untracked() {
                 if let Some(text) = text() {
                     drafts.note(s, &file, text);

@@ -82,7 +82,8 @@ impl View {
 
     /// Notes what is seen.
     pub fn scrolled(self) {
-        if let Some(frame) = self.frame.get_untracked() {
+        // Asked for the next frame, by which the map may be gone.
+        if let Some(frame) = self.frame.try_get_untracked().flatten() {
             let (left, top) = (frame.scroll_left(), frame.scroll_top());
             let (w, h) = (frame.client_width(), frame.client_height());
             self.seen.set((f64::from(left), f64::from(top), f64::from(w), f64::from(h)));

@@ -3,8 +3,10 @@
 use crate::arguments::{Arguments, Format, Usage};
 use crate::files;
 use giljabi::api::json;
+use giljabi::api::time::{EPOCH_SECS, Time};
 use giljabi::doctor::{self, Severity};
 use giljabi::locale::Lang;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What counts as "no" for the exit code.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,7 +37,7 @@ pub fn run(arguments: &Arguments, lang: Lang) -> Result<bool, Usage> {
         Format::Sarif => {
             println!("{}", json::to_string_pretty(&doctor::sarif(&report, lang, env!("CARGO_PKG_VERSION")), 2));
         }
-        Format::Junit => print!("{}", doctor::junit(&report, lang)),
+        Format::Junit => print!("{}", doctor::junit(&report, lang, &now())),
         other => return Err(Usage(format!("doctor prints text, json, sarif or junit, not {}", other.name()))),
     }
     let worst = report.worst();
@@ -44,4 +46,10 @@ pub fn run(arguments: &Arguments, lang: Lang) -> Result<bool, Usage> {
         FailOn::Warning => !matches!(worst, Some(Severity::Error | Severity::Warning)),
         FailOn::Never => true,
     })
+}
+
+/// The time of day as JUnit has it: in UTC, without a zone.
+fn now() -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
+    Time(since.saturating_sub(EPOCH_SECS) * 1_000_000).text().trim_end_matches('Z').to_string()
 }

@@ -9,8 +9,7 @@ use giljabi::lesson::{Desk, File, Lesson, Progress, Report, Scope, StepState, ca
 use giljabi::locale::{Lang, Message};
 use std::path::Path;
 
-pub const HELP: &str = "\
-  giljabi grade LESSON FILE…                     grades each FILE (or folder of manifests) against a lesson (exit 1: not all solved)
+pub const HELP: &str = "  giljabi grade LESSON FILE…                     grades each FILE (or folder of manifests) against a lesson (exit 1: not all solved)
                 [--seed S] [--format text|json]
   giljabi grade results FILE…                    the table of result files as CSV, and where they get stuck
 ";

@@ -9,8 +9,8 @@ use giljabi::lesson::{Course, Desk, File, Folder, Lesson, catalog, course, gates
 use giljabi::locale::Lang;
 use std::path::Path;
 
-pub const HELP: &str = "\
-  giljabi lesson list                            the lessons that come with the product, by track
+pub const HELP: &str =
+    "  giljabi lesson list                            the lessons that come with the product, by track
   giljabi lesson check FOLDER…                   the gates of lesson folders (exit 1: one is shut)
   giljabi lesson sheet LESSON                    a lesson's print sheet, as Markdown
   giljabi lesson assign LESSON[=FOLDER]…         the code of an assignment, for a link or a QR code; with a FOLDER

@@ -94,8 +94,15 @@ pub fn request_seeds() -> Vec<Vec<u8>> {
     given.iter().map(|text| text.as_bytes().to_vec()).collect()
 }
 
-/// Sends a request: who, where to, method and headers, a line each; and takes its trace along in every form.
+/// Sends a request and takes its trace along in every form.
 pub fn request(text: &str) {
+    if let Some(trace) = answered(text) {
+        export(&trace);
+    }
+}
+
+/// What became of a request: who, where to, method and headers, a line each.
+pub fn answered(text: &str) -> Option<Trace> {
     static FURNISHED: OnceLock<Workspace> = OnceLock::new();
     let mut workspace = FURNISHED
         .get_or_init(|| {
@@ -115,14 +122,14 @@ pub fn request(text: &str) {
         Some(("node", name)) => Client::Node { name: name.into() },
         _ => Client::Learner,
     };
-    let Some(to) = lines.next().and_then(Url::parse) else { return };
+    let to = lines.next().and_then(Url::parse)?;
     let mut request = Request::get(from, to);
     if let Some(method) = lines.next() {
         request.method = method.into();
     }
     request.headers =
         lines.filter_map(|l| l.split_once(':')).map(|(k, v)| (k.trim().into(), v.trim().into())).collect();
-    export(&workspace.send(&request));
+    Some(workspace.send(&request))
 }
 
 /// Every form in which a trace leaves the page.

@@ -63,7 +63,7 @@ pub fn files(text: &str) {
         doctor::text(&report, lang);
         doctor::json(&report, lang);
         doctor::sarif(&report, lang, "0");
-        doctor::junit(&report, lang);
+        doctor::junit(&report, lang, "2026-11-28T19:00:00");
     }
     doctor::to_edit(&stand);
 }

@@ -35,7 +35,7 @@ pub fn Text(table: Table, go: Wish) -> impl IntoView {
                 on_change: Box::new(move || {
                     // The editor may be read in its own update; the draft is written after it.
                     leptos::task::spawn_local(async move {
-                        if let Some(text) = editor.with_value(|e| e.as_ref().map(Editor::text)) {
+                        if let Some(text) = editor.try_with_value(|e| e.as_ref().map(Editor::text)).flatten() {
                             table.set_text(text);
                         }
                     });
