@@ -1,7 +1,7 @@
 //! What a stranger hands over for class: a lesson, its words, a course, an assignment's code, a result, kept progress.
 
 use crate::seeds as files;
-use giljabi::lesson::assignment::{Assignment, Change, Terms};
+use giljabi::lesson::assignment::{Assignment, Change, Start, Terms};
 use giljabi::lesson::class::Class;
 use giljabi::lesson::course::{Folder, read_folder, read_words};
 use giljabi::lesson::result::ResultFile;
@@ -60,10 +60,11 @@ pub fn seeds() -> Vec<Vec<u8>> {
     all.push(tagged(b'2', bundle));
     let lessons = catalog().lessons.iter().take(3).map(|l| l.id.clone()).collect();
     let plain = Assignment { lessons, lang: Some(Lang::Ko), hints: true, seed: 7, ..Assignment::default() };
-    let cluster = Terms { nodes: Some(2), proxy: Some("ipvs".into()) };
+    let cluster = Terms { nodes: Some(2), proxy: Some("ipvs".into()), load_balancer: Some("metallb".into()) };
     let put = Change::Put { file: "a.yaml".into(), at: 3, cut: 2, text: "한: 1\n".into() };
     let changes = vec![put, Change::Gone { file: "b.yaml".into() }];
-    let starts = plain.lessons.iter().take(1).map(|l| (l.clone(), changes.clone())).collect();
+    let start = Start { changes, ran: vec!["kubectl get pods".into()] };
+    let starts = plain.lessons.iter().take(1).map(|l| (l.clone(), start.clone())).collect();
     let begun = Assignment { cluster, starts, ..plain.clone() };
     all.extend([plain, begun].map(|set| tagged(b'3', set.code().into_bytes())));
     all.push(tagged(b'4', ResultFile { name: "길동".into(), ..ResultFile::default() }.write().into_bytes()));
