@@ -2,7 +2,8 @@
 //!
 //! Messages are data: `assets/locale/*.tsv`, rows of `id <TAB> English <TAB> Korean`, one file an area. `{name}` stands for
 //! an argument. Korean particles agree with the word before them, so a row may write `{name:을}`, `{name:이}`, `{name:은}`,
-//! `{name:과}`, `{name:으로}`: the form that fits the argument's last letter is chosen.
+//! `{name:과}`, `{name:으로}`: the form that fits the argument's last letter is chosen. English nouns agree with their count:
+//! `{n|# pod|# pods}` says the first for 1 and the second for the rest, `#` being the number.
 
 use crate::text::visible;
 use std::collections::HashMap;
@@ -99,7 +100,7 @@ pub fn text(lang: Lang, id: &str, args: &[(&str, &str)]) -> String {
     fill(if lang == Lang::Ko { ko } else { en }, args)
 }
 
-/// Fills `{name}` and `{name:을}` of a template.
+/// Fills `{name}`, `{name:을}` and `{name|one|many}` of a template.
 pub fn fill(template: &str, args: &[(&str, &str)]) -> String {
     let mut out = String::with_capacity(template.len() + 16);
     let mut rest = template;
@@ -109,7 +110,16 @@ pub fn fill(template: &str, args: &[(&str, &str)]) -> String {
             rest = &rest[open..];
             break;
         };
-        let (name, particle) = rest[open + 1..close].split_once(':').unwrap_or((&rest[open + 1..close], ""));
+        let inside = &rest[open + 1..close];
+        if let Some((name, forms)) = inside.split_once('|')
+            && let Some((_, value)) = args.iter().find(|(n, _)| *n == name)
+        {
+            let (one, many) = forms.split_once('|').unwrap_or((forms, forms));
+            out.push_str(&if *value == "1" { one } else { many }.replace('#', &visible(value)));
+            rest = &rest[close + 1..];
+            continue;
+        }
+        let (name, particle) = inside.split_once(':').unwrap_or((inside, ""));
         match args.iter().find(|(n, _)| *n == name) {
             Some((_, value)) => {
                 // Names and values are often a stranger's: nothing of them may hide.
@@ -232,10 +242,37 @@ mod tests {
     }
 
     #[test]
+    fn nouns_agree_with_their_count() {
+        let told = |n: &str| fill("{n|# pod is|# pods are} ready", &[("n", n)]);
+        assert_eq!(told("0"), "0 pods are ready");
+        assert_eq!(told("1"), "1 pod is ready");
+        assert_eq!(told("21"), "21 pods are ready");
+    }
+
+    /// A count of which one is possible has a noun that says so.
+    #[test]
+    fn no_row_counts_one_in_the_plural() {
+        const COUNTS: [&str; 14] = [
+            "n", "count", "total", "pods", "nodes", "services", "files", "edits", "hops", "objects", "errors",
+            "warnings", "doors", "seconds",
+        ];
+        for (area, id, en, _) in rows() {
+            for (i, _) in en.match_indices('{') {
+                let Some((name, after)) = en[i + 1..].split_once('}') else { continue };
+                let word: String = after.trim_start().chars().take_while(|c| c.is_ascii_alphabetic()).collect();
+                // `s` alone is the unit.
+                let counted = COUNTS.contains(&name) && after.starts_with(' ') && word.len() > 1 && word.ends_with('s');
+                let verb = ["is", "has", "was", "does", "characters", "times"].contains(&word.as_str());
+                assert!(!counted || verb, "{area}: {id} counts {{{name}}} {word}: write {{{name}|# one|# many}}");
+            }
+        }
+    }
+
+    #[test]
     fn every_row_has_both_languages_and_the_same_arguments() {
         let names = |text: &str| {
             let named = text.split('{').skip(1).filter_map(|part| part.split_once('}'));
-            let names = named.map(|(n, _)| n.split(':').next().unwrap_or(n).to_string());
+            let names = named.map(|(n, _)| n.split([':', '|']).next().unwrap_or(n).to_string());
             names.collect::<std::collections::BTreeSet<String>>()
         };
         let mut seen = std::collections::HashSet::new();

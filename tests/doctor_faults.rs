@@ -80,7 +80,10 @@ fn what_is_not_simulated_is_said() {
     assert!(grave(&report).is_empty());
     let finding = of(&report, "not_simulated");
     assert_eq!(finding.object.name, "deny");
-    assert!(finding.cause.text(Lang::En).contains("not simulated") && finding.cause.text(Lang::En).contains("1 pods"));
+    assert!(
+        finding.cause.text(Lang::En).contains("not simulated")
+            && finding.cause.text(Lang::En).contains("about 1 pod of")
+    );
 }
 
 #[test]

@@ -652,3 +652,51 @@ fn listings_of_every_mode_are_complete() {
         }
     }
 }
+
+/// Every rule that a tool lists leads to the field that it stands for, whether a packet met it or not.
+#[test]
+fn every_listed_rule_has_an_origin() {
+    for seed in 80..84 {
+        let random = Random::new(seed);
+        for mode in MODES {
+            let proxies = synced(&random.store, settings(mode, seed));
+            let tables = tables(&proxies, 1, Family::V4);
+            let mut wanted = BTreeSet::new();
+            for listing in tables.listings() {
+                let (mut chain, mut server) = (false, String::new());
+                for line in listing.text.lines() {
+                    let bare = line.trim();
+                    match listing.command {
+                        "iptables-save" if line.starts_with("-A ") => drop(wanted.insert(line.to_string())),
+                        "ipvsadm -Ln" if line.starts_with("  ->") && !server.is_empty() => {
+                            wanted.insert(format!("{server}\n{line}"));
+                        }
+                        "ipvsadm -Ln" if ["TCP", "UDP", "SCTP"].iter().any(|p| line.starts_with(p)) => {
+                            server = line.to_string();
+                            wanted.insert(server.clone());
+                        }
+                        command if command.starts_with("nft") => {
+                            let element = bare.strip_prefix("elements = {").unwrap_or(bare);
+                            let element = element.trim().trim_end_matches('}').trim().trim_end_matches(',');
+                            let is_rule =
+                                !bare.is_empty() && !bare.starts_with("type ") && !bare.starts_with("comment ");
+                            if bare.ends_with('{') || bare == "}" {
+                                chain = bare.starts_with("chain ");
+                            } else if chain && is_rule {
+                                wanted.insert(bare.to_string());
+                            } else if element.contains(" : ") && element.contains(" . ") && !bare.starts_with("type ") {
+                                wanted.insert(element.to_string());
+                            }
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            assert!(wanted.len() > 10, "{mode:?} lists rules");
+            let origins = tables.origins(&wanted);
+            let without: Vec<_> = wanted.iter().filter(|line| !origins.contains_key(*line)).collect();
+            assert!(without.is_empty(), "{mode:?}, seed {seed}: {without:#?}");
+            assert!(origins.values().any(|f| f.object.kind == "Service"), "{mode:?}: some stand for Services");
+        }
+    }
+}

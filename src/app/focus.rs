@@ -1,5 +1,5 @@
-//! What is looked at. Hop, YAML line, place and object are linked: looking at one lights the others. Hovering previews, a
-//! click holds, Escape lets go; the cursor's line in the editor counts while nothing else is looked at.
+//! What is looked at. Hop, YAML line, place, object, rule and terminal line are linked: looking at one lights the others.
+//! Hovering previews, a click holds, Escape lets go; the cursor's line in the editor counts while nothing else is looked at.
 
 use giljabi::api::object::{FieldRef, ObjectKey};
 use giljabi::trace::{Hop, Place, StepKind};
@@ -19,6 +19,14 @@ pub enum Target {
     Line(String, u32),
     /// A rule that a hop's packet matched, as its tool lists it.
     Rule(usize, String),
+    /// A field that something stands for which no packet has met: the line it is written on, and the pod if it tells of one.
+    Field {
+        field: FieldRef,
+        at: Option<(String, u32)>,
+        pod: Option<ObjectKey>,
+    },
+    /// A line that was typed into a terminal: the terminal, and the number of the command in it.
+    Command(usize, usize),
 }
 
 /// What is looked at now.
@@ -70,11 +78,22 @@ pub struct Lit {
     pub places: BTreeSet<Place>,
     /// Hops with the rules that their packets matched.
     pub rules: BTreeSet<(usize, String)>,
+    /// Terminals with the commands that sent the request.
+    pub commands: BTreeSet<(usize, usize)>,
 }
 
 impl Lit {
     /// What `target` lights, given the trace that is shown.
     pub fn of(target: Option<Target>, sent: Option<&Sent>) -> Lit {
+        let mut lit = Lit::of_trace(target, sent);
+        // What is about a hop is about the line that sent the request.
+        if let Some(typed) = sent.and_then(|s| s.typed.as_ref()).filter(|_| !lit.hops.is_empty()) {
+            lit.commands.insert((typed.shell, typed.command));
+        }
+        lit
+    }
+
+    fn of_trace(target: Option<Target>, sent: Option<&Sent>) -> Lit {
         let mut lit = Lit::default();
         let Some(target) = target else { return lit };
         let hops = || sent.map_or(&[][..], |s| &s.trace.hops).iter().enumerate();
@@ -100,6 +119,21 @@ impl Lit {
                 let caused = |of: &[LineRef]| of.iter().any(|l| l.file == *file && l.line == *line);
                 lit.hops.extend(lines.iter().enumerate().filter(|(_, of)| caused(of)).map(|(i, _)| i));
             }
+            Target::Field { field, at, pod } => {
+                lit.objects.insert(field.object.clone());
+                lit.objects.extend(pod.clone());
+                lit.lines.extend(at.clone());
+                let about = |h: &Hop| h.steps.iter().any(|s| s.because.contains(field));
+                lit.hops.extend(hops().filter(|(_, h)| about(h)).map(|(i, _)| i));
+                return lit;
+            }
+            Target::Command(shell, command) => {
+                lit.commands.insert((*shell, *command));
+                let sends = |s: &Sent| s.typed.as_ref().is_some_and(|t| (t.shell, t.command) == (*shell, *command));
+                if sent.is_some_and(sends) {
+                    lit.hops.extend(hops().map(|(i, _)| i));
+                }
+            }
             // Told below, by the trace.
             Target::Rule(..) => {}
         }
@@ -116,7 +150,7 @@ impl Lit {
             return lit;
         }
         // A line or a hop lights what its hops touch; an object or a place only its own hops.
-        if matches!(target, Target::Hop(_) | Target::Line(..)) {
+        if matches!(target, Target::Hop(_) | Target::Line(..) | Target::Command(..)) {
             for hop in &lit.hops {
                 let Some(of) = sent.trace.hops.get(*hop) else { continue };
                 lit.places.insert(of.at.clone());

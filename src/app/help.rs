@@ -4,6 +4,7 @@ use leptos::html::Dialog;
 use leptos::prelude::*;
 
 use super::keys::SHORTCUTS;
+use super::map::SIGNS;
 use super::session::session;
 
 /// The meanings of colours: the end of the class name, message.
@@ -15,6 +16,10 @@ const COLOURS: [(&str, &str); 6] = [
     ("l7", "legend.l7"),
     ("bad", "legend.bad"),
 ];
+
+/// How pods stand: the sign on their box, message.
+const PODS: [(&str, &str); 5] =
+    [("●", "pod.ready"), ("○", "pod.not_ready"), ("◔", "pod.pending"), ("◌", "pod.terminating"), ("■", "pod.finished")];
 
 /// The version that the page names.
 fn version() -> String {
@@ -50,6 +55,23 @@ pub fn Help() -> impl IntoView {
                 {COLOURS
                     .map(|(tone, id)| view! { <li><span class=format!("hop-number hop-{tone}") aria-hidden="true">"1"</span>{s.t(id)}</li> })
                     .collect_view()}
+            </ul>
+            <h3>{s.t("help.signs")}</h3>
+            <ul class="legend">
+                {SIGNS
+                    .map(|(class, path, id)| {
+                        view! {
+                            <li>
+                                <svg class=format!("sign {class}") aria-hidden="true" viewBox="-15 -15 30 30" width="24" height="24">
+                                    {class.starts_with("sign-end").then(|| view! { <circle r="14"></circle> })}
+                                    <path d=path></path>
+                                </svg>
+                                {s.t(id)}
+                            </li>
+                        }
+                    })
+                    .collect_view()}
+                {PODS.map(|(sign, id)| view! { <li><span class="sign" aria-hidden="true">{sign}</span>{s.t(id)}</li> }).collect_view()}
             </ul>
             <p class="help-about">
                 {s.t("help.version")}" "{version()}" · "

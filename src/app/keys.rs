@@ -9,7 +9,7 @@ use super::lessons::Lessons;
 use super::session::{Pane, Session, Tab};
 
 /// The shortcuts that the help lists: keys, message.
-pub const SHORTCUTS: [(&str, &str); 23] = [
+pub const SHORTCUTS: [(&str, &str); 26] = [
     ("Ctrl/⌘ Enter", "keys.send"),
     ("Ctrl/⌘ K", "keys.palette"),
     ("Space", "keys.play"),
@@ -23,9 +23,12 @@ pub const SHORTCUTS: [(&str, &str); 23] = [
     ("Ctrl/⌘ ⇧ M", "keys.problems"),
     ("Ctrl/⌘ .", "keys.mend"),
     ("M", "keys.map"),
+    ("↑ ↓ ← →", "keys.walk"),
     ("F", "map.find"),
+    ("Ctrl + wheel", "keys.zoom"),
     ("J", "keys.journey"),
     ("T", "keys.terminal"),
+    ("Tab ↑↓ Ctrl C/R", "keys.shell"),
     ("L", "keys.lang"),
     ("P", "palette.presenter"),
     ("PgUp / PgDn", "lessons.turn_page"),

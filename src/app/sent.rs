@@ -17,9 +17,20 @@ pub struct LineRef {
     pub field: FieldRef,
 }
 
+/// A line that was typed into a terminal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Typed {
+    pub shell: usize,
+    /// The number of the command in its terminal.
+    pub command: usize,
+    pub text: String,
+}
+
 /// A request that was sent.
 pub struct Sent {
     pub trace: Trace,
+    /// The line that sent it, if it came from a terminal.
+    pub typed: Option<Typed>,
     /// The lines behind each hop.
     pub lines: Vec<Vec<LineRef>>,
     /// Where each field stands that is behind a step.
@@ -34,7 +45,7 @@ pub struct Sent {
 
 impl Sent {
     /// A request that was sent through a workspace's cluster, with the lines behind what happened.
-    pub fn of(workspace: &Workspace, trace: Trace, edit: usize, number: usize) -> Sent {
+    pub fn of(workspace: &Workspace, trace: Trace, typed: Option<Typed>, edit: usize, number: usize) -> Sent {
         let line = |field: &FieldRef| line_in(workspace, field);
         let mut written = BTreeMap::new();
         for field in trace.hops.iter().flat_map(|hop| &hop.steps).flat_map(|step| &step.because) {
@@ -60,7 +71,7 @@ impl Sent {
             .failure()
             .map(|f| f.because.iter().filter_map(line).filter(|l| seen.insert((l.file.clone(), l.line))).collect())
             .unwrap_or_default();
-        Sent { trace, lines, written, to_mend, edit, number }
+        Sent { trace, typed, lines, written, to_mend, edit, number }
     }
 }
 

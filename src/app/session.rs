@@ -1,6 +1,6 @@
 //! The session: the only owner of the workspace. Components read its signals and call its actions.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use giljabi::api::object::{FieldRef, ObjectKey};
@@ -28,7 +28,7 @@ use super::player::{self, Player};
 use super::scenario::{self, Play};
 use super::sent::{beats, line_in, stops};
 
-pub use super::sent::{LineRef, Sent};
+pub use super::sent::{LineRef, Sent, Typed};
 
 /// The cluster as the last good text made it, and what there is to say about the text of now.
 #[derive(Clone)]
@@ -611,7 +611,7 @@ impl Session {
         let focus = self.focus;
         // Hops have other numbers here; lines, places and objects are the same.
         let lit = Memo::new(move |_| {
-            let target = focus.target().filter(|t| !matches!(t, Target::Hop(_)));
+            let target = focus.target().filter(|t| !matches!(t, Target::Hop(_) | Target::Rule(..)));
             Arc::new(Lit::of(target, sent.get().as_deref()))
         });
         let (legs, stages) = (legs_of(scene, sent), stages_of(sent));
@@ -672,15 +672,15 @@ impl Session {
         self.workspace.update_value(|w| trace = Some(w.send(request)));
         let Some(trace) = trace else { return };
         self.computer.update_value(|computer| computer.wire.note(trace.clone()));
-        self.take_trace(trace);
+        self.take_trace(trace, None);
         self.pane.set(Pane::Map);
     }
 
-    /// Takes a request that was sent, from here or from a terminal, and makes it the one that is shown.
-    pub fn take_trace(self, trace: Trace) -> Arc<Sent> {
+    /// Takes a request that was sent, from here or by a line of a terminal, and makes it the one that is shown.
+    pub fn take_trace(self, trace: Trace, typed: Option<Typed>) -> Arc<Sent> {
         let (edit, number) = (self.edits.get_untracked(), self.history.read_untracked().len() + 1);
         let (beats, stops) = (beats(&trace), stops(&giljabi::map::stages(&trace), false));
-        let sent = Arc::new(self.workspace.with_value(|w| Sent::of(w, trace, edit, number)));
+        let sent = Arc::new(self.workspace.with_value(|w| Sent::of(w, trace, typed, edit, number)));
         self.focus.release();
         self.history.update(|h| h.push(sent.clone()));
         self.show(sent.clone());
@@ -738,6 +738,14 @@ impl Session {
     /// The rules of a node as the tools of its kube-proxy's mode list them.
     pub fn listings(self, node: &str) -> Option<Vec<Listing>> {
         self.workspace.with_value(|w| Some(w.cluster().network().proxy.node(node)?.tables(Family::V4)?.listings()))
+    }
+
+    /// The fields that lines of a node's listings stand for, of those in `wanted`.
+    pub fn origins(self, node: &str, wanted: &BTreeSet<String>) -> BTreeMap<String, FieldRef> {
+        self.workspace.with_value(|w| {
+            let tables = w.cluster().network().proxy.node(node).and_then(|node| node.tables(Family::V4));
+            tables.map(|tables| tables.origins(wanted)).unwrap_or_default()
+        })
     }
 
     /// A copy of the cluster, to try things in.

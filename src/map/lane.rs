@@ -51,6 +51,9 @@ pub struct VipCard {
     /// The address, or the name that an ExternalName stands for.
     pub address: SmolStr,
     pub ports: Vec<PortChip>,
+    /// How many ports have no room, and where that number stands.
+    pub more: usize,
+    pub more_at: Point,
     /// `app=kimho`; empty when the Service has none.
     pub selector: String,
     /// The load balancer's addresses; `None` when the type asks for none, empty while pending.
@@ -265,12 +268,15 @@ fn vip_card(setting: &Setting, key: &ObjectKey, service: &Service, rect: Rect) -
     let drawn = if kind == VipKind::Headless { "clusterIP: None" } else { address.as_str() };
     let mut x = rect.x + 14.0 + text_width(drawn, 15.0, true) + 12.0;
     let mut ports = Vec::new();
+    let right = rect.right() - 8.0;
     for (index, port) in service.ports.iter().enumerate() {
         let ready = ready_with_port(setting, key, &port.name);
         // A port that nothing serves bears a cross beside its number.
         let mark = if ready == 0 { 16.0 } else { 0.0 };
         let w = text_width(&port.port.to_string(), 12.0, true) + 18.0 + mark;
-        if x + w > rect.right() - 8.0 {
+        // Before the last one there must be room for how many more there are.
+        let rest = if index + 1 < service.ports.len() { 34.0 } else { 0.0 };
+        if x + w + rest > right {
             break;
         }
         ports.push(PortChip {
@@ -293,7 +299,8 @@ fn vip_card(setting: &Setting, key: &ObjectKey, service: &Service, rect: Rect) -
         };
         service.load_balancer.iter().map(address).collect()
     });
-    VipCard { rect, kind, address, ports, selector: selector.join(", "), external }
+    let (more, more_at) = (service.ports.len() - ports.len(), Point::new(x + 2.0, rect.y + 44.0));
+    VipCard { rect, kind, address, ports, more, more_at, selector: selector.join(", "), external }
 }
 
 /// The EndpointSlices of a Service.

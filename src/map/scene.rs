@@ -94,9 +94,9 @@ impl Scene {
         self.nodes.iter().flat_map(|n| &n.groups).chain(self.waiting.iter().flat_map(|w| &w.groups))
     }
 
-    /// Where a label of height `h` that belongs to `p` covers least: between the pods and the kernel of a node while the
-    /// packet is there, below the line while it is between nodes.
-    pub fn quiet_top(&self, p: Point, h: f64) -> f64 {
+    /// Where a label from `x` on, `w` wide and `h` high, that belongs to `p` covers least: between the pods and the kernels of a
+    /// row while the packet is there, below the line while it is between nodes.
+    pub fn quiet_top(&self, p: Point, (x, w, h): (f64, f64, f64)) -> f64 {
         let at = self.nodes.iter().find(|n| n.rect.contains(p));
         let outside =
             |o: &&OutsideBox| p.x >= o.rect.x && p.x <= o.rect.right() && (p.y - o.rect.center().y).abs() < 30.0;
@@ -105,11 +105,24 @@ impl Scene {
             let bottom = self.outside.iter().map(|o| o.rect.bottom()).fold(0.0, f64::max);
             return if self.outside.iter().any(|o| outside(&o)) { bottom + 6.0 } else { p.y + 8.0 };
         };
-        let boxes = node.pods.iter().map(|b| b.rect).chain(node.groups.iter().map(|g| g.rect));
-        let top = boxes.map(Rect::bottom).filter(|b| *b <= node.kernel.y).fold(node.rect.y + 30.0, f64::max);
+        // A label may reach over its neighbours in the row, too.
+        let near = |n: &&Arc<NodeBox>| n.rect.x < x + w && n.rect.right() > x;
+        let beside = |n: &&Arc<NodeBox>| near(n) && (n.rect.y - node.rect.y).abs() < 1.0;
+        let row = || self.nodes.iter().filter(beside);
+        let boxes = || row().flat_map(|n| n.pods.iter().map(|b| b.rect).chain(n.groups.iter().map(|g| g.rect)));
+        let top = boxes().map(Rect::bottom).filter(|b| *b <= node.kernel.y).fold(node.rect.y + 30.0, f64::max);
+        let quiet = top + (node.kernel.y - top - h) / 2.0;
+        let covers = |y: f64| boxes().any(|b| b.overlaps(Rect::new(x, y, w, h)));
+        let below = || self.nodes.iter().filter(near).any(|n| n.rect.y > node.rect.bottom());
         match p.y {
-            y if y > node.kernel.bottom() - 1.0 => y + 8.0,
-            y if y >= top - 1.0 => top + (node.kernel.y - top - h) / 2.0,
+            y if y > node.kernel.bottom() - 1.0 => {
+                if below() {
+                    quiet
+                } else {
+                    y + 8.0
+                }
+            }
+            y if y >= top - 1.0 || covers(y + 6.0) => quiet,
             y => y + 6.0,
         }
     }

@@ -97,8 +97,8 @@ fn node_of(place: &Place) -> Option<&str> {
 fn rest(place: &Place, rect: Rect) -> Point {
     match place {
         Place::Pod { .. } => Point::new(rect.center().x, rect.bottom()),
-        Place::Kernel { .. } => Point::new(rect.center().x, rect.y),
-        _ => rect.center(),
+        // At its edge, beside the words.
+        _ => Point::new(rect.center().x, rect.y),
     }
 }
 
@@ -177,7 +177,9 @@ fn place_badges(scene: &Scene, trace: &Trace, legs: &mut [Leg], fallback: Rect) 
     }
     for (place, hops) in by_place {
         let rect = scene.place_rect(place).unwrap_or(fallback);
-        let room = (rect.w - 28.0).max(1.0);
+        // A dot's badges stand at the edge of its group, where they hide neither the dots nor the words.
+        let group = scene.groups().filter(|_| rect.w < 20.0).find(|g| g.rect.contains(rect.center())).map(|g| g.rect);
+        let room = group.map_or(rect.w - 28.0, |g| (g.right() - 14.0 - rect.center().x).max(g.w / 2.0)).max(1.0);
         let pitch = if hops.len() > 1 { (room / (hops.len() - 1) as f64).min(24.0) } else { 0.0 };
         for (n, hop) in hops.iter().enumerate() {
             let along = n as f64 * pitch;
@@ -186,7 +188,12 @@ fn place_badges(scene: &Scene, trace: &Trace, legs: &mut [Leg], fallback: Rect) 
                 Place::Kernel { .. } => {
                     Point::new(rect.right() - 14.0 - (hops.len() - 1 - n) as f64 * pitch, rect.bottom())
                 }
-                _ if rect.w < 20.0 => Point::new(rect.center().x, rect.y - 6.0),
+                _ if rect.w < 20.0 => {
+                    let edge = group.unwrap_or(rect);
+                    let last = edge.right() - 14.0 - (hops.len() - 1) as f64 * pitch;
+                    let x = rect.center().x.min(last).max(edge.x + 14.0) + along;
+                    Point::new(if group.is_some() { x } else { rect.center().x }, edge.y - 4.0)
+                }
                 _ => Point::new(rect.x + 14.0 + along, rect.y - 4.0),
             };
         }

@@ -34,10 +34,10 @@ export const shown = (page, place = ".editor") =>
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 
-/** What axe objects to on the page as it is, a text for each rule with the elements; and how many rules it found kept. */
-export async function objections(page) {
+/** What axe objects to on the page as it is, by all rules or by these; a text for each rule with the elements, and how many were kept. */
+export async function objections(page, only) {
   if (!(await page.evaluate(() => "axe" in globalThis))) await page.evaluate(axe);
-  const { violations, passes } = await page.evaluate((runOnly) => globalThis.axe.run({ runOnly }), RULES);
+  const { violations, passes } = await page.evaluate((runOnly) => globalThis.axe.run({ runOnly }), only ? { type: "rule", values: only } : RULES);
   const found = violations.map(({ id, help, nodes }) => [`${id}: ${help}`, ...nodes.map(({ html }) => html)].join("\n  "));
   return { found, kept: passes.length };
 }

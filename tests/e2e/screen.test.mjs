@@ -115,26 +115,25 @@ test("the keyboard does everything, one hop at a time", async (t) => {
 
 const TABS = ["journey", "terminal", "packet", "rules", "reach", "spread", "objects", "events", "history"];
 
-for (const [theme, lang, width] of [
-  ["light", "ko-KR", 1440],
-  ["light", "en-GB", 1440],
-  ["dark", "ko-KR", 1440],
-  ["dark", "en-GB", 1440],
-  ["contrast", "ko-KR", 1440],
-  ["contrast", "en-GB", 1440],
-  ["light", "en-GB", 390],
-  ["dark", "ko-KR", 390],
+for (const [lang, width] of [
+  ["ko-KR", 1440],
+  ["en-GB", 1440],
+  ["ko-KR", 390],
+  ["en-GB", 390],
 ]) {
-  test(`axe: every view, ${theme}, ${lang}, ${width} px`, async (t) => {
-    const colorScheme = theme === "dark" ? "dark" : "light";
-    const { page } = await open(t, browser, { locale: lang, colorScheme, viewport: { width, height: 900 } });
+  test(`axe: every view in every theme, ${lang}, ${width} px`, async (t) => {
+    const { page } = await open(t, browser, { locale: lang, reducedMotion: "reduce", viewport: { width, height: 900 } });
     await page.locator("#starting").waitFor({ state: "detached" });
-    if (theme === "contrast") await page.evaluate(() => (document.documentElement.dataset.theme = "contrast"));
     await page.locator(".send").click();
     await press(page, "End");
+    // Themes differ in colours alone: all of axe looks at the first, and what it knows of colours at the others.
     const look = async (what) => {
-      assert.deepEqual((await objections(page)).found, [], what);
-      await picture(page, `${what}-${theme}-${lang.slice(0, 2)}-${width}`);
+      for (const theme of ["light", "dark", "contrast"]) {
+        await page.evaluate((theme) => (document.documentElement.dataset.theme = theme), theme);
+        const { found } = await objections(page, theme === "light" ? undefined : ["color-contrast"]);
+        assert.deepEqual(found, [], `${what}, ${theme}`);
+        await picture(page, `${what}-${theme}-${lang.slice(0, 2)}-${width}`);
+      }
     };
     if (width < 500) {
       for (const [i, pane] of ["task", "editor", "map", "views"].entries()) {

@@ -65,7 +65,11 @@ fn row(s: Session, sent: Arc<Sent>) -> impl IntoView {
                     type="button"
                     class="btn"
                     aria-pressed=move || held().to_string()
-                    on:click=move |_| s.beside.update(|b| *b = if held() { None } else { Some(beside.clone()) })
+                    on:click=move |_| {
+                        // Asked before it is written: a signal that is being written cannot be read.
+                        let next = (!held()).then(|| beside.clone());
+                        s.beside.set(next);
+                    }
                 >
                     {s.t("history.beside")}
                 </button>

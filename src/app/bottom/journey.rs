@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::app::focus::Target;
 use crate::app::said;
-use crate::app::session::{LineRef, Sent, Session, session};
+use crate::app::session::{LineRef, Sent, Session, Tab, Typed, session};
 use crate::app::told;
 use giljabi::trace::why;
 
@@ -89,6 +89,7 @@ fn table(s: Session, sent: Arc<Sent>) -> impl IntoView {
         <Show when=move || s.is_stale()>
             <p class="stale">{s.t("journey.stale")}</p>
         </Show>
+        {sent.typed.clone().map(|typed| typed_line(s, typed))}
         {ending_of(s, ending)}
         <table class="journey">
             <thead>
@@ -102,6 +103,34 @@ fn table(s: Session, sent: Arc<Sent>) -> impl IntoView {
             </thead>
             <tbody>{rows}</tbody>
         </table>
+    }
+}
+
+/// The line of a terminal that sent the request, and the way to it.
+fn typed_line(s: Session, typed: Typed) -> impl IntoView {
+    let target = Target::Command(typed.shell, typed.command);
+    let (over, near) = (target.clone(), target.clone());
+    let number = (typed.shell + 1).to_string();
+    let go = move |_| {
+        s.focus.held.set(Some(target.clone()));
+        s.tab.set(Tab::Terminal);
+    };
+    view! {
+        <p class="sent-by">
+            {move || s.tx("term.number", &[("n", &number)])}
+            " "
+            <button
+                type="button"
+                class="line-link"
+                on:mouseenter=move |_| s.focus.hover(over.clone())
+                on:mouseleave=move |_| s.focus.leave()
+                on:focus=move |_| s.focus.hover(near.clone())
+                on:blur=move |_| s.focus.leave()
+                on:click=go
+            >
+                {giljabi::text::visible(&typed.text).into_owned()}
+            </button>
+        </p>
     }
 }
 

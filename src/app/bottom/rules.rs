@@ -1,6 +1,7 @@
 //! The rules of a node, as the node's own tool lists them: the chains that the packet walked, the matched rules lit, and of
 //! the others why they did not match.
 
+use giljabi::api::object::{FieldRef, ObjectKey};
 use giljabi::locale::Message;
 use giljabi::network::kube_proxy::Listing;
 use giljabi::network::packet::Packet;
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 use super::journey::line_button;
 use crate::app::focus::Target;
 use crate::app::leave::Copy;
-use crate::app::session::{Session, session};
+use crate::app::session::{LineRef, Session, session};
 
 /// A rule that was matched.
 #[derive(Clone, PartialEq)]
@@ -64,7 +65,7 @@ pub fn RulesView() -> impl IntoView {
             </p>
             {move || {
                 let (sent, i, text) = (s.sent.get()?, hop.get()?, text.get()?);
-                Some(walked(s, i, &sent.trace.hops[i], &text))
+                Some(walked(s, i, &node.get()?, &sent.trace.hops[i], &text))
             }}
             <details class="rules-all">
                 <summary>{s.t("rules.all")}</summary>
@@ -147,6 +148,11 @@ fn rules_of(all: &BTreeMap<(String, String), Vec<String>>, table: &str, chain: &
     rules
 }
 
+/// What names a line of a virtual server among all: a real server's own line stands behind many.
+fn server_line(head: &str, line: &str) -> String {
+    if head == line { line.to_string() } else { format!("{head}\n{line}") }
+}
+
 /// The virtual server that ipvs chose a pod by, as `ipvsadm` lists it: its lines, and which of them was chosen.
 fn virtual_server(hop: &Hop, listings: &[Listing]) -> Option<(Vec<String>, Option<usize>)> {
     let chosen = hop.steps.iter().find_map(|s| match &s.kind {
@@ -165,7 +171,64 @@ fn virtual_server(hop: &Hop, listings: &[Listing]) -> Option<(Vec<String>, Optio
     Some((block, at))
 }
 
-fn walked(s: Session, number: usize, hop: &Hop, listings: &[Listing]) -> impl IntoView + use<> {
+/// What a rule was written for: a field, its line, the pod if it tells of one.
+#[derive(Clone)]
+struct Origin {
+    field: FieldRef,
+    line: Option<LineRef>,
+    pod: Option<ObjectKey>,
+}
+
+impl Origin {
+    fn of(s: Session, field: FieldRef) -> Origin {
+        let endpoint = || {
+            let index = field.path.as_str().strip_prefix("endpoints[")?.split_once(']')?.0.parse::<usize>().ok()?;
+            let state = s.state.read_untracked();
+            state.store.get(&field.object)?.view().endpoint_slice()?.endpoints.get(index)?.target.clone()
+        };
+        let pod = if field.object.kind == "EndpointSlice" { endpoint() } else { None };
+        Origin { line: s.line_of(&field), pod, field }
+    }
+
+    /// What it lights; kube-proxy's own rules, which stand whatever the Services say, light nothing.
+    fn target(&self) -> Option<Target> {
+        let at = self.line.as_ref().map(|l| (l.file.clone(), l.line));
+        let own = self.field.object.kind == "KubeProxyConfiguration";
+        (!own).then(|| Target::Field { field: self.field.clone(), at, pod: self.pod.clone() })
+    }
+}
+
+/// A rule's words, which can be pressed if they lead to something.
+fn rule_words(s: Session, rule: String, target: Option<Target>) -> AnyView {
+    let Some(target) = target else { return view! { <code>{rule}</code> }.into_any() };
+    let (near, held) = (target.clone(), target.clone());
+    view! {
+        <button
+            type="button"
+            class="rule"
+            aria-pressed=move || (s.focus.held.read().as_ref() == Some(&target)).to_string()
+            on:focus=move |_| s.focus.hover(near.clone())
+            on:blur=move |_| s.focus.leave()
+            on:click=move |_| s.focus.hold(held.clone())
+        >
+            <code>{rule}</code>
+        </button>
+    }
+    .into_any()
+}
+
+/// Whether what is looked at lights a rule that no packet has met: its line, its field or its pod.
+fn lights(s: Session, target: &Target) -> bool {
+    let Target::Field { field, at, pod } = target else { return false };
+    match s.focus.target() {
+        Some(Target::Line(file, line)) => at.as_ref().is_some_and(|at| *at == (file, line)),
+        Some(Target::Object(key)) => field.object == key || pod.as_ref() == Some(&key),
+        Some(other) => other == *target,
+        None => false,
+    }
+}
+
+fn walked(s: Session, number: usize, node: &str, hop: &Hop, listings: &[Listing]) -> impl IntoView + use<> {
     let all = by_chain(listings);
     let mut chains: Vec<(&'static str, String)> = Vec::new();
     let mut matched: Vec<Matched> = Vec::new();
@@ -179,12 +242,28 @@ fn walked(s: Session, number: usize, hop: &Hop, listings: &[Listing]) -> impl In
         lines.push((rule.to_string(), step.because.iter().filter_map(|f| s.line_of(f)).collect::<Vec<_>>()));
     }
     let packet = hop.packet;
-    let sections = chains
+    let sections: Vec<_> = chains
         .into_iter()
         .map(|(table, chain)| {
             let hits: Vec<String> =
                 matched.iter().filter(|m| m.table == table && m.chain == chain).map(|m| m.rule.clone()).collect();
             let rules = rules_of(&all, table, &chain, &hits);
+            (table, chain, hits, rules)
+        })
+        .collect();
+    // Also what was not matched leads to what it was written for.
+    let others = |(.., hits, rules): &(_, _, Vec<String>, Vec<String>)| {
+        let others = rules.iter().take(LISTED).filter(|r| !hits.contains(*r)).cloned();
+        others.collect::<Vec<_>>()
+    };
+    let server = virtual_server(hop, listings);
+    let servers = server.iter().flat_map(|(lines, _)| lines.iter().map(|line| server_line(&lines[0], line)));
+    let wanted = giljabi::arrange::set_of(sections.iter().flat_map(others).chain(servers));
+    let origins = s.origins(node, &wanted);
+    let origin = |text: &str| origins.get(text).map(|field| Origin::of(s, field.clone()));
+    let sections = sections
+        .into_iter()
+        .map(|(table, chain, hits, rules)| {
             let last = rules.iter().rposition(|r| hits.contains(r)).unwrap_or(0);
             let total = rules.len();
             let shown = rules
@@ -193,7 +272,12 @@ fn walked(s: Session, number: usize, hop: &Hop, listings: &[Listing]) -> impl In
                 .filter(|(i, r)| *i < LISTED || hits.contains(r))
                 .map(|(i, rule)| {
                     let hit = hits.contains(&rule);
-                    let because = lines.iter().find(|(r, _)| *r == rule).map(|(_, l)| l.clone()).unwrap_or_default();
+                    let origin = if hit { None } else { origin(&rule) };
+                    let own = origin.as_ref().is_some_and(|o| o.target().is_none());
+                    let because = match &origin {
+                        Some(origin) => origin.line.clone(),
+                        None => lines.iter().find(|(r, _)| *r == rule).and_then(|(_, l)| l.first().cloned()),
+                    };
                     let why = if hit {
                         None
                     } else if i > last {
@@ -201,38 +285,26 @@ fn walked(s: Session, number: usize, hop: &Hop, listings: &[Listing]) -> impl In
                     } else {
                         packet.and_then(|p| why_not(&rule, &p))
                     };
-                    let target = Target::Rule(number, rule.clone());
-                    let (over, held) = (target.clone(), target.clone());
-                    let (lit, pressed) = ((number, rule.clone()), target.clone());
-                    // What was matched leads to its hop and its line; the others have nothing to lead to.
-                    let words = if hit {
-                        view! {
-                            <button
-                                type="button"
-                                class="rule"
-                                aria-pressed=move || (s.focus.held.read().as_ref() == Some(&pressed)).to_string()
-                                on:focus=move |_| s.focus.hover(target.clone())
-                                on:blur=move |_| s.focus.leave()
-                                on:click=move |_| s.focus.hold(held.clone())
-                            >
-                                <code>{rule}</code>
-                            </button>
-                        }
-                            .into_any()
-                    } else {
-                        view! { <code>{rule}</code> }.into_any()
+                    // What was matched leads to its hop and its line, the others to what they were written for.
+                    let target = match hit {
+                        true => Some(Target::Rule(number, rule.clone())),
+                        false => origin.and_then(|origin| origin.target()),
                     };
+                    let (over, own_target) = (target.clone(), target.clone());
+                    let met = (number, rule.clone());
+                    let lit = move || s.lit.read().rules.contains(&met) || own_target.as_ref().is_some_and(|t| lights(s, t));
                     view! {
                         <li
                             class:hit=hit
-                            class:lit=move || s.lit.read().rules.contains(&lit)
-                            on:mouseenter=move |_| if hit { s.focus.hover(over.clone()) }
+                            class:lit=lit
+                            on:mouseenter=move |_| over.iter().for_each(|target| s.focus.hover(target.clone()))
                             on:mouseleave=move |_| s.focus.leave()
                         >
-                            {words}
+                            {rule_words(s, rule, target)}
                             {why.map(|why| view! { <small>{move || why.text(s.lang.get())}</small> })}
                             {hit.then(|| view! { <small class="hit-mark">{s.t("rules.matched")}</small> })}
-                            {because.into_iter().take(1).map(|line| line_button(s, line)).collect_view()}
+                            {own.then(|| view! { <small class="own">{s.t("rules.own")}</small> })}
+                            {because.map(|line| line_button(s, line))}
                         </li>
                     }
                 })
@@ -252,14 +324,24 @@ fn walked(s: Session, number: usize, hop: &Hop, listings: &[Listing]) -> impl In
         })
         .collect_view();
     let none = matched.is_empty();
-    let server = virtual_server(hop, listings).map(|(lines, chosen)| {
+    let server = server.map(|(lines, chosen)| {
+        let head = lines[0].clone();
         let line = |(i, line): (usize, String)| {
             let hit = i == 0 || Some(i) == chosen;
+            let origin = origin(&server_line(&head, &line));
+            let target = origin.as_ref().and_then(Origin::target);
+            let (over, own_target) = (target.clone(), target.clone());
             view! {
-                <li class:hit=hit>
-                    <code>{line}</code>
+                <li
+                    class:hit=hit
+                    class:lit=move || own_target.as_ref().is_some_and(|t| lights(s, t))
+                    on:mouseenter=move |_| over.iter().for_each(|target| s.focus.hover(target.clone()))
+                    on:mouseleave=move |_| s.focus.leave()
+                >
+                    {rule_words(s, line, target)}
                     {(Some(i) == chosen).then(|| view! { <small class="hit-mark">{s.t("rules.matched")}</small> })}
                     {(!hit).then(|| view! { <small>{s.t("rules.not_its_turn")}</small> })}
+                    {origin.and_then(|o| o.line).map(|line| line_button(s, line))}
                 </li>
             }
         };

@@ -82,7 +82,10 @@ pub fn Spread() -> impl IntoView {
                     {move || (sent() > 0).then(|| s.tx("spread.sent", &[("n", &sent().to_string()), ("url", &s.url.get())]))}
                 </span>
             </p>
-            {move || tally.get().map(|tally| told(s, run, &tally))}
+            {move || match tally.get() {
+                Some(tally) => told(s, run, &tally).into_any(),
+                None => view! { <p class="empty">{s.t("spread.empty")}</p> }.into_any(),
+            }}
         </div>
     }
     .into_any()
@@ -173,6 +176,10 @@ fn told(s: Session, run: Run, tally: &Arc<Tally>) -> impl IntoView + use<> {
             }
         })
         .collect_view();
+    let steady = run.pace.with_value(Option::is_some);
+    let rolling = run.pace.with_value(|pace| pace.as_ref().is_some_and(Steady::brings_pods));
+    let all_well = move || steady && !run.flow.running.get();
+    let none_failed = tally.failures.is_empty();
     let failures = tally
         .failures
         .values()
@@ -181,7 +188,6 @@ fn told(s: Session, run: Run, tally: &Arc<Tally>) -> impl IntoView + use<> {
             let example = failures.example.clone();
             let after = |moment: Time| format!("{:.2}", moment.since(run.began.get_value()).as_secs_f64());
             let (first, last) = (after(failures.first), after(failures.last));
-            let when = run.pace.with_value(Option::is_some);
             view! {
                 <tr>
                     <th scope="row" class="bad wide">{move || why::cause(&example, s.lang.get())}</th>
@@ -189,7 +195,7 @@ fn told(s: Session, run: Run, tally: &Arc<Tally>) -> impl IntoView + use<> {
                     <td class="wide"><div class="bar-room"><div class="bar bar-bad" style:width=format!("{share:.1}%")></div></div></td>
                     <td class="mono">{format!("{share:.1} %")}</td>
                     <td class="t-soft">
-                        {when.then(|| view! { {move || s.tx("load.when", &[("first", &first), ("last", &last)])} })}
+                        {steady.then(|| view! { {move || s.tx("load.when", &[("first", &first), ("last", &last)])} })}
                     </td>
                 </tr>
             }
@@ -209,16 +215,18 @@ fn told(s: Session, run: Run, tally: &Arc<Tally>) -> impl IntoView + use<> {
                     <th scope="col">{s.t("spread.how_many")}</th>
                     <th scope="col"><span class="sr-only">{s.t("spread.share")}</span></th>
                     <th scope="col">{s.t("spread.share")}</th>
-                    <th scope="col">{s.t("spread.promised")}</th>
+                    <th scope="col">{if steady { s.t("load.failed_when") } else { s.t("spread.promised") }}</th>
                 </tr>
             </thead>
             <tbody>{rows}{failures}</tbody>
         </table>
         {(more > 0).then(|| view! { <p class="empty">{move || s.tx("journey.more", &[("n", &more.to_string())])}</p> })}
         <p class="spread-words">
+            {move || (none_failed && all_well()).then(|| view! { <b class="good">{s.t("load.none_failed")}</b> })}
             {verdict.map(|words| view! { <span>{move || words.text(s.lang.get())}</span> })}
             {(!by_node.is_empty()).then(|| view! { <span class="t-soft">{by_node}</span> })}
             <span class="t-soft">{move || s.tx("spread.times", &[("mean", &times[0].1), ("longest", &times[1].1)])}</span>
         </p>
+        {rolling.then(|| view! { <p class="spread-words t-soft">{s.t("load.in_copy")}</p> })}
     }
 }

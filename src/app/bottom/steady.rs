@@ -18,6 +18,8 @@ pub struct Steady {
     lasts: u64,
     /// The workload that is rolled out anew after a second.
     rolls: Option<ObjectKey>,
+    /// Whether it has been.
+    rolled: bool,
 }
 
 /// Simulated time between two looks at the clock.
@@ -28,12 +30,18 @@ impl Steady {
         (self.lasts * 1_000 / self.every).max(1)
     }
 
+    /// Whether pods come that the cluster of now has not.
+    pub fn brings_pods(&self) -> bool {
+        self.rolls.is_some()
+    }
+
     /// Sends what is due in a stretch of time.
     pub fn go_on(&mut self, cluster: &mut Cluster, many: &mut Many) {
         if many.tally.sent * self.every >= 1_000
-            && let Some(workload) = self.rolls.take()
+            && let Some(workload) = self.rolls.as_ref().filter(|_| !self.rolled)
         {
-            roll_out(cluster, &workload);
+            roll_out(cluster, workload);
+            self.rolled = true;
         }
         cluster.load(many, Duration::millis(self.every), STRETCH);
     }
@@ -88,7 +96,7 @@ pub fn SteadyFields(steady: RwSignal<Option<Steady>>) -> impl IntoView {
                 class="field"
                 on:change=move |event| {
                     let is_steady = event_target_value(&event) == "steady";
-                    steady.set(is_steady.then_some(Steady { every: 20, lasts: 10, rolls: None }));
+                    steady.set(is_steady.then_some(Steady { every: 20, lasts: 10, rolls: None, rolled: false }));
                 }
             >
                 <option value="once">{s.t("load.once")}</option>

@@ -188,6 +188,8 @@ fn vip_card(s: Session, key: &ObjectKey, card: &VipCard) -> impl IntoView + use<
                     }
                 })
                 .collect_view()}
+            {(card.more > 0 && kind != VipKind::ExternalName)
+                .then(|| view! { <text class="t12 mono t-soft" x=card.more_at.x y=card.more_at.y>{format!("+{}", card.more)}</text> })}
             <text class="t12 t-soft" x=x + 14.0 y=y + 66.0>{detail}</text>
         </g>
     }

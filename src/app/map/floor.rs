@@ -64,6 +64,16 @@ fn node(s: Session, node: &NodeBox) -> impl IntoView + use<> {
         _ => None,
     };
     let status_width = status.map_or(0.0, |status| text_width(status, 12.0, false) + 14.0);
+    // On a tile it stands beside the tally, where there is room for it.
+    let status = status.map(|status| match &node.folded {
+        None => {
+            view! { <text class="t12 tone-bad" x=x + 16.0 + name_width + 12.0 y=y + 23.0>{status}</text> }.into_any()
+        }
+        Some(_) => {
+            let words = fit(status, w - 52.0, 11.0, false);
+            view! { <text class="t11 tone-bad" text-anchor="end" x=x + w - 9.0 y=y + 41.0>{words}</text> }.into_any()
+        }
+    });
     let roomy = words + status_width + 44.0 < w && node.folded.is_none();
     let left = if node.folded.is_some() { 10.0 } else { 16.0 };
     let name = fit(&node.name, w - left - 8.0, 14.0, false);
@@ -71,7 +81,7 @@ fn node(s: Session, node: &NodeBox) -> impl IntoView + use<> {
         <g class="node" class:node-down=down data-tip=format!("{} {}", node.name, node.address)>
             <rect class="node-box" x=x y=y width=w height=h rx="14"></rect>
             <text class="t13 strong" x=x + left y=y + 23.0>{name}</text>
-            {status.map(|status| view! { <text class="t12 tone-bad" x=x + 16.0 + name_width + 12.0 y=y + 23.0>{status}</text> })}
+            {status}
             {roomy.then(|| view! { <text class="t11 mono t-soft" text-anchor="end" x=x + w - 16.0 y=y + 23.0>{node.address.to_string()}</text> })}
             {node.pods.iter().map(|p| pod(s, p)).collect_view()}
             {node.groups.iter().map(|g| group(s, g)).collect_view()}

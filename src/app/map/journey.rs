@@ -1,7 +1,7 @@
 //! The ways of the shown trace, the numbers of its hops, and the packet with its label.
 
 use giljabi::map::geometry::text_width;
-use giljabi::map::{Leg, Phase, Point, Stage, Tone, of_hop, phase};
+use giljabi::map::{Leg, Phase, Point, Rect, Stage, Tone, of_hop, phase};
 use giljabi::network::packet::{Packet, Segment};
 use giljabi::trace::{Exchange, Hop, Outcome, StepKind, Symptom};
 use leptos::prelude::*;
@@ -99,6 +99,28 @@ const RHOMBUS: &str = "M0 -7L7 0L0 7L-7 0z";
 const LOCK: &str = "M-6 -1h1.5v-2a4.5 4.5 0 0 1 9 0v2h1.5v7.5h-12zM-2.2 -1h4.4v-2a2.2 2.2 0 0 0 -4.4 0z";
 const LETTER: &str = "M-8 -5.5h16v11h-16zM-6 -4.2L0 0.6L6 -4.2z";
 const CROSS: &str = "M-6.5 -4L-4 -6.5L0 -2.5L4 -6.5L6.5 -4L2.5 0L6.5 4L4 6.5L0 2.5L-4 6.5L-6.5 4L-2.5 0z";
+
+/// The signs of packets and of endings, for who asks what they mean: class, path, message.
+pub const SIGNS: [(&str, &str, &str); 10] = [
+    ("sign-vip", DOT, "sign.segment"),
+    ("sign-dns", RHOMBUS, "sign.dns"),
+    ("sign-l7", LOCK, "sign.tls"),
+    ("sign-vip", LETTER, "sign.http"),
+    ("sign-bad", CROSS, "sign.refusal"),
+    ("sign-end sign-good", YES, "sign.good"),
+    ("sign-end sign-no", NO, "sign.refused"),
+    ("sign-end sign-late", CLOCK, "sign.late"),
+    ("sign-lost", RINGS, "sign.lost"),
+    ("sign-end sign-unknown", ASK, "sign.unknown"),
+];
+
+/// What stands in the disc at the end, around its middle.
+const YES: &str = "M-6 0L-2 5L6 -5";
+const NO: &str = "M-5 -5L5 5M5 -5L-5 5";
+const CLOCK: &str = "M0 -7V0L5 3";
+const ASK: &str = "M-4 -4a4 4 0 1 1 5.5 3.7C0 0.4 0 1.2 0 2.4M0 6V6.5";
+/// The rings that are left of what vanished.
+const RINGS: &str = "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0 -10 0M-12 0a12 12 0 1 0 24 0a12 12 0 1 0 -24 0";
 
 /// The shape of what a hop's packet carries.
 fn shape_of(hop: &Hop, packet: &Packet) -> &'static str {
@@ -202,23 +224,30 @@ fn PacketMark() -> impl IntoView {
         (width.min(330.0), lines.len() as f64 * 14.0 + 10.0)
     });
     let point = Memo::new(move |_| position(s).unwrap_or_default());
-    let tag = move || {
+    let tag = Memo::new(move |_| {
         let (w, h) = size.get();
         let p = point.get();
         let scene = s.scene.read();
         // Beside the packet, and never outside the drawing.
         let right = p.x + 16.0 + w < scene.width - 6.0;
         let x = if right { p.x + 16.0 } else { (p.x - 16.0 - w).max(6.0) };
-        let y = s.scene.read().quiet_top(p, h).clamp(6.0, (scene.height - h - 6.0).max(6.0));
-        format!("translate({x:.1} {y:.1})")
+        let y = scene.quiet_top(p, (x, w, h)).clamp(6.0, (scene.height - h - 6.0).max(6.0));
+        Rect::new(x, y, w, h)
+    });
+    // A label that had to go elsewhere is tied to its packet.
+    let thread = move || {
+        let (p, tag) = (point.get(), tag.get());
+        let (x, y) = (p.x.clamp(tag.x + 8.0, tag.right() - 8.0), p.y.clamp(tag.y, tag.bottom()));
+        ((p.y - y).abs() > 18.0).then(|| format!("M{:.1} {:.1}L{x:.1} {y:.1}", p.x, p.y))
     };
     view! {
         <g class=move || format!("packet packet-{}", label.read().as_ref().map_or("vip", |l| l.tone)) class:gone=move || label.read().is_none()>
+            <path class="packet-thread" class:gone=move || thread().is_none() d=move || thread().unwrap_or_default()></path>
             <g transform=move || format!("translate({:.1} {:.1})", point.get().x, point.get().y)>
                 <circle class="packet-ring" r="9"></circle>
                 <path class="packet-dot" d=move || label.read().as_ref().map_or(DOT, |l| l.shape)></path>
             </g>
-            <g transform=tag>
+            <g transform=move || format!("translate({:.1} {:.1})", tag.get().x, tag.get().y)>
                 <rect class="packet-tag" width=move || size.get().0 height=move || size.get().1 rx="8"></rect>
                 {move || {
                     let lines = label.get().map(|l| l.lines()).unwrap_or_default();
@@ -269,11 +298,8 @@ fn EndMark() -> impl IntoView {
 }
 
 fn shape(outcome: &Outcome) -> (&'static str, &'static str) {
-    const NO: &str = "M-5 -5L5 5M5 -5L-5 5";
-    const CLOCK: &str = "M0 -7V0L5 3";
-    const ASK: &str = "M-4 -4a4 4 0 1 1 5.5 3.7C0 0.4 0 1.2 0 2.4M0 6V6.5";
     match outcome {
-        Outcome::Answered { .. } if outcome.is_success() => ("end-good", "M-6 0L-2 5L6 -5"),
+        Outcome::Answered { .. } if outcome.is_success() => ("end-good", YES),
         Outcome::Answered { .. } => ("end-bad", "M0 -7V2M0 6V6.5"),
         Outcome::Failed(failure) => match failure.symptom {
             Symptom::ConnectTimedOut { .. }
@@ -296,7 +322,12 @@ fn VanishMark() -> impl IntoView {
         let hop = sent.trace.hops.iter().rposition(|h| {
             h.steps.iter().any(|s| matches!(s.kind, StepKind::Dropped { .. } | StepKind::Lost { .. }))
         })?;
-        Some((hop, s.legs.read().get(hop)?.way.at(1.0)))
+        let legs = s.legs.read();
+        let way = &legs.get(hop)?.way;
+        let (end, from) = (way.at(1.0), way.at(0.9));
+        // A little before where it went, whose words stay free.
+        let y = end.y + (from.y - end.y).clamp(-9.0, 9.0);
+        Some((hop, Point::new(end.x, y)))
     });
     let there = move || spot.get().filter(|(hop, _)| s.player.hop.get().is_some_and(|now| now >= *hop));
     view! {

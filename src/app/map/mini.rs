@@ -1,5 +1,5 @@
 //! The mini map: all of the drawing in a corner, and the part that the frame shows. It is there when there is more than the
-//! frame shows.
+//! frame shows; in a narrow frame it stands beside it, where it hides nothing.
 
 use giljabi::map::{Point, Rect};
 use leptos::prelude::*;
@@ -8,8 +8,11 @@ use wasm_bindgen::JsCast;
 use super::View;
 use crate::app::session::session;
 
-/// Its largest size.
+/// Its largest size, in a corner and beside the frame.
 const SIZE: (f64, f64) = (168.0, 132.0);
+const STRIP: (f64, f64) = (44.0, 240.0);
+/// A frame that is narrower has it beside.
+const NARROW: f64 = 700.0;
 
 #[component]
 pub fn MiniMap() -> impl IntoView {
@@ -22,9 +25,12 @@ pub fn MiniMap() -> impl IntoView {
         let zoom = zoom.get();
         w > 0.0 && (scene.width * zoom > w + 40.0 || scene.height * zoom > h + 40.0)
     });
+    // Beside it the frame is narrower still, so this never goes to and fro.
+    let strip = Memo::new(move |_| s.room.get().0 < NARROW);
     let scale = move || {
         let scene = s.scene.read();
-        (SIZE.0 / scene.width).min(SIZE.1 / scene.height)
+        let (w, h) = if strip.get() { STRIP } else { SIZE };
+        (w / scene.width).min(h / scene.height)
     };
     let go = move |event: &web_sys::PointerEvent| {
         let Some(target) = event.current_target().and_then(|t| t.dyn_into::<web_sys::Element>().ok()) else { return };
@@ -65,6 +71,7 @@ pub fn MiniMap() -> impl IntoView {
         <Show when=move || needed.get()>
             <svg
                 class="mini"
+                class:strip=move || strip.get()
                 aria-hidden="true"
                 viewBox=move || format!("0 0 {:.0} {:.0}", s.scene.read().width, s.scene.read().height)
                 width=move || format!("{:.0}", s.scene.read().width * scale())

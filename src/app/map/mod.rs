@@ -15,6 +15,7 @@ use leptos::prelude::*;
 
 pub use flow::Flow;
 pub use frame::View;
+pub use journey::SIGNS;
 
 use super::clock::ClockBar;
 use super::moments::WhatIf;

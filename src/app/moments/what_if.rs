@@ -25,7 +25,7 @@ pub fn WhatIf() -> impl IntoView {
             (Some(number), Some(sent), _) => {
                 let mut workspace = history.workspace(number)?;
                 let trace = workspace.send(&sent.trace.request);
-                let other = Sent::of(&workspace, trace, 0, 0);
+                let other = Sent::of(&workspace, trace, None, 0, 0);
                 Some(Held {
                     store: workspace.cluster().store().clone().into(),
                     sent: Some(Arc::new(other)),

@@ -17,7 +17,7 @@ use super::log::Log;
 use crate::app::keep;
 use crate::app::leave;
 use crate::app::player::now;
-use crate::app::session::{Sent, Session};
+use crate::app::session::{Sent, Session, Typed};
 
 /// How many terminals can be open side by side.
 pub const MOST: usize = 4;
@@ -467,14 +467,20 @@ impl Shells {
                     shell.inner.update_value(|i| i.log.write(&text, true, &index, &title));
                 }
                 Event::Trace(trace) => {
-                    let sent = self.session.take_trace(*trace);
+                    let typed = shell.inner.with_value(|i| Typed {
+                        shell: shell.number,
+                        command: i.number,
+                        text: i.typed.clone(),
+                    });
+                    let sent = self.session.take_trace(*trace, Some(typed));
                     self.session.player.play();
                     let outcome = why::symptom(&sent.trace.outcome, self.session.lang.get_untracked());
                     let number = sent.number.to_string();
                     let words = said(self.session, "term.request", &[("n", &number), ("outcome", &outcome)]);
                     let good = sent.trace.outcome.is_success();
+                    let light = said(self.session, "term.light", &[]);
                     let command = shell.inner.with_value(|i| {
-                        i.log.chip(i.number, sent.number, &words, good);
+                        i.log.chip(i.number, sent.number, &words, good, &light);
                         i.number
                     });
                     self.sent.update_value(|all| all.push((shell.number, command, sent)));
@@ -529,6 +535,12 @@ impl Shells {
     /// A request that a terminal sent, by its number.
     pub fn sent(self, number: usize) -> Option<Arc<Sent>> {
         self.sent.with_value(|all| all.iter().find(|(_, _, s)| s.number == number).map(|(_, _, s)| s.clone()))
+    }
+
+    /// The last request that a command sent.
+    pub fn sent_by(self, shell: Shell, command: usize) -> Option<Arc<Sent>> {
+        let own = |(s, c, _): &&(usize, usize, Arc<Sent>)| (*s, *c) == (shell.number, command);
+        self.sent.with_value(|all| all.iter().rev().find(own).map(|(.., sent)| sent.clone()))
     }
 
     /// Hands a capture file to the browser, which keeps it wherever the person keeps files.

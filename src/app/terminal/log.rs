@@ -25,6 +25,8 @@ pub struct Log {
     /// What is shown comes from this command (its number).
     command: usize,
     hint: Hint,
+    /// The rows that are lit.
+    lit: Vec<Element>,
 }
 
 /// Makes an element with a class.
@@ -49,7 +51,16 @@ impl Log {
         for (name, value) in [("role", "log"), ("aria-live", "polite"), ("aria-label", label), ("translate", "no")] {
             let _ = root.set_attribute(name, value);
         }
-        Log { root, in_block: 0, lines: 0, open: String::new(), open_node: None, command: 0, hint: Hint::default() }
+        Log {
+            root,
+            in_block: 0,
+            lines: 0,
+            open: String::new(),
+            open_node: None,
+            command: 0,
+            hint: Hint::default(),
+            lit: Vec::new(),
+        }
     }
 
     /// Forgets everything that was shown.
@@ -59,6 +70,26 @@ impl Log {
         self.lines = 0;
         self.open.clear();
         self.open_node = None;
+        self.lit.clear();
+    }
+
+    /// Lights the typed lines of these commands and no others. `show`: they come into view.
+    pub fn light(&mut self, commands: &[usize], show: bool) {
+        for row in self.lit.drain(..) {
+            let _ = row.class_list().remove_1("lit");
+        }
+        for command in commands {
+            let Ok(Some(row)) = self.root.query_selector(&format!(".term-typed[data-command='{command}']")) else {
+                continue;
+            };
+            let _ = row.class_list().add_1("lit");
+            if show {
+                let how = web_sys::ScrollIntoViewOptions::new();
+                how.set_block(web_sys::ScrollLogicalPosition::Nearest);
+                row.scroll_into_view_with_scroll_into_view_options(&how);
+            }
+            self.lit.push(row);
+        }
     }
 
     /// A line as somebody typed it, behind its prompt. What comes next is its output.
@@ -66,21 +97,31 @@ impl Log {
         self.close_line();
         (self.command, self.hint) = (number, hint);
         let row = element("div", "term-typed");
+        let _ = row.set_attribute("data-command", &number.to_string());
         let shown = element("span", "term-prompt");
         shown.set_text_content(Some(prompt));
         append(&row, &shown);
-        append_text(&row, &display::settled(&display::plain(&line.replace('\n', "\n> "))));
-        let chips = element("span", "term-chips");
-        let _ = chips.set_attribute("data-command", &number.to_string());
-        append(&row, &chips);
+        let words = element("span", "term-words");
+        words.set_text_content(Some(&display::settled(&display::plain(&line.replace('\n', "\n> ")))));
+        append(&row, &words);
+        append(&row, &element("span", "term-chips"));
         append(&self.block(), &row);
         self.count(1);
     }
 
-    /// A button beside the typed line that leads to a request it sent.
-    pub fn chip(&self, command: usize, sent: usize, words: &str, good: bool) {
-        let place = self.root.query_selector(&format!(".term-chips[data-command='{command}']")).ok().flatten();
-        let Some(place) = place else { return };
+    /// A button beside the typed line that leads to a request it sent; the line itself can now be pressed, too, which `light`
+    /// says in words.
+    pub fn chip(&self, command: usize, sent: usize, words: &str, good: bool, light: &str) {
+        let part = |class: &str| {
+            let selector = format!(".term-typed[data-command='{command}'] > .{class}");
+            self.root.query_selector(&selector).ok().flatten()
+        };
+        if let Some(line) = part("term-words") {
+            for (name, value) in [("role", "button"), ("tabindex", "-1"), ("title", light)] {
+                let _ = line.set_attribute(name, value);
+            }
+        }
+        let Some(place) = part("term-chips") else { return };
         // A loop may send hundreds; the first ones and the last one have a button.
         if place.child_element_count() >= 12
             && let Some(last) = place.last_element_child()

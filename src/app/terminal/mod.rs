@@ -111,6 +111,24 @@ fn Column(shell: Shell) -> impl IntoView {
         Some(found) => s.tx("term.search", &[("found", &found)]),
         None => shell.prompt.get(),
     };
+    // The line that sent the shown request is lit with its hops.
+    let lit = Memo::new(move |_| {
+        let own = |(at, command): &(usize, usize)| (*at == shell.number).then_some(*command);
+        s.lit.read().commands.iter().filter_map(own).collect::<Vec<usize>>()
+    });
+    Effect::new(move || {
+        let commands = lit.get();
+        let held = s.focus.held.read_untracked().is_some();
+        // What was shown last scrolls first.
+        request_animation_frame(move || {
+            shell.inner.try_update_value(|i| i.log.light(&commands, held));
+        });
+    });
+    let look = move |event: &web_sys::Event| {
+        if let Some(target) = pressed(event).as_ref().and_then(|at| target_of(shell, at)) {
+            s.focus.hover(target);
+        }
+    };
     let help = format!("term-help-{number}");
     let described = help.clone();
     let typed = move |event: web_sys::KeyboardEvent| {
@@ -164,12 +182,10 @@ fn Column(shell: Shell) -> impl IntoView {
                             act(t, shell, &at);
                         }
                     }
-                    on:mouseover=move |event| {
-                        if let Some(key) = pressed(&event).as_ref().and_then(key_of) {
-                            s.focus.hover(Target::Object(key));
-                        }
-                    }
+                    on:mouseover=move |event| look(&event)
                     on:mouseout=move |_| s.focus.leave()
+                    on:focusin=move |event| look(&event)
+                    on:focusout=move |_| s.focus.leave()
                     on:keydown=move |event| walk(t, shell, &event)
                 ></div>
                 <div class="term-line">
@@ -183,6 +199,7 @@ fn Column(shell: Shell) -> impl IntoView {
                         autocapitalize="off"
                         spellcheck="false"
                         translate="no"
+                        placeholder=move || if shell.shown.get() == 0 { s.tx("term.hint", &[]) } else { String::new() }
                         aria-label=move || format!("{} {}", s.tx("term.line", &[]), prompt())
                         aria-describedby=described
                         on:keydown=typed
@@ -202,9 +219,18 @@ fn focus_line(shell: usize) {
 }
 
 /// What was pressed in a log.
-fn pressed(event: &web_sys::MouseEvent) -> Option<Element> {
+fn pressed(event: &web_sys::Event) -> Option<Element> {
     let target = event.target()?.dyn_into::<Element>().ok()?;
-    target.closest(".term-link, .term-why, .term-chip").ok()?
+    target.closest(".term-link, .term-why, .term-chip, .term-words[role]").ok()?
+}
+
+/// What something in a log is about: the object that it names, or the line whose requests it leads to.
+fn target_of(shell: Shell, at: &Element) -> Option<Target> {
+    if let Some(key) = key_of(at) {
+        return Some(Target::Object(key));
+    }
+    let row = at.closest(".term-typed").ok()??;
+    Some(Target::Command(shell.number, row.get_attribute("data-command")?.parse().ok()?))
 }
 
 /// The object that a link leads to.
@@ -220,6 +246,18 @@ fn act(t: Shells, shell: Shell, at: &Element) {
     if let Some(key) = key_of(at) {
         // What is on the map is shown there; an object keeps its tab of objects, too.
         s.focus.held.set(Some(Target::Object(key)));
+        return;
+    }
+    if at.class_list().contains("term-words") {
+        let Some(target) = target_of(shell, at) else { return };
+        // The hops that light up are those of the line's own request.
+        if let Target::Command(_, command) = target
+            && let Some(sent) = t.sent_by(shell, command)
+            && s.sent.read_untracked().as_ref().is_none_or(|shown| shown.number != sent.number)
+        {
+            s.show_again(sent);
+        }
+        s.focus.hold(target);
         return;
     }
     if let Some(sent) = at.get_attribute("data-sent").and_then(|n| n.parse().ok()).and_then(|n| t.sent(n)) {

@@ -1,7 +1,10 @@
 //! A node's rules as its administrator would list them: with the tools of the mode.
 
 use super::{FamilyTables, Mode};
-use crate::network::netfilter::{ipvs_text, nft_text};
+use crate::api::object::FieldRef;
+use crate::network::netfilter::iptables_text::{Manner, Printer};
+use crate::network::netfilter::{Because, Chunk, Content, Part, Rule, SpaceKind, Syntax, ipvs_text, nft_text};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What one tool prints.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,5 +39,61 @@ impl FamilyTables {
             }
         }
         listings
+    }
+
+    /// The fields that lines of [`FamilyTables::listings`] stand for, of those in `wanted`: rules, elements of nftables' maps
+    /// (each without what is around it), virtual servers, and real servers as the line of the virtual one, a line end, and their
+    /// own. Of lines that stand there twice, the first.
+    pub fn origins(&self, wanted: &BTreeSet<String>) -> BTreeMap<String, FieldRef> {
+        let program = &self.program;
+        let mut found = BTreeMap::new();
+        let mut note = |text: String, because: &Because| {
+            if wanted.contains(&text) {
+                found.entry(text).or_insert_with(|| because.field());
+            }
+        };
+        for chain in &program.frame.chains {
+            for part in &chain.parts {
+                if let Part::Rule(rule) | Part::IfAny(_, rule) = part {
+                    note(self.line(&chain.name, rule, None), &rule.because);
+                }
+            }
+        }
+        for chunk in program.chunks() {
+            for chain in &chunk.rules().chains {
+                for rule in &chain.rules {
+                    note(self.line(&chain.name, rule, Some(chunk)), &rule.because);
+                }
+            }
+            for entry in &chunk.rules().entries {
+                let space = program.frame.space(entry.space);
+                match &entry.content {
+                    Content::Rule(rule) if matches!(space.kind, SpaceKind::Map(_)) => {
+                        note(nft_text::element_text(program, rule, chunk), &rule.because);
+                    }
+                    Content::Rule(rule) => note(self.line(&space.name, rule, Some(chunk)), &rule.because),
+                    Content::Server(server) => {
+                        let head = ipvs_text::server_text(server);
+                        for real in &server.real {
+                            note(format!("{head}{}", ipvs_text::real_text(real).trim_end_matches('\n')), &real.because);
+                        }
+                        note(head.trim_end().to_string(), &server.because);
+                    }
+                    Content::Member(_) => {}
+                }
+            }
+        }
+        found
+    }
+
+    /// A rule as its tool lists it.
+    fn line(&self, chain: &str, rule: &Rule, chunk: Option<&Chunk>) -> String {
+        if self.program.frame.syntax == Syntax::Nft {
+            return nft_text::rule_text(&self.program, rule, chunk);
+        }
+        let mut out = String::new();
+        Printer { program: &self.program, manner: Manner::Save, large: self.last.large }
+            .rule(&mut out, chain, rule, chunk);
+        out
     }
 }

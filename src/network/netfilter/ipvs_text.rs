@@ -1,6 +1,6 @@
 //! Virtual servers as `ipvsadm -Ln` prints them, and sets as `ipset list` does.
 
-use super::program::{Content, Member, Program, SpaceKind, VirtualServer};
+use super::program::{Content, Member, Program, RealServer, SpaceKind, VirtualServer};
 use super::rule::{Match, Peer, SetKey, Space};
 use crate::api::view::Protocol;
 use crate::arrange::Arrange;
@@ -37,8 +37,7 @@ pub fn servers(program: &Program) -> String {
         let mut real: Vec<_> = server.real.iter().collect();
         real.arrange_by_key(|r| (r.ip, r.port));
         for real in real {
-            let address = real.address().to_string();
-            put(&mut out, format_args!("  -> {address:<28} Masq    {:<6} {:<10} {:<10}\n", real.weight, 0, 0));
+            out.push_str(&real_text(real));
         }
     }
     out
@@ -53,6 +52,12 @@ pub fn server_text(server: &VirtualServer) -> String {
     }
     out.push('\n');
     out
+}
+
+/// The line of a real server, with its line end.
+pub fn real_text(real: &RealServer) -> String {
+    let address = real.address().to_string();
+    format!("  -> {address:<28} Masq    {:<6} {:<10} {:<10}\n", real.weight, 0, 0)
 }
 
 /// What `ipset list` prints, without what differs from one kernel to the next: hash seeds and sizes in memory.

@@ -52,6 +52,11 @@ pub fn rule_text(program: &Program, rule: &Rule, chunk: Option<&Chunk>) -> Strin
     out
 }
 
+/// An element as it stands in the list of its map.
+pub fn element_text(program: &Program, rule: &Rule, chunk: &Chunk) -> String {
+    Printer { program }.element(rule, chunk)
+}
+
 struct Printer<'p> {
     program: &'p Program,
 }
@@ -104,18 +109,23 @@ impl Printer<'_> {
         let mut elements: BTreeMap<Vec<u8>, String> = BTreeMap::new();
         for (chunk, content) in self.program.entries(space) {
             let Content::Rule(rule) = content else { continue };
-            let mut text = String::new();
-            self.element_key(&mut text, rule);
-            let key = text.clone().into_bytes();
-            if let Some(comment) = rule.comment() {
-                put(&mut text, format_args!(" comment \"{comment}\""));
-            }
-            text.push_str(" :");
-            self.verdict(&mut text, &rule.target, Some(chunk));
+            let mut key = String::new();
+            self.element_key(&mut key, rule);
             // The first service port that claims a key has it.
-            elements.entry(key).or_insert(text);
+            elements.entry(key.into_bytes()).or_insert_with(|| self.element(rule, chunk));
         }
         elements.into_values().collect::<Vec<_>>().join(NEXT_LINE)
+    }
+
+    fn element(&self, rule: &Rule, chunk: &Chunk) -> String {
+        let mut text = String::new();
+        self.element_key(&mut text, rule);
+        if let Some(comment) = rule.comment() {
+            put(&mut text, format_args!(" comment \"{comment}\""));
+        }
+        text.push_str(" :");
+        self.verdict(&mut text, &rule.target, Some(chunk));
+        text
     }
 
     fn element_key(&self, out: &mut String, rule: &Rule) {

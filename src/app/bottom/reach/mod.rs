@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use self::run::{Answer, Plan, Row, Run, address_for};
 use crate::app::session::{Session, session};
 
-/// As many columns, and as many rows of an unfolded workload, as can be looked through.
+/// As many columns at once, and as many rows of an unfolded workload, as can be looked through.
 const COLUMNS: usize = 40;
 const MEMBERS: usize = 120;
 
@@ -20,6 +20,8 @@ pub fn Reach() -> impl IntoView {
     let s = session();
     let run = Run::new();
     let open = RwSignal::new(BTreeSet::<usize>::new());
+    // The first column that is shown: of many ports, so many at a time.
+    let from = RwSignal::new(0_usize);
     Effect::new(move || {
         s.state.track();
         run.begin(s);
@@ -42,17 +44,37 @@ pub fn Reach() -> impl IntoView {
                 return view! { <p class="empty">{s.t("reach.empty")}</p> }.into_any();
             }
             open.update_untracked(BTreeSet::clear);
-            table(s, run, open, &plan).into_any()
+            let first = Some(from.get()).filter(|first| *first < plan.urls.len()).unwrap_or(0);
+            let pages = (plan.urls.len() > COLUMNS).then(|| pages(s, from, first, plan.urls.len()));
+            let columns = plan.urls.iter().skip(first).take(COLUMNS).cloned().collect();
+            view! { {pages}{table(s, run, open, &plan, columns)} }.into_any()
         }}
     }
     .into_any()
 }
 
-fn table(s: Session, run: Run, open: RwSignal<BTreeSet<usize>>, plan: &Plan) -> impl IntoView + use<> {
-    let heads = plan.urls.iter().take(COLUMNS).map(|u| view! { <th scope="col" class="mono">{u.to_string()}</th> });
+/// Which of many columns are shown, and the ways to the others.
+fn pages(s: Session, from: RwSignal<usize>, first: usize, all: usize) -> impl IntoView {
+    let last = (first + COLUMNS).min(all);
+    let shown = [(first + 1).to_string(), last.to_string(), all.to_string()];
+    let words = move || s.tx("reach.columns", &[("first", &shown[0]), ("last", &shown[1]), ("n", &shown[2])]);
+    view! {
+        <p class="rules-head reach-pages">
+            <button type="button" class="btn btn-icon" aria-label=s.t("reach.columns_before") title=s.t("reach.columns_before") disabled=first == 0 on:click=move |_| from.set(first.saturating_sub(COLUMNS))>
+                "◀"
+            </button>
+            <span role="status">{words}</span>
+            <button type="button" class="btn btn-icon" aria-label=s.t("reach.columns_after") title=s.t("reach.columns_after") disabled=last == all on:click=move |_| from.set(last)>
+                "▶"
+            </button>
+        </p>
+    }
+}
+
+fn table(s: Session, run: Run, open: RwSignal<BTreeSet<usize>>, plan: &Plan, urls: Vec<Url>) -> impl IntoView + use<> {
+    let heads = urls.iter().map(|u| view! { <th scope="col" class="mono">{u.to_string()}</th> });
     let heads = heads.collect_view();
-    let more = plan.urls.len().saturating_sub(COLUMNS).to_string();
-    let rows = plan.rows.iter().enumerate().map(|(i, row)| rows(s, run, open, plan, i, row)).collect_view();
+    let rows = plan.rows.iter().enumerate().map(|(i, row)| rows(s, run, open, &urls, i, row)).collect_view();
     view! {
         <table class="reach">
             <thead>
@@ -63,7 +85,6 @@ fn table(s: Session, run: Run, open: RwSignal<BTreeSet<usize>>, plan: &Plan) -> 
             </thead>
             <tbody>{rows}</tbody>
         </table>
-        {(more != "0").then(|| view! { <p class="empty">{move || s.tx("reach.columns", &[("n", &more)])}</p> })}
     }
 }
 
@@ -71,11 +92,11 @@ fn rows(
     s: Session,
     run: Run,
     open: RwSignal<BTreeSet<usize>>,
-    plan: &Plan,
+    urls: &[Url],
     i: usize,
     row: &Row,
 ) -> impl IntoView + use<> {
-    let urls: Vec<Url> = plan.urls.iter().take(COLUMNS).cloned().collect();
+    let urls = urls.to_vec();
     let cells = urls.iter().map(|url| cell(s, run, i, row.members.clone(), url.clone())).collect_view();
     let Some(group) = row.group.clone() else {
         let client = row.members.first().cloned();
