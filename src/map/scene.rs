@@ -111,7 +111,9 @@ impl Scene {
         let row = || self.nodes.iter().filter(beside);
         let boxes = || row().flat_map(|n| n.pods.iter().map(|b| b.rect).chain(n.groups.iter().map(|g| g.rect)));
         let top = boxes().map(Rect::bottom).filter(|b| *b <= node.kernel.y).fold(node.rect.y + 30.0, f64::max);
-        let quiet = top + (node.kernel.y - top - h) / 2.0;
+        // As near to the packet as the free stretch lets it be; in its middle where there is hardly room.
+        let (first, last) = (top + 8.0, node.kernel.y - h - 8.0);
+        let quiet = if first < last { (p.y - h / 2.0).clamp(first, last) } else { (first + last) / 2.0 };
         let covers = |y: f64| boxes().any(|b| b.overlaps(Rect::new(x, y, w, h)));
         let below = || self.nodes.iter().filter(near).any(|n| n.rect.y > node.rect.bottom());
         match p.y {

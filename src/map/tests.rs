@@ -1,7 +1,7 @@
 //! Properties of the layout over clusters of many sizes: nothing lies on anything, everything has a place, and what an edit
 //! did not change stays where it was.
 
-use super::{Places, Rect, Scene, Setting};
+use super::{Places, Point, Rect, Scene, Setting};
 use crate::api::object::{Object, ObjectKey};
 use crate::api::time::Time;
 use crate::apiserver::store::{Cause, Store};
@@ -189,4 +189,26 @@ fn many_nodes_are_tiles_but_for_those_of_the_request_and_the_unfolded() {
     assert_eq!(node.folds.len(), 1, "and folds again");
     let boxes: Vec<Rect> = node.pods.iter().map(|p| p.rect).chain(node.groups.iter().map(|g| g.rect)).collect();
     assert!(!boxes.is_empty() && boxes.iter().all(|b| !b.overlaps(node.folds[0].rect) && !b.overlaps(node.kernel)));
+}
+
+/// Wherever a packet is, on a pod, falling, in the kernel or on the way out of it, its label hides no pods.
+#[test]
+fn labels_cover_no_dots() {
+    let (w, h) = (150.0, 38.0);
+    for (nodes, pods) in [(5, 100), (20, 1000)] {
+        let store = cluster(nodes, pods);
+        let mut places = Places::default();
+        places.update(&store);
+        let scene = draw(&store, &places, 992.0);
+        for node in &scene.nodes {
+            for group in &node.groups {
+                let x = group.rect.center().x;
+                for y in [group.rect.bottom(), node.kernel.y - 20.0, node.kernel.y, node.kernel.bottom()] {
+                    let label = Rect::new(x + 16.0, scene.quiet_top(Point::new(x, y), (x + 16.0, w, h)), w, h);
+                    let hidden = scene.groups().find(|g| g.rect.overlaps(label));
+                    assert!(hidden.is_none(), "{nodes} nodes: at {x} {y} the label {label:?} hides {hidden:?}");
+                }
+            }
+        }
+    }
 }

@@ -118,7 +118,11 @@ pub fn Drawing(main: bool) -> impl IntoView {
             on:touchstart=move |event| view.pinch(&event)
             on:touchmove=move |event| view.pinch(&event)
             on:touchend=move |event| view.pinch(&event)
-            on:pointerdown=move |event| view.grab(&event)
+            on:pointerdown=move |event| {
+                // What is pressed may unfold, and something else is under the pointer then.
+                tip.set(None);
+                view.grab(&event);
+            }
             on:pointermove=move |event| view.drag(&event)
             on:pointerup=move |_| view.release()
             on:pointercancel=move |_| view.release()
