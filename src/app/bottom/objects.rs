@@ -42,6 +42,7 @@ pub fn Objects() -> impl IntoView {
                     placeholder=s.t("objects.filter")
                     on:input=move |event| filter.set(event_target_value(&event))
                 />
+                {move || keys.read().is_empty().then(|| view! { <p class="empty" role="status">{s.t("objects.none")}</p> })}
                 <ul>
                     {move || {
                         keys.get()
