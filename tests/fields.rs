@@ -189,6 +189,10 @@ fn the_go_facts_that_the_rest_relies_on() {
     let protocol = field("ServicePort", "protocol").values().expect("protocols");
     assert!(protocol.listed);
     assert_eq!(protocol.values, ["SCTP", "TCP", "UDP"]);
+    // Upstream writes these constants as conversions.
+    let listed = |owner: &str, name: &str| field(owner, name).listed_values().map(|v| v.values.clone());
+    assert_eq!(listed("HTTPIngressPath", "pathType"), Some(vec!["Exact", "ImplementationSpecific", "Prefix"]));
+    assert_eq!(listed("EndpointSlice", "addressType"), Some(vec!["FQDN", "IPv4", "IPv6"]));
     let port = schema().struct_("discovery.k8s.io/v1.EndpointPort").expect("the slice's port");
     assert_eq!((port.short_name(), port.go_name().as_str()), ("EndpointPort", "v1.EndpointPort"));
     let metrics = field("autoscaling/v2.HorizontalPodAutoscalerSpec", "metrics");
