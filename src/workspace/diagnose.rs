@@ -26,8 +26,15 @@ pub fn refusal(manifest: &Manifest, text: &str, status: &Status) -> Vec<Diagnost
         .causes
         .iter()
         .map(|cause| {
-            let verbatim = format!("{}: {}", cause.field, cause.message);
-            let path = as_written(manifest, &cause.field);
+            // An internal error names no field.
+            let unnamed = cause.field.as_str().is_empty();
+            let verbatim =
+                if unnamed { cause.message.to_string() } else { format!("{}: {}", cause.field, cause.message) };
+            let path = if unnamed && cause.message.contains("HealthCheck NodePort") {
+                FieldPath::from("spec.healthCheckNodePort")
+            } else {
+                as_written(manifest, &cause.field)
+            };
             let mut diagnostic = at(manifest, text, &path, verbatim, &about);
             let general = || explain_cause(cause.reason, &cause.field);
             diagnostic.explanation = Some(explain::cause(cause).unwrap_or_else(general));
