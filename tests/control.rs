@@ -6,7 +6,7 @@ use giljabi::api::time::Duration;
 use giljabi::api::value::Value;
 use giljabi::apiserver::admission::pod as pod_admission;
 use giljabi::apiserver::defaulting;
-use giljabi::apiserver::store::Cause;
+use giljabi::apiserver::store::{Cause, Store};
 use giljabi::cluster::{Cluster, Settings};
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ fn create(cluster: &mut Cluster, text: &str) {
             "Job" => defaulting::workload::default_job(&mut value),
             "Pod" => {
                 defaulting::pod::default_pod(&mut value);
-                pod_admission::admit(value.map_mut().entry("spec"), "xxxxx");
+                pod_admission::admit(&Store::default(), value.map_mut().entry("spec"), "xxxxx");
                 value.set_at(&["status", "phase"], "Pending");
             }
             "Service" => {

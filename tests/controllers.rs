@@ -451,3 +451,101 @@ fn a_jobs_failure_policy_says_what_a_failure_means() {
     assert_eq!(job.value.str_at(&["status", "failedIndexes"]), "0-2");
     assert_eq!(condition(&cluster, "Job", "sum", "Failed").map(|c| c.0), Some("FailedIndexes".into()));
 }
+
+fn sets(cluster: &Cluster) -> Vec<Arc<Object>> {
+    cluster.store().select("ReplicaSet", "default", &[("app".into(), "web".into())]).cloned().collect()
+}
+
+#[test]
+fn pods_that_the_api_server_refuses_are_told_and_tried_again() {
+    let mut cluster = Cluster::new(Settings::default());
+    let account = "spec: {serviceAccountName: nosuch, containers";
+    apply(&mut cluster, &deployment(2, "1", "1").replace("spec: {containers", account));
+    settle(&mut cluster);
+    assert!(pods(&cluster, "web").is_empty());
+    let set = sets(&cluster)[0].clone();
+    let why = "error looking up service account default/nosuch: serviceaccount \"nosuch\" not found";
+    let answer = format!("pods \"{}-\" is forbidden: {why}", set.name());
+    assert_eq!(reasons(&cluster, "ReplicaSet", set.name()), [format!("FailedCreate: Error creating: {answer}")]);
+    for (kind, name) in [("ReplicaSet", set.name().as_str()), ("Deployment", "web")] {
+        assert_eq!(condition(&cluster, kind, name, "ReplicaFailure"), Some(("FailedCreate".into(), answer.clone())));
+    }
+    kubectl(&mut cluster, "create serviceaccount nosuch", "");
+    cluster.run_for(Duration::secs(60));
+    assert_eq!(pods(&cluster, "web").iter().filter(|p| is_ready(p)).count(), 2);
+    assert_eq!(condition(&cluster, "Deployment", "web", "ReplicaFailure"), None);
+    // StatefulSets say it in their own words; a class gives its priority.
+    let set = "
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db}
+spec:
+  serviceName: db
+  selector: {matchLabels: {app: db}}
+  template:
+    metadata: {labels: {app: db}}
+    spec: {priorityClassName: high, containers: [{name: db, image: \"nginx:1.27\"}]}
+";
+    apply(&mut cluster, set);
+    settle(&mut cluster);
+    let why = "pods \"db-0\" is forbidden: no PriorityClass with name high was found";
+    let said = format!("FailedCreate: create Pod db-0 in StatefulSet db failed error: {why}");
+    assert_eq!(reasons(&cluster, "StatefulSet", "db"), [said]);
+    apply(&mut cluster, "{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {name: high}, value: 1000}");
+    cluster.run_for(Duration::secs(60));
+    assert_eq!(pods(&cluster, "db")[0].value.at(&["spec", "priority"]).and_then(Value::as_i64), Some(1_000));
+}
+
+#[test]
+fn a_deployment_is_scaled_before_its_new_template_comes() {
+    let mut cluster = Cluster::new(Settings::default());
+    apply(&mut cluster, &deployment(2, "1", "1"));
+    settle(&mut cluster);
+    let old = sets(&cluster)[0].name().clone();
+    apply(&mut cluster, &deployment(4, "1", "1").replace("nginx:1.28", "nginx:1.27"));
+    settle(&mut cluster);
+    let said = reasons(&cluster, "Deployment", "web");
+    assert_eq!(said[1], format!("ScalingReplicaSet: Scaled up replica set {old} from 2 to 4"));
+    assert!(said[2].starts_with("ScalingReplicaSet: Scaled up replica set ") && said[2].ends_with(" from 0 to 1"));
+}
+
+#[test]
+fn recreate_makes_the_new_set_when_the_old_pods_are_gone() {
+    let mut cluster = Cluster::new(Settings::default());
+    let recreate = |image: &str| {
+        deployment(2, "1", "1")
+            .replace("{rollingUpdate: {maxSurge: 1, maxUnavailable: 1}}", "{type: Recreate}")
+            .replace("nginx:1.28", image)
+    };
+    apply(&mut cluster, &recreate("nginx:1.27"));
+    settle(&mut cluster);
+    apply(&mut cluster, &recreate("nginx:1.28"));
+    let image = |p: &Object| p.value.items_at(&["spec", "containers"])[0].str_at(&["image"]).to_string();
+    while pods(&cluster, "web").iter().any(|p| image(p) == "nginx:1.27") {
+        assert_eq!(sets(&cluster).len(), 1);
+        cluster.run_for(Duration::millis(100));
+    }
+    settle(&mut cluster);
+    assert_eq!(sets(&cluster).len(), 2);
+}
+
+#[test]
+fn a_pod_that_comes_to_a_tainted_node_has_its_own_time() {
+    let mut cluster = Cluster::new(Settings::default());
+    kubectl(&mut cluster, "taint node node-1 x=y:NoExecute", "");
+    cluster.run_for(Duration::secs(600));
+    let guest = "
+apiVersion: v1
+kind: Pod
+metadata: {name: guest, labels: {app: guest}}
+spec:
+  nodeName: node-1
+  tolerations: [{key: x, operator: Exists, effect: NoExecute, tolerationSeconds: 60}]
+  containers: [{name: guest, image: \"nginx:1.28\"}]
+";
+    apply(&mut cluster, guest);
+    cluster.run_for(Duration::secs(55));
+    assert!(is_ready(&pods(&cluster, "guest")[0]));
+    cluster.run_for(Duration::secs(10));
+    assert!(pods(&cluster, "guest").iter().all(|p| p.is_terminating()));
+}

@@ -28,12 +28,25 @@ pub fn set(object: &mut Value, type_: &str, status: &str, reason: &str, message:
     condition.insert("reason", reason);
     condition.insert("status", status);
     condition.insert("type", type_);
+    // What was set last stands last.
     let mut list = object.items_at(&["status", "conditions"]).to_vec();
-    match list.iter_mut().find(|c| c.str_at(&["type"]) == type_) {
-        Some(place) => *place = condition.into(),
-        None => list.push(condition.into()),
-    }
+    list.retain(|c| c.str_at(&["type"]) != type_);
+    list.push(condition.into());
     object.set_at(&["status", "conditions"], list);
+}
+
+/// Takes a condition away.
+pub fn remove(object: &mut Value, type_: &str) {
+    if find(object, type_).is_none() {
+        return;
+    }
+    let mut list = object.items_at(&["status", "conditions"]).to_vec();
+    list.retain(|c| c.str_at(&["type"]) != type_);
+    if list.is_empty() {
+        object.remove_at(&["status", "conditions"]);
+    } else {
+        object.set_at(&["status", "conditions"], list);
+    }
 }
 
 /// Moves a condition's `lastUpdateTime` to now.

@@ -82,7 +82,8 @@ impl Controller for DaemonSetController {
         if !plan.create.is_empty() {
             let mut maker = PodMaker::new(&set, &template(&set), context);
             maker.label(REVISION_HASH, &hash);
-            for node in &plan.create {
+            let refused = maker.told_refusal(NAME, context, &mut result).is_some();
+            for node in plan.create.iter().filter(|_| !refused) {
                 create(&set, node, &maker, context, &mut result);
             }
         }

@@ -2,13 +2,13 @@
 //!
 //! Upstream: `pkg/controller/deployment`. Left out: collision counts.
 
-use super::replicaset::replicas;
+use super::replicaset::{FAILURE, replicas};
 use super::selector::Selector;
 use super::template_hash::template_hash;
-use super::{Context, Controller, Enqueue, Index, Reconcile, Settings};
+use super::{Context, Controller, Enqueue, Index, Reconcile, Settings, Write};
 use super::{conditions, pods};
 use crate::api::object::{FieldRef, Object, ObjectKey};
-use crate::api::time::{self, Duration};
+use crate::api::time::{self, Duration, Time};
 use crate::api::value::Value;
 use crate::apiserver::store::{Event, Store};
 use crate::apiserver::write::controller_reference;
@@ -79,7 +79,8 @@ impl Controller for DeploymentController {
         let mut rollout = Rollout::new(&deployment, context);
         let paused = deployment.value.at(&["spec", "paused"]).and_then(Value::as_bool) == Some(true);
         let mut deployment_value = deployment.value.clone();
-        if !paused || rollout.new.is_some() {
+        // A Deployment that is scaled is scaled first; a new template comes after that.
+        if rollout.new.is_some() || !(paused || rollout.is_scaling()) {
             rollout.adopt_template(&mut deployment_value, context, &mut result);
         }
         if result.writes.is_empty() {
@@ -155,6 +156,12 @@ impl Rollout {
         let newest = self.old.iter().map(|s| revision(s)).max().unwrap_or(0) + 1;
         if let Some(set) = &self.new {
             let mut value = set.value.clone();
+            let min_ready = pods::number(&self.deployment, &["spec", "minReadySeconds"], 0);
+            if min_ready > 0 {
+                value.set_at(&["spec", "minReadySeconds"], min_ready);
+            } else {
+                value.remove_at(&["spec", "minReadySeconds"]);
+            }
             let mut number = revision(set);
             if number < newest {
                 if number > 0 {
@@ -179,7 +186,7 @@ impl Rollout {
         } else if self.old.iter().all(|s| replicas(s) == 0 && pods_left(s, context) == 0) {
             self.wanted
         } else {
-            0
+            return;
         };
         let mut template = self.deployment.value.at(&["spec", "template"]).cloned().unwrap_or_default();
         template.set_at(&["metadata", "labels", HASH], &hash);
@@ -208,6 +215,10 @@ impl Rollout {
         let key = ObjectKey::new("ReplicaSet", self.deployment.namespace().clone(), name.clone());
         if context.store.get(&key).is_none() {
             result.create("ReplicaSet", value, self.saw("spec.template"));
+            if self.deadline().is_some() {
+                let message = format!("Created new replica set \"{name}\"");
+                conditions::set(deployment, "Progressing", "True", "NewReplicaSetCreated", &message, context.now);
+            }
             if count > 0 {
                 self.say(context, format_smolstr!("Scaled up replica set {name} from 0 to {count}"));
             }
@@ -414,10 +425,36 @@ impl Rollout {
             ("False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.")
         };
         conditions::set(deployment, "Available", status, reason, message, now);
-        let deadline = pods::number(&self.deployment, &["spec", "progressDeadlineSeconds"], NO_DEADLINE);
-        if deadline == NO_DEADLINE {
-            return;
+        self.progress(deployment, paused, [total, updated, ready, available], now, result);
+        match self.new.iter().chain(&self.old).find_map(|s| conditions::find(&s.value, FAILURE)) {
+            Some(failure) => {
+                let since = time::parse(failure.text("lastTransitionTime")).unwrap_or(now);
+                let (reason, message) = (failure.text("reason"), failure.text("message"));
+                conditions::set(deployment, FAILURE, "True", reason, message, since);
+            }
+            None => conditions::remove(deployment, FAILURE),
         }
+    }
+
+    /// How long a rollout may stand still before it counts as failed.
+    fn deadline(&self) -> Option<i64> {
+        let deadline = pods::number(&self.deployment, &["spec", "progressDeadlineSeconds"], NO_DEADLINE);
+        Some(deadline).filter(|d| *d != NO_DEADLINE)
+    }
+
+    /// The condition `Progressing`.
+    fn progress(
+        &self,
+        deployment: &mut Value,
+        paused: bool,
+        [total, updated, ready, available]: [i64; 4],
+        now: Time,
+        result: &mut Reconcile,
+    ) {
+        let Some(deadline) = self.deadline() else {
+            conditions::remove(deployment, "Progressing");
+            return;
+        };
         let reason = conditions::find(deployment, "Progressing").map_or("", |c| c.str_at(&["reason"])).to_string();
         if paused {
             // A lack of progress that was told is not covered up.
@@ -429,16 +466,19 @@ impl Rollout {
         if reason == "DeploymentPaused" {
             conditions::set(deployment, "Progressing", "Unknown", "DeploymentResumed", "Deployment is resumed", now);
         }
-        let Some(new) = &self.new else {
-            let hash = template_hash(self.deployment.value.at(&["spec", "template"]).unwrap_or(&Value::Null));
-            let message = format!("Created new replica set \"{}-{hash}\"", self.deployment.name());
-            conditions::set(deployment, "Progressing", "True", "NewReplicaSetCreated", &message, now);
+        let made = |w: &Write| matches!(w, Write::Create { kind: "ReplicaSet", .. });
+        if self.is_scaling() || result.writes.iter().any(made) {
             return;
-        };
+        }
         // A rollout that is over stays so, whatever its pods do later.
         if reason == "NewReplicaSetAvailable" && total == updated {
             return;
         }
+        // With `Recreate` there is no new set as long as the old pods are not gone.
+        let subject = match &self.new {
+            Some(new) => format!("ReplicaSet \"{}\"", new.name()),
+            None => format!("Deployment \"{}\"", self.deployment.name()),
+        };
         let complete = updated == self.wanted && total == self.wanted && available == self.wanted;
         let before = self.deployment.value.get("status");
         let progressed = before.is_none_or(|b| {
@@ -448,12 +488,12 @@ impl Rollout {
                 || ready > old("readyReplicas")
                 || available > old("availableReplicas")
         });
+        let progressing = format!("{subject} is progressing.");
         if complete {
-            let message = format!("ReplicaSet \"{}\" has successfully progressed.", new.name());
+            let message = format!("{subject} has successfully progressed.");
             conditions::set(deployment, "Progressing", "True", "NewReplicaSetAvailable", &message, now);
         } else if progressed {
-            let message = format!("ReplicaSet \"{}\" is progressing.", new.name());
-            conditions::set(deployment, "Progressing", "True", "ReplicaSetUpdated", &message, now);
+            conditions::set(deployment, "Progressing", "True", "ReplicaSetUpdated", &progressing, now);
             conditions::touch(deployment, "Progressing", now);
         } else {
             let deadline = Duration::secs(deadline.max(0) as u64);
@@ -462,15 +502,12 @@ impl Rollout {
                 .and_then(|c| time::parse(c.str_at(&["lastUpdateTime"])));
             match since {
                 Some(since) if since + deadline <= now => {
-                    let message = format!("ReplicaSet \"{}\" has timed out progressing.", new.name());
+                    let message = format!("{subject} has timed out progressing.");
                     let reason = "ProgressDeadlineExceeded";
                     conditions::set(deployment, "Progressing", "False", reason, &message, now);
                 }
                 Some(since) => result.again_standing(since + deadline),
-                None => {
-                    let message = format!("ReplicaSet \"{}\" is progressing.", new.name());
-                    conditions::set(deployment, "Progressing", "True", "ReplicaSetUpdated", &message, now);
-                }
+                None => conditions::set(deployment, "Progressing", "True", "ReplicaSetUpdated", &progressing, now),
             }
         }
     }

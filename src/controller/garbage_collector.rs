@@ -118,7 +118,11 @@ fn finish(object: &Arc<Object>, store: &Store, result: &mut Reconcile) {
     } else if has_finalizer(object, "foregroundDeletion") {
         let mut waiting = false;
         for dependent in store.owned_by(uid) {
-            waiting = true;
+            waiting |= dependent
+                .value
+                .items_at(&["metadata", "ownerReferences"])
+                .iter()
+                .any(|o| o.str_at(&["uid"]) == uid && o.flag("blockOwnerDeletion"));
             if !dependent.is_terminating() {
                 result.delete(dependent.key.clone(), saw.clone());
             }

@@ -219,6 +219,9 @@ impl Run {
         }
         let Some(template) = job.value.at(&["spec", "template"]) else { return running };
         let maker = PodMaker::new(job, template, context);
+        if maker.told_refusal(NAME, context, result).is_some() {
+            return running;
+        }
         let numbers: Vec<Option<i64>> = match &self.indexes {
             None => (0..missing).map(|_| None).collect(),
             Some(indexes) => {

@@ -22,6 +22,8 @@ pub struct Memory {
     pub(super) conditions: Vec<Value>,
     /// Since when a node has been seen with a taint that evicts.
     pub(super) tainted: OrdMap<SmolStr, Time>,
+    /// How often the pods of an owner (its uid) were refused in a row.
+    pub(super) refused: OrdMap<SmolStr, u32>,
 }
 
 impl Memory {

@@ -174,7 +174,10 @@ fn evict(node: &Arc<Object>, context: &mut Context, result: &mut Reconcile) {
 /// Until when a pod stays in spite of a taint; `None`: for ever.
 fn patience(pod: &Object, taint: &Value, first_seen: Time) -> Option<Time> {
     let (key, value) = (taint.str_at(&["key"]), taint.str_at(&["value"]));
-    let since = time::parse(taint.str_at(&["timeAdded"])).unwrap_or(first_seen);
+    // A pod that came later has its own time.
+    let bound = conditions::find(&pod.value, "PodScheduled").and_then(|c| time::parse(c.text("lastTransitionTime")));
+    let came = bound.or_else(|| time::parse(pod.value.str_at(&["metadata", "creationTimestamp"]))).unwrap_or_default();
+    let since = time::parse(taint.str_at(&["timeAdded"])).unwrap_or(first_seen).max(came);
     let tolerations = pod.value.items_at(&["spec", "tolerations"]);
     let mut matching = tolerations.iter().filter(|t| tolerates(t, key, value, "NoExecute")).peekable();
     if matching.peek().is_none() {

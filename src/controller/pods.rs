@@ -10,6 +10,7 @@ use crate::api::value::{Map, Value};
 use crate::api::view::{Pod, PodPhase};
 use crate::apiserver::admission;
 use crate::apiserver::prepare::quality_of_service;
+use crate::apiserver::status::Status;
 use crate::apiserver::store::{Event, Store};
 use crate::apiserver::write::controller_reference;
 use crate::arrange::Arrange;
@@ -24,12 +25,26 @@ pub struct PodMaker {
     owners: Value,
     spec: Value,
     status: Value,
+    /// Why the API server refuses them.
+    objection: Option<String>,
 }
+
+/// The reason of events and conditions about pods that the API server refuses.
+pub const FAILED_CREATE: &str = "FailedCreate";
+/// The first pause after pods were refused; each is twice as long as the last.
+const FIRST_PAUSE: Duration = Duration::millis(5);
+const LONGEST_PAUSE: Duration = Duration::secs(1_000);
+/// So often a refused pod is something that will come right in a moment; from then on nobody waits for it.
+const HOPEFUL: u32 = 10;
 
 impl PodMaker {
     pub fn new(owner: &Arc<Object>, template: &Value, context: &mut Context) -> PodMaker {
         let mut spec = template.get("spec").cloned().unwrap_or_default();
-        admission::pod::admit(&mut spec, &context.random.suffix(5));
+        let objection = admission::objection(context.store, owner.namespace(), &spec);
+        if objection.is_none() && !context.memory.refused.is_empty() {
+            context.memory.refused.remove(owner.uid());
+        }
+        admission::pod::admit(context.store, &mut spec, &context.random.suffix(5));
         let mut status = Map::new();
         status.insert("phase", "Pending");
         status.insert("qosClass", quality_of_service(&spec));
@@ -40,7 +55,35 @@ impl PodMaker {
             owners: Value::list(vec![controller_reference(owner)]),
             spec,
             status: status.into(),
+            objection,
         }
+    }
+
+    /// What the API server answers when it refuses a pod of this name; tried again after a while that doubles each time.
+    pub fn refusal(&self, name: &str, context: &mut Context, result: &mut Reconcile) -> Option<SmolStr> {
+        let status = Status::forbidden("", "pods", name, self.objection.as_deref()?);
+        let times = context.memory.refused.get(self.owner.uid()).copied().unwrap_or(0);
+        context.memory.refused.insert(self.owner.uid().into(), times.saturating_add(1));
+        let pause = Duration(FIRST_PAUSE.0 << times.min(30)).min(LONGEST_PAUSE);
+        if times < HOPEFUL {
+            result.again(context.now + pause);
+        } else {
+            result.again_standing(context.now + pause);
+        }
+        Some(status.message.into())
+    }
+
+    /// The same for pods with generated names, told as an event of their owner.
+    pub fn told_refusal(
+        &self,
+        component: &'static str,
+        context: &mut Context,
+        result: &mut Reconcile,
+    ) -> Option<SmolStr> {
+        let answer = self.refusal(&format!("{}-", self.owner.name()), context, result)?;
+        let message = format_smolstr!("Error creating: {answer}");
+        context.recorder.say(&self.owner, "", true, FAILED_CREATE, message, component, "", context.now);
+        Some(answer)
     }
 
     /// A label for all pods made from now on.

@@ -186,6 +186,12 @@ impl Run {
         let template = kept.filter(|_| old).or_else(|| self.set.value.at(&["spec", "template"]).cloned());
         let name = format_smolstr!("{}-{number}", self.set.name());
         let mut maker = PodMaker::new(&self.set, &template.unwrap_or_default(), context);
+        if let Some(answer) = maker.refusal(&name, context, result) {
+            let set = self.set.name();
+            let message = format_smolstr!("create Pod {name} in StatefulSet {set} failed error: {answer}");
+            context.recorder.say(&self.set, "", true, pods::FAILED_CREATE, message, NAME, "", context.now);
+            return;
+        }
         maker.label(REVISION_HASH, revision);
         maker.label("statefulset.kubernetes.io/pod-name", &name);
         maker.label("apps.kubernetes.io/pod-index", &number.to_string());

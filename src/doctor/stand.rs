@@ -372,10 +372,33 @@ fn from_manifests(files: Vec<Prepared>, notes: &mut Vec<Finding>) -> Workspace {
         let message = Message::new("doctor-namespace-added").with("namespace", &namespace);
         notes.push(Finding::new(Severity::Info, "namespace_added", key, message));
     }
+    supply_accounts(&mut cluster, &files, notes);
     cluster.run_until_settled();
     let mut workspace = Workspace::of(cluster, files, true);
     supply(workspace.cluster_mut(), notes);
     workspace
+}
+
+/// Puts the ServiceAccounts there that the pods of workloads run under and that no file has: without them there would be no pods
+/// to say anything of. Each is told.
+fn supply_accounts(cluster: &mut Cluster, files: &[Prepared], notes: &mut Vec<Finding>) {
+    let manifests = || files.iter().flat_map(|f| &f.manifests);
+    let given: BTreeSet<ObjectKey> = set_of(manifests().map(key_of).filter(|key| key.kind == "ServiceAccount"));
+    let used: BTreeSet<ObjectKey> = set_of(manifests().filter_map(|manifest| {
+        let account = manifest.value.str_at(&["spec", "template", "spec", "serviceAccountName"]);
+        let key = ObjectKey::new("ServiceAccount", key_of(manifest).namespace, account);
+        (!matches!(account, "" | "default") && !given.contains(&key)).then_some(key)
+    }));
+    for key in used {
+        let value = value!({
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": { "name": (&key.name), "namespace": (&key.namespace) }
+        });
+        cluster.write(Cause::User, |writer| drop(writer.create("ServiceAccount", value)));
+        let message = Message::new("doctor-supplied").with("kind", &key.kind).with("name", &key.name);
+        notes.push(Finding::new(Severity::Info, "supplied", key, message));
+    }
 }
 
 /// So often what is found missing is put there: a pod may miss one thing after the other.

@@ -6,12 +6,15 @@
 pub mod pod;
 
 use crate::api::json;
+use crate::api::object::Object;
 use crate::api::value::Value;
 use crate::apiserver::resource::Resource;
 use crate::apiserver::server::Context;
 use crate::apiserver::status::{Cause, CauseReason, Status};
+use crate::apiserver::store::Store;
 use crate::arrange::Arrange;
 use smol_str::{SmolStr, ToSmolStr};
+use std::sync::Arc;
 
 const DEFAULT_CLASS: &str = "ingressclass.kubernetes.io/is-default-class";
 
@@ -97,12 +100,8 @@ fn service_account(context: &mut Context, resource: &Resource, pod: &mut Value) 
     }
     let account = spec.text("serviceAccountName").to_smolstr();
     spec.map_mut().insert("serviceAccount", account.clone());
-    let key = crate::api::object::ObjectKey::new("ServiceAccount", namespace.clone(), account.clone());
-    let Some(found) = context.store.get(&key) else {
-        let why =
-            format!("error looking up service account {namespace}/{account}: serviceaccount \"{account}\" not found");
-        return Err(Status::forbidden(resource.group(), &resource.plural, &pod_name, &why));
-    };
+    let found = account_of(context.store, &namespace, &account)
+        .map_err(|why| Status::forbidden(resource.group(), &resource.plural, &pod_name, &why))?;
     let wanted =
         spec.field("automountServiceAccountToken").or_else(|| found.value.field("automountServiceAccountToken"));
     if wanted.and_then(Value::as_bool) == Some(false) {
@@ -112,35 +111,66 @@ fn service_account(context: &mut Context, resource: &Resource, pod: &mut Value) 
     Ok(())
 }
 
+/// The account that a pod is to run as, or why it may not.
+fn account_of<'a>(store: &'a Store, namespace: &str, account: &str) -> Result<&'a Object, String> {
+    let key = crate::api::object::ObjectKey::new("ServiceAccount", namespace, account);
+    let why =
+        || format!("error looking up service account {namespace}/{account}: serviceaccount \"{account}\" not found");
+    store.get(&key).map(Arc::as_ref).ok_or_else(why)
+}
+
+/// Why a pod of this spec may not be made in the namespace, whoever makes it. The accounts of the cluster's own pods are taken
+/// for granted: none of them is an object here.
+pub fn objection(store: &Store, namespace: &str, spec: &Value) -> Option<String> {
+    let account = match spec.text("serviceAccountName") {
+        "" => "default",
+        account => account,
+    };
+    let account = account_of(store, namespace, account).err().filter(|_| namespace != "kube-system");
+    account.or_else(|| class_of(store, spec.text("priorityClassName")).err())
+}
+
+/// The priority that a class gives, whether it preempts, and its name; or why it does not.
+fn class_of(store: &Store, class: &str) -> Result<(i64, SmolStr, SmolStr), String> {
+    match class {
+        "system-cluster-critical" => return Ok((2_000_000_000, "PreemptLowerPriority".into(), class.into())),
+        "system-node-critical" => return Ok((2_000_001_000, "PreemptLowerPriority".into(), class.into())),
+        _ => {}
+    }
+    let found = store
+        .list("PriorityClass")
+        .find(|c| if class.is_empty() { c.value.flag("globalDefault") } else { c.name() == class });
+    match found {
+        Some(found) => {
+            let policy = match found.value.text("preemptionPolicy") {
+                "" => "PreemptLowerPriority",
+                policy => policy,
+            };
+            Ok((found.value.int("value"), policy.into(), found.name().clone()))
+        }
+        None if class.is_empty() => Ok((0, "PreemptLowerPriority".into(), SmolStr::default())),
+        None => Err(format!("no PriorityClass with name {class} was found")),
+    }
+}
+
+/// Gives a pod that a controller makes the priority of its class.
+pub fn prioritize(store: &Store, spec: &mut Value) {
+    let Ok((number, policy, name)) = class_of(store, spec.text("priorityClassName")) else { return };
+    let spec = spec.map_mut();
+    spec.insert("priority", number);
+    spec.insert("preemptionPolicy", policy);
+    if !name.is_empty() {
+        spec.insert("priorityClassName", name);
+    }
+}
+
 /// A pod's priority comes from its class, or from the default one.
 fn priority(context: &Context, resource: &Resource, pod: &mut Value) -> Result<(), Status> {
     let pod_name = pod.str_at(&["metadata", "name"]).to_smolstr();
     let spec = pod.map_mut().entry("spec");
     let class = spec.text("priorityClassName").to_smolstr();
-    let (number, policy, name) = match class.as_str() {
-        "system-cluster-critical" => (2_000_000_000, "PreemptLowerPriority".into(), class.clone()),
-        "system-node-critical" => (2_000_001_000, "PreemptLowerPriority".into(), class.clone()),
-        _ => {
-            let found = context
-                .store
-                .list("PriorityClass")
-                .find(|c| if class.is_empty() { c.value.flag("globalDefault") } else { *c.name() == class });
-            match found {
-                Some(found) => {
-                    let policy = match found.value.text("preemptionPolicy") {
-                        "" => "PreemptLowerPriority".into(),
-                        policy => policy.to_smolstr(),
-                    };
-                    (found.value.int("value"), policy, found.name().clone())
-                }
-                None if class.is_empty() => (0, "PreemptLowerPriority".into(), SmolStr::default()),
-                None => {
-                    let why = format!("no PriorityClass with name {class} was found");
-                    return Err(Status::forbidden(resource.group(), &resource.plural, &pod_name, &why));
-                }
-            }
-        }
-    };
+    let (number, policy, name) = class_of(context.store, &class)
+        .map_err(|why| Status::forbidden(resource.group(), &resource.plural, &pod_name, &why))?;
     if spec.field("priority").is_some_and(|p| p.as_i64() != Some(number)) {
         let why = format!(
             "the integer value of priority ({}) must not be provided in pod spec; priority admission controller computed {number} from the given PriorityClass name",

@@ -1,13 +1,15 @@
 //! What admission adds to every pod, whoever makes it (the plugins ServiceAccount, DefaultTolerationSeconds and Priority).
 //!
-//! [`admit`] is for pods that controllers make: it refuses nothing, and of the priority classes knows the system's own.
+//! [`admit`] is for pods that controllers make. Whether they may be made at all says [`objection`](super::objection).
 
 use crate::api::value::{Map, Value};
+use crate::apiserver::store::Store;
 use crate::value;
 use smol_str::{SmolStr, format_smolstr};
 
 /// Adds to a pod's spec what admission adds. `suffix` ends the token volume's name.
-pub fn admit(spec: &mut Value, suffix: &str) {
+pub fn admit(store: &Store, spec: &mut Value, suffix: &str) {
+    super::prioritize(store, spec);
     let spec = spec.map_mut();
     let account = spec.get("serviceAccountName").and_then(Value::as_smol).filter(|s| !s.is_empty());
     let account = account.unwrap_or_else(|| "default".into());
@@ -15,17 +17,6 @@ pub fn admit(spec: &mut Value, suffix: &str) {
     spec.insert("serviceAccount", &account);
     if spec.get("enableServiceLinks").is_none() {
         spec.insert("enableServiceLinks", true);
-    }
-    if spec.get("priority").is_none() {
-        let priority = match spec.get("priorityClassName").and_then(Value::as_str) {
-            Some("system-cluster-critical") => 2_000_000_000,
-            Some("system-node-critical") => 2_000_001_000_i64,
-            _ => 0,
-        };
-        spec.insert("priority", priority);
-    }
-    if spec.get("preemptionPolicy").is_none() {
-        spec.insert("preemptionPolicy", "PreemptLowerPriority");
     }
     tolerate(spec);
     if spec.get("automountServiceAccountToken").and_then(Value::as_bool) != Some(false) {
