@@ -58,8 +58,14 @@ impl Table {
             keep::write(KEPT, &folder.read().bundle());
         });
         let read = Memo::new(move |_| Draft::read(&folder.read(), &shared(l)));
+        let last = StoredValue::new(Lesson::default());
+        Effect::new(move || {
+            if let Ok(draft) = &*read.read() {
+                last.set_value(draft.lesson.clone());
+            }
+        });
         let file = RwSignal::new(SmolStr::new_static("lesson.yaml"));
-        Table { l, folder, file, read, last: StoredValue::new(Lesson::default()), said: RwSignal::new(None) }
+        Table { l, folder, file, read, last, said: RwSignal::new(None) }
     }
 
     /// Changes the draft as a whole and writes its files anew. Files that cannot be read are mended first.

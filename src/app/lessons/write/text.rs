@@ -116,10 +116,8 @@ pub fn Text(table: Table, go: Wish) -> impl IntoView {
 
 /// What could be written into `lesson.yaml` at a position (in UTF-16 units).
 fn completions(table: Table, text: &str, position: u32) -> Option<Completions> {
-    let draft = table.read.get_untracked();
-    // While the text cannot be read, the start files at least are known.
-    let lesson = draft.map_or_else(|_| table.last.get_value(), |draft| draft.lesson);
-    table.last.set_value(lesson.clone());
+    // What is being written can seldom be read; what the lesson has is known from before.
+    let lesson = table.last.get_value();
     let course = table.l.course.get_untracked().unwrap_or_default();
     let lang = table.l.s.lang.get_untracked();
     let found = giljabi::lesson::assist::complete(text, byte_offset(text, position as usize), &lesson, &course, lang);
