@@ -7,6 +7,7 @@ use giljabi::api::object::Object;
 use giljabi::api::time::Time;
 use giljabi::api::value::Value;
 use giljabi::apiserver::store::{Cause, Store};
+use giljabi::network::conntrack::Conntrack;
 use giljabi::network::kube_proxy::{DetectLocal, Family, KubeProxies, Mode, Settings};
 use giljabi::network::netfilter::{Context, Hook, LocalAddresses, Memory, Passage};
 use giljabi::network::packet::Packet;
@@ -162,8 +163,15 @@ fn walks(endpoints: usize, mode: Mode) {
     for i in 0..count {
         let source = SocketAddr::new(IpAddr::from([10, 128, 200, 9]), 1024 + (i % 60_000) as u16);
         let mut passage = Passage::new(Packet::tcp_syn(source, SocketAddr::new(service_ip(0), 80)));
-        let mut context =
-            Context { local: &local, memory: &mut memory, rng: &mut rng, now: Time(i), misses: false, lots: None };
+        let mut context = Context {
+            local: &local,
+            flows: &Conntrack::default(),
+            memory: &mut memory,
+            rng: &mut rng,
+            now: Time(i),
+            misses: false,
+            lots: None,
+        };
         trail.clear();
         let entry = program.walk(Hook::Prerouting, &mut passage, &mut context, &mut trail);
         let hook = if mode == Mode::Ipvs { Hook::Input } else { Hook::Forward };

@@ -66,6 +66,85 @@ fn backend(decision: Option<Decision>) -> String {
     }
 }
 
+/// An Ingress of host a.com with one path that leads to a Service of its own name.
+fn annotated(name: &str, path: &str, annotations: &str) -> Value {
+    let mut object = value!({
+        "metadata": { "name": name, "namespace": "default" },
+        "spec": {
+            "ingressClassName": "nginx",
+            "rules": [{
+                "host": "a.com",
+                "http": { "paths": [{
+                    "pathType": "Prefix",
+                    "path": path,
+                    "backend": { "service": { "name": name, "port": { "number": 80 } } }
+                }] }
+            }]
+        }
+    });
+    for (name, value) in annotations.split(';').filter_map(|pair| pair.split_once('=')) {
+        object.set_at(&["metadata", "annotations", &format!("nginx.ingress.kubernetes.io/{name}")], value);
+    }
+    object
+}
+
+/// What becomes of a request, in short.
+fn short(decision: Option<Decision>) -> String {
+    use giljabi::network::http::{Act, HeaderChange};
+    match decision.map(|d| d.act) {
+        None => "none".into(),
+        Some(Act::Redirect { status, location }) => format!("{status} {location}"),
+        Some(Act::Answer { status, headers }) => {
+            assert!(headers.iter().any(|(name, _)| name == "Access-Control-Allow-Methods"));
+            format!("{status} {}", headers[0].1)
+        }
+        Some(Act::Forbid { .. }) => "403".into(),
+        Some(Act::Forward { backends, host, response, .. }) => {
+            let mut out = match &backends[..] {
+                [one] => one.service.name.to_string(),
+                some => {
+                    let part = |b: &giljabi::network::http::Backend| format!("{} {}", b.service.name, b.weight);
+                    some.iter().map(part).collect::<Vec<_>>().join(", ")
+                }
+            };
+            if let Some(HeaderChange::Set(_, origin)) = response.first() {
+                out.push_str(&format!(" cors {origin}"));
+            }
+            host.into_iter().for_each(|host| out.push_str(&format!(" as {host}")));
+            out
+        }
+    }
+}
+
+#[test]
+fn annotations_of_ingress_nginx_do_what_its_template_does() {
+    let mut count = 0;
+    for row in rows(include_str!("golden/http/ingress-annotations.tsv")) {
+        let [path, main, canary, method, url, headers, expected] = row[..] else { panic!("seven columns: {row:?}") };
+        let mut store = Store::default();
+        put(
+            &mut store,
+            "IngressClass",
+            value!({ "metadata": { "name": "nginx" }, "spec": { "controller": "k8s.io/ingress-nginx" } }),
+        );
+        put(&mut store, "Ingress", annotated("main", path, main));
+        if canary != "-" {
+            put(&mut store, "Ingress", annotated("canary", "/", canary));
+        }
+        let headers: Vec<(SmolStr, SmolStr)> =
+            headers.split(',').filter_map(|p| p.split_once('=')).map(|(n, v)| (n.into(), v.into())).collect();
+        let (host, path) = match url.strip_prefix("//").and_then(|rest| rest.split_once('/')) {
+            Some((host, _)) => (host, &url[2 + host.len()..]),
+            None => ("a.com", url),
+        };
+        let source = "192.0.2.9".parse().ok();
+        let ask = Ask { host, path, method, headers: &headers, port: 80, source, ..Ask::default() };
+        assert_eq!(short(ingress::decide(&store, "k8s.io/ingress-nginx", &ask)), expected, "{row:?}");
+        count += 1;
+    }
+    assert!(count > 35);
+}
+
 fn route(name: &str, words: &[&str]) -> Value {
     let mut wanted = value!({});
     let mut headers = Vec::new();

@@ -7,11 +7,13 @@ use giljabi::api::time::{Duration, Time};
 use giljabi::api::value::Value;
 use giljabi::api::view::Protocol;
 use giljabi::apiserver::store::{Cause, Store};
+use giljabi::network::conntrack::{Conntrack, FlowState, Tuple};
 use giljabi::network::kube_proxy::{
     DetectLocal, Family, FamilyTables, KubeProxies, Mode, NodePortAddress, Settings, select,
 };
 use giljabi::network::netfilter::{
-    Context, CtState, Hook, LocalAddresses, Memory, Passage, Possible, Program, Table, Verdict, ipvs_text, nft_text,
+    Context, CtState, Hook, LocalAddresses, Memory, Passage, Possible, Program, Scheduler, Table, Verdict, ipvs_text,
+    nft_text,
 };
 use giljabi::network::packet::{Packet, Segment};
 use giljabi::value;
@@ -248,7 +250,7 @@ fn texts(proxies: &KubeProxies) -> Vec<String> {
             texts.push(match proxies.settings().mode {
                 Mode::Iptables => tables.full_input().text(),
                 Mode::Nftables => nft_text::list(&tables.program),
-                Mode::Ipvs => ipvs_text::servers(&tables.program) + &ipvs_text::sets(&tables.program),
+                Mode::Ipvs => ipvs_text::servers(&tables.program, None) + &ipvs_text::sets(&tables.program),
             });
             texts.extend(tables.iptables_save());
         }
@@ -311,11 +313,25 @@ fn the_quick_way_to_find_rules_leaves_the_same_trail_as_trying_all() {
                     let now = Time(0) + Duration::secs(i);
                     let [a, b] = &mut rngs;
                     let (mut trail, mut other_trail) = (Vec::new(), Vec::new());
-                    let mut context =
-                        Context { local: &local, memory: &mut quick, rng: a, now, misses: true, lots: None };
+                    let mut context = Context {
+                        local: &local,
+                        flows: &Conntrack::default(),
+                        memory: &mut quick,
+                        rng: a,
+                        now,
+                        misses: true,
+                        lots: None,
+                    };
                     let verdict = pass(program, false, &mut passage, &mut context, &mut trail);
-                    let mut context =
-                        Context { local: &local, memory: &mut linear, rng: b, now, misses: true, lots: None };
+                    let mut context = Context {
+                        local: &local,
+                        flows: &Conntrack::default(),
+                        memory: &mut linear,
+                        rng: b,
+                        now,
+                        misses: true,
+                        lots: None,
+                    };
                     let other_verdict = pass(program, true, &mut other, &mut context, &mut other_trail);
                     assert_eq!((verdict, passage), (other_verdict, other), "{mode:?} seed {seed}");
                     assert_eq!(trail, other_trail, "{mode:?} seed {seed}");
@@ -340,8 +356,15 @@ fn a_walk_ends_at_an_endpoint_that_policy_permits_and_that_can_be_foreseen() {
                     let packet = random.packet();
                     let mut passage = Passage::new(packet);
                     let now = Time(0) + Duration::secs(i);
-                    let mut context =
-                        Context { local: &local, memory: &mut memory, rng: &mut rng, now, misses: true, lots: None };
+                    let mut context = Context {
+                        local: &local,
+                        flows: &Conntrack::default(),
+                        memory: &mut memory,
+                        rng: &mut rng,
+                        now,
+                        misses: true,
+                        lots: None,
+                    };
                     let mut trail = Vec::new();
                     let verdict = pass(&tables.program, false, &mut passage, &mut context, &mut trail);
                     if passage.packet.dst == packet.dst || verdict != Verdict::Accept {
@@ -510,7 +533,8 @@ fn connect(program: &Program, memory: &mut Memory, rng: &mut Rng, source: [u8; 4
     let vip = SocketAddr::new(IpAddr::from([10, 96, 0, 1]), 80);
     let mut passage = Passage::new(Packet::tcp_syn(SocketAddr::new(IpAddr::from(source), 40_000), vip));
     let local = local(1);
-    let mut context = Context { local: &local, memory, rng, now, misses: true, lots: None };
+    let mut context =
+        Context { local: &local, flows: &Conntrack::default(), memory, rng, now, misses: true, lots: None };
     assert_eq!(pass(program, false, &mut passage, &mut context, &mut Vec::new()), Verdict::Accept);
     passage.packet.dst
 }
@@ -536,6 +560,86 @@ fn lots_fall_evenly() {
             assert!(counts.values().all(|n| (n - expected).abs() <= 1.0), "round robin takes turns: {counts:?}");
         }
     }
+}
+
+/// The virtual server's own address in [`plain`].
+const VIP: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::new(10, 96, 0, 1)), 80);
+
+/// Flows through the virtual server: so many open and so many ended ones to each address.
+fn flows_to(loads: &[(SocketAddr, u16, u16)]) -> Conntrack {
+    let mut flows = Conntrack::default();
+    for (place, (to, open, ended)) in loads.iter().enumerate() {
+        for n in 0..open + ended {
+            let src = SocketAddr::new(IpAddr::from([10, 244, 7, place as u8]), 40_000 + n);
+            let original = Tuple { src, dst: VIP, protocol: Protocol::Tcp };
+            let reply = Tuple { src: *to, dst: src, protocol: Protocol::Tcp };
+            let state = if n < *open { FlowState::Established } else { FlowState::TimeWait };
+            flows.confirm(original, reply, state, Time(0)).expect("a new flow");
+        }
+    }
+    flows
+}
+
+#[test]
+fn the_schedulers_of_ipvs_choose_as_the_kernels_do() {
+    let chosen = |scheduler: Scheduler, flows: &Conntrack, clients: &[u8]| -> Vec<SocketAddr> {
+        let proxies = synced(&plain(4, false), Settings { scheduler, ..settings(Mode::Ipvs, 0) });
+        let program = &tables(&proxies, 1, Family::V4).program;
+        let (mut memory, mut rng) = (Memory::default(), Rng::with_seed(1));
+        let mut one = |client: &u8| {
+            let from = SocketAddr::new(IpAddr::from([10, 244, 1, *client]), 40_000);
+            let mut passage = Passage::new(Packet::tcp_syn(from, VIP));
+            let (local, memory, rng) = (&local(1), &mut memory, &mut rng);
+            let mut context = Context { local, flows, memory, rng, now: Time(0), misses: false, lots: None };
+            assert_eq!(pass(program, false, &mut passage, &mut context, &mut Vec::new()), Verdict::Accept);
+            passage.packet.dst
+        };
+        clients.iter().map(&mut one).collect()
+    };
+    let none = Conntrack::default();
+    let real = chosen(Scheduler::RoundRobin, &none, &[5; 4]);
+    assert_eq!(real.iter().collect::<BTreeSet<_>>().len(), 4);
+    assert_eq!(chosen(Scheduler::WeightedRoundRobin, &none, &[5; 4]), real, "all weigh the same");
+    let loads = |loads: [(u16, u16); 4]| {
+        let loads: Vec<_> = real.iter().zip(loads).map(|(to, (open, ended))| (*to, open, ended)).collect();
+        flows_to(&loads)
+    };
+    // By open and ended connections of the four: which are chosen by lc, wlc, sed and nq.
+    for (load, expected) in [
+        ([(0, 0), (0, 0), (0, 0), (0, 0)], [0, 0, 0, 0]),
+        ([(1, 0), (0, 2), (0, 1), (2, 0)], [2, 2, 1, 1]),
+        ([(2, 0), (1, 300), (3, 0), (1, 299)], [0, 0, 1, 1]),
+        ([(1, 0), (1, 0), (1, 0), (0, 200)], [3, 3, 3, 3]),
+    ] {
+        let flows = loads(load);
+        let schedulers = ["lc", "wlc", "sed", "nq"].map(|name| Scheduler::read(name).expect("a scheduler"));
+        for (scheduler, place) in schedulers.into_iter().zip(expected) {
+            assert_eq!(chosen(scheduler, &flows, &[5]), [real[place]], "{} with {load:?}", scheduler.name());
+        }
+    }
+    let clients: Vec<u8> = (2..60).collect();
+    let distinct = |scheduler: Scheduler, clients: &[u8]| {
+        chosen(scheduler, &none, clients).into_iter().collect::<BTreeSet<_>>().len()
+    };
+    assert_eq!(distinct(Scheduler::DestinationHash, &clients), 1, "one for the virtual server, whoever asks");
+    assert_eq!(distinct(Scheduler::SourceHash, &[9; 20]), 1, "one for a client");
+    assert_eq!(distinct(Scheduler::SourceHash, &clients), 4, "clients are spread");
+}
+
+#[test]
+fn a_real_server_that_has_gone_is_listed_while_its_connections_last() {
+    let proxies = synced(&plain(2, false), settings(Mode::Ipvs, 0));
+    let tables = tables(&proxies, 1, Family::V4);
+    let gone = SocketAddr::new(IpAddr::from([10, 244, 9, 9]), 8080);
+    let flows = flows_to(&[(gone, 2, 1)]);
+    let lines = |at: Time| -> Vec<String> {
+        let text = tables.virtual_servers(&flows, at).expect("ipvs mode");
+        let of_gone = text.lines().filter(|line| line.contains("10.244.9.9"));
+        of_gone.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+    };
+    assert_eq!(lines(Time(0)), ["-> 10.244.9.9:8080 Masq 0 2 1"]);
+    assert_eq!(lines(Time(0) + Duration::secs(200)), ["-> 10.244.9.9:8080 Masq 0 2 0"]);
+    assert!(lines(Time(0) + Duration::secs(90_000)).is_empty());
 }
 
 #[test]

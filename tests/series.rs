@@ -177,6 +177,24 @@ fn a_series_goes_on_when_tables_are_full_and_ports_come_round() {
 }
 
 #[test]
+fn ended_connections_of_the_same_sockets_make_way_without_the_interpreter() {
+    // Every request is masqueraded twice: the drawn ports meet those of ended connections again and again.
+    let request = from_pod("client", "http://192.168.49.3:30080");
+    let (mut single, mut series) = (Small::new(KIMHO), Small::new(KIMHO));
+    let mut of = Series::new(request.clone());
+    let mut told = 0;
+    for i in 0..9_000 {
+        let sent = of.send(&mut series.world());
+        told += usize::from(!sent.is_walked());
+        let (outcome, took) = send_quietly(&mut single.world(), &request);
+        let Outcome::Answered { response, .. } = outcome else { panic!("request {i}: {outcome:?}") };
+        assert_eq!((sent.pod(), sent.took()), (response.pod.as_ref(), took), "request {i}");
+    }
+    assert_eq!(memory(&mut series.world()), memory(&mut single.world()));
+    assert!(told < 30, "{told} of 9,000 went through the interpreter");
+}
+
+#[test]
 fn affinity_and_turns_go_on_over_many_requests() {
     for mode in [Mode::Iptables, Mode::Nftables, Mode::Ipvs] {
         for url in ["http://kimho", "http://192.168.49.3:30080"] {

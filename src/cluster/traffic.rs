@@ -8,6 +8,7 @@ use crate::api::object::ObjectKey;
 use crate::api::time::Duration;
 use crate::apiserver::store::Event;
 use crate::network::kube_proxy::{self, DetectLocal};
+use crate::network::netfilter::Scheduler;
 use crate::network::{Config, Network};
 use crate::trace::many::Many;
 use crate::trace::{self, Outcome, Request, Trace, World};
@@ -50,6 +51,7 @@ pub(super) fn network(settings: &Settings) -> Network {
                 ProxyMode::Nftables => kube_proxy::Mode::Nftables,
             },
             detect_local: DetectLocal::Cluster(supernets(pod_networks.filter_map(|net| net.parse().ok()))),
+            scheduler: Scheduler::read(&settings.ipvs_scheduler).unwrap_or_default(),
             service_cidrs: service_networks.clone(),
             ..kube_proxy::Settings::default()
         },

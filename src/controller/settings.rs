@@ -153,6 +153,8 @@ pub struct Settings {
     /// The name server that nodes, and pods with dnsPolicy Default, use.
     pub upstream_dns: IpAddr,
     pub proxy_mode: ProxyMode,
+    /// `KubeProxyConfiguration.ipvs.scheduler`; empty: its default, `rr`.
+    pub ipvs_scheduler: SmolStr,
     pub seed: u64,
     pub latencies: Latencies,
     pub load_balancer: LoadBalancerProvider,
@@ -172,6 +174,7 @@ impl Default for Settings {
             cluster_domain: "cluster.local".into(),
             upstream_dns: IpAddr::from([192, 168, 49, 1]),
             proxy_mode: ProxyMode::Iptables,
+            ipvs_scheduler: SmolStr::default(),
             seed: 1,
             latencies: Latencies::default(),
             load_balancer: LoadBalancerProvider::None,

@@ -9,7 +9,7 @@ use crate::arrange::Arrange;
 use crate::network::packet::{Packet, Segment};
 use hashbrown::HashTable;
 use std::collections::VecDeque;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// One direction of a flow.
@@ -104,6 +104,20 @@ pub enum Way {
     Reply,
 }
 
+/// Where a flow can be taken down.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Room {
+    hashes: Hashes,
+    makes_way: bool,
+}
+
+impl Room {
+    /// Whether an ended connection between the same sockets makes way.
+    pub fn makes_way(&self) -> bool {
+        self.makes_way
+    }
+}
+
 /// All flows that a node knows. Cheap to clone: copies share one table until a packet changes one of them.
 #[derive(Clone, Debug, Default)]
 pub struct Conntrack {
@@ -127,56 +141,73 @@ struct Table {
 struct Slot {
     flow: Flow,
     number: u64,
+    hashes: Hashes,
 }
 
-/// Where a tuple's flow lies, and which of its tuples it is.
+/// Those of a flow's original and of its reply.
+type Hashes = [u64; 2];
+
+/// Where a tuple's flow lies, and which of its tuples it is: twice the slot, and one more for the reply.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Place {
-    slot: u32,
-    way: Way,
+struct Place(u32);
+
+impl Place {
+    fn new(slot: u32, way: Way) -> Place {
+        Place(slot << 1 | u32::from(way == Way::Reply))
+    }
+
+    fn slot(self) -> u32 {
+        self.0 >> 1
+    }
+
+    fn way(self) -> Way {
+        if self.0 & 1 == 0 { Way::Original } else { Way::Reply }
+    }
 }
 
 /// A hash of tuples: multiply and rotate, the same in every run.
 fn hash(tuple: &Tuple) -> u64 {
-    let mut hash = tuple.protocol as u64;
-    let mut mix = |word: u64| hash = (hash.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
-    for side in [tuple.src, tuple.dst] {
-        match side.ip() {
-            IpAddr::V4(ip) => mix(u64::from(u32::from(ip)) << 16 | u64::from(side.port())),
-            IpAddr::V6(ip) => {
-                let bits = u128::from(ip);
-                mix((bits >> 64) as u64);
-                mix(bits as u64 ^ u64::from(side.port()) << 48);
+    fn mix(hash: u64, word: u64) -> u64 {
+        (hash.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95)
+    }
+    fn side(hash: u64, side: &SocketAddr) -> u64 {
+        match side {
+            SocketAddr::V4(v4) => mix(hash, u64::from(v4.ip().to_bits()) << 16 | u64::from(v4.port())),
+            SocketAddr::V6(v6) => {
+                let bits = v6.ip().to_bits();
+                mix(mix(hash, (bits >> 64) as u64), bits as u64 ^ u64::from(v6.port()) << 48)
             }
         }
     }
+    let hash = side(side(tuple.protocol as u64, &tuple.src), &tuple.dst);
     // The table goes by the low bits, and multiplying has stirred the high ones.
     hash ^ hash >> 32
 }
 
 impl Table {
     fn flow(&self, place: Place) -> Option<&Flow> {
-        self.slots.get(place.slot as usize)?.as_ref().map(|s| &s.flow)
-    }
-
-    fn tuple(&self, place: Place) -> Option<Tuple> {
-        self.flow(place).map(|flow| match place.way {
-            Way::Original => flow.original,
-            Way::Reply => flow.reply,
-        })
+        self.slots.get(place.slot() as usize)?.as_ref().map(|s| &s.flow)
     }
 
     fn find(&self, tuple: &Tuple) -> Option<Place> {
-        self.index.find(hash(tuple), |place| self.tuple(*place) == Some(*tuple)).copied()
+        self.find_hashed(hash(tuple), tuple)
     }
 
-    fn point(&mut self, tuple: &Tuple, place: Place) {
+    fn find_hashed(&self, hash: u64, tuple: &Tuple) -> Option<Place> {
+        let is = |place: &Place| match (self.flow(*place), place.way()) {
+            (Some(flow), Way::Original) => flow.original == *tuple,
+            (Some(flow), Way::Reply) => flow.reply == *tuple,
+            (None, _) => false,
+        };
+        self.index.find(hash, is).copied()
+    }
+
+    fn point(&mut self, hash: u64, place: Place) {
         let Table { index, slots, .. } = self;
         let hasher = |place: &Place| {
-            let flow = slots.get(place.slot as usize).and_then(|s| s.as_ref()).map(|s| &s.flow);
-            flow.map_or(0, |f| hash(if place.way == Way::Original { &f.original } else { &f.reply }))
+            slots.get(place.slot() as usize).and_then(|s| s.as_ref()).map_or(0, |s| s.hashes[(place.0 & 1) as usize])
         };
-        index.insert_unique(hash(tuple), place, hasher);
+        index.insert_unique(hash, place, hasher);
     }
 
     fn len(&self) -> usize {
@@ -184,38 +215,38 @@ impl Table {
     }
 
     /// `flow`: one whose tuples are free.
-    fn insert(&mut self, flow: Flow) {
+    fn insert(&mut self, flow: &Flow, hashes: Hashes) {
         if self.len() >= ROOM {
             self.make_room();
         }
         self.count += 1;
-        let filled = Some(Slot { flow, number: self.count });
+        let number = self.count;
         let slot = match self.free.pop() {
             Some(slot) => {
-                self.slots[slot as usize] = filled;
+                self.slots[slot as usize] = Some(Slot { flow: *flow, number, hashes });
                 slot
             }
             None => {
-                self.slots.push(filled);
+                self.slots.push(Some(Slot { flow: *flow, number, hashes }));
                 self.slots.len() as u32 - 1
             }
         };
-        self.point(&flow.original, Place { slot, way: Way::Original });
+        self.point(hashes[0], Place::new(slot, Way::Original));
         if flow.reply != flow.original {
-            self.point(&flow.reply, Place { slot, way: Way::Reply });
+            self.point(hashes[1], Place::new(slot, Way::Reply));
         }
-        self.begun.push_back((slot, self.count));
+        self.begun.push_back((slot, number));
         // Flows that went out of turn leave their places behind.
         if self.begun.len() > 2 * self.len() + 64 {
             let slots = &self.slots;
-            self.begun.retain(|(slot, number)| slots[*slot as usize].is_some_and(|s| s.number == *number));
+            self.begun.retain(|(slot, number)| slots[*slot as usize].as_ref().is_some_and(|s| s.number == *number));
         }
     }
 
     fn remove(&mut self, slot: u32) {
-        let Some(Slot { flow, .. }) = self.slots.get(slot as usize).copied().flatten() else { return };
-        for (tuple, way) in [(&flow.original, Way::Original), (&flow.reply, Way::Reply)] {
-            if let Ok(found) = self.index.find_entry(hash(tuple), |place| *place == Place { slot, way }) {
+        let Some(Some(Slot { hashes, .. })) = self.slots.get(slot as usize) else { return };
+        for (hash, way) in [(hashes[0], Way::Original), (hashes[1], Way::Reply)] {
+            if let Ok(found) = self.index.find_entry(hash, |place| *place == Place::new(slot, way)) {
                 found.remove();
             }
         }
@@ -227,7 +258,7 @@ impl Table {
     fn make_room(&mut self) {
         for turn in 0..64 {
             let Some((slot, number)) = self.begun.pop_front() else { return };
-            let Some(found) = self.slots[slot as usize].filter(|s| s.number == number) else { continue };
+            let Some(found) = self.slots[slot as usize].as_ref().filter(|s| s.number == number) else { continue };
             if !found.flow.state.is_assured() || turn == 63 {
                 self.remove(slot);
                 return;
@@ -245,17 +276,17 @@ impl Conntrack {
     pub fn find(&mut self, packet: &Packet, now: Time) -> Option<(Flow, Way)> {
         let place = self.table.find(&Tuple::of(packet))?;
         let flow = *self.table.flow(place)?;
-        let begins_anew = packet.segment == Segment::Syn && place.way == Way::Original && flow.state.is_over();
+        let begins_anew = packet.segment == Segment::Syn && place.way() == Way::Original && flow.state.is_over();
         if flow.expires < now || begins_anew {
-            Arc::make_mut(&mut self.table).remove(place.slot);
+            Arc::make_mut(&mut self.table).remove(place.slot());
             return None;
         }
-        Some((flow, place.way))
+        Some((flow, place.way()))
     }
 
     /// The flow that began with this tuple, as it stands.
     pub fn flow(&self, original: &Tuple) -> Option<&Flow> {
-        let place = self.table.find(original).filter(|p| p.way == Way::Original)?;
+        let place = self.table.find(original).filter(|p| p.way() == Way::Original)?;
         self.table.flow(place)
     }
 
@@ -267,15 +298,39 @@ impl Conntrack {
         }
         let flow = Flow { original, reply, state, expires: now + state.timeout() };
         if let Some(place) = self.table.find(&original) {
-            Arc::make_mut(&mut self.table).remove(place.slot);
+            Arc::make_mut(&mut self.table).remove(place.slot());
         }
-        self.put(flow);
+        Arc::make_mut(&mut self.table).insert(&flow, [hash(&original), hash(&reply)]);
         Some(flow)
     }
 
-    /// Takes a flow down as it has become; its tuples have to be free.
-    pub fn put(&mut self, flow: Flow) {
-        Arc::make_mut(&mut self.table).insert(flow);
+    /// Whether a TCP connection or an exchange of datagrams could begin a flow with these tuples: both are free, or have an
+    /// ended connection between the same sockets alone, which makes way. `None`: another flow has one of them.
+    pub fn room(&self, original: &Tuple, reply: &Tuple) -> Option<Room> {
+        let hashes = [hash(original), hash(reply)];
+        let ended = match self.table.find_hashed(hashes[0], original) {
+            None => None,
+            Some(place) => {
+                let over = original.protocol == Protocol::Tcp && self.table.flow(place)?.state.is_over();
+                Some(place.slot()).filter(|_| over && place.way() == Way::Original).map(Some)?
+            }
+        };
+        match self.table.find_hashed(hashes[1], reply) {
+            Some(place) if Some(place.slot()) != ended => None,
+            _ => Some(Room { hashes, makes_way: ended.is_some() }),
+        }
+    }
+
+    /// Takes a flow down as it has become, where there was [`Conntrack::room`] for it.
+    pub fn put(&mut self, flow: &Flow, room: &Room) {
+        let table = Arc::make_mut(&mut self.table);
+        // It may have made room for another flow meanwhile.
+        if room.makes_way
+            && let Some(place) = table.find_hashed(room.hashes[0], &flow.original)
+        {
+            table.remove(place.slot());
+        }
+        table.insert(flow, room.hashes);
     }
 
     /// Whether no flow has this tuple, one way or the other.
@@ -285,8 +340,8 @@ impl Conntrack {
 
     /// A packet of a flow went by: its state and timeout follow.
     pub fn touch(&mut self, original: &Tuple, segment: Segment, way: Way, now: Time) {
-        let Some(place) = self.table.find(original).filter(|p| p.way == Way::Original) else { return };
-        let Some(slot) = &mut Arc::make_mut(&mut self.table).slots[place.slot as usize] else { return };
+        let Some(place) = self.table.find(original).filter(|p| p.way() == Way::Original) else { return };
+        let Some(slot) = &mut Arc::make_mut(&mut self.table).slots[place.slot() as usize] else { return };
         let flow = &mut slot.flow;
         flow.state = match (flow.state, segment, way) {
             (_, Segment::Rst, _) => FlowState::Closed,
@@ -309,6 +364,11 @@ impl Conntrack {
         doomed.len()
     }
 
+    /// The flows that began to a virtual server, and have not expired.
+    pub fn through(&self, (to, protocol): (SocketAddr, Protocol), now: Time) -> impl Iterator<Item = &Flow> {
+        self.all().filter(move |f| f.original.dst == to && f.original.protocol == protocol && f.expires >= now)
+    }
+
     /// All flows, in no order that means anything.
     fn all(&self) -> impl Iterator<Item = &Flow> {
         self.table.slots.iter().flatten().map(|slot| &slot.flow)
@@ -329,7 +389,7 @@ impl Conntrack {
         let mut latest: Vec<Slot> = self.table.slots.iter().flatten().copied().collect();
         latest.arrange_by_key(|slot| slot.number);
         let mut table = Table::default();
-        latest[latest.len() - count..].iter().for_each(|slot| table.insert(slot.flow));
+        latest[latest.len() - count..].iter().for_each(|slot| table.insert(&slot.flow, slot.hashes));
         self.table = Arc::new(table);
     }
 
@@ -350,6 +410,7 @@ pub fn first_state(packet: &Packet) -> FlowState {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::IpAddr;
 
     #[test]
     fn what_is_not_assured_makes_room_before_what_is_open() {

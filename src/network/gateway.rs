@@ -2,13 +2,14 @@
 //! request and what it does with it.
 //!
 //! The precedence is the specification's: the most specific hostname, then Exact before prefix, the longest prefix, the method,
-//! the most header matches, the most query matches, the oldest route, the first by name. Left out: TLS passthrough, CORS, listener
+//! the most header matches, the most query matches, the oldest route, the first by name. Left out: TLS routes, CORS, listener
 //! sets.
 
-use super::http::{Act, Ask, Backend, BackendPort, Decision, HeaderChange, Mirror, has_path_prefix};
+use super::http::{Act, Ask, Backend, BackendPort, Decision, HeaderChange, Mirror, Patience, has_path_prefix};
 use super::pattern::Pattern;
 use super::tls::{Certificate, of_secret};
 use crate::api::object::{FieldRef, Object, ObjectKey};
+use crate::api::time::Duration;
 use crate::api::value::Value;
 use crate::apiserver::store::Store;
 use crate::arrange::Arrange;
@@ -291,8 +292,43 @@ fn of_rule(store: &Store, route: &Arc<Object>, i: usize, j: usize, ask: &Ask<'_>
         .map(|(b, value)| read_backend(store, route, value, field(format!(".backendRefs[{b}]"))))
         .collect();
     because.extend(backends.iter().map(|b| b.because.clone()));
-    let act = Act::Forward { backends, path, host, request, response, mirrors, cookie: None, tls: false };
+    let act = Act::Forward {
+        backends,
+        path,
+        host,
+        request,
+        response,
+        mirrors,
+        cookie: None,
+        tls: false,
+        patience: patience(rule, &field),
+    };
     Decision { route: route.key.clone(), rule: shown, act, because }
+}
+
+/// The shorter one of `timeouts.request` and `timeouts.backendRequest`; zero means none.
+fn patience(rule: &Value, field: &dyn Fn(String) -> FieldRef) -> Option<Patience> {
+    let of = |name: &str| {
+        let wait = go_duration(rule.str_at(&["timeouts", name]))?;
+        (wait > Duration::ZERO).then(|| Patience { wait, because: field(format!(".timeouts.{name}")) })
+    };
+    ["request", "backendRequest"].into_iter().filter_map(of).min_by_key(|patience| patience.wait)
+}
+
+/// A duration as the Gateway API writes it (GEP-2257): `1h`, `10s`, `1m30s`, `500ms`.
+fn go_duration(text: &str) -> Option<Duration> {
+    let mut rest = text;
+    let mut total = 0_u64;
+    while !rest.is_empty() {
+        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let number: u64 = rest[..digits].parse().ok()?;
+        rest = &rest[digits..];
+        let units = [("ms", 1_000), ("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000)];
+        let (unit, micros) = units.into_iter().find(|(unit, _)| rest.starts_with(unit))?;
+        rest = &rest[unit.len()..];
+        total = total.saturating_add(number.saturating_mul(micros));
+    }
+    (!text.is_empty()).then_some(Duration(total))
 }
 
 fn read_backend(store: &Store, route: &Object, value: &Value, because: FieldRef) -> Backend {
@@ -322,6 +358,7 @@ fn read_backend(store: &Store, route: &Object, value: &Value, because: FieldRef)
         service: ObjectKey::new("Service", namespace, name),
         port: BackendPort::Number(port.unwrap_or(0)),
         weight,
+        by_service: false,
         refused: foreign || !matches!(kind, "" | "Service"),
         request,
         response,

@@ -1,7 +1,9 @@
 //! What an HTTP proxy decides about a request, whatever wrote its rules: an Ingress or a route of the Gateway API.
 
 use crate::api::object::{FieldRef, ObjectKey};
+use crate::api::time::Duration;
 use smol_str::SmolStr;
+use std::net::IpAddr;
 
 /// A request as a proxy looks at it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,6 +22,23 @@ pub struct Ask<'a> {
     pub grpc: bool,
     /// The port of the proxy that it came to.
     pub port: u16,
+    /// Whom the proxy sees as the client; `None` when nobody asks for it.
+    pub source: Option<IpAddr>,
+}
+
+impl Ask<'_> {
+    /// The value of a cookie that was sent.
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        let sent = self.headers.iter().filter(|(n, _)| n.eq_ignore_ascii_case("cookie"));
+        sent.flat_map(|(_, v)| v.split(';')).find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
+    }
+}
+
+/// How long a proxy waits for a backend's answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Patience {
+    pub wait: Duration,
+    pub because: FieldRef,
 }
 
 /// A port of a backend Service, as rules name it.
@@ -44,6 +63,8 @@ pub struct Backend {
     pub service: ObjectKey,
     pub port: BackendPort,
     pub weight: u32,
+    /// It is reached by the Service's own address, and not straight at its endpoints.
+    pub by_service: bool,
     /// Why it cannot be used at all: another namespace without a ReferenceGrant, a kind that is no Service.
     pub refused: bool,
     /// What is changed of requests to this backend alone, after the changes of the rule.
@@ -101,6 +122,18 @@ pub enum Act {
         cookie: Option<SmolStr>,
         /// The backend is spoken to over TLS.
         tls: bool,
+        /// `None`: as long as the proxy usually waits.
+        patience: Option<Patience>,
+    },
+    /// An answer of the proxy's own, without a body.
+    Answer {
+        status: u16,
+        headers: Vec<(SmolStr, SmolStr)>,
+    },
+    /// The source may not come.
+    Forbid {
+        source: IpAddr,
+        because: FieldRef,
     },
     Redirect {
         status: u16,

@@ -2,7 +2,11 @@
 //!
 //! The precedence is that of the documentation: the most specific host, then the longest path, then Exact before Prefix.
 //! Annotations are those of ingress-nginx that change the way: `rewrite-target`, `use-regex`, `ssl-redirect`,
-//! `force-ssl-redirect`, `affinity`, `session-cookie-name`, `backend-protocol`. Left out: canaries, authentication, limits.
+//! `force-ssl-redirect`, `ssl-passthrough`, `affinity`, `session-cookie-name`, `backend-protocol`, `service-upstream`,
+//! `upstream-vhost`, and those of [`annotations`] and [`canary`]. Left out: authentication, limits.
+
+mod annotations;
+mod canary;
 
 use super::http::{Act, Ask, Backend, BackendPort, Decision, has_path_prefix};
 use super::pattern::Pattern;
@@ -10,10 +14,9 @@ use super::tls::{Certificate, matches_host};
 use crate::api::object::{FieldRef, Object, ObjectKey};
 use crate::api::value::Value;
 use crate::apiserver::store::Store;
+use annotations::{annotation, is_on};
 use smol_str::{SmolStr, format_smolstr};
 use std::sync::Arc;
-
-const ANNOTATIONS: &str = "nginx.ingress.kubernetes.io/";
 
 /// Whether a controller with this name (`IngressClass.spec.controller`) takes an Ingress on.
 pub fn is_taken_on(store: &Store, ingress: &Object, controller: &str) -> bool {
@@ -39,9 +42,31 @@ struct Fit {
 
 /// The rule that takes a request; `None`: the controller's own 404.
 pub fn decide(store: &Store, controller: &str, ask: &Ask<'_>) -> Option<Decision> {
-    let ingresses: Vec<&Arc<Object>> = store.list("Ingress").filter(|o| is_taken_on(store, o, controller)).collect();
+    let taken_on = store.list("Ingress").filter(|o| is_taken_on(store, o, controller));
+    let (canaries, ingresses): (Vec<&Arc<Object>>, Vec<&Arc<Object>>) = taken_on.partition(|o| canary::is_canary(o));
     // A host that any Ingress names has a server of its own; rules without host serve the other hosts.
-    let host_fit = ingresses.iter().flat_map(|o| rules(o)).filter_map(|(_, rule)| fits_host(rule, ask.host)).max()?;
+    let host_fit = ingresses.iter().flat_map(|o| rules(o)).filter_map(|(_, rule)| fits_host(rule, ask.host));
+    let aliased = || ingresses.iter().find(|o| annotations::is_alias(o, ask.host));
+    let host_fit = match host_fit.max() {
+        Some(2) => 2,
+        found => match aliased() {
+            // A server's other name is as good as its first one.
+            Some(object) => {
+                let rule = rules(object).map(|(_, rule)| rule.str_at(&["host"])).find(|host| !host.is_empty())?;
+                return decide(store, controller, &Ask { host: rule, ..ask.clone() });
+            }
+            None => found?,
+        },
+    };
+    // One regular expression makes all paths of the host such (`enforceRegexModifier`).
+    let concerned = |object: &Object| rules(object).any(|(_, rule)| fits_host(rule, ask.host) == Some(host_fit));
+    let regex = ingresses.iter().any(|o| uses_regex(o) && concerned(o));
+    if let Some((object, act)) =
+        ingresses.iter().filter(|o| concerned(o)).find_map(|o| Some((o, annotations::to_app_root(o, ask)?)))
+    {
+        let because = vec![annotations::field(object, "app-root")];
+        return Some(Decision { route: object.key.clone(), rule: "app-root".into(), act, because });
+    }
     let mut best: Option<(Fit, &Arc<Object>, usize, usize)> = None;
     for object in &ingresses {
         for (i, rule) in rules(object) {
@@ -49,7 +74,7 @@ pub fn decide(store: &Store, controller: &str, ask: &Ask<'_>) -> Option<Decision
                 continue;
             }
             for (j, path) in rule.items_at(&["http", "paths"]).iter().enumerate() {
-                let Some((length, exact)) = fits_path(object, path, ask.path) else { continue };
+                let Some((length, exact)) = fits_path(regex, path, ask.path) else { continue };
                 let fit = Fit { host: host_fit, path: length, exact };
                 // Of equals the older Ingress wins; they come ordered by name, so age is compared.
                 let wins = best
@@ -62,7 +87,7 @@ pub fn decide(store: &Store, controller: &str, ask: &Ask<'_>) -> Option<Decision
         }
     }
     if let Some((_, object, i, j)) = best {
-        return Some(of_path(object, i, j, ask));
+        return Some(of_path(object, i, j, ask, &canaries));
     }
     default_backend(&ingresses, ask, host_fit)
 }
@@ -77,7 +102,7 @@ fn default_backend(ingresses: &[&Arc<Object>], ask: &Ask<'_>, host_fit: u8) -> O
             Decision {
                 route: object.key.clone(),
                 rule: "defaultBackend".into(),
-                act: forward(object, vec![read_backend(object, backend, because.clone())], None),
+                act: forward(object, vec![read_backend(object, backend, because.clone())], None, ask),
                 because: vec![because],
             }
         })
@@ -102,30 +127,27 @@ fn fits_host(rule: &Value, host: &str) -> Option<u8> {
 }
 
 /// How long the path that fits is, and whether it fits exactly.
-fn fits_path(object: &Object, rule: &Value, path: &str) -> Option<(usize, bool)> {
+fn fits_path(regex: bool, rule: &Value, path: &str) -> Option<(usize, bool)> {
     let wanted = match rule.str_at(&["path"]) {
         "" => "/",
         text => text,
     };
     let fits = match rule.str_at(&["pathType"]) {
+        // nginx looks for it at the beginning of the path, whatever the type says.
+        _ if regex => Pattern::parse(wanted).is_some_and(|p| p.captures(path, false).is_some()),
         "Exact" => path == wanted,
         "Prefix" => has_path_prefix(path, wanted),
-        _ if uses_regex(object) => Pattern::parse(wanted).is_some_and(|p| p.captures(path, false).is_some()),
         // What nginx does with a plain location: a prefix letter by letter.
         _ => path.starts_with(wanted),
     };
     fits.then(|| (wanted.trim_end_matches('/').len(), rule.str_at(&["pathType"]) == "Exact"))
 }
 
-fn annotation<'o>(object: &'o Object, name: &str) -> Option<&'o str> {
-    object.annotation(&format!("{ANNOTATIONS}{name}"))
-}
-
 fn uses_regex(object: &Object) -> bool {
-    annotation(object, "use-regex") == Some("true") || annotation(object, "rewrite-target").is_some()
+    is_on(object, "use-regex") || annotation(object, "rewrite-target").is_some()
 }
 
-fn of_path(object: &Arc<Object>, i: usize, j: usize, ask: &Ask<'_>) -> Decision {
+fn of_path(object: &Arc<Object>, i: usize, j: usize, ask: &Ask<'_>, canaries: &[&Arc<Object>]) -> Decision {
     let rule = &object.value.items_at(&["spec", "rules"])[i];
     let path = &rule.items_at(&["http", "paths"])[j];
     let field = |rest: &str| object.key.field(format!("spec.rules[{i}].http.paths[{j}]{rest}").as_str());
@@ -135,18 +157,36 @@ fn of_path(object: &Arc<Object>, i: usize, j: usize, ask: &Ask<'_>) -> Decision 
     if !host.is_empty() {
         because.push(object.key.field(format!("spec.rules[{i}].host").as_str()));
     }
-    if let Some(redirect) = redirect_to_tls(object, ask) {
-        return Decision { route: object.key.clone(), rule: shown, because: vec![redirect.1], act: redirect.0 };
+    let at_once = annotations::answer(object, ask).or_else(|| redirect_to_tls(object, ask)).or_else(|| {
+        let source = ask.source?;
+        let because = annotations::keeps_out(object, source)?;
+        Some((Act::Forbid { source, because: because.clone() }, because))
+    });
+    if let Some((act, because)) = at_once {
+        return Decision { route: object.key.clone(), rule: shown, because: vec![because], act };
     }
-    let service = path.at(&["backend", "service"]).map(|_| field(".backend.service.name"));
-    let backend =
-        read_backend(object, path.get("backend").unwrap_or(&Value::Null), service.unwrap_or(field(".backend")));
+    let backend = backend_of(object, i, j);
     let rewritten = rewrite(object, path, ask.path);
     if rewritten.is_some() {
-        because.push(object.key.field("metadata.annotations[nginx.ingress.kubernetes.io/rewrite-target]"));
+        because.push(annotations::field(object, "rewrite-target"));
     }
     because.push(backend.because.clone());
-    Decision { route: object.key.clone(), rule: shown, act: forward(object, vec![backend], rewritten), because }
+    let mut backends = vec![backend];
+    if let Some((other, i, j)) = canary::of_path(canaries, object, host, path) {
+        let share = canary::share(other, object, ask);
+        because.push(share.because);
+        backends[0].weight = share.all - share.of;
+        backends.push(Backend { weight: share.of, ..backend_of(other, i, j) });
+    }
+    Decision { route: object.key.clone(), rule: shown, act: forward(object, backends, rewritten, ask), because }
+}
+
+/// The backend of a path of an Ingress.
+fn backend_of(object: &Object, i: usize, j: usize) -> Backend {
+    let path = &object.value.items_at(&["spec", "rules"])[i].items_at(&["http", "paths"])[j];
+    let rest = if path.at(&["backend", "service"]).is_some() { ".service.name" } else { "" };
+    let field = object.key.field(format!("spec.rules[{i}].http.paths[{j}].backend{rest}").as_str());
+    read_backend(object, path.get("backend").unwrap_or(&Value::Null), field)
 }
 
 /// With a certificate for the host, plain HTTP is sent to https with 308.
@@ -154,7 +194,7 @@ fn redirect_to_tls(object: &Object, ask: &Ask<'_>) -> Option<(Act, FieldRef)> {
     if ask.tls {
         return None;
     }
-    let forced = annotation(object, "force-ssl-redirect") == Some("true");
+    let forced = is_on(object, "force-ssl-redirect");
     let tls = object.value.items_at(&["spec", "tls"]);
     let covered = tls.iter().position(|entry| {
         entry.items_at(&["hosts"]).iter().filter_map(Value::as_str).any(|h| matches_host(h, ask.host))
@@ -165,7 +205,7 @@ fn redirect_to_tls(object: &Object, ask: &Ask<'_>) -> Option<(Act, FieldRef)> {
     }
     let because = match covered {
         Some(i) => object.key.field(format!("spec.tls[{i}].hosts").as_str()),
-        None => object.key.field("metadata.annotations[nginx.ingress.kubernetes.io/force-ssl-redirect]"),
+        None => annotations::field(object, "force-ssl-redirect"),
     };
     let query = if ask.query.is_empty() { String::new() } else { format!("?{}", ask.query) };
     let location = format_smolstr!("https://{}{}{query}", ask.host, ask.path);
@@ -207,6 +247,7 @@ fn read_backend(object: &Object, value: &Value, because: FieldRef) -> Backend {
             None => BackendPort::Name(port.map_or("", |p| p.str_at(&["name"])).into()),
         },
         weight: 1,
+        by_service: is_on(object, "service-upstream"),
         refused: value.get("service").is_none(),
         request: Vec::new(),
         response: Vec::new(),
@@ -215,20 +256,43 @@ fn read_backend(object: &Object, value: &Value, because: FieldRef) -> Backend {
     }
 }
 
-fn forward(object: &Object, backends: Vec<Backend>, path: Option<SmolStr>) -> Act {
+fn forward(object: &Object, backends: Vec<Backend>, path: Option<SmolStr>, ask: &Ask<'_>) -> Act {
     let cookie = (annotation(object, "affinity") == Some("cookie"))
         .then(|| annotation(object, "session-cookie-name").unwrap_or("INGRESSCOOKIE").into());
     let tls = annotation(object, "backend-protocol").is_some_and(|p| p.eq_ignore_ascii_case("https"));
     Act::Forward {
         backends,
         path,
-        host: None,
+        host: annotation(object, "upstream-vhost").map(SmolStr::from),
         request: Vec::new(),
-        response: Vec::new(),
+        response: annotations::cors_changes(object, ask),
         mirrors: Vec::new(),
         cookie,
         tls,
+        patience: annotations::patience(object),
     }
+}
+
+/// Where a TLS connection for a server name is passed on to as it is (`ssl-passthrough`); the controller has to be told to look
+/// (`--enable-ssl-passthrough`). Paths do not count: they are inside the encryption.
+pub fn passthrough(store: &Store, controller: &str, name: &str) -> Option<Decision> {
+    store.list("Ingress").filter(|o| is_taken_on(store, o, controller) && is_on(o, "ssl-passthrough")).find_map(
+        |object| {
+            let (i, rule) = rules(object).find(|(_, rule)| rule.str_at(&["host"]).eq_ignore_ascii_case(name))?;
+            let paths = rule.items_at(&["http", "paths"]);
+            let j = paths.iter().position(|path| matches!(path.str_at(&["path"]), "" | "/"))?;
+            let backend = Backend { by_service: true, ..backend_of(object, i, j) };
+            let because = vec![annotations::field(object, "ssl-passthrough"), backend.because.clone()];
+            let ask = Ask { host: name, tls: true, ..Ask::default() };
+            let act = forward(object, vec![backend], None, &ask);
+            Some(Decision {
+                route: object.key.clone(),
+                rule: format_smolstr!("{name} (TLS passthrough)"),
+                act,
+                because,
+            })
+        },
+    )
 }
 
 /// The certificate for a server name, and the Ingress and Secret that should have given one when the controller has to show

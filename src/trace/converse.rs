@@ -40,6 +40,8 @@ pub(super) enum Stop {
         /// The Ingress or Gateway and its Secret that should have given another one.
         missing: Option<(ObjectKey, SmolStr)>,
     },
+    /// The answer was ready when nobody waited for it any more.
+    Late(Option<ObjectKey>),
     /// An HTTP error that a program of its own made.
     Application { pod: Option<ObjectKey>, status: u16 },
     /// An HTTP error that a proxy made for lack of a backend.
@@ -136,6 +138,12 @@ impl Run<'_, '_> {
             return self.misunderstood(spot, packet, socket, line);
         }
         if line.scheme == Scheme::Https
+            && matches!(&socket.server, Server::Program(l) if l.app == App::Ingress)
+            && let Some(said) = self.pass_tls_through(spot, packet, socket, line)
+        {
+            return said;
+        }
+        if line.scheme == Scheme::Https
             && let Err(stop) = self.handshake(packet, socket, line)
         {
             self.back(spot, packet, Segment::Data);
@@ -170,6 +178,10 @@ impl Run<'_, '_> {
                 return Said::Nothing(Stop::Closed(pod));
             }
             Ending::Complete => {}
+        }
+        if let Some(deadline) = self.deadline.filter(|deadline| self.log.clock > *deadline) {
+            self.log.clock = deadline;
+            return Said::Nothing(Stop::Late(pod));
         }
         let stop = (reply.status >= 400).then(|| Stop::Application { pod: pod.clone(), status: reply.status });
         self.respond(spot, packet, pod, reply, stop)

@@ -72,7 +72,7 @@ pub fn error(symptom: &Symptom, scheme: Scheme, took: Duration) -> (i32, String)
         Symptom::ConnectTimedOut { after, .. } => {
             (28, format!("Connection timed out after {} milliseconds", after.as_millis().max(1)))
         }
-        Symptom::NoAnswer { .. } => {
+        Symptom::NoAnswer { .. } | Symptom::NoDatagram { .. } => {
             (28, format!("Operation timed out after {millis} milliseconds with 0 bytes received"))
         }
         Symptom::EmptyReply if scheme == Scheme::Https => (35, "Recv failure: Connection reset by peer".into()),

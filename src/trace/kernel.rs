@@ -106,6 +106,7 @@ pub(super) fn pass(around: Surroundings<'_>, node: &str, packet: Packet, source:
         store,
         runtime,
         rng,
+        flows: &kernel.conntrack,
         now,
         at: now.since(started),
         because: None,
@@ -181,12 +182,13 @@ pub(super) fn pass(around: Surroundings<'_>, node: &str, packet: Packet, source:
                     } else {
                         let (to, protocol) = (after.dst, after.protocol);
                         let port = masked_port(&kernel.conntrack, address, to, protocol, rng);
-                        let got = port.unwrap_or(packet.src.port());
+                        let got = port.map_or(packet.src.port(), |(port, _)| port);
                         after.src = SocketAddr::new(address, got);
                         let kernel = here.name.clone();
                         log.note(|tape| {
                             tape.spoiled |= port.is_none();
-                            tape.marks.push(Mark::Masked { kernel, ip: address, to, protocol, got });
+                            let begun = tape.flows.iter().any(|(k, ..)| *k == kernel);
+                            tape.marks.push(Mark::Masked { kernel, ip: address, to, protocol, begun, got });
                         });
                     }
                     log.step(|| {
@@ -249,18 +251,21 @@ fn leaves_cluster(
     beyond && here.has_pod_address(&packet.src.ip()) && !routes.is_pod_address(&packet.dst.ip())
 }
 
-/// A source port of `address` with which replies from `to` are nobody else's. `None`: none was found.
+/// A source port of `address` with which replies from `to` are nobody else's, and whether it is the first one that was drawn.
+/// `None`: none was found.
 pub(super) fn masked_port(
     conntrack: &Conntrack,
     address: IpAddr,
     to: SocketAddr,
     protocol: Protocol,
     rng: &mut Rng,
-) -> Option<u16> {
+) -> Option<(u16, bool)> {
+    let mut reply = Tuple { src: to, dst: SocketAddr::new(address, 0), protocol };
     // `--random-fully`: any port from 1024 on; a taken one is drawn again.
-    (0..64).map(|_| rng.u16(1024..)).find(|port| {
-        let reply = Tuple { src: to, dst: SocketAddr::new(address, *port), protocol };
-        conntrack.is_free(&reply)
+    (0..64).find_map(|turn| {
+        let port = rng.u16(1024..);
+        reply.dst.set_port(port);
+        conntrack.is_free(&reply).then_some((port, turn == 0))
     })
 }
 
@@ -272,6 +277,7 @@ struct Walk<'p, 'l> {
     store: &'l Store,
     runtime: &'l Runtime,
     rng: &'l mut Rng,
+    flows: &'l Conntrack,
     now: Time,
     /// The same since the request began.
     at: Duration,
@@ -293,7 +299,8 @@ impl<'p> Walk<'p, '_> {
         trail.clear();
         let misses = self.log.on;
         let lots = self.log.tape.is_some().then_some(&mut self.lots);
-        let mut context = Context { local: &self.here.local, memory, rng: self.rng, now: self.now, misses, lots };
+        let (local, rng, flows, now) = (&self.here.local, &mut *self.rng, self.flows, self.now);
+        let mut context = Context { local, memory, rng, flows, now, misses, lots };
         let verdict = program.walk(hook, passage, &mut context, &mut trail);
         if let Some(tape) = &mut self.log.tape {
             let (kernel, at) = (&self.here.name, self.at);

@@ -2,8 +2,9 @@
 
 use crate::api::object::{FieldRef, ObjectKey};
 use crate::api::time::Duration;
+use crate::api::view::Protocol;
 use smol_str::SmolStr;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
@@ -68,6 +69,8 @@ pub enum Symptom {
     NoRoute { host: SmolStr, port: u16 },
     /// curl 28 after connecting: no answer.
     NoAnswer { after: Duration },
+    /// Nothing came back to a datagram, and nothing says whether it arrived.
+    NoDatagram { after: Duration },
     /// curl 52 or 56: closed without an answer.
     EmptyReply,
     /// curl 60 or 35: the certificate is not trusted or TLS fails.
@@ -109,6 +112,14 @@ pub enum CauseOfFailure {
     NoLocalEndpoint { service: ObjectKey, node: SmolStr, external: bool },
     /// The process in the pod listens on other ports.
     NothingListens { pod: ObjectKey, port: u16, listening: Vec<u16> },
+    /// The Ingress lets only other sources in.
+    IngressKeepsOut { route: ObjectKey, source: IpAddr },
+    /// The client gave up before the program had its answer.
+    AnswerTooLate { pod: ObjectKey },
+    /// The proxy gave up before the backend's answer came.
+    BackendTooSlow { route: ObjectKey, service: ObjectKey, wait: Duration },
+    /// The program listens on the port, but by another protocol (`listening`) than was asked by.
+    ListensByOtherProtocol { pod: ObjectKey, port: u16, listening: Protocol, asked: Protocol },
     /// It listens on 127.0.0.1 only.
     ListensOnLocalhostOnly { pod: ObjectKey, port: u16 },
     /// The client dialled a targetPort (or other port) instead of the Service's port.

@@ -11,6 +11,7 @@ use super::step::{Candidate, Direction, Exchange, StepKind};
 use super::tape::Mark;
 use crate::api::object::{FieldRef, ObjectKey};
 use crate::api::time::Duration;
+use crate::api::value::Value;
 use crate::api::view::ServiceType;
 use crate::arrange::Arrange;
 use crate::network::dns::message::reverse_name;
@@ -22,7 +23,7 @@ use crate::network::{gateway, ingress};
 use crate::runtime::image::{App, base_name};
 use crate::runtime::{AppReply, Listener};
 use smol_str::{SmolStr, format_smolstr};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// Why a proxy has no answer of a backend.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +49,19 @@ pub(super) enum ProxyStop {
         route: ObjectKey,
         service: ObjectKey,
         port: usize,
+        because: FieldRef,
+    },
+    /// The source is not one of those that may come.
+    Forbidden {
+        route: ObjectKey,
+        source: IpAddr,
+        because: FieldRef,
+    },
+    /// The backend's answer takes longer than the rule gives it.
+    TooSlow {
+        route: ObjectKey,
+        service: ObjectKey,
+        wait: Duration,
         because: FieldRef,
     },
     /// No endpoint takes the connection, or none answers.
@@ -82,6 +96,14 @@ impl ProxyStop {
                 fields.push(because.clone());
                 (cause, fields)
             }
+            ProxyStop::Forbidden { route, source, because } => {
+                let cause = CauseOfFailure::IngressKeepsOut { route: route.clone(), source: *source };
+                (cause, vec![because.clone()])
+            }
+            ProxyStop::TooSlow { route, service, wait, because } => {
+                let (route, service) = (route.clone(), service.clone());
+                (CauseOfFailure::BackendTooSlow { route, service, wait: *wait }, vec![because.clone()])
+            }
             ProxyStop::Backend(stop) => super::diagnose::diagnose_backend(run, stop),
         }
     }
@@ -108,6 +130,7 @@ impl Run<'_, '_> {
             tls: line.scheme == Scheme::Https,
             grpc: line.scheme == Scheme::Grpc,
             port: packet.dst.port(),
+            source: Some(packet.src.ip()),
         };
         let decision = controllers(self, socket).into_iter().find_map(|controller| {
             let store = self.world.store;
@@ -126,14 +149,77 @@ impl Run<'_, '_> {
                 reply.headers.push(("Location".into(), location.clone()));
                 self.respond(spot, packet, pod, reply, None)
             }
+            Act::Answer { status, headers } => {
+                self.log.step(|| routed_step(&decision, format_smolstr!("{status}"), None));
+                let reply = AppReply { status: *status, headers: headers.clone(), ..AppReply::default() };
+                self.respond(spot, packet, pod, reply, None)
+            }
+            Act::Forbid { source, because } => {
+                self.log.step(|| routed_step(&decision, "403".into(), None));
+                let (route, source, because) = (decision.route.clone(), *source, because.clone());
+                let stop = Stop::Proxy(ProxyStop::Forbidden { route, source, because });
+                self.respond(spot, packet, pod, page(403, "Forbidden"), Some(stop))
+            }
             Act::Forward { .. } => self.forward(spot, packet, socket, line, &decision),
         }
+    }
+
+    /// Passes a TLS connection on as it is, when the controller is to look for its server name. `None`: it ends here.
+    pub(super) fn pass_tls_through(
+        &mut self,
+        spot: &Spot,
+        packet: &Packet,
+        socket: &Socket,
+        line: &Line,
+    ) -> Option<Said> {
+        let pod = self.world.store.get(socket.pod.as_ref()?)?;
+        let told = |container: &Value| {
+            let words = container.items_at(&["args"]).iter().chain(container.items_at(&["command"]));
+            words
+                .filter_map(Value::as_str)
+                .any(|w| matches!(w, "--enable-ssl-passthrough" | "--enable-ssl-passthrough=true"))
+        };
+        if !pod.value.items_at(&["spec", "containers"]).iter().any(told) {
+            return None;
+        }
+        let store = self.world.store;
+        let decision =
+            controllers(self, socket).into_iter().find_map(|c| ingress::passthrough(store, c, &line.server_name))?;
+        let Act::Forward { backends, .. } = &decision.act else { return None };
+        let backend = backends.first()?;
+        self.log.spend(PROXY);
+        self.log.step(|| routed_step(&decision, format_smolstr!("{}:{}", backend.service.name, backend.port), None));
+        let to = match self.endpoints(&decision.route, backend) {
+            Ok(endpoints) => endpoints[0],
+            // The controller closes a connection that it cannot pass on.
+            Err(stop) => return Some(Said::Nothing(Stop::Proxy(stop))),
+        };
+        let outer = self.log.exchange;
+        let depth = if let Exchange::Backend(n) = outer { n + 1 } else { 0 };
+        if depth >= LONGEST_CHAIN {
+            return Some(Said::Nothing(Stop::ReplyLost));
+        }
+        self.log.exchange = Exchange::Backend(depth);
+        let said = self.ask_backend(spot, to, line);
+        self.log.exchange = outer;
+        self.log.direction = Direction::Request;
+        self.stay(spot, Some(*packet));
+        Some(match said {
+            // What is inside the encryption stays as it is.
+            Said::Answer { .. } if self.back(spot, packet, Segment::Data).is_none() => Said::Nothing(Stop::ReplyLost),
+            Said::Nothing(stop @ (Stop::Distrusted { .. } | Stop::Scheme { .. })) => {
+                self.back(spot, packet, Segment::Data);
+                Said::Nothing(stop)
+            }
+            said => said,
+        })
     }
 
     /// Chooses a backend and an endpoint of it, and asks there.
     fn forward(&mut self, spot: &Spot, packet: &Packet, socket: &Socket, line: &Line, decision: &Decision) -> Said {
         let pod = socket.pod.clone();
-        let Act::Forward { backends, path, host, request, response, mirrors, cookie, tls } = &decision.act else {
+        let Act::Forward { backends, path, host, request, response, mirrors, cookie, tls, patience } = &decision.act
+        else {
             return self.respond(spot, packet, pod, page(500, "Internal Server Error"), None);
         };
         let route = &decision.route;
@@ -189,6 +275,9 @@ impl Run<'_, '_> {
             self.mirror(spot, packet, route, mirror, &onward);
         }
         let mut said = Said::Nothing(Stop::ReplyLost);
+        let wait = patience.as_ref().map_or(PATIENCE, |p| p.wait);
+        let (limit, outer_deadline) = (self.log.clock + wait, self.deadline);
+        self.deadline = Some(outer_deadline.map_or(limit, |at| at.min(limit)));
         // A backend that does not take the connection is passed over for the next one, at most two times.
         for turn in 0..endpoints.len().min(3) {
             let to = endpoints[(chosen + turn) % endpoints.len()];
@@ -197,11 +286,22 @@ impl Run<'_, '_> {
                 break;
             }
         }
+        self.deadline = outer_deadline;
         self.log.exchange = outer;
         (self.log.about, self.log.translated) = about;
         self.log.direction = Direction::Request;
         self.stay(spot, Some(*packet));
         match said {
+            // Whoever asked the proxy is gone as well.
+            Said::Nothing(stop @ (Stop::Late(_) | Stop::Hang(_))) if outer_deadline.is_some_and(|at| at <= limit) => {
+                Said::Nothing(stop)
+            }
+            Said::Nothing(Stop::Late(_)) => {
+                let because = patience.as_ref().map_or_else(|| backend.because.clone(), |p| p.because.clone());
+                let (route, service) = (route.clone(), backend.service.clone());
+                let stop = ProxyStop::TooSlow { route, service, wait, because };
+                self.respond(spot, packet, pod, page(504, "Gateway Time-out"), Some(Stop::Proxy(stop)))
+            }
             Said::Answer { response: answer, stop } => {
                 let mut headers = answer.headers;
                 change_headers(&mut headers, response);
@@ -223,7 +323,7 @@ impl Run<'_, '_> {
                 let timed_out = matches!(stop, Stop::Hang(_) | Stop::ReplyLost)
                     || matches!(&stop, Stop::Way(fate) if !matches!(fate, super::transit::Fate::Rejected { .. } | super::transit::Fate::HostUnreachable { .. }));
                 let reply = if timed_out {
-                    self.log.spend(PATIENCE);
+                    self.log.clock = limit;
                     page(504, "Gateway Time-out")
                 } else {
                     page(502, "Bad Gateway")
@@ -297,6 +397,11 @@ impl Run<'_, '_> {
             return Err(ProxyStop::NoPort { route: route.clone(), service: key.clone(), port, because });
         };
         let port = &service.ports[place];
+        if backend.by_service
+            && let Some(ip) = service.cluster_ips.first()
+        {
+            return Ok(vec![SocketAddr::new(*ip, port.port)]);
+        }
         let selector = [("kubernetes.io/service-name".into(), key.name.clone())];
         let mut found: Vec<SocketAddr> = Vec::new();
         for slice in self.world.store.select("EndpointSlice", &key.namespace, &selector) {

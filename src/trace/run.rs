@@ -63,6 +63,8 @@ pub(super) struct Run<'r, 'w> {
     pub flows: Vec<(SmolStr, Tuple)>,
     /// The socket that was dialled in the conversation at hand: answers from elsewhere are nobody's.
     pub dialled: Option<SocketAddr>,
+    /// When whoever asks gives up, since the request began; what is ready later comes to nobody.
+    pub deadline: Option<Duration>,
     /// The ICMP answer of the rule that refused last.
     pub last_reject: Option<Packet>,
     /// The node that a load balancer is to choose.
@@ -99,6 +101,7 @@ impl<'r, 'w> Run<'r, 'w> {
             container: if let Client::Pod { container, .. } = client { container.clone() } else { SmolStr::default() },
             flows: Vec::new(),
             dialled: None,
+            deadline: None,
             last_reject: None,
             through: None,
         }

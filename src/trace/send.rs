@@ -22,6 +22,8 @@ use std::net::{IpAddr, SocketAddr};
 const SYN_PATIENCE: Duration = Duration::secs(131);
 /// How long a client without `--max-time` waits here for an answer that never comes.
 const ANSWER_PATIENCE: Duration = Duration::secs(60);
+/// How long one waits for the answer to a datagram, as dig and most resolvers do; a bare `nc -u` would wait for ever.
+const DATAGRAM_PATIENCE: Duration = Duration::secs(5);
 
 /// Sends a request and tells everything that happens.
 pub fn send(world: &mut World<'_>, request: &Request) -> Trace {
@@ -67,6 +69,7 @@ impl Run<'_, '_> {
         if let Some(failure) = self.client_cannot_run(&request.from) {
             return Outcome::Failed(failure);
         }
+        self.deadline = request.max_time_secs.map(|s| Duration::secs(s.into()));
         let url = &request.to;
         self.enter(&self.home.clone(), None);
         let line = Line::of(request);
@@ -214,7 +217,8 @@ impl Run<'_, '_> {
                 self.told_by_icmp(&home, with);
             }
             Fate::Dropped { .. } | Fate::Lost(_) => {
-                let after = connect_patience(request);
+                let udp = request.to.scheme == Scheme::Udp;
+                let after = if udp { answer_patience(request) } else { connect_patience(request) };
                 self.time_out(&home, after, Vec::new());
             }
             Fate::Arrived { .. } => {}
@@ -314,7 +318,7 @@ impl Run<'_, '_> {
         match stop {
             Stop::Refused { .. } | Stop::Way(Fate::Rejected { .. }) => Symptom::ConnectionRefused { host, port },
             Stop::Way(Fate::HostUnreachable { .. }) => Symptom::NoRoute { host, port },
-            Stop::Way(_) if dialled.scheme == Scheme::Udp => Symptom::NoAnswer { after: connect_patience(request) },
+            Stop::Way(_) if dialled.scheme == Scheme::Udp => Symptom::NoDatagram { after: answer_patience(request) },
             Stop::Way(_) => Symptom::ConnectTimedOut { host, port, after: connect_patience(request) },
             // Not even the answer to the SYN came through.
             Stop::ReplyLost if dialled.scheme != Scheme::Udp && self.log.exchange == Exchange::Connection => {
@@ -323,11 +327,15 @@ impl Run<'_, '_> {
                 self.time_out(&home, after, Vec::new());
                 Symptom::ConnectTimedOut { host, port, after }
             }
-            Stop::Hang(_) | Stop::ReplyLost => {
-                let after = request.max_time_secs.map_or(ANSWER_PATIENCE, |s| Duration::secs(s.into()));
+            Stop::Late(_) | Stop::Hang(_) | Stop::ReplyLost => {
+                let after = answer_patience(request);
+                if matches!(stop, Stop::Late(_)) {
+                    // It has waited already.
+                    self.log.clock = Duration(self.log.clock.0.saturating_sub(after.0));
+                }
                 let home = self.home.clone();
                 self.time_out(&home, after, Vec::new());
-                Symptom::NoAnswer { after }
+                if dialled.scheme == Scheme::Udp { Symptom::NoDatagram { after } } else { Symptom::NoAnswer { after } }
             }
             Stop::Closed(_) | Stop::ForwardRefused(_) | Stop::Application { .. } | Stop::Proxy(_) => {
                 Symptom::EmptyReply
@@ -342,6 +350,12 @@ impl Run<'_, '_> {
             Stop::Distrusted { distrust, .. } => Symptom::Tls { problem: distrust.words(&host) },
         }
     }
+}
+
+/// How long a client waits for an answer.
+fn answer_patience(request: &Request) -> Duration {
+    let usual = if request.to.scheme == Scheme::Udp { DATAGRAM_PATIENCE } else { ANSWER_PATIENCE };
+    request.max_time_secs.map_or(usual, |s| Duration::secs(s.into()))
 }
 
 /// How long a client waits for a connection.

@@ -13,8 +13,9 @@ use std::net::{IpAddr, SocketAddr};
 pub(super) enum Mark {
     /// An address took its next source port.
     Port { ip: IpAddr, got: u16 },
-    /// Source ports of an address were drawn for masquerading what goes to `to`, until one was free.
-    Masked { kernel: SmolStr, ip: IpAddr, to: SocketAddr, protocol: Protocol, got: u16 },
+    /// Source ports of an address were drawn for masquerading what goes to `to`, until one was free. `begun`: the request had
+    /// begun flows in this kernel before.
+    Masked { kernel: SmolStr, ip: IpAddr, to: SocketAddr, protocol: Protocol, begun: bool, got: u16 },
     /// A whole number below `bound`.
     Below { bound: u64, got: u64 },
     /// One of several by weight.

@@ -161,6 +161,7 @@ pub fn symptom_message(outcome: &Outcome) -> Message {
         }
         Symptom::NoRoute { host, port } => message!("symptom.no_route", host = host, port = port),
         Symptom::NoAnswer { after } => message!("symptom.no_answer", seconds = seconds(*after)),
+        Symptom::NoDatagram { after } => message!("symptom.no_datagram", seconds = seconds(*after)),
         Symptom::EmptyReply => Message::new("symptom.empty_reply"),
         Symptom::Tls { problem } => message!("symptom.tls", problem = problem),
         Symptom::HttpError { status } => message!("symptom.http_error", status = status),
@@ -210,6 +211,14 @@ pub fn cause_messages(cause: &CauseOfFailure) -> (Message, Message) {
         C::NoLocalEndpoint { service, node, external } => {
             let policy = if *external { "externalTrafficPolicy" } else { "internalTrafficPolicy" };
             rows!("no_local_endpoint", service = named(service), node = node, policy = policy)
+        }
+        C::IngressKeepsOut { route, source } => rows!("ingress_keeps_out", route = named(route), source = source),
+        C::AnswerTooLate { pod } => rows!("answer_too_late", pod = named(pod)),
+        C::BackendTooSlow { route, service, wait } => {
+            rows!("backend_too_slow", route = named(route), service = named(service), seconds = seconds(*wait))
+        }
+        C::ListensByOtherProtocol { pod, port, listening, asked } => {
+            rows!("listens_by_other_protocol", pod = named(pod), port = port, listening = listening, asked = asked)
         }
         C::NothingListens { pod, port, listening } => {
             rows!("nothing_listens", pod = named(pod), port = port, listening = list(listening))

@@ -305,6 +305,7 @@ fn shape(outcome: &Outcome) -> (&'static str, &'static str) {
             Symptom::ConnectTimedOut { .. }
             | Symptom::ResolveTimedOut { .. }
             | Symptom::NoAnswer { .. }
+            | Symptom::NoDatagram { .. }
             | Symptom::NoEcho => ("end-bad end-late", CLOCK),
             Symptom::CouldNotResolve { .. } => ("end-bad end-unknown", ASK),
             _ => ("end-bad end-no", NO),

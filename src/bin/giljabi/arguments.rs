@@ -2,9 +2,10 @@
 
 use crate::doctor::FailOn;
 use crate::rules;
-use giljabi::cluster::ProxyMode;
+use giljabi::cluster::{ProxyMode, Settings};
 use giljabi::trace::many::MOST;
 use lexopt::prelude::*;
+use smol_str::SmolStr;
 use std::ffi::OsString;
 
 /// How a command prints.
@@ -53,6 +54,8 @@ pub struct Arguments {
     pub seed: u64,
     pub format: Format,
     pub mode: ProxyMode,
+    /// As `--ipvs-scheduler` names it; empty: kube-proxy's default.
+    pub scheduler: SmolStr,
     pub lang: Option<String>,
     /// The folder that capture files go to.
     pub out: Option<String>,
@@ -60,6 +63,18 @@ pub struct Arguments {
     pub fail_on: FailOn,
     /// Words behind the command.
     pub words: Vec<String>,
+}
+
+impl Arguments {
+    /// The cluster that the files stand in.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            seed: self.seed,
+            proxy_mode: self.mode,
+            ipvs_scheduler: self.scheduler.clone(),
+            ..Settings::default()
+        }
+    }
 }
 
 /// A command line that cannot be carried out, in words for the person who typed it.
@@ -84,6 +99,7 @@ pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Option<(String, 
             Long("to") => arguments.to = Some(text(&mut parser)?),
             Long("node") => arguments.node = Some(text(&mut parser)?),
             Long("lang") => arguments.lang = Some(text(&mut parser)?),
+            Long("ipvs-scheduler") => arguments.scheduler = rules::scheduler(&text(&mut parser)?)?,
             Long("mode") => arguments.mode = rules::mode(&text(&mut parser)?)?,
             Long("count") => {
                 arguments.count = number(&mut parser, "--count")?;

@@ -2,7 +2,6 @@
 
 use crate::arguments::{Arguments, Usage};
 use crate::{files, trace};
-use giljabi::cluster::Settings;
 use giljabi::network::dns::client::Unanswered;
 use giljabi::network::dns::{Question, Rcode, RecordType};
 use giljabi::trace::{ask, resolv_conf};
@@ -18,8 +17,7 @@ pub fn run(arguments: &Arguments) -> Result<bool, Usage> {
         None => RecordType::A,
         Some(word) => RecordType::read(word).ok_or_else(|| Usage(format!("{word:?} is no record type")))?,
     };
-    let mut workspace =
-        Workspace::new(Settings { seed: arguments.seed, proxy_mode: arguments.mode, ..Settings::default() });
+    let mut workspace = Workspace::new(arguments.settings());
     workspace.set_files(files::read(&arguments.files)?);
     trace::is_there(&workspace, &from)?;
     let mut world = workspace.cluster_mut().world();

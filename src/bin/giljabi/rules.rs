@@ -2,13 +2,15 @@
 
 use crate::arguments::{Arguments, Usage};
 use crate::files;
-use giljabi::cluster::{ProxyMode, Settings};
+use giljabi::cluster::ProxyMode;
 use giljabi::network::kube_proxy::Family;
+use giljabi::network::netfilter::Scheduler;
 use giljabi::workspace::Workspace;
+use smol_str::SmolStr;
 
 pub fn run(arguments: &Arguments) -> Result<bool, Usage> {
     let node = arguments.node.as_deref().ok_or_else(|| Usage("say which node: --node NAME".into()))?;
-    let settings = Settings { seed: arguments.seed, proxy_mode: arguments.mode, ..Settings::default() };
+    let settings = arguments.settings();
     let mut workspace = Workspace::new(settings);
     workspace.set_files(files::read(&arguments.files)?);
     let proxy = &workspace.cluster().network().proxy;
@@ -33,4 +35,17 @@ pub fn mode(name: &str) -> Result<ProxyMode, Usage> {
         "nftables" => Ok(ProxyMode::Nftables),
         other => Err(Usage(format!("--mode is iptables, ipvs or nftables, not {other:?}"))),
     }
+}
+
+/// Reads `--ipvs-scheduler`.
+pub fn scheduler(name: &str) -> Result<SmolStr, Usage> {
+    if Scheduler::read(name).is_some() {
+        return Ok(name.into());
+    }
+    let names: Vec<&str> = Scheduler::ALL.iter().map(|(name, _)| *name).collect();
+    let known = names.join(", ");
+    Err(Usage(match name {
+        "mh" | "lblc" | "lblcr" => format!("the ipvs scheduler {name} is not simulated; those that are: {known}"),
+        _ => format!("--ipvs-scheduler is one of {known}, not {name:?}"),
+    }))
 }

@@ -2,13 +2,12 @@
 
 use crate::arguments::{Arguments, Usage};
 use crate::files;
-use giljabi::cluster::Settings;
 use giljabi::shell::script;
 use giljabi::workspace::Workspace;
 use std::io::Read;
 
 pub fn run(arguments: &Arguments) -> Result<bool, Usage> {
-    let settings = Settings { seed: arguments.seed, proxy_mode: arguments.mode, ..Settings::default() };
+    let settings = arguments.settings();
     let mut workspace = Workspace::new(settings);
     let files = if arguments.files.is_empty() { Vec::new() } else { files::read(&arguments.files)? };
     let tabs: Vec<(String, String)> = files.iter().map(|f| (f.name.to_string(), f.text.clone())).collect();

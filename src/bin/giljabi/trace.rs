@@ -6,7 +6,6 @@ use crate::files;
 use giljabi::api::json;
 use giljabi::api::object::{FieldRef, ObjectKey};
 use giljabi::api::value::Value;
-use giljabi::cluster::Settings;
 use giljabi::export::{trace_captures, trace_json, trace_mermaid, trace_svg, trace_text};
 use giljabi::locale::{self, Lang};
 use giljabi::trace::{Client, Request, Sent, Series, Trace, Url};
@@ -19,8 +18,7 @@ pub fn run(arguments: &Arguments, lang: Lang) -> Result<bool, Usage> {
     let from = client(arguments.from.as_deref().ok_or_else(|| Usage("say who sends: --from pod/NAME".into()))?)?;
     let to = arguments.to.as_deref().ok_or_else(|| Usage("say where to: --to URL".into()))?;
     let to = Url::parse(to).ok_or_else(|| Usage(format!("--to {to:?} is not a URL that a request can be sent to")))?;
-    let mut workspace =
-        Workspace::new(Settings { seed: arguments.seed, proxy_mode: arguments.mode, ..Settings::default() });
+    let mut workspace = Workspace::new(arguments.settings());
     workspace.set_files(files::read(&arguments.files)?);
     // A refused object is worth knowing before its absence is traced.
     let lines = Lines::new(&workspace);

@@ -2,6 +2,8 @@
 
 use super::{FamilyTables, Mode};
 use crate::api::object::FieldRef;
+use crate::api::time::Time;
+use crate::network::conntrack::Conntrack;
 use crate::network::netfilter::iptables_text::{Manner, Printer};
 use crate::network::netfilter::{Because, Chunk, Content, Part, Rule, SpaceKind, Syntax, ipvs_text, nft_text};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +17,11 @@ pub struct Listing {
 }
 
 impl FamilyTables {
+    /// `ipvsadm -Ln` with the connections that the node's kernel knows. `None`: not in this mode.
+    pub fn virtual_servers(&self, flows: &Conntrack, now: Time) -> Option<String> {
+        (self.place.settings.mode == Mode::Ipvs).then(|| ipvs_text::servers(&self.program, Some((flows, now))))
+    }
+
     /// What the tools of the mode print on the node. The first of iptables and ipvs mode is a file that `iptables-restore`
     /// takes (`ip6tables-restore` for IPv6), the one of nftables mode one that `nft -f` takes.
     pub fn listings(&self) -> Vec<Listing> {
@@ -27,7 +34,7 @@ impl FamilyTables {
             Mode::Iptables => {}
             Mode::Ipvs => {
                 listings.push(Listing { command: "ipset list", text: ipvs_text::sets(&self.program) });
-                listings.push(Listing { command: "ipvsadm -Ln", text: ipvs_text::servers(&self.program) });
+                listings.push(Listing { command: "ipvsadm -Ln", text: ipvs_text::servers(&self.program, None) });
             }
             Mode::Nftables => {
                 let command = if self.program.frame.v6 {

@@ -2,10 +2,12 @@
 
 use super::program::{Content, Member, Program, RealServer, SpaceKind, VirtualServer};
 use super::rule::{Match, Peer, SetKey, Space};
+use crate::api::time::Time;
 use crate::api::view::Protocol;
 use crate::arrange::Arrange;
-use crate::network::netfilter::Part;
-use std::collections::BTreeSet;
+use crate::network::conntrack::Conntrack;
+use crate::network::netfilter::{Load, Part};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::net::SocketAddr;
 
@@ -18,8 +20,10 @@ fn number(protocol: Protocol) -> u8 {
     }
 }
 
-/// What `ipvsadm -Ln` prints, sorted as it sorts. Connections are not counted here: the last two columns are 0.
-pub fn servers(program: &Program) -> String {
+/// What `ipvsadm -Ln` prints, sorted as it sorts. `flows`: what the kernel knows of connections at a moment. A real server that
+/// has gone while it had TCP connections stays, with weight 0, until the last of them is forgotten: kube-proxy removes it
+/// gracefully (`pkg/proxy/ipvs/graceful_termination.go`).
+pub fn servers(program: &Program, flows: Option<(&Conntrack, Time)>) -> String {
     let mut out = String::from("IP Virtual Server version 1.2.1 (size=4096)\nProt LocalAddress:Port Scheduler Flags\n");
     out.push_str("  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn\n");
     let Some(space) = program.frame.servers() else { return out };
@@ -34,10 +38,17 @@ pub fn servers(program: &Program) -> String {
     servers.dedup_by_key(|s| (s.protocol, s.ip, s.port));
     for server in servers {
         out.push_str(&server_text(server));
-        let mut real: Vec<_> = server.real.iter().collect();
-        real.arrange_by_key(|r| (r.ip, r.port));
-        for real in real {
-            out.push_str(&real_text(real));
+        let mut real: BTreeMap<SocketAddr, (u32, Load)> =
+            server.real.iter().map(|r| (r.address(), (r.weight, Load::default()))).collect();
+        for flow in flows.into_iter().flat_map(|(flows, now)| flows.through(server.key(), now)) {
+            match real.get_mut(&flow.reply.src) {
+                Some((_, load)) => load.add(flow),
+                None if server.protocol == Protocol::Udp => {}
+                None => real.entry(flow.reply.src).or_default().1.add(flow),
+            }
+        }
+        for (address, (weight, load)) in real {
+            out.push_str(&line(address, weight, load));
         }
     }
     out
@@ -56,8 +67,12 @@ pub fn server_text(server: &VirtualServer) -> String {
 
 /// The line of a real server, with its line end.
 pub fn real_text(real: &RealServer) -> String {
-    let address = real.address().to_string();
-    format!("  -> {address:<28} Masq    {:<6} {:<10} {:<10}\n", real.weight, 0, 0)
+    line(real.address(), real.weight, Load::default())
+}
+
+fn line(address: SocketAddr, weight: u32, Load { active, inactive }: Load) -> String {
+    let address = address.to_string();
+    format!("  -> {address:<28} Masq    {weight:<6} {active:<10} {inactive:<10}\n")
 }
 
 /// What `ipset list` prints, without what differs from one kernel to the next: hash seeds and sizes in memory.

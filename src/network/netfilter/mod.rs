@@ -16,7 +16,7 @@ mod tell;
 mod walk;
 
 pub use explore::{Outcomes, Possible};
-pub use passage::{Context, LocalAddresses, Lot, Memory, Passage};
+pub use passage::{Context, Load, LocalAddresses, Lot, Memory, Passage};
 pub use program::{
     BaseHook, Chunk, Content, Entry, FixedChain, Frame, Hook, Key, Member, Part, PortName, Program, RealServer, Rules,
     Scheduler, SpaceInfo, SpaceKind, Stage, Syntax, VirtualServer,

@@ -4,6 +4,7 @@ use super::program::{Scheduler, VirtualServer};
 use super::rule::CtState;
 use crate::api::time::{Duration, Time};
 use crate::api::view::Protocol;
+use crate::network::conntrack::{Conntrack, Flow, FlowState};
 use crate::network::packet::Packet;
 use fastrand::Rng;
 use smol_str::SmolStr;
@@ -64,7 +65,6 @@ pub type Server = (SocketAddr, Protocol);
 pub struct Memory {
     lists: BTreeMap<SmolStr, Vec<(IpAddr, Time)>>,
     turns: BTreeMap<Server, u32>,
-    given: BTreeMap<(Server, SocketAddr), u64>,
     persistent: BTreeMap<(Server, IpAddr), (SocketAddr, Time)>,
 }
 
@@ -96,8 +96,16 @@ impl Memory {
     }
 
     /// The real server for a client's next connection: its place, and whether persistence sends it there. `ahead`: connections
-    /// that are given before it without having been noted here yet (round robin alone can look ahead).
-    pub fn pick(&self, server: &VirtualServer, client: IpAddr, ahead: usize, now: Time) -> (usize, bool) {
+    /// that are given before it without having been noted here yet (taking turns alone can look ahead). `flows`: what the
+    /// kernel knows of connections, for the schedulers that count them.
+    pub fn pick(
+        &self,
+        server: &VirtualServer,
+        client: IpAddr,
+        ahead: usize,
+        flows: &Conntrack,
+        now: Time,
+    ) -> (usize, bool) {
         let (key, among) = (server.key(), server.real.len().max(1));
         if let Some(seconds) = server.persistent
             && let Some((to, seen)) = self.persistent.get(&(key, client))
@@ -107,12 +115,15 @@ impl Memory {
             return (place, true);
         }
         let place = match server.scheduler {
-            Scheduler::RoundRobin => (self.turns.get(&key).copied().unwrap_or(0) as usize + ahead) % among,
-            Scheduler::SourceHash => source_bucket(client) % among,
-            Scheduler::LeastConnection => {
-                let given = |i: &usize| self.given.get(&(key, server.real[*i].address())).copied().unwrap_or(0);
-                (0..server.real.len()).min_by_key(given).unwrap_or(0)
+            Scheduler::RoundRobin | Scheduler::WeightedRoundRobin => {
+                (self.turns.get(&key).copied().unwrap_or(0) as usize + ahead) % among
             }
+            Scheduler::SourceHash => bucket(client) % among,
+            Scheduler::DestinationHash => bucket(server.ip) % among,
+            Scheduler::LeastConnection
+            | Scheduler::WeightedLeastConnection
+            | Scheduler::ShortestExpectedDelay
+            | Scheduler::NeverQueue => least_loaded(server, &loads(server, flows, now)),
         };
         (place, false)
     }
@@ -122,10 +133,9 @@ impl Memory {
         let Some(real) = server.real.get(place) else { return };
         let key = server.key();
         if !persistent {
-            if server.scheduler == Scheduler::RoundRobin {
+            if server.scheduler.takes_turns() {
                 self.turns.insert(key, ((place + 1) % server.real.len()) as u32);
             }
-            *self.given.entry((key, real.address())).or_insert(0) += 1;
         }
         if server.persistent.is_some() {
             self.persistent.insert((key, client), (real.address(), now));
@@ -142,9 +152,63 @@ impl Memory {
     }
 }
 
-/// The bucket, of 256, of a client (`ip_vs_sh`).
-fn source_bucket(client: IpAddr) -> usize {
-    let folded = match client {
+/// The connections of a real server, as ipvs counts them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// TCP connections that are open or being opened.
+    pub active: u64,
+    /// Those that have ended and are not forgotten yet, and all of UDP.
+    pub inactive: u64,
+}
+
+impl Load {
+    pub fn add(&mut self, flow: &Flow) {
+        if matches!(flow.state, FlowState::SynSent | FlowState::Established) {
+            self.active += 1;
+        } else {
+            self.inactive += 1;
+        }
+    }
+}
+
+/// The loads of a virtual server's real ones, in their order.
+fn loads(server: &VirtualServer, flows: &Conntrack, now: Time) -> Vec<Load> {
+    let mut loads = vec![Load::default(); server.real.len()];
+    for flow in flows.through(server.key(), now) {
+        if let Some(place) = server.real.iter().position(|r| r.address() == flow.reply.src) {
+            loads[place].add(flow);
+        }
+    }
+    loads
+}
+
+/// The place of the real server whose load is the least for its weight; of equals the first (`ip_vs_lc`, `_wlc`, `_sed`, `_nq`).
+fn least_loaded(server: &VirtualServer, loads: &[Load]) -> usize {
+    if server.scheduler == Scheduler::NeverQueue
+        && let Some(idle) = loads.iter().position(|load| load.active == 0)
+    {
+        return idle;
+    }
+    let overhead = |load: &Load| match server.scheduler {
+        Scheduler::LeastConnection | Scheduler::WeightedLeastConnection => (load.active << 8) + load.inactive,
+        _ => load.active + 1,
+    };
+    let weight = |place: usize| match server.scheduler {
+        Scheduler::LeastConnection => 1,
+        _ => u64::from(server.real[place].weight),
+    };
+    let mut least = 0;
+    for place in 1..loads.len() {
+        if overhead(&loads[least]) * weight(place) > overhead(&loads[place]) * weight(least) {
+            least = place;
+        }
+    }
+    least
+}
+
+/// The bucket, of 256, of an address (`ip_vs_sh`, `ip_vs_dh`).
+fn bucket(address: IpAddr) -> usize {
+    let folded = match address {
         IpAddr::V4(ip) => u32::from(ip),
         IpAddr::V6(ip) => {
             ip.octets().chunks_exact(4).fold(0, |acc, c| acc ^ u32::from_be_bytes([c[0], c[1], c[2], c[3]]))
@@ -173,6 +237,8 @@ pub struct Context<'a> {
     pub local: &'a LocalAddresses,
     pub memory: &'a mut Memory,
     pub rng: &'a mut Rng,
+    /// The connections that the node's kernel knows.
+    pub flows: &'a Conntrack,
     pub now: Time,
     /// Whether the trail notes lots that were drawn in vain, too. There are as many as endpoints.
     pub misses: bool,

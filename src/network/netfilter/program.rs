@@ -106,33 +106,68 @@ impl RealServer {
     }
 }
 
-/// How ipvs chooses a real server.
+/// How ipvs chooses a real server. kube-proxy gives all of them the weight 1, so weighted round robin turns as plain round robin
+/// does. Left out: maglev hashing (`mh`) and the two by locality (`lblc`, `lblcr`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scheduler {
     /// Round robin.
     #[default]
     RoundRobin,
-    /// Least connections: the fewest given so far, since the end of a connection is not told to ipvs here.
+    WeightedRoundRobin,
+    /// Least connections, an active one counting as 256 inactive ones.
     LeastConnection,
+    WeightedLeastConnection,
+    /// Shortest expected delay: the fewest active connections, with the new one.
+    ShortestExpectedDelay,
+    /// The first that is idle, else by shortest expected delay.
+    NeverQueue,
+    /// By hash of the destination address: always the same one for a virtual server.
+    DestinationHash,
     /// By hash of the source address.
     SourceHash,
 }
 
 impl Scheduler {
+    /// By the names of kernel modules, `ip_vs_NAME`, as `--ipvs-scheduler` takes them.
+    pub const ALL: [(&'static str, Scheduler); 8] = [
+        ("rr", Scheduler::RoundRobin),
+        ("wrr", Scheduler::WeightedRoundRobin),
+        ("lc", Scheduler::LeastConnection),
+        ("wlc", Scheduler::WeightedLeastConnection),
+        ("sed", Scheduler::ShortestExpectedDelay),
+        ("nq", Scheduler::NeverQueue),
+        ("dh", Scheduler::DestinationHash),
+        ("sh", Scheduler::SourceHash),
+    ];
+
     pub fn name(self) -> &'static str {
-        match self {
-            Scheduler::RoundRobin => "rr",
-            Scheduler::LeastConnection => "lc",
-            Scheduler::SourceHash => "sh",
+        Scheduler::ALL.iter().find(|(_, scheduler)| *scheduler == self).map_or("", |(name, _)| name)
+    }
+
+    /// Nothing means `rr`, kube-proxy's default.
+    pub fn read(name: &str) -> Option<Scheduler> {
+        match name {
+            "" => Some(Scheduler::default()),
+            name => Scheduler::ALL.iter().find(|(n, _)| *n == name).map(|(_, scheduler)| *scheduler),
         }
     }
 
-    pub fn read(name: &str) -> Option<Scheduler> {
-        match name {
-            "rr" | "" => Some(Scheduler::RoundRobin),
-            "lc" => Some(Scheduler::LeastConnection),
-            "sh" => Some(Scheduler::SourceHash),
-            _ => None,
+    /// Whether the real servers take turns.
+    pub fn takes_turns(self) -> bool {
+        matches!(self, Scheduler::RoundRobin | Scheduler::WeightedRoundRobin)
+    }
+
+    /// Whether the choice depends on the connections that the real servers have.
+    pub fn counts_connections(self) -> bool {
+        match self {
+            Scheduler::LeastConnection
+            | Scheduler::WeightedLeastConnection
+            | Scheduler::ShortestExpectedDelay
+            | Scheduler::NeverQueue => true,
+            Scheduler::RoundRobin
+            | Scheduler::WeightedRoundRobin
+            | Scheduler::DestinationHash
+            | Scheduler::SourceHash => false,
         }
     }
 }

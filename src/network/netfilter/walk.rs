@@ -373,7 +373,7 @@ impl<'p> Walker<'p, '_, '_> {
             return (None, false);
         }
         let (memory, now) = (&mut *self.context.memory, self.context.now);
-        let (place, persistent) = memory.pick(server, client, 0, now);
+        let (place, persistent) = memory.pick(server, client, 0, self.context.flows, now);
         memory.give(server, client, (place, persistent), now);
         self.note(|| Lot::Given { server: Arc::new(server.clone()), client, place, persistent });
         (server.real.get(place), persistent)

@@ -2,6 +2,7 @@
 //! made from the rules that decide the packets' ways.
 
 use super::Ctx;
+use crate::network::conntrack::Conntrack;
 use crate::network::kube_proxy::{Family, NodeProxy};
 use crate::shell::env::Place;
 
@@ -190,7 +191,13 @@ fn listed(rule: &str) -> String {
 }
 
 pub fn ipvsadm(ctx: &mut Ctx) -> i32 {
-    match listing(ctx, "ipvsadm") {
+    let now = ctx.world.cluster.now();
+    let none = Conntrack::default();
+    let text = here(ctx).and_then(|node| {
+        let flows = ctx.world.cluster.network().kernel(&node.facts.name).map_or(&none, |kernel| &kernel.conntrack);
+        node.tables(Family::V4)?.virtual_servers(flows, now)
+    });
+    match text {
         Some(text) => ctx.out.push_str(&text),
         None => ctx.say("IP Virtual Server version 1.2.1 (size=4096)\nProt LocalAddress:Port Scheduler Flags\n  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn"),
     }

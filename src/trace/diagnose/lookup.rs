@@ -74,10 +74,15 @@ fn unknown_name(
         if !asks_cluster {
             return match &run.home {
                 Spot::Pod(pod) => (CauseOfFailure::PodAsksOtherDns { pod: pod.clone() }, because),
-                _ if service.type_ == ServiceType::LoadBalancer && service.load_balancer.is_empty() => (
-                    CauseOfFailure::LoadBalancerPending { service: key.clone() },
-                    vec![key.field("status.loadBalancer"), key.field("spec.type")],
-                ),
+                _ if service.type_ == ServiceType::LoadBalancer
+                    && service.load_balancer.is_empty()
+                    && !host.contains(".svc") =>
+                {
+                    (
+                        CauseOfFailure::LoadBalancerPending { service: key.clone() },
+                        vec![key.field("status.loadBalancer"), key.field("spec.type")],
+                    )
+                }
                 _ => (CauseOfFailure::ClusterNameFromOutside { service: key.clone() }, vec![key.field("spec.type")]),
             };
         }

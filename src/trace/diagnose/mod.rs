@@ -13,7 +13,7 @@ use super::request::Scheme;
 use super::run::{Run, Spot};
 use super::transit::{Fate, Lost};
 use crate::api::object::{FieldRef, ObjectKey};
-use crate::api::view::ServiceType;
+use crate::api::view::{Protocol, ServiceType};
 use crate::network::netfilter::PortName;
 use crate::network::packet::Packet;
 use crate::network::route::node_key;
@@ -57,6 +57,10 @@ pub(super) fn diagnose(run: &Run<'_, '_>, dialled: &Dialled, stop: &Stop) -> Ver
             Some(pod) => (CauseOfFailure::ApplicationHangs { pod: pod.clone() }, vec![pod.field("spec.containers")]),
             None => (CauseOfFailure::NobodyHasAddress { address: dialled.to }, Vec::new()),
         },
+        Stop::Late(pod) => match pod {
+            Some(pod) => (CauseOfFailure::AnswerTooLate { pod: pod.clone() }, vec![pod.field("spec.containers")]),
+            None => (CauseOfFailure::NobodyHasAddress { address: dialled.to }, Vec::new()),
+        },
         Stop::Closed(pod) => match pod {
             Some(pod) => (CauseOfFailure::ApplicationCloses { pod: pod.clone() }, vec![pod.field("spec.containers")]),
             None => (CauseOfFailure::NobodyHasAddress { address: dialled.to }, Vec::new()),
@@ -96,7 +100,8 @@ pub(super) fn diagnose(run: &Run<'_, '_>, dialled: &Dialled, stop: &Stop) -> Ver
         },
         Stop::Proxy(stop) => stop.diagnose(run),
         Stop::ForwardRefused(forward) => {
-            nothing_listens(run, &forward.pod, forward.pod_port, vec![forward.named.field("")])
+            let port = (forward.pod_port, Protocol::Tcp);
+            nothing_listens(run, &forward.pod, port, vec![forward.named.field("")])
         }
     }
 }
@@ -154,7 +159,14 @@ fn refused(run: &Run<'_, '_>, dialled: &Dialled, meant: Option<&Meant>, spot: &S
                 let service = meant.key.clone();
                 return (CauseOfFailure::HeadlessPortNotTranslated { service, port, right }, because);
             }
-            nothing_listens(run, pod, port, port_fields(run, meant, None, port))
+            let (cause, mut because) =
+                nothing_listens(run, pod, (port, packet.protocol), port_fields(run, meant, None, port));
+            if matches!(cause, CauseOfFailure::ListensByOtherProtocol { .. })
+                && let Some((meant, i)) = meant.and_then(|m| Some((m, m.port?)))
+            {
+                because.insert(0, meant.key.field(format_smolstr!("spec.ports[{i}].protocol").as_str()));
+            }
+            (cause, because)
         }
         Spot::Node(node) => {
             if let Some(meant) = meant
@@ -177,9 +189,20 @@ fn refused(run: &Run<'_, '_>, dialled: &Dialled, meant: Option<&Meant>, spot: &S
     }
 }
 
-fn nothing_listens(run: &Run<'_, '_>, pod: &ObjectKey, port: u16, mut because: Vec<FieldRef>) -> Verdict {
+fn nothing_listens(
+    run: &Run<'_, '_>,
+    pod: &ObjectKey,
+    (port, asked): (u16, Protocol),
+    mut because: Vec<FieldRef>,
+) -> Verdict {
     let listeners = run.world.runtime.listeners(pod, run.now());
     because.extend(run.why_nobody_listens(&Spot::Pod(pod.clone()), port));
+    if let Some(other) = listeners.iter().find(|l| l.port == port && l.protocol != asked)
+        && !listeners.iter().any(|l| l.port == port && l.protocol == asked)
+    {
+        let (pod, listening) = (pod.clone(), other.protocol);
+        return (CauseOfFailure::ListensByOtherProtocol { pod, port, listening, asked }, because);
+    }
     if listeners.iter().any(|l| l.port == port && l.bind == crate::runtime::Bind::Localhost) {
         because.rotate_right(1);
         return (CauseOfFailure::ListensOnLocalhostOnly { pod: pod.clone(), port }, because);

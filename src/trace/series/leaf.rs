@@ -9,7 +9,7 @@ use crate::apiserver::write::Random;
 use crate::network::client::EphemeralPorts;
 use crate::network::conntrack::{FlowState, Tuple};
 use crate::network::netfilter::{Memory, VirtualServer};
-use crate::network::packet::Packet;
+use crate::network::packet::{Packet, Segment};
 use crate::trace::Trace;
 use crate::trace::outcome::Outcome;
 use crate::trace::run::World;
@@ -42,7 +42,7 @@ impl End {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ends {
     src: End,
     dst: End,
@@ -110,7 +110,7 @@ impl Effect {
 #[derive(Clone, Debug)]
 pub struct Visit {
     pub kernel: SmolStr,
-    /// Tuples that conntrack must not know.
+    /// Tuples that conntrack must not know, besides those of the flows.
     pub free: Vec<Ends>,
     pub flows: Vec<Made>,
     /// With the time since the request began.
@@ -122,7 +122,16 @@ struct Halt {
     exchange: Exchange,
     direction: Direction,
     at: Place,
-    packet: Option<(Packet, End, End)>,
+    packet: Option<Shape>,
+}
+
+/// A packet but for the sockets that each request took.
+#[derive(Clone, Copy, Debug)]
+struct Shape {
+    ends: Ends,
+    segment: Segment,
+    ttl: u8,
+    mark: u32,
 }
 
 /// A socket that each request takes for itself.
@@ -182,6 +191,9 @@ impl Leaf {
         if visits.iter().flat_map(|v| &v.free).any(|ends| ends.is_mixed(taken)) {
             return None;
         }
+        for Visit { free, flows, .. } in &mut visits {
+            free.retain(|ends| !flows.iter().any(|made| *ends == made.original || *ends == made.reply));
+        }
         for (kernel, effect, at) in effects(tape) {
             visit(&mut visits, kernel).effects.push((effect, at));
         }
@@ -194,7 +206,12 @@ impl Leaf {
             exchange: hop.exchange,
             direction: hop.direction,
             at: hop.at.clone(),
-            packet: hop.packet.map(|p| (p, End::of(p.src, taken), End::of(p.dst, taken))),
+            packet: hop.packet.map(|p| Shape {
+                ends: Ends::of(&Tuple::of(&p), taken),
+                segment: p.segment,
+                ttl: p.ttl,
+                mark: p.mark,
+            }),
         };
         Some(Leaf {
             outcome: trace.outcome.clone(),
@@ -324,7 +341,14 @@ impl Sent {
                     End::Fixed(socket) => *socket,
                     End::Taken(i) => SocketAddr::new(leaf.taken[usize::from(*i)].ip, ports[usize::from(*i)]),
                 };
-                let packet = packet.as_ref().map(|(p, src, dst)| Packet { src: end(src), dst: end(dst), ..*p });
+                let packet = packet.as_ref().map(|Shape { ends, segment, ttl, mark }| Packet {
+                    src: end(&ends.src),
+                    dst: end(&ends.dst),
+                    protocol: ends.protocol,
+                    segment: *segment,
+                    mark: *mark,
+                    ttl: *ttl,
+                });
                 Stop { exchange: *exchange, direction: *direction, at, packet }
             }
         }

@@ -27,7 +27,7 @@ use crate::network::Network;
 use crate::runtime::Runtime;
 use leaf::Leaf;
 use std::sync::Arc;
-use tree::Tree;
+use tree::{Came, Tree, Walked};
 
 /// Requests of one client to one place.
 #[derive(Clone, Debug)]
@@ -41,6 +41,8 @@ pub struct Series {
 struct Known {
     still: Arc<Still>,
     tree: Tree,
+    /// The last request that was walked; kept for its room.
+    walked: Walked,
     /// Requests that taught nothing, in a row.
     in_vain: u32,
 }
@@ -78,16 +80,13 @@ impl Series {
     /// Sends the next request. What the world remembers afterwards is what [`send`] would have left behind.
     pub fn send(&mut self, world: &mut World<'_>) -> Sent {
         let known = self.look_at(world);
-        if let Some(walked) = known.tree.walk(world) {
-            known.tree.settle(&walked, world);
-            return known.tree.sent(&walked, known.still.clone());
+        let mut came = known.tree.walk(world, &mut known.walked);
+        if came == Came::Astray && known.in_vain <= PATIENCE && known.explore(world) {
+            came = known.tree.walk(world, &mut known.walked);
         }
-        if known.in_vain <= PATIENCE
-            && known.explore(world)
-            && let Some(walked) = known.tree.walk(world)
-        {
-            known.tree.settle(&walked, world);
-            return known.tree.sent(&walked, known.still.clone());
+        if came == Came::Through {
+            known.tree.settle(&known.walked, world);
+            return known.tree.sent(&known.walked, known.still.clone());
         }
         let still = known.still.clone();
         Sent::told(send(world, &still.request), world)
@@ -102,6 +101,7 @@ impl Series {
         self.known.get_or_insert_with(|| Known {
             still: Arc::new(Still::of(world, request)),
             tree: Tree::default(),
+            walked: Walked::default(),
             in_vain: 0,
         })
     }
@@ -141,11 +141,12 @@ impl Known {
     }
 
     fn next(&mut self, world: &mut World<'_>) -> Went {
-        if let Some(walked) = self.tree.walk(world) {
-            self.tree.settle(&walked, world);
-            return Went::Known(walked.leaf);
+        let came = self.tree.walk(world, &mut self.walked);
+        if came == Came::Through {
+            self.tree.settle(&self.walked, world);
+            return Went::Known(self.walked.leaf);
         }
-        if self.in_vain > PATIENCE {
+        if came == Came::Blocked || self.in_vain > PATIENCE {
             let (outcome, took) = send_quietly(world, &self.still.request);
             return Went::New(outcome, took);
         }

@@ -1,15 +1,16 @@
 //! All ways that requests of a series have taken so far, as a tree: at each node something is drawn or asked, and what comes of
 //! it leads to the next.
 
-use super::leaf::{Effect, End, Leaf, Visit};
+use super::leaf::{Effect, End, Leaf};
 use super::{Sent, Still};
 use crate::api::time::Duration;
 use crate::api::view::Protocol;
 use crate::apiserver::write::Random;
+use crate::network::Kernel;
 use crate::network::client::EphemeralPorts;
-use crate::network::conntrack::Flow;
+use crate::network::conntrack::{Flow, Room};
 use crate::network::load_balancer::flow_hash;
-use crate::network::netfilter::{Lot, Probability, Scheduler, VirtualServer};
+use crate::network::netfilter::{Lot, Probability, VirtualServer};
 use crate::trace::Trace;
 use crate::trace::balance::share;
 use crate::trace::kernel::masked_port;
@@ -30,6 +31,7 @@ enum Ask {
         ip: IpAddr,
         to: End,
         protocol: Protocol,
+        begun: bool,
     },
     Below(u64),
     Weighted(Vec<u64>),
@@ -92,6 +94,7 @@ const MOST: usize = 4_096;
 pub(super) type Sockets = SmallVec<[SocketAddr; 4]>;
 
 /// A request at the end of its way; nothing is changed yet.
+#[derive(Clone, Debug)]
 pub struct Walked {
     pub leaf: u32,
     /// The source before the first lot was drawn.
@@ -99,6 +102,26 @@ pub struct Walked {
     after: Random,
     sockets: Sockets,
     ports: SmallVec<[(IpAddr, u16); 3]>,
+    /// For the flows of all visits, in order.
+    rooms: SmallVec<[Room; 6]>,
+}
+
+impl Default for Walked {
+    fn default() -> Walked {
+        let (sockets, ports, rooms) = Default::default();
+        Walked { leaf: 0, before: Random::new(0), after: Random::new(0), sockets, ports, rooms }
+    }
+}
+
+/// Where a walk came to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Came {
+    /// To the end of a way.
+    Through,
+    /// To where nobody has gone yet.
+    Astray,
+    /// To where something is in this request's way that was in no other's: nothing can be learnt from it.
+    Blocked,
 }
 
 impl Default for Tree {
@@ -112,12 +135,23 @@ impl Tree {
         self.leaves.get(place as usize).map(|leaf| &**leaf)
     }
 
-    /// Walks a request to the end of its way. `None`: the interpreter has to run, and nothing has happened yet.
-    pub fn walk(&self, world: &World<'_>) -> Option<Walked> {
-        let mut random = world.random.clone();
-        let before = random.clone();
-        let mut sockets = Sockets::new();
-        let mut ports: SmallVec<[(IpAddr, u16); 3]> = SmallVec::new();
+    /// Walks a request to the end of its way, as far as it is known. Nothing happens yet; where it does not come through, the
+    /// interpreter has to run.
+    pub fn walk(&self, world: &World<'_>, walked: &mut Walked) -> Came {
+        match self.find(world, walked) {
+            Some(came) => came,
+            None => Came::Astray,
+        }
+    }
+
+    fn find(&self, world: &World<'_>, walked: &mut Walked) -> Option<Came> {
+        let Walked { leaf, before, after: random, sockets, ports, rooms } = walked;
+        *before = world.random.clone();
+        *random = world.random.clone();
+        sockets.clear();
+        ports.clear();
+        rooms.clear();
+        let mut drawn_again = false;
         let mut link = self.root;
         let place = loop {
             let node = match link {
@@ -141,13 +175,14 @@ impl Tree {
                     sockets.push(SocketAddr::new(*ip, port));
                     0
                 }
-                Ask::Masked { kernel, ip, to, protocol } => {
+                Ask::Masked { kernel, ip, to, protocol, begun } => {
                     let conntrack = &world.network.kernel(kernel)?.conntrack;
-                    let port = masked_port(conntrack, *ip, to.at(&sockets), *protocol, random.generator())?;
+                    let (port, first) = masked_port(conntrack, *ip, to.at(sockets), *protocol, random.generator())?;
                     let socket = SocketAddr::new(*ip, port);
-                    // What the request itself has taken stands in no table yet.
-                    if sockets.contains(&socket) {
-                        return None;
+                    drawn_again |= !first;
+                    // What the request itself has taken stands in no table yet, and what its flows will displace still does.
+                    if sockets.contains(&socket) || !first && *begun {
+                        return Some(Came::Blocked);
                     }
                     sockets.push(socket);
                     0
@@ -155,32 +190,41 @@ impl Tree {
                 Ask::Below(bound) => random.below(*bound) as usize,
                 Ask::Weighted(weights) => by_weight(weights, random.below(weights.iter().sum()))?,
                 Ask::Share(of) => (random.unit() * of) as usize,
-                Ask::Hashed { src, dst, of } => share(flow_hash(src.at(&sockets), dst.at(&sockets)), *of as usize),
-                Ask::Chances(_) => {
-                    let lots = random.generator();
-                    node.thresholds.iter().position(|below| lots.u32(..) & 0x7fff_ffff < *below).map_or(0, |i| i + 1)
-                }
+                Ask::Hashed { src, dst, of } => share(flow_hash(src.at(sockets), dst.at(sockets)), *of as usize),
+                Ask::Chances(_) => random.lots_until(&node.thresholds),
                 Ask::OneOf(of) => ((u64::from(random.generator().u32(..)) * u64::from(*of)) >> 32) as usize,
                 Ask::Recalled { kernel, list, source, seconds, at } => {
                     let kernel = world.network.kernel(kernel);
                     usize::from(kernel.is_some_and(|k| k.memory.has(list, source, *seconds, world.now + *at)))
                 }
                 Ask::Given { kernel, server, client, ahead, at } => {
-                    let memory = &world.network.kernel(kernel)?.memory;
-                    let (place, persistent) = memory.pick(server, *client, *ahead, world.now + *at);
+                    let Kernel { memory, conntrack } = world.network.kernel(kernel)?;
+                    let (place, persistent) = memory.pick(server, *client, *ahead, conntrack, world.now + *at);
                     2 * place + usize::from(persistent)
                 }
             };
             let known = node.next.binary_search_by_key(&(came as u32), |(came, _)| *came).ok()?;
             link = node.next[known].1;
         };
-        let leaf = self.leaf(place)?;
-        let free = |visit: &Visit| {
-            let Some(kernel) = world.network.kernel(&visit.kernel) else { return false };
-            visit.free.iter().all(|ends| kernel.conntrack.is_free(&ends.at(&sockets)))
-        };
-        let apart = !sockets.iter().any(|socket| leaf.fixed.contains(socket));
-        (apart && leaf.visits.iter().all(free)).then_some(Walked { leaf: place, before, after: random, sockets, ports })
+        *leaf = place;
+        let way = self.leaf(place)?;
+        if sockets.iter().any(|socket| way.fixed.contains(socket)) {
+            return Some(Came::Blocked);
+        }
+        for visit in &way.visits {
+            let conntrack = &world.network.kernel(&visit.kernel)?.conntrack;
+            if !visit.free.iter().all(|ends| conntrack.is_free(&ends.at(sockets))) {
+                return Some(Came::Blocked);
+            }
+            for made in &visit.flows {
+                match conntrack.room(&made.original.at(sockets), &made.reply.at(sockets)) {
+                    // A port that was refused for the sake of a flow that makes way would not have been.
+                    Some(room) if !(room.makes_way() && drawn_again) => rooms.push(room),
+                    _ => return Some(Came::Blocked),
+                }
+            }
+        }
+        Some(Came::Through)
     }
 
     /// Lets the world remember a request as it would remember any other.
@@ -190,12 +234,14 @@ impl Tree {
         for (ip, last) in &walked.ports {
             world.network.ports.set(*ip, *last);
         }
+        let mut rooms = walked.rooms.iter();
         for visit in &leaf.visits {
             // The first request on the way has made it.
             let Some(kernel) = world.network.known_kernel_mut(&visit.kernel) else { continue };
-            for made in &visit.flows {
+            for (made, room) in visit.flows.iter().zip(&mut rooms) {
                 let (original, reply) = (made.original.at(&walked.sockets), made.reply.at(&walked.sockets));
-                kernel.conntrack.put(Flow { original, reply, state: made.state, expires: world.now + made.lasts });
+                let flow = Flow { original, reply, state: made.state, expires: world.now + made.lasts };
+                kernel.conntrack.put(&flow, room);
             }
             for (effect, at) in &visit.effects {
                 effect.happen(&mut kernel.memory, world.now + *at);
@@ -278,10 +324,10 @@ fn asks(tape: &Tape) -> Option<(Vec<(Ask, usize)>, Sockets)> {
                 sockets.push(SocketAddr::new(*ip, *got));
                 (Ask::Port(*ip), 0)
             }
-            Mark::Masked { kernel, ip, to, protocol, got } => {
+            Mark::Masked { kernel, ip, to, protocol, begun, got } => {
                 let (kernel, to) = (kernel.clone(), End::of(*to, &sockets));
                 sockets.push(SocketAddr::new(*ip, *got));
-                (Ask::Masked { kernel, ip: *ip, to, protocol: *protocol }, 0)
+                (Ask::Masked { kernel, ip: *ip, to, protocol: *protocol, begun: *begun }, 0)
             }
             Mark::Below { bound, got } => (Ask::Below(*bound), *got as usize),
             Mark::Weighted { weights, chosen } => (Ask::Weighted(weights.clone()), *chosen as usize),
@@ -313,8 +359,8 @@ fn asks(tape: &Tape) -> Option<(Vec<(Ask, usize)>, Sockets)> {
                 }
                 Lot::Given { server, client, place, persistent } => {
                     let ahead = given.iter().filter(|(k, s)| *k == kernel && s.key() == server.key()).count();
-                    let simple = server.scheduler == Scheduler::RoundRobin && server.persistent.is_none();
-                    if server.scheduler == Scheduler::LeastConnection || ahead > 0 && !simple {
+                    let simple = server.scheduler.takes_turns() && server.persistent.is_none();
+                    if server.scheduler.counts_connections() || ahead > 0 && !simple {
                         return None;
                     }
                     given.push((kernel, server));

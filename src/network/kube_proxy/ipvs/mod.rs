@@ -3,7 +3,7 @@
 //!
 //! Upstream: `pkg/proxy/ipvs`. What differs from iptables mode for packets: under the policy Local a node without endpoints of
 //! its own sends to all of them; a virtual server without real ones refuses; an address of a Service answers on no other port.
-//! Left out: graceful removal of real servers (weight 0 while connections last).
+//! Removal of real servers is graceful: what is open goes on by conntrack, and `ipvsadm` still lists them, with weight 0.
 
 mod frame;
 
