@@ -59,7 +59,10 @@ fn the_virtual_ip_answers_too() {
     let to = format!("http://{vip}:80");
     let output = giljabi(&["trace", "-f", &service, PODS, "--from", "pod/client", "--to", &to, "--count", "60"]);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
-    assert!(String::from_utf8_lossy(&output.stdout).starts_with("60 requests: 60 answered, 0 failed\n"));
+    let text = String::from_utf8_lossy(&output.stdout).to_string();
+    assert!(text.starts_with("60 requests: 60 answered, 0 failed\n"), "{text}");
+    assert_eq!(text.matches("(by the rules 33.3 %)").count(), 3, "{text}");
+    assert!(text.contains("chi-square") && text.contains("2 degrees of freedom"), "{text}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use giljabi::api::object::{FieldRef, ObjectKey};
 use giljabi::api::value::Value;
 use giljabi::export::{trace_captures, trace_json, trace_mermaid, trace_svg, trace_text};
 use giljabi::locale::{self, Lang};
+use giljabi::trace::many::{Tally, chi_square, predict};
 use giljabi::trace::{Client, Request, Sent, Series, Trace, Url};
 use giljabi::value;
 use giljabi::workspace::Workspace;
@@ -26,9 +27,11 @@ pub fn run(arguments: &Arguments, lang: Lang) -> Result<bool, Usage> {
         eprint!("{}", lines.tell(diagnostic, lang));
     }
     is_there(&workspace, &from)?;
-    let mut series = Series::new(Request::get(from, to));
+    let request = Request::get(from, to);
     let mut world = workspace.cluster_mut().world();
-    let mut counted = Counted::default();
+    let promised = if arguments.count > 1 { predict(&world, &request) } else { None };
+    let mut counted = Counted { promised: promised.unwrap_or_default(), ..Counted::default() };
+    let mut series = Series::new(request);
     // Every trace is wanted by some forms; the rest tell of the first, and count.
     let all = matches!(arguments.format, Format::Json | Format::Mermaid);
     let mut sent: Vec<Sent> = Vec::new();
@@ -129,7 +132,9 @@ pub fn is_there(workspace: &Workspace, client: &Client) -> Result<(), Usage> {
 struct Counted {
     count: u64,
     answered: u64,
-    pods: BTreeMap<String, u64>,
+    pods: BTreeMap<ObjectKey, u64>,
+    /// The shares that the rules promise; empty where no lot decides.
+    promised: BTreeMap<ObjectKey, f64>,
     causes: BTreeMap<&'static str, i64>,
     /// The first of the failed ones tells what is wrong with them.
     failed: Option<Sent>,
@@ -140,7 +145,7 @@ impl Counted {
         self.count += 1;
         self.answered += u64::from(sent.is_success());
         if let Some(pod) = sent.pod() {
-            *self.pods.entry(format!("{}/{}", pod.namespace, pod.name)).or_default() += 1;
+            *self.pods.entry(pod.clone()).or_default() += 1;
         }
         if let Some(cause) = sent.cause() {
             *self.causes.entry(cause).or_default() += 1;
@@ -151,9 +156,13 @@ impl Counted {
     }
 
     /// How many requests each pod answered, most first.
-    fn shares(&self) -> Vec<(&String, u64)> {
-        let mut shares: Vec<_> = self.pods.iter().map(|(pod, requests)| (pod, *requests)).collect();
-        shares.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+    fn shares(&self) -> Vec<(String, u64, Option<f64>)> {
+        let named = |pod: &ObjectKey| format!("{}/{}", pod.namespace, pod.name);
+        let unmet = self.promised.keys().filter(|pod| !self.pods.contains_key(*pod)).map(|pod| (pod, 0));
+        let met = self.pods.iter().map(|(pod, requests)| (pod, *requests));
+        let mut shares: Vec<_> =
+            met.chain(unmet).map(|(pod, n)| (named(pod), n, self.promised.get(pod).copied())).collect();
+        shares.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
         shares
     }
 
@@ -168,11 +177,19 @@ impl Counted {
             ],
         );
         out.push('\n');
-        for (pod, requests) in self.shares() {
-            out.push_str(&format!(
-                "{requests:>8}  {:>5.1} %  pod/{pod}\n",
-                requests as f64 * 100.0 / self.count as f64
-            ));
+        for (pod, requests, promised) in self.shares() {
+            let percent = requests as f64 * 100.0 / self.count as f64;
+            out.push_str(&format!("{requests:>8}  {percent:>5.1} %  pod/{pod}"));
+            if let Some(share) = promised {
+                let share = format!("{:.1}", share * 100.0);
+                out.push_str(&format!("  ({})", locale::text(lang, "export.promised", &[("percent", &share)])));
+            }
+            out.push('\n');
+        }
+        let by_answerer = self.pods.iter().map(|(pod, requests)| (Some(pod.clone()), *requests)).collect();
+        if let Some(verdict) = chi_square(&Tally { by_answerer, ..Tally::default() }, &self.promised) {
+            out.push_str(&verdict.words().text(lang));
+            out.push('\n');
         }
         if let Some(failed) = &self.failed {
             out.push_str(&trace_text(&failed.trace(), lang, locate));
@@ -185,7 +202,7 @@ impl Counted {
         let pods: Vec<Value> = self
             .shares()
             .into_iter()
-            .map(|(pod, requests)| value!({ "pod": (pod.as_str()), "requests": (requests as i64) }))
+            .map(|(pod, requests, _)| value!({ "pod": (pod.as_str()), "requests": (requests as i64) }))
             .collect();
         let causes: Vec<Value> =
             self.causes.iter().map(|(cause, n)| value!({ "cause": (*cause), "requests": (*n) })).collect();

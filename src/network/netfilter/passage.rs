@@ -132,10 +132,8 @@ impl Memory {
     pub fn give(&mut self, server: &VirtualServer, client: IpAddr, (place, persistent): (usize, bool), now: Time) {
         let Some(real) = server.real.get(place) else { return };
         let key = server.key();
-        if !persistent {
-            if server.scheduler.takes_turns() {
-                self.turns.insert(key, ((place + 1) % server.real.len()) as u32);
-            }
+        if !persistent && server.scheduler.takes_turns() {
+            self.turns.insert(key, ((place + 1) % server.real.len()) as u32);
         }
         if server.persistent.is_some() {
             self.persistent.insert((key, client), (real.address(), now));
