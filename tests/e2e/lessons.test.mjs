@@ -190,6 +190,13 @@ test("pupils begin with what their teacher has prepared, in the cluster that was
   await page.locator(".question").waitFor();
   await write(page, "# Begin here, class 3.\n");
   await page.waitForFunction(() => localStorage.getItem("giljabi.desk.first-service.files")?.includes("class 3"));
+  // What is done in the terminal belongs to the start, what only looks does not.
+  await page.locator("[role=tab]", { hasText: "Terminal" }).click();
+  for (const line of ["kubectl get pods", "kubectl scale deployment kimho --replicas=1"]) {
+    await page.locator("#term-input-1").fill(line);
+    await page.locator("#term-input-1").press("Enter");
+  }
+  await page.waitForFunction(() => localStorage.getItem("giljabi.lesson.first-service")?.includes("ran 0 kubectl scale"));
   await go(page, "#/teach");
   await page.locator(".assign summary").first().click();
   await page.locator(".ticks input").first().check();
@@ -197,17 +204,32 @@ test("pupils begin with what their teacher has prepared, in the cluster that was
   await page.locator(".own-start").click();
   await page.locator(".set-nodes").selectOption("2");
   await page.locator(".set-proxy").selectOption("nftables");
+  await page.locator(".set-balancer").selectOption("metallb");
   const link = await page.locator(".link").inputValue();
   assert.ok(link.length > plain.length && link.length < 400, link);
   await lookAt(page, "an assignment with a start");
   const pupils = await browser.newContext({ locale: "en-GB" });
   t.after(() => pupils.close());
   const pupil = await pupils.newPage();
+  // The pupil has solved the lesson before, as it is by itself.
+  await pupil.goto(url);
+  await pupil.evaluate(() => localStorage.setItem("giljabi.lesson.first-service", "passed guess 10\nlesson first-service 20 20 1 3 1 0\n"));
+  await pupil.goto("about:blank");
   await pupil.goto(link.replace(/^.*#/, `${url}#`));
+  await pupil.locator(".assignment .lesson-list a").first().waitFor();
+  assert.equal(await pupil.locator(".assignment .stars").count(), 0, "what was achieved elsewhere does not count here");
+  assert.equal(await pupil.locator(".tracks .stars").count(), 1, "and stays in the pupil's own book");
   await pupil.locator(".assignment .lesson-list a").first().click();
   await pupil.locator(".question").waitFor();
   await pupil.locator(".editor .cm-content", { hasText: "class 3" }).waitFor();
   assert.equal(await pupil.locator("#map", { hasText: "node-3" }).count(), 0);
+  assert.equal(await pupil.locator("#map [data-tip*='kimho-']").count(), 1);
+  await answer(pupil, "The name cannot be resolved");
+  await pupil.locator(".go-on").click();
+  await pupil.locator(".check").first().waitFor();
+  await go(pupil, new URL(link).hash);
+  const handed = await download(pupil, () => pupil.locator(".assignment .btn-primary").click());
+  assert.match(handed.bytes.toString(), /lesson first-service 10 20 0 0 0 0\n/, "what was achieved from this start");
   assert.deepEqual(complaints, []);
 });
 
@@ -362,19 +384,28 @@ test("a lesson is written from the desk: checks from what is seen, a solution by
   await page.locator(".send").click();
   await go(page, "#/write");
   await page.locator(".from-desk").click();
+  await page.locator(".add-prediction").click();
+  // How the request ended is the one right choice: the gate of questions is open.
+  await page.locator(".draft-text .cm-content", { hasText: "kind: predict" }).waitFor();
+  assert.match(await shown(page, ".draft-text"), /question: \{request: \{from: pod\/client, to: "http:\/\/kimho:406"\}, choices: \{answer: \{ok: true\}, refused:/);
   await page.locator(".add-step").click();
   const label = '{request: {from: pod/client, to: "http://kimho:406"}, ok: true}';
   await page.locator(".offer").selectOption({ label });
   await page.locator(".add-check").click();
   await page.locator(".gates li", { hasText: "no solution" }).waitFor();
+  assert.doesNotMatch(await page.locator(".gates").innerText(), /exactly one right choice/);
   await lookAt(page, "the author's page");
   await page.locator(".record").click();
   await page.locator(".recorder").waitFor();
+  await page.locator(".choice").nth(1).click();
+  await page.locator(".question button").click();
+  await page.locator(".go-on").click();
   await page.locator(".file", { hasText: "service.yaml" }).click();
   await page.locator(".cm-content", { hasText: "kimhotarget" }).waitFor();
   // Time that the author lets go by is part of the way.
   await page.locator(".clock-bar summary").click();
   await page.locator(".clock-bar .menu-list button", { hasText: "10 seconds" }).click();
+  await page.locator(".plugs label", { hasText: "node-3" }).locator("input").uncheck();
   await write(page, (await shown(page)).replace("kimhotarget", "http"));
   await page.locator(".solved").waitFor();
   await page.locator(".keep-tape").click();
@@ -382,7 +413,7 @@ test("a lesson is written from the desk: checks from what is seen, a solution by
   await page.waitForFunction(() => !document.querySelector(".gates").innerText.includes("no solution"));
   await page.locator(".draft-text .cm-content", { hasText: "track: first" }).waitFor();
   const text = await shown(page, ".draft-text");
-  assert.match(text, /answers: \{request: .*ok: true\}[^]*- wait: 10s\n[^]*- edit: \{file: service\.yaml, from: " *targetPort: kimhotarget", to: " *targetPort: http"\}/);
+  assert.match(text, /answers: \{request: .*ok: true\}[^]*- wait: 10s\n[^]*- power: \{node-3: down\}\n[^]*- edit: \{file: service\.yaml, from: " *targetPort: kimhotarget", to: " *targetPort: http"\}/);
   const zip = await download(page, () => page.locator(".save-zip").click());
   assert.match(zip.bytes.toString("latin1"), /my-lesson\/lesson\.yaml[^]*my-lesson\/start\/service\.yaml/);
   // The link opens the lesson for somebody else.
@@ -393,7 +424,18 @@ test("a lesson is written from the desk: checks from what is seen, a solution by
   t.after(() => other.close());
   const visitor = await other.newPage();
   await visitor.goto(link.replace(/^.*#/, `${url}#`));
+  await visitor.locator(".question").waitFor();
+  await visitor.locator(".choice").nth(1).click();
+  await visitor.locator(".question button").click();
+  await visitor.locator(".go-on").click();
   await visitor.locator(".check.bad").waitFor();
+  // The editor knows the keys and words of lesson.yaml.
+  await write(page, `${text}wrong:\n  one:\n    `, ".draft-text");
+  await page.keyboard.press("Control+Space");
+  await page.locator(".cm-tooltip-autocomplete li", { hasText: "fails" }).click();
+  await page.keyboard.press("Control+Space");
+  await page.locator(".cm-tooltip-autocomplete li", { hasText: "predict" }).click();
+  assert.match(await shown(page, ".draft-text"), /wrong:\n  one:\n    fails: predict$/);
   // What cannot be read is told with its line.
   await write(page, "track: first\nstepz: []\n", ".draft-text");
   await page.locator(".draft-text .cm-lintRange-error", { hasText: "stepz: []" }).waitFor();
