@@ -4,7 +4,7 @@ use super::record::Recorder;
 use super::step::{Candidate, StepKind};
 use crate::api::object::FieldRef;
 use crate::apiserver::store::Store;
-use crate::network::netfilter::{Chain, ChainRef, Hit, Match, Program, Rules, Target, What};
+use crate::network::netfilter::{Chain, ChainRef, Hit, Match, Program, RealServer, Rules, Scheduler, Target, What};
 use crate::network::packet::Packet;
 use crate::runtime::Runtime;
 use smol_str::{SmolStr, format_smolstr};
@@ -110,10 +110,16 @@ fn choices(program: &Program, trail: &[Hit<'_>]) -> Vec<Choice> {
         match hit.what {
             What::Server { server, real: Some(real), persistent } => {
                 let share = 1.0 / server.real.iter().map(|r| f64::from(r.weight)).sum::<f64>().max(1.0);
+                // A hash leaves nothing to chance: this client always comes to this one.
+                let hashed = matches!(server.scheduler, Scheduler::SourceHash | Scheduler::DestinationHash);
+                let share_of = |r: &RealServer| match hashed {
+                    true => f64::from(u8::from(r.address() == real.address())),
+                    false => f64::from(r.weight) * share,
+                };
                 choices.push(Choice {
                     at: i,
                     by: format_smolstr!("ipvs {}", server.scheduler.name()),
-                    candidates: server.real.iter().map(|r| (r.address(), f64::from(r.weight) * share)).collect(),
+                    candidates: server.real.iter().map(|r| (r.address(), share_of(r))).collect(),
                     chosen: server.real.iter().position(|r| r.address() == real.address()).unwrap_or(0),
                     draws: Vec::new(),
                     remembered: server.persistent.filter(|_| persistent),
