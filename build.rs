@@ -8,6 +8,8 @@ use std::{env, fs};
 
 const TABLE: &str = "assets/fields.tsv";
 const LESSONS: &str = "lessons";
+/// Set by a release (xtask/src/main.rs).
+const RELOCATIONS: &str = "GILJABI_RELOCATIONS";
 
 fn main() {
     println!("cargo:rerun-if-changed={TABLE}");
@@ -17,6 +19,12 @@ fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     fs::write(out.join("fields.schema.tsv"), schema).expect("writing the schema part");
     fs::write(out.join("fields.help.tsv"), help).expect("writing the sentence part");
+
+    // What says which function needs which data, for the program that splits a release (xtask/split).
+    println!("cargo:rerun-if-env-changed={RELOCATIONS}");
+    if env::var_os(RELOCATIONS).is_some() {
+        println!("cargo:rustc-link-arg-bin=giljabi-app=--emit-relocs");
+    }
 
     println!("cargo:rerun-if-changed={LESSONS}");
     let mut packs = [String::new(), String::new(), String::new()];

@@ -34,19 +34,25 @@ impl Lang {
     }
 }
 
-/// The message tables: area name and text. A new area is one file and one line here.
-const TABLES: &[(&str, &str)] = &[
+/// A message table: area name and text.
+type Area = (&'static str, &'static str);
+
+/// The tables. A new area is one file and one line here: among what the page has words of from the start, or with the rest,
+/// which the browser does not have to get before it can show something.
+const AT_ONCE: &[Area] = &[
     ("core", include_str!("../assets/locale/core.tsv")),
+    ("trace", include_str!("../assets/locale/trace.tsv")),
+    ("site", include_str!("../assets/locale/site.tsv")),
+    ("app", include_str!("../assets/locale/app.tsv")),
+    ("screen", include_str!("../assets/locale/screen.tsv")),
+];
+const LATER: &[Area] = &[
     ("api", include_str!("../assets/locale/api.tsv")),
     ("control", include_str!("../assets/locale/control.tsv")),
-    ("trace", include_str!("../assets/locale/trace.tsv")),
     ("load", include_str!("../assets/locale/load.tsv")),
     ("check", include_str!("../assets/locale/check.tsv")),
     ("export", include_str!("../assets/locale/export.tsv")),
     ("doctor", include_str!("../assets/locale/doctor.tsv")),
-    ("site", include_str!("../assets/locale/site.tsv")),
-    ("app", include_str!("../assets/locale/app.tsv")),
-    ("screen", include_str!("../assets/locale/screen.tsv")),
     ("lesson", include_str!("../assets/locale/lesson.tsv")),
     ("lessons", include_str!("../assets/locale/lessons.tsv")),
     ("terminal", include_str!("../assets/locale/terminal.tsv")),
@@ -54,14 +60,29 @@ const TABLES: &[(&str, &str)] = &[
 
 type Table = HashMap<&'static str, (&'static str, &'static str)>;
 
-fn table() -> &'static Table {
+fn row_of(id: &str) -> Option<(&'static str, &'static str)> {
     static TABLE: OnceLock<Table> = OnceLock::new();
-    TABLE.get_or_init(|| rows().map(|(_, id, en, ko)| (id, (en, ko))).collect())
+    TABLE.get_or_init(|| read(AT_ONCE)).get(id).copied().or_else(|| row_of_later(id))
+}
+
+/// On its own, because it is what refers to the other tables: a first request that never comes here does not need them.
+#[inline(never)]
+fn row_of_later(id: &str) -> Option<(&'static str, &'static str)> {
+    static TABLE: OnceLock<Table> = OnceLock::new();
+    TABLE.get_or_init(|| read(LATER)).get(id).copied()
+}
+
+fn read(areas: &'static [Area]) -> Table {
+    rows_of(areas).map(|(_, id, en, ko)| (id, (en, ko))).collect()
 }
 
 /// Every row of every table: area, id, English, Korean.
 pub fn rows() -> impl Iterator<Item = (&'static str, &'static str, &'static str, &'static str)> {
-    TABLES.iter().flat_map(|(area, text)| {
+    rows_of(AT_ONCE).chain(rows_of(LATER))
+}
+
+fn rows_of(areas: &'static [Area]) -> impl Iterator<Item = (&'static str, &'static str, &'static str, &'static str)> {
+    areas.iter().flat_map(|(area, text)| {
         text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).filter_map(move |line| {
             let mut columns = line.split('\t');
             Some((*area, columns.next()?, columns.next()?, columns.next()?))
@@ -96,7 +117,7 @@ impl Message {
 /// The message `id` in `lang` with its arguments filled in. An id that no table has comes back as itself, which the tests
 /// of the tables make impossible in what is shipped.
 pub fn text(lang: Lang, id: &str, args: &[(&str, &str)]) -> String {
-    let Some((en, ko)) = table().get(id) else { return id.to_string() };
+    let Some((en, ko)) = row_of(id) else { return id.to_string() };
     fill(if lang == Lang::Ko { ko } else { en }, args)
 }
 
@@ -281,8 +302,11 @@ mod tests {
             assert!(!en.is_empty() && !ko.is_empty(), "{area}: {id} lacks a language");
             assert_eq!(names(en), names(ko), "{area}: {id} has other arguments in Korean");
         }
-        let lines: usize =
-            TABLES.iter().map(|(_, t)| t.lines().filter(|l| !l.is_empty() && !l.starts_with('#')).count()).sum();
+        let lines: usize = AT_ONCE
+            .iter()
+            .chain(LATER)
+            .map(|(_, t)| t.lines().filter(|l| !l.is_empty() && !l.starts_with('#')).count())
+            .sum();
         assert_eq!(lines, rows().count(), "a row lacks columns");
     }
 }

@@ -14,6 +14,9 @@ const FIRST = root("assets/first.txt");
 /** What was split and what each function weighs, for `cargo xtask size`. */
 export const REPORT = root("target/size/functions.tsv");
 
+/** The program as the linker wrote it, with its word on which function needs which data. */
+const LINKED = join(process.env.CARGO_TARGET_DIR ?? root("target"), "wasm32-unknown-unknown/site/giljabi-app.wasm");
+
 export const hashOf = (bytes) => createHash("sha256").update(bytes).digest("hex").slice(0, 16);
 
 /** Replaces `from`, which must stand in the text exactly once. */
@@ -34,7 +37,7 @@ async function split(wasm, recording) {
     run("record", wasm, "--out", first, "--report", REPORT);
     return { first: await readFile(first), imports: [] };
   }
-  run("split", wasm, "--list", FIRST, "--first", first, "--rest", rest, "--imports", imports, "--report", REPORT);
+  run("split", wasm, "--list", FIRST, "--first", first, "--rest", rest, "--imports", imports, "--report", REPORT, "--linked", LINKED);
   const lines = (await readFile(imports, "utf8")).trimEnd().split("\n");
   return { first: await readFile(first), rest: await readFile(rest), imports: lines.map((line) => line.split(" ")) };
 }

@@ -97,7 +97,7 @@ fn bench(options: &[String]) -> Outcome {
 pub fn release() -> Command {
     let mut trunk = process::command("trunk", &["build", "--release"]);
     let options = "--cfg=erase_components -Csymbol-mangling-version=v0";
-    trunk.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", options);
+    trunk.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", options).env("GILJABI_RELOCATIONS", "1");
     trunk
 }
 

@@ -1,7 +1,7 @@
 //! `giljabi-split`: splits the app's WASM in two, what the page needs before it can send its first request, and the rest.
 //!
 //!     giljabi-split split app.wasm --list assets/first.txt --first first.wasm --rest rest.wasm --imports imports.txt \
-//!         --report functions.tsv
+//!         --report functions.tsv [--linked linked.wasm]
 //!     giljabi-split record app.wasm --out recorder.wasm --report functions.tsv
 //!
 //! What the first part holds is said by a recording of a real start of the page: which functions ran, and which stretches of
@@ -11,6 +11,7 @@
 //! earlier, waits for.
 
 mod body;
+mod data;
 mod liveness;
 mod module;
 mod outline;
@@ -47,7 +48,15 @@ fn main() -> Result<()> {
                 function.name = name;
             }
             let is_first = list.first(&whole, module.functions.len())?;
-            let parts = write::split(&whole, &is_first)?;
+            let linked = match option("--linked") {
+                Ok(path) => data::Linked::read(&fs::read(path).with_context(|| path.to_string())?)?,
+                Err(_) => None,
+            };
+            let data = match &linked {
+                Some(linked) => data::Parted::new(&whole, &is_first, linked)?,
+                None => data::Parted::not(&whole),
+            };
+            let parts = write::split(&whole, &is_first, &data)?;
             for part in [&parts.first, &parts.rest] {
                 wasmparser::Validator::new()
                     .validate_all(part)

@@ -17,6 +17,7 @@ use wasm_encoder::{
 };
 use wasmparser::{BinaryReader, ExternalKind, FunctionBody, Operator, TypeRef};
 
+use crate::data::{Parted, Run};
 use crate::module::Module;
 
 /// Where the stand-ins look for the function that loads the rest: `assets/hooks/split.mjs` gives it to the first part.
@@ -148,11 +149,15 @@ impl Names {
 }
 
 /// Splits a module in two; `is_first` says of each function whether the first part holds it.
-pub fn split(module: &Module, is_first: &[bool]) -> Result<Parts> {
+pub fn split(module: &Module, is_first: &[bool], data: &Parted) -> Result<Parts> {
     let mut plan = Plan::new(module, is_first)?;
     let lent = Lent::new(&mut plan);
     let imports = short_imports(module);
-    Ok(Parts { first: first_part(&plan, &lent, &imports)?, rest: rest_part(&plan, &lent)?, imports })
+    Ok(Parts {
+        first: first_part(&plan, &lent, &imports, &data.first)?,
+        rest: rest_part(&plan, &lent, &data.rest)?,
+        imports,
+    })
 }
 
 /// The names under which the first part exports what is no function.
@@ -171,7 +176,7 @@ impl Lent {
     }
 }
 
-fn first_part(plan: &Plan, lent: &Lent, short: &[(String, String)]) -> Result<Vec<u8>> {
+fn first_part(plan: &Plan, lent: &Lent, short: &[(String, String)], data: &[Run]) -> Result<Vec<u8>> {
     let module = plan.module;
     let mut out = wasm_encoder::Module::new();
     plan.raw(&mut out, SectionId::Type, &module.types);
@@ -230,9 +235,7 @@ fn first_part(plan: &Plan, lent: &Lent, short: &[(String, String)]) -> Result<Ve
     active(&mut elements, module.table, grown, more);
     out.section(&elements);
 
-    if module.data_count {
-        out.section(&DataCountSection { count: module.data.len() as u32 });
-    }
+    count_data(module, &mut out, data);
     let mut code = CodeSection::new();
     for function in &plan.first {
         code.raw(&body(module, *function, |callee, sink| {
@@ -257,17 +260,12 @@ fn first_part(plan: &Plan, lent: &Lent, short: &[(String, String)]) -> Result<Ve
         code.function(&stand_in);
     }
     out.section(&code);
-    let mut data = DataSection::new();
-    for piece in &module.data {
-        let bytes = module.bytes[piece.bytes.clone()].iter().copied();
-        data.active(0, &ConstExpr::i32_const(piece.offset as i32), bytes);
-    }
-    out.section(&data);
+    write_data(module, &mut out, data);
     features(module, &mut out);
     Ok(out.finish())
 }
 
-fn rest_part(plan: &Plan, lent: &Lent) -> Result<Vec<u8>> {
+fn rest_part(plan: &Plan, lent: &Lent, data: &[Run]) -> Result<Vec<u8>> {
     let module = plan.module;
     let mut out = wasm_encoder::Module::new();
     plan.raw(&mut out, SectionId::Type, &module.types);
@@ -296,6 +294,7 @@ fn rest_part(plan: &Plan, lent: &Lent) -> Result<Vec<u8>> {
         active(&mut elements, module.table, offset, run.iter().map(|f| place[f]).collect());
     }
     out.section(&elements);
+    count_data(module, &mut out, data);
     let mut code = CodeSection::new();
     for function in &plan.rest {
         code.raw(&body(module, *function, |callee, sink| {
@@ -303,8 +302,23 @@ fn rest_part(plan: &Plan, lent: &Lent) -> Result<Vec<u8>> {
         })?);
     }
     out.section(&code);
+    write_data(module, &mut out, data);
     features(module, &mut out);
     Ok(out.finish())
+}
+
+fn count_data(module: &Module, out: &mut wasm_encoder::Module, data: &[Run]) {
+    if module.data_count {
+        out.section(&DataCountSection { count: data.len() as u32 });
+    }
+}
+
+fn write_data(module: &Module, out: &mut wasm_encoder::Module, data: &[Run]) {
+    let mut section = DataSection::new();
+    for (address, bytes) in data {
+        section.active(0, &ConstExpr::i32_const(*address as i32), module.bytes[bytes.clone()].iter().copied());
+    }
+    out.section(&section);
 }
 
 fn type_without_anything(module: &Module) -> Result<u32> {
@@ -362,7 +376,7 @@ fn features(module: &Module, out: &mut wasm_encoder::Module) {
     }
 }
 
-fn parsed<'a>(module: &Module<'a>, function: u32) -> FunctionBody<'a> {
+pub fn parsed<'a>(module: &Module<'a>, function: u32) -> FunctionBody<'a> {
     let range = module.functions[function as usize].body.clone();
     FunctionBody::new(BinaryReader::new(&module.bytes[range.clone()], range.start))
 }

@@ -1,0 +1,369 @@
+//! Which of a module's data the first part holds: what its functions refer to, and what that refers to in turn. The rest's data
+//! stand at their addresses from when the rest is loaded, and until then nobody has a pointer to them.
+//!
+//! Who refers to what is said by the linker, in the relocations of the module that it wrote: there an address still belongs to
+//! a piece of data, even where it points before or behind it. wasm-bindgen and wasm-opt rewrite code and leave data where they
+//! are, so a number in a rewritten function refers to what that number referred to anywhere in the linker's module; and one
+//! that stood nowhere there (wasm-opt adds an offset to an address now and then) to what lies at it or right behind it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use anyhow::{Context, Result, bail, ensure};
+use wasmparser::{KnownCustom, Linking, Operator, Parser, Payload, RelocationType, SymbolInfo};
+
+use crate::module::Module;
+use crate::write::parsed;
+
+/// How far before a piece of data a number may lie that means it, though the linker never wrote that number.
+const BEFORE: u32 = 64;
+/// So few bytes between two pieces of the first part go with them: a run of its own costs about as much, in both parts.
+const GAP: usize = 32;
+
+/// Bytes of the module and the address at which they stand in memory.
+pub type Run = (u32, Range<usize>);
+
+/// The data of the two parts.
+pub struct Parted {
+    pub first: Vec<Run>,
+    pub rest: Vec<Run>,
+}
+
+impl Parted {
+    /// Everything in the first part.
+    pub fn not(module: &Module) -> Parted {
+        Parted { first: module.data.iter().map(|data| (data.offset, data.bytes.clone())).collect(), rest: Vec::new() }
+    }
+
+    pub fn new(module: &Module, is_first: &[bool], linked: &Linked) -> Result<Parted> {
+        let needed = linked.closed(linked.referred(module, is_first)?);
+        let mut parted = Parted { first: Vec::new(), rest: Vec::new() };
+        for data in &module.data {
+            let length = data.bytes.len();
+            let mut is_first = vec![false; length];
+            let mut known = vec![false; length];
+            for (number, piece) in linked.pieces.iter().enumerate() {
+                let from = piece.start.clamp(data.offset, data.offset + length as u32) - data.offset;
+                let to = piece.end.clamp(data.offset, data.offset + length as u32) - data.offset;
+                known[from as usize..to as usize].fill(true);
+                if needed.contains(&number) {
+                    is_first[from as usize..to as usize].fill(true);
+                }
+            }
+            let bytes = &module.bytes[data.bytes.clone()];
+            // What the linker has no name for stays, unless it is nothing but padding.
+            for at in 0..length {
+                is_first[at] |= !known[at] && bytes[at] != 0;
+            }
+            let mut runs: Vec<Range<usize>> = Vec::new();
+            for at in (0..length).filter(|at| is_first[*at]) {
+                match runs.last_mut() {
+                    Some(last) if at <= last.end + GAP => last.end = at + 1,
+                    _ => runs.push(at..at + 1),
+                }
+            }
+            let at = |run: Range<usize>| -> Run {
+                (data.offset + run.start as u32, data.bytes.start + run.start..data.bytes.start + run.end)
+            };
+            let mut end = 0;
+            for run in runs {
+                if end < run.start {
+                    parted.rest.push(at(end..run.start));
+                }
+                end = run.end;
+                parted.first.push(at(run));
+            }
+            if end < length {
+                parted.rest.push(at(end..length));
+            }
+        }
+        Ok(parted)
+    }
+}
+
+/// What the linker says of the data.
+pub struct Linked {
+    /// The addresses of each piece of data, in order and apart from each other.
+    pieces: Vec<Range<u32>>,
+    /// Which pieces a number refers to.
+    meant: BTreeMap<u32, BTreeSet<usize>>,
+    /// Which pieces a piece refers to.
+    refers: Vec<BTreeSet<usize>>,
+}
+
+/// A relocation: where in its section a number stands, whose address it is, and the number.
+struct Relocation {
+    at: usize,
+    symbol: usize,
+    value: u32,
+}
+
+impl Linked {
+    /// Reads the module that the linker wrote with `--emit-relocs`. `None`: it was called without.
+    pub fn read(bytes: &[u8]) -> Result<Option<Linked>> {
+        let mut segments: Vec<(u32, Range<usize>)> = Vec::new();
+        let mut sections: Vec<Range<usize>> = Vec::new();
+        let mut symbols: Vec<Option<Range<u32>>> = Vec::new();
+        let mut entries = Vec::new();
+        for payload in Parser::new(0).parse_all(bytes) {
+            let payload = payload?;
+            sections.extend(payload.as_section().map(|(_, range)| range));
+            match payload {
+                Payload::DataSection(section) => {
+                    for data in section {
+                        let data = data?;
+                        let wasmparser::DataKind::Active { offset_expr, .. } = data.kind else { bail!("passive data") };
+                        let Operator::I32Const { value } = offset_expr.get_operators_reader().read()? else {
+                            bail!("data at no constant address")
+                        };
+                        segments.push((value as u32, data.range.end - data.data.len()..data.range.end));
+                    }
+                }
+                Payload::CustomSection(section) => match section.as_known() {
+                    KnownCustom::Linking(linking) => {
+                        for part in linking.subsections() {
+                            let Linking::SymbolTable(table) = part? else { continue };
+                            for symbol in table {
+                                symbols.push(match symbol? {
+                                    SymbolInfo::Data { symbol: Some(data), .. } => {
+                                        // What begins with nothing but zeros stands in no segment.
+                                        segments
+                                            .get(data.index as usize)
+                                            .map(|(start, _)| start + data.offset..start + data.offset + data.size)
+                                    }
+                                    _ => None,
+                                });
+                            }
+                        }
+                    }
+                    KnownCustom::Reloc(relocations) => {
+                        let section = relocations.section_index() as usize;
+                        for entry in relocations.entries() {
+                            entries.push((section, entry?));
+                        }
+                    }
+                    _ => {}
+                },
+                _ => {}
+            }
+        }
+        if symbols.is_empty() || entries.is_empty() {
+            return Ok(None);
+        }
+        let mut code = Vec::new();
+        let mut data = Vec::new();
+        for (section, entry) in entries {
+            if !matches!(
+                entry.ty,
+                RelocationType::MemoryAddrLeb | RelocationType::MemoryAddrSleb | RelocationType::MemoryAddrI32
+            ) {
+                continue;
+            }
+            let Some(range) = symbols.get(entry.index as usize).context("a relocation of no symbol")? else { continue };
+            let value = (i64::from(range.start) + entry.addend) as u32;
+            let at = sections.get(section).context("a relocation of no section")?.start + entry.offset as usize;
+            let relocation = Relocation { at, symbol: entry.index as usize, value };
+            // The linker's own word that all of this is understood as it means it.
+            let field = bytes.get(at..at + 5).context("a relocation of no byte")?;
+            if matches!(entry.ty, RelocationType::MemoryAddrI32) {
+                ensure!(field[..4] == value.to_le_bytes(), "a relocation that does not stand where it is said to");
+                data.push(relocation);
+            } else {
+                ensure!(padded(field) == value, "a relocation that does not stand where it is said to");
+                code.push(relocation);
+            }
+        }
+        let pieces = apart(symbols.iter().flatten().filter(|range| !range.is_empty()).cloned().collect());
+        let holding = |address: u32| pieces.partition_point(|piece| piece.end <= address);
+        let of_symbol = |symbol: usize| -> BTreeSet<usize> {
+            let range = symbols[symbol].clone().unwrap_or_default();
+            let number = holding(range.start);
+            pieces.get(number).is_some_and(|piece| piece.start <= range.start).then_some(number).into_iter().collect()
+        };
+        let mut meant: BTreeMap<u32, BTreeSet<usize>> = BTreeMap::new();
+        for Relocation { symbol, value, .. } in code {
+            meant.entry(value).or_default().extend(of_symbol(symbol));
+        }
+        let mut refers = vec![BTreeSet::new(); pieces.len()];
+        for Relocation { at, symbol, .. } in data {
+            let (start, range) = segments.iter().find(|(_, range)| range.contains(&at)).context("a pointer outside")?;
+            let address = start + (at - range.start) as u32;
+            let number = holding(address);
+            ensure!(
+                pieces.get(number).is_some_and(|piece| piece.contains(&address)),
+                "a pointer that belongs to nothing"
+            );
+            refers[number].extend(of_symbol(symbol));
+        }
+        Ok(Some(Linked { pieces, meant, refers }))
+    }
+
+    /// The pieces that the numbers in some functions refer to.
+    fn referred(&self, module: &Module, is_first: &[bool]) -> Result<BTreeSet<usize>> {
+        let mut found = BTreeSet::new();
+        let mut note = |number: u32| {
+            let meant = self.meant.get(&number);
+            found.extend(meant.into_iter().flatten());
+            let before = if meant.is_some() { 0 } else { BEFORE };
+            let from = self.pieces.partition_point(|piece| piece.end <= number);
+            let near = self.pieces[from..].iter().take_while(|piece| piece.start <= number.saturating_add(before));
+            found.extend(from..from + near.count());
+        };
+        for index in (module.imported_functions..module.functions.len() as u32).filter(|i| is_first[*i as usize]) {
+            let mut operators = parsed(module, index).get_operators_reader()?;
+            while !operators.eof() {
+                let operator = operators.read()?;
+                match operator {
+                    Operator::I32Const { value } => note(value as u32),
+                    // An address may stand in the instruction itself.
+                    other => {
+                        if let Some(offset) = offset_of(&other) {
+                            note(offset);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Some pieces, and all that they refer to.
+    fn closed(&self, mut found: BTreeSet<usize>) -> BTreeSet<usize> {
+        let mut open: Vec<usize> = found.iter().copied().collect();
+        while let Some(piece) = open.pop() {
+            open.extend(self.refers[piece].iter().filter(|other| found.insert(**other)));
+        }
+        found
+    }
+}
+
+/// A number of five bytes, as the linker writes those that it may have to change.
+fn padded(field: &[u8]) -> u32 {
+    field.iter().enumerate().fold(0_u64, |sum, (i, byte)| sum | u64::from(byte & 0x7f) << (7 * i)) as u32
+}
+
+/// Ranges that touch nobody else's bytes: what overlaps is one.
+fn apart(mut ranges: Vec<Range<u32>>) -> Vec<Range<u32>> {
+    ranges.sort_by_key(|range| range.start);
+    let mut apart: Vec<Range<u32>> = Vec::new();
+    for range in ranges {
+        match apart.last_mut() {
+            Some(last) if range.start < last.end => last.end = last.end.max(range.end),
+            _ => apart.push(range),
+        }
+    }
+    apart
+}
+
+/// The offset of an instruction that reads or writes memory. Those of SIMD and of threads, which the app is compiled without,
+/// are not among them.
+fn offset_of(operator: &Operator) -> Option<u32> {
+    use Operator::*;
+    match operator {
+        I32Load { memarg }
+        | I64Load { memarg }
+        | F32Load { memarg }
+        | F64Load { memarg }
+        | I32Load8S { memarg }
+        | I32Load8U { memarg }
+        | I32Load16S { memarg }
+        | I32Load16U { memarg }
+        | I64Load8S { memarg }
+        | I64Load8U { memarg }
+        | I64Load16S { memarg }
+        | I64Load16U { memarg }
+        | I64Load32S { memarg }
+        | I64Load32U { memarg }
+        | I32Store { memarg }
+        | I64Store { memarg }
+        | F32Store { memarg }
+        | F64Store { memarg }
+        | I32Store8 { memarg }
+        | I32Store16 { memarg }
+        | I64Store8 { memarg }
+        | I64Store16 { memarg }
+        | I64Store32 { memarg } => Some(memarg.offset as u32),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wasm_encoder::{CodeSection, DataSection, Function, FunctionSection, MemorySection, MemoryType, TypeSection};
+
+    /// Where the data begin: four pieces of eight bytes.
+    const AT: u32 = 1024;
+    const TEXT: &[u8] = b"aaaaaaaabbbbbbbbccccccccdddddddd";
+
+    /// A module with a function for each number, which does nothing with it.
+    fn module(numbers: &[u32]) -> Vec<u8> {
+        let mut out = wasm_encoder::Module::new();
+        let mut types = TypeSection::new();
+        types.ty().function([], []);
+        let (mut functions, mut code) = (FunctionSection::new(), CodeSection::new());
+        for number in numbers {
+            functions.function(0);
+            let mut body = Function::new([]);
+            body.instructions().i32_const(*number as i32).drop().end();
+            code.function(&body);
+        }
+        let memory = MemoryType { minimum: 1, maximum: None, memory64: false, shared: false, page_size_log2: None };
+        let mut data = DataSection::new();
+        data.active(0, &wasm_encoder::ConstExpr::i32_const(AT as i32), TEXT.iter().copied());
+        out.section(&types)
+            .section(&functions)
+            .section(MemorySection::new().memory(memory))
+            .section(&code)
+            .section(&data);
+        out.finish()
+    }
+
+    /// The bytes of each part, when the functions with these numbers are in the first and one with `AT` is in the rest.
+    fn parted(numbers: &[u32], meant: &[(u32, usize)], refers: &[(usize, usize)]) -> (String, String) {
+        let bytes = module(&[numbers, &[AT]].concat());
+        let module = Module::read(&bytes).expect("a module");
+        let mut linked = Linked {
+            pieces: (0..4).map(|i| AT + 8 * i..AT + 8 * (i + 1)).collect(),
+            meant: BTreeMap::new(),
+            refers: vec![BTreeSet::new(); 4],
+        };
+        for (number, piece) in meant {
+            linked.meant.entry(*number).or_default().insert(*piece);
+        }
+        for (from, to) in refers {
+            linked.refers[*from].insert(*to);
+        }
+        let mut is_first = vec![true; numbers.len()];
+        is_first.push(false);
+        let parted = Parted::new(&module, &is_first, &linked).expect("a split");
+        let text = |runs: &[Run]| -> String {
+            runs.iter().map(|(_, bytes)| String::from_utf8_lossy(&module.bytes[bytes.clone()]).into_owned()).collect()
+        };
+        (text(&parted.first), text(&parted.rest))
+    }
+
+    #[test]
+    fn the_first_part_holds_what_its_functions_mean_and_what_that_refers_to() {
+        let (first, rest) = parted(&[AT], &[(AT, 0)], &[(0, 3)]);
+        assert_eq!((first.as_str(), rest.as_str()), ("aaaaaaaadddddddd", "bbbbbbbbcccccccc"));
+    }
+
+    #[test]
+    fn a_number_before_a_piece_is_the_pieces_when_the_linker_says_so() {
+        // Eight bytes before the third piece, which is where the second begins.
+        let (first, _) = parted(&[AT + 8], &[(AT + 8, 2)], &[]);
+        assert_eq!(first, "bbbbbbbbcccccccc");
+    }
+
+    #[test]
+    fn a_number_that_the_linker_never_wrote_means_what_is_there_and_right_behind() {
+        let (first, rest) = parted(&[AT + 20], &[], &[]);
+        assert_eq!((first.as_str(), rest.as_str()), ("ccccccccdddddddd", "aaaaaaaabbbbbbbb"));
+    }
+
+    #[test]
+    fn every_byte_is_in_one_part_and_no_number_means_nothing() {
+        assert_eq!(parted(&[7], &[], &[]), (String::new(), String::from_utf8_lossy(TEXT).into_owned()));
+    }
+}
