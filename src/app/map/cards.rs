@@ -3,7 +3,9 @@
 use giljabi::api::object::ObjectKey;
 use giljabi::api::view::ServiceType;
 use giljabi::map::geometry::{fit, text_width};
-use giljabi::map::{EndpointMark, Lane, PodState, Rect, RouteCard, ServiceChip, SliceCard, Thread, VipCard, VipKind};
+use giljabi::map::{
+    EndpointMark, Lane, PodState, Rect, RouteCard, ServiceChip, SliceCard, Thread, VipCard, VipKind, Way,
+};
 use giljabi::text::visible;
 use leptos::prelude::*;
 
@@ -19,15 +21,84 @@ pub fn LaneLayer() -> impl IntoView {
         let narrow = scene.read().width < 700.0;
         if narrow { s.tx("map.nowhere_short", &[]) } else { s.tx("map.nowhere", &[]) }
     };
-    // An edit draws anew only what it changes.
+    // An edit draws anew only what it changes: most change a card, and leave the many endpoints as they are.
     let chips = Memo::new(move |_| scene.read().services.clone());
-    let shown = Memo::new(move |_| scene.read().lane.clone());
+    let of = move |part: fn(&Lane) -> Lane| Memo::new(move |_| scene.read().lane.as_ref().map(part));
+    let (names, slices, endpoints) = (of(names), of(slices), of(endpoints));
     view! {
         <text class="t-soft t12" x="24" y="26">{title}</text>
         {move || chips.read().iter().map(|c| chip(s, c.clone())).collect_view()}
-        {move || shown.get().map(|l| lane(s, l))}
+        {move || endpoints.read().iter().flat_map(|l| &l.threads).map(|t| thread(s, t)).collect_view()}
+        {move || slices.read().as_ref().map(arrows)}
+        {move || names.read().as_ref().map(|l| cards(s, l))}
+        {move || slices.read().as_ref().and_then(|l| Some(slice_card(s, l, l.slices.as_ref()?, endpoints)))}
     }
     .into_any()
+}
+
+/// A lane of which nothing is there.
+fn bare(lane: &Lane) -> Lane {
+    let vip = VipCard {
+        rect: lane.vip.rect,
+        kind: lane.vip.kind,
+        address: Default::default(),
+        ports: Vec::new(),
+        selector: String::new(),
+        external: None,
+    };
+    Lane {
+        service: lane.service.clone(),
+        dns: lane.dns,
+        name: String::new(),
+        answers: Vec::new(),
+        route: None,
+        vip,
+        slices: None,
+        threads: Vec::new(),
+        arrows: Vec::new(),
+        bottom: lane.bottom,
+    }
+}
+
+/// What names and addresses are made of.
+fn names(lane: &Lane) -> Lane {
+    Lane {
+        name: lane.name.clone(),
+        answers: lane.answers.clone(),
+        route: lane.route.clone(),
+        vip: lane.vip.clone(),
+        ..bare(lane)
+    }
+}
+
+/// The arrows and the EndpointSlices' card, without the endpoints in it.
+fn slices(lane: &Lane) -> Lane {
+    let card = |card: &SliceCard| SliceCard {
+        rect: card.rect,
+        slices: card.slices.clone(),
+        marks: Vec::new(),
+        spelled: card.spelled,
+        ready: card.ready,
+        total: card.total,
+        ports: card.ports.clone(),
+        missing: card.missing.clone(),
+    };
+    Lane { slices: lane.slices.as_ref().map(card), arrows: lane.arrows.clone(), ..bare(lane) }
+}
+
+/// The endpoints, and their threads to the pods.
+fn endpoints(lane: &Lane) -> Lane {
+    let card = |card: &SliceCard| SliceCard {
+        rect: card.rect,
+        slices: Vec::new(),
+        marks: if card.total <= DOTS { card.marks.clone() } else { Vec::new() },
+        spelled: card.spelled,
+        ready: 0,
+        total: 0,
+        ports: Vec::new(),
+        missing: Vec::new(),
+    };
+    Lane { slices: lane.slices.as_ref().map(card), threads: lane.threads.clone(), ..bare(lane) }
 }
 
 /// Hovering and clicking on an object.
@@ -70,23 +141,19 @@ fn chip(s: Session, chip: ServiceChip) -> impl IntoView {
     }
 }
 
-fn lane(s: Session, lane: Lane) -> impl IntoView {
-    let service = lane.service.clone();
+fn arrows(lane: &Lane) -> impl IntoView + use<> {
+    let arrow = |(i, way): (usize, &Way)| {
+        let class = if i == 0 { "thread thread-dns" } else { "thread thread-vip" };
+        view! { <path class=class d=way.path(8.0) marker-end="url(#arrow)"></path> }
+    };
+    lane.arrows.iter().enumerate().map(arrow).collect_view()
+}
+
+fn cards(s: Session, lane: &Lane) -> impl IntoView + use<> {
     view! {
-        {lane.threads.iter().map(|t| thread(s, t)).collect_view()}
-        {lane
-            .arrows
-            .iter()
-            .enumerate()
-            .map(|(i, way)| {
-                let class = if i == 0 { "thread thread-dns" } else { "thread thread-vip" };
-                view! { <path class=class d=way.path(8.0) marker-end="url(#arrow)"></path> }
-            })
-            .collect_view()}
-        {dns_card(s, &lane)}
+        {dns_card(s, lane)}
         {lane.route.as_ref().map(|r| route_card(s, r))}
-        {vip_card(s, &service, &lane.vip)}
-        {lane.slices.as_ref().map(|c| slice_card(s, &lane, c))}
+        {vip_card(s, &lane.service, &lane.vip)}
     }
 }
 
@@ -210,7 +277,7 @@ fn name_of(s: Session) -> String {
 /// More endpoints than this are drawn as one bar: how much of it is ready.
 const DOTS: usize = 120;
 
-fn slice_card(s: Session, lane: &Lane, card: &SliceCard) -> impl IntoView + use<> {
+fn slice_card(s: Session, lane: &Lane, card: &SliceCard, endpoints: Memo<Option<Lane>>) -> impl IntoView + use<> {
     let Rect { x, y, w, h } = card.rect;
     let key = card.slices.first().cloned().unwrap_or_else(|| lane.service.clone());
     let look = looks_at(s, key.clone());
@@ -220,13 +287,17 @@ fn slice_card(s: Session, lane: &Lane, card: &SliceCard) -> impl IntoView + use<
     let ports = card.ports.join(" · ");
     let ports_width = text_width(&ports, 12.0, false);
     let missing = card.missing.join(", ");
-    let spelled = card.spelled;
     let empty = card.total == 0;
+    let marks = move || {
+        let lane = endpoints.read();
+        let card = lane.as_ref().and_then(|l| l.slices.as_ref());
+        card.into_iter().flat_map(|c| c.marks.iter().map(|m| mark(s, m, c.spelled))).collect_view()
+    };
     view! {
         <g class="card pick" class:lit=lit(s, &key) on:mouseenter=enter on:mouseleave=leave on:click=look>
             <rect class="card-pod" x=x y=y width=w height=h rx="10"></rect>
             <text class="t12 tone-pod" x=x + 14.0 y=y + 22.0>{move || fit(&title(), w - 26.0, 12.0, false)}</text>
-            {(card.total <= DOTS).then(|| card.marks.iter().map(|m| mark(s, m, spelled)).collect_view())}
+            {marks}
             {(card.total > DOTS)
                 .then(|| {
                     let all = w - 36.0;

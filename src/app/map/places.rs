@@ -18,6 +18,7 @@ pub fn PlaceList() -> impl IntoView {
     let s = session();
     let at = RwSignal::new(0_usize);
     let rows = Memo::new(move |_| rows(&s.scene.read(), s.lang.get()));
+    let count = Memo::new(move |_| rows.read().len());
     let walk = move |event: web_sys::KeyboardEvent| {
         let last = rows.read_untracked().len().saturating_sub(1);
         let now = at.get_untracked();
@@ -41,11 +42,11 @@ pub fn PlaceList() -> impl IntoView {
     view! {
         <ol class="place-list" aria-label=s.t("map.list") on:keydown=walk>
             {move || {
-                rows.get()
-                    .into_iter()
-                    .enumerate()
-                    .map(|(i, (target, words, group))| {
-                        let (focus, hold) = (target.clone(), target);
+                (0..count.get())
+                    .map(|i| {
+                        // An edit changes the words of a row, and seldom how many there are.
+                        let row = Memo::new(move |_| rows.read().get(i).cloned());
+                        let target = move || row.get_untracked().map(|(target, ..)| target);
                         view! {
                             <li>
                                 <button
@@ -53,23 +54,24 @@ pub fn PlaceList() -> impl IntoView {
                                     tabindex=move || if at.get() == i { "0" } else { "-1" }
                                     on:focus=move |_| {
                                         at.set(i);
-                                        s.focus.hover(focus.clone());
+                                        target().into_iter().for_each(|target| s.focus.hover(target));
                                     }
                                     on:blur=move |_| s.focus.leave()
-                                    on:click=move |_| match &group {
+                                    on:click=move |_| match row.get_untracked() {
                                         // A group unfolds, and folds again.
-                                        Some(key) => {
+                                        Some((.., Some(key))) => {
                                             s.unfolded
                                                 .update(|u| {
-                                                    if !u.remove(key) {
-                                                        u.insert(key.clone());
+                                                    if !u.remove(&key) {
+                                                        u.insert(key);
                                                     }
                                                 });
                                         }
-                                        None => s.focus.hold(hold.clone()),
+                                        Some((target, ..)) => s.focus.hold(target),
+                                        None => {}
                                     }
                                 >
-                                    {words}
+                                    {move || row.get().map(|(_, words, _)| words)}
                                 </button>
                             </li>
                         }
