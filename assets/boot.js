@@ -94,7 +94,7 @@ const stopped = (event) =>
 ear.call(window, "giljabi:panic", stopped, { once: true });
 
 // A release's WASM comes in two parts (assets/hooks/pack.mjs). The first can send a request by itself; the rest is fetched as
-// soon as the first runs, and puts its functions into the first part's table. What the first part calls before that waits.
+// soon as the page is drawn, and puts its functions into the first part's table. What the first part calls before that waits.
 const rest = {
   /** The first part's exports, once it is there. */
   first: undefined,
@@ -183,8 +183,8 @@ try {
   const app = await import(url(here.dataset.js) + again);
   await early;
   // The app takes away what stands here for it once it is on the page itself.
+  addEventListener("giljabi:drawn", () => rest.fetch(), { once: true });
   await app.default({ module_or_path: wasm });
-  setTimeout(() => rest.fetch());
   dispatchEvent(new CustomEvent("TrunkApplicationStarted", { detail: { wasm } }));
 } catch (error) {
   showFailure("길잡이를 시작하지 못했어요", "Giljabi could not start", error);

@@ -36,7 +36,8 @@ async function visit(context, slow) {
   }
   await page.addInitScript(() => {
     const look = new MutationObserver(() => {
-      if (!document.querySelector(".send") || globalThis.sendable) return;
+      // The button is there before what stands over it while the page is built has gone.
+      if (!document.querySelector(".send") || document.getElementById("starting") || globalThis.sendable) return;
       globalThis.sendable = performance.now();
     });
     look.observe(document, { childList: true, subtree: true });

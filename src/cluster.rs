@@ -78,6 +78,13 @@ pub struct Settled {
     pub busy: Option<(&'static str, ObjectKey)>,
 }
 
+/// A run until rest on its way.
+#[derive(Clone, Debug)]
+pub struct Settling {
+    started: Time,
+    steps: u64,
+}
+
 /// This many events are remembered at least, and at most twice as many.
 const EVENTS: usize = 4_096;
 
@@ -90,9 +97,15 @@ const LONGEST_RUN: Duration = Duration::secs(3_600);
 impl Cluster {
     /// A new cluster, at rest: nodes ready, system namespaces, the Service `kubernetes`, CoreDNS running.
     pub fn new(settings: Settings) -> Cluster {
+        let mut cluster = Cluster::installed(settings);
+        cluster.run_until_settled();
+        cluster
+    }
+
+    /// A cluster that has just been installed: its controllers have not looked yet.
+    pub fn installed(settings: Settings) -> Cluster {
         let mut cluster = Cluster::empty(settings);
         bootstrap::install(&mut cluster);
-        cluster.run_until_settled();
         cluster
     }
 
@@ -319,18 +332,34 @@ impl Cluster {
     /// Runs until nothing more happens but timers that wait for nothing in particular, or until it is clear that it never
     /// will.
     pub fn run_until_settled(&mut self) -> Settled {
-        let started = self.now;
-        let mut steps = 0;
-        while !self.queue.is_settled() {
-            let limit = STEPS_PER_OBJECT * (self.store.len() as u64 + 100);
-            if steps >= limit || self.now.since(started) > LONGEST_RUN {
-                let busy = self.queue.waiting().next().map(|d| (controller_name(d.controller), d.key));
-                return Settled { steps, took: self.now.since(started), busy };
+        let mut run = self.settling();
+        loop {
+            if let Some(settled) = self.settle_on(&mut run) {
+                return settled;
             }
-            self.step();
-            steps += 1;
         }
-        Settled { steps, took: self.now.since(started), busy: None }
+    }
+
+    /// Begins a run until rest that goes look by look, for who has other things to do in between.
+    pub fn settling(&self) -> Settling {
+        Settling { started: self.now, steps: 0 }
+    }
+
+    /// Takes the next look of such a run. `Some`: it has ended.
+    pub fn settle_on(&mut self, run: &mut Settling) -> Option<Settled> {
+        let ended =
+            |cluster: &Cluster, busy| Some(Settled { steps: run.steps, took: cluster.now.since(run.started), busy });
+        if self.queue.is_settled() {
+            return ended(self, None);
+        }
+        let limit = STEPS_PER_OBJECT * (self.store.len() as u64 + 100);
+        if run.steps >= limit || self.now.since(run.started) > LONGEST_RUN {
+            let busy = self.queue.waiting().next().map(|d| (controller_name(d.controller), d.key));
+            return ended(self, busy);
+        }
+        self.step();
+        run.steps += 1;
+        None
     }
 }
 

@@ -2,6 +2,7 @@
 //! Kubernetes.
 
 mod bottom;
+mod breath;
 mod clock;
 mod doctor;
 mod drawn;
@@ -34,23 +35,37 @@ use giljabi::text::visible;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
-/// Installs the panic handler, makes the cluster, and puts the page into the document's body: two tasks, so that the browser
-/// can breathe between them.
+use breath::breathe;
+
+/// Installs the panic handler, makes the cluster, and puts the page into the document's body: all in small pieces, so that the
+/// browser can draw and listen between them. What stands there while the app comes goes when the whole page is there.
 pub fn start() {
     failure::install();
-    leptos::mount::mount_to_body(|| {
-        page::open();
-        let shown = RwSignal::new(false);
-        let soon = std::time::Duration::ZERO;
-        set_timeout(
-            move || {
-                shown.set(true);
-                // What stood there while the app came goes when the page is there.
-                set_timeout(|| document().get_element_by_id("starting").iter().for_each(|e| e.remove()), soon);
-            },
-            soon,
-        );
-        move || shown.get().then(page::Page)
+    wasm_bindgen_futures::spawn_local(async {
+        let desk = scenario::opened().await;
+        breathe().await;
+        leptos::mount::mount_to_body(|| {
+            page::open(desk);
+            let built = RwSignal::new(0);
+            leptos::task::spawn_local(async move {
+                for turn in 1..=page::TURNS {
+                    breathe().await;
+                    // What stood there while the app came has nothing left to hide but dialogs, which are closed.
+                    if turn == page::TURNS {
+                        document().get_element_by_id("starting").iter().for_each(|e| e.remove());
+                        breathe().await;
+                    }
+                    built.set(turn);
+                }
+                breathe().await;
+                // Now there is time for the rest of the program (assets/boot.js).
+                if let Ok(event) = web_sys::Event::new("giljabi:drawn") {
+                    // Nobody may be listening: a development build is in one piece.
+                    let _ = window().dispatch_event(&event);
+                }
+            });
+            page::built(built)
+        });
     });
 }
 

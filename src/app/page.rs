@@ -16,7 +16,7 @@ use super::lessons::route::Route;
 use super::lessons::{Crumb, LessonPanel, Lessons, MapButton, Screens, Sheets, lessons};
 use super::map::{Flow, MapPane, View};
 use super::palette::Palette;
-use super::scenario::ScenarioPanel;
+use super::scenario::{Opened, ScenarioPanel};
 use super::session::{Pane, Session, Theme, session};
 use super::splitter::Splitter;
 use super::terminal::{EditSheet, Shells};
@@ -26,8 +26,8 @@ use super::{keep, keys, leave, said, told};
 /// Opens the session and what else the page's parts share. Before the page is built and not while it is: making a cluster goes
 /// deep, and so does building a page.
 #[inline(never)]
-pub fn open() {
-    let s = Session::open();
+pub fn open(opened: Opened) {
+    let s = Session::open(opened);
     provide_context(s);
     provide_context(Shells::new(s));
     provide_context(s.play);
@@ -39,6 +39,26 @@ pub fn open() {
     leave::take_in(s);
     let l = Lessons::start(s);
     keys::listen(s, l);
+}
+
+/// How many turns the page is built in. Each is a task, short enough for a slow phone.
+pub const TURNS: usize = 9;
+
+/// The page as far as it is built: nothing before the first turn.
+pub fn built(turn: RwSignal<usize>) -> impl IntoView {
+    provide_context(Turn(turn));
+    in_turn(1, || Page().into_any())
+}
+
+/// Which turn it is.
+#[derive(Clone, Copy)]
+struct Turn(RwSignal<usize>);
+
+/// A part of the page that is built when its turn comes.
+pub fn in_turn(turn: usize, part: impl Fn() -> AnyView + Send + Sync + 'static) -> impl IntoView {
+    let now = expect_context::<Turn>().0;
+    let due = Memo::new(move |_| now.get() >= turn);
+    move || due.get().then(&part)
 }
 
 #[component]
@@ -66,30 +86,31 @@ pub fn Page() -> impl IntoView {
             <Header/>
             <main class="work" class:away=move || !l.route.read().is_desk()>
                 <div class="left">
-                    <Show when=move || l.route.get() != Route::Free fallback=ScenarioPanel>
-                        <LessonPanel/>
-                    </Show>
-                    <EditorPane/>
-                    <EditSheet/>
+                    {in_turn(2, move || view! {
+                        <Show when=move || l.route.get() != Route::Free fallback=ScenarioPanel>
+                            <LessonPanel/>
+                        </Show>
+                    }.into_any())}
+                    // Late, because the editor itself is fetched for it.
+                    {in_turn(8, || view! { <EditorPane/><EditSheet/> }.into_any())}
                 </div>
                 <Splitter label="split.left" upright=true before=true size=left range=(300.0, 800.0)/>
                 <div class="right">
                     <MapPane/>
-                    <TimeBar/>
-                    <Splitter label="split.bottom" upright=false before=false size=bottom range=(96.0, 600.0)/>
-                    <Bottom/>
+                    // Before the map is drawn into the room that they leave it.
+                    {in_turn(3, move || view! {
+                        <TimeBar/>
+                        <Splitter label="split.bottom" upright=false before=false size=bottom range=(96.0, 600.0)/>
+                        <Bottom/>
+                    }.into_any())}
                 </div>
             </main>
-            <Screens/>
-            <Sheets/>
+            {in_turn(7, || view! { <Screens/><Sheets/> }.into_any())}
             <Show when=move || l.route.read().is_desk()>
                 <Panes/>
             </Show>
             <Announcer/>
-            <Help/>
-            <Palette/>
-            <Doctor/>
-            <Keeping/>
+            {in_turn(TURNS, || view! { <Help/><Palette/><Doctor/><Keeping/> }.into_any())}
         </div>
     }
     .into_any()

@@ -25,7 +25,7 @@ use super::focus::{Focus, Lit, Target};
 use super::keep;
 use super::moments::{self, History, Stage as Shown};
 use super::player::{self, Player};
-use super::scenario::{self, Play};
+use super::scenario::{self, Opened, Play};
 use super::sent::{beats, line_in, stops};
 
 pub use super::sent::{LineRef, Sent, Typed};
@@ -173,15 +173,9 @@ pub fn session() -> Session {
 }
 
 impl Session {
-    /// Opens what the browser kept, or the first scenario.
-    pub fn open() -> Session {
-        let began = player::now();
-        let (scenario, world) = scenario::kept();
-        let mut workspace = world.open();
-        if !take_kept(&mut workspace, "") {
-            workspace.set_files(scenario::files(scenario));
-        }
-        world.finish(&mut workspace);
+    /// Begins with what the browser kept, or the first scenario.
+    pub fn open(opened: Opened) -> Session {
+        let Opened { scenario, world, workspace, began } = opened;
         let files: Vec<String> = workspace.files().map(|f| f.name.to_string()).collect();
         let state = RwSignal::new(Arc::new(state_of(&workspace, player::now() - began)));
         let first = files.first().cloned().unwrap_or_default();
@@ -424,8 +418,8 @@ impl Session {
         }
         self.edits.update(|n| *n += 1);
         self.unkept.set_value(Some(good));
-        // The store of the browser is slow: first the person sees what came of the edit.
-        set_timeout(move || self.keep_edits(), std::time::Duration::ZERO);
+        // The store of the browser is slow: first the person sees what came of the edit, which takes a frame or two.
+        set_timeout(move || self.keep_edits(), std::time::Duration::from_millis(40));
     }
 
     /// Keeps what is not kept yet.
@@ -814,6 +808,16 @@ pub fn kept_names(desk: &str) -> [String; 2] {
 
 /// Puts the files of a desk into its workspace, if the browser kept any.
 pub fn take_kept(workspace: &mut Workspace, desk: &str) -> bool {
+    let kept = kept_files(desk);
+    let any = !kept.is_empty();
+    for files in kept {
+        workspace.set_files(files);
+    }
+    any
+}
+
+/// The files of a desk that the browser kept, to be applied one set after the other.
+pub fn kept_files(desk: &str) -> Vec<Vec<File>> {
     let read = |name: &str| {
         let text = keep::read(name)?;
         let pairs = keep::pairs_from_json(&text);
@@ -823,13 +827,9 @@ pub fn take_kept(workspace: &mut Workspace, desk: &str) -> bool {
         pairs
     };
     let [files, last_good] = kept_names(desk);
-    let Some(kept) = read(&files).filter(|files| !files.is_empty()) else { return false };
+    let Some(kept) = read(&files).filter(|files| !files.is_empty()) else { return Vec::new() };
     // Text that was broken when the page was left has no cluster of its own: the last good text makes it first.
-    if let Some(good) = read(&last_good) {
-        workspace.set_files(files_of(good));
-    }
-    workspace.set_files(files_of(kept));
-    true
+    read(&last_good).into_iter().chain([kept]).map(files_of).collect()
 }
 
 fn files_of(pairs: Vec<(String, String)>) -> Vec<File> {

@@ -5,6 +5,7 @@
 //! object that is refused never spoils what stands: the last good state stays, and the diagnostics say what is wrong where.
 
 mod apply;
+mod applying;
 mod assist;
 mod diagnose;
 mod explain;
@@ -13,7 +14,7 @@ mod lint;
 mod locate;
 mod unreadable;
 
-use crate::arrange::{Arrange, set_of};
+use crate::arrange::Arrange;
 pub use assist::{Card, Suggestion, Suggestions, complete, hover, sentences_ready};
 pub use lint::{Finding, is_simulated, lint, nearest};
 pub use locate::{Location, key_of, origin};
@@ -28,9 +29,10 @@ use crate::diagnostic::{Diagnostic, Fix, Severity};
 use crate::locale::Message;
 use crate::trace::{Request, Trace};
 use apply::Accepted;
+pub use applying::Applying;
 use locate::Written;
 use smol_str::SmolStr;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// One file: an editor tab, or a path on a command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -171,8 +173,8 @@ impl Workspace {
 
     /// Replaces all files and applies them.
     pub fn set_files(&mut self, files: Vec<File>) -> &Applied {
-        self.files = files.into_iter().map(Open::new).collect();
-        self.apply()
+        let work = self.begin(files);
+        self.finish(work)
     }
 
     /// Applies files that are to be the cluster's background: their objects stay, but no file describes them afterwards, so no
@@ -203,52 +205,8 @@ impl Workspace {
 
     /// Brings the cluster to what the files say, then lets time run until nothing more happens.
     pub fn apply(&mut self) -> &Applied {
-        self.last = Applied::default();
-        self.answers.clear();
-        self.written = Written::new(self.files.iter().map(|open| (&open.file.name, open.manifests.as_slice())));
-        if self.files.iter().any(Open::is_broken) {
-            self.stale = true;
-            self.refresh();
-            return &self.last;
-        }
-        // Taken out while the cluster changes, put back below.
-        let files = std::mem::take(&mut self.files);
-        let manifests = || files.iter().flat_map(|open| open.manifests.iter().map(|m| (open.file.text.as_str(), m)));
-        let wanted: BTreeSet<ObjectKey> = set_of(manifests().map(|(_, m)| key_of(m)));
-        // What goes must go first: a name or a node port may be taken up again by what comes.
-        let gone: Vec<ObjectKey> = self.accepted.keys().filter(|key| !wanted.contains(key)).cloned().collect();
-        for key in gone {
-            self.accepted.remove(&key);
-            if self.cluster.delete(&key, None).is_ok() {
-                self.last.deleted.push(key);
-            }
-        }
-        let mut waiting = Vec::new();
-        for (text, manifest) in manifests() {
-            if let Err(status) = self.submit(text, manifest) {
-                waiting.push((text, manifest, status));
-            }
-        }
-        // A namespace's service account comes a moment after it, and pods in the same file have to wait for that.
-        let early = |status: &Status| status.message.contains("error looking up service account");
-        if waiting.iter().any(|(_, _, status)| early(status)) {
-            let moment = self.cluster.settings().latencies.controller;
-            self.cluster.run_for(moment + moment);
-        }
-        for (text, manifest, status) in waiting {
-            // A namespace further down may be there by now, as after typing the same apply once more.
-            let again =
-                if status.reason == "NotFound" || early(&status) { self.submit(text, manifest) } else { Err(status) };
-            if let Err(status) = again {
-                self.last.refused.push(key_of(manifest));
-                self.answers.extend(diagnose::refusal(manifest, text, &status));
-            }
-        }
-        self.files = files;
-        self.last.settled = Some(self.cluster.run_until_settled());
-        self.stale = !self.last.refused.is_empty();
-        self.refresh();
-        &self.last
+        let todo = self.prepare();
+        self.finish(Applying { todo, waiting: Vec::new() })
     }
 
     /// Applies one manifest, unless it says what was accepted before and the object still stands.

@@ -58,8 +58,8 @@ export async function open(t, browser, { failing, ...options } = {}) {
   return { page, url: server.url, complaints };
 }
 
-/** Waits until the app and its editor are there (on a narrow screen the editor is behind its tab). */
+/** Waits until the app and its editor are there. On a narrow screen the editor comes when its tab is opened. */
 export async function ready(page) {
   await page.locator("#starting").waitFor({ state: "detached" });
-  await page.locator(".cm-content").first().waitFor({ state: "attached" });
+  if (await page.locator(".code").isVisible()) await page.locator(".cm-content").first().waitFor();
 }

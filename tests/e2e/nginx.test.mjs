@@ -103,6 +103,8 @@ test("the page works there, in a frame of its own site, and a deep link leads to
   await page.evaluate((url) => {
     const frame = document.createElement("iframe");
     frame.src = url;
+    // Wide enough for the editor to be seen, and so to come.
+    Object.assign(frame, { width: 1200, height: 600 });
     document.body.append(frame);
   }, host.url);
   const frame = await (await page.waitForSelector("iframe")).contentFrame();

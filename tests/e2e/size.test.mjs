@@ -11,10 +11,10 @@ const KB = 1000;
 /** What we want. Not reached yet: the two tests of it are marked so, and tell when they begin to pass. */
 const GOAL = { whole: 600 * KB, first: 250 * KB };
 /**
- * What the site may weigh today: lowered with what is saved, raised only for what it can do since. The last raise (from 1,900
- * and 640) paid for the shell's whole language with awk and sed, ways shown in lessons, and requests in series.
+ * What the site may weigh today: lowered with what is saved, raised only for what it can do since. The last change took 90 KB off
+ * the first part, whose data are now its own alone, and put 25 KB onto the whole, because data in two parts compress worse.
  */
-const CEILING = { whole: 2030 * KB, first: 670 * KB };
+const CEILING = { whole: 2055 * KB, first: 580 * KB };
 
 let browser;
 before(async () => {
@@ -82,6 +82,6 @@ test("goal: the whole site is small", { todo: "the second part of the WASM: kube
   assert.ok(sum(sizes) <= GOAL.whole, told(sizes));
 });
 
-test("goal: what comes before the first picture is smaller", { todo: "the data that the first part carries for the rest, and what the first request runs" }, async (t) => {
+test("goal: what comes before the first picture is smaller", { todo: "the code that the first request runs" }, async (t) => {
   assert.ok(sum(await firstLoad(t)) <= GOAL.first);
 });

@@ -5,6 +5,8 @@
 use js_sys::{Array, Function, Object};
 use wasm_bindgen::prelude::*;
 
+use crate::app::breath::breathe;
+
 use super::exchange::{
     Completions, GutterLine, Highlight, Hover, Lint, Options, array, options_object, phrases_object,
 };
@@ -15,6 +17,9 @@ extern "C" {
     async fn load_editor() -> Result<JsValue, JsValue>;
     #[wasm_bindgen(js_name = loadSentences)]
     async fn load_sentences() -> JsValue;
+    /// Waits until an element is to be seen.
+    #[wasm_bindgen(js_name = whenSeen)]
+    pub async fn when_seen(element: &web_sys::Element);
 }
 
 #[wasm_bindgen]
@@ -86,6 +91,8 @@ impl Editor {
     /// The message of the browser when the bundle cannot be loaded.
     pub async fn open(parent: &web_sys::Element, options: Options<'_>) -> Result<Self, String> {
         let bundle = load_editor().await.map_err(message_of)?;
+        // Running the bundle was a piece of work of its own.
+        breathe().await;
         let handle = bundle.unchecked_into::<Bundle>().create(parent, &options_object(options)).map_err(message_of)?;
         Ok(Self { handle })
     }

@@ -14,6 +14,18 @@ export function loadEditor() {
   return loading;
 }
 
+/** Waits until an element is to be seen: on a narrow screen the editor is behind its tab. */
+export function whenSeen(element) {
+  return new Promise((seen) => {
+    const look = new IntersectionObserver((entries) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      look.disconnect();
+      seen();
+    });
+    look.observe(element);
+  });
+}
+
 /** The sentences of the field reference, a file beside the page; empty when it cannot be had. */
 export async function loadSentences() {
   try {

@@ -13,6 +13,7 @@ use super::bridge::{self, Editor};
 use super::draft::Drafts;
 use super::exchange::{Action, GutterLine, Highlight, HighlightPlace, Lint, Mark, Options, Severity};
 use super::phrases::KOREAN;
+use crate::app::breath::breathe;
 use crate::app::focus::Target;
 use crate::app::leave::Copy;
 use crate::app::session::{Session, session};
@@ -32,7 +33,10 @@ pub fn EditorPane() -> impl IntoView {
     let drafts = expect_context::<Drafts>();
     Effect::new(move || {
         let Some(place) = place.get() else { return };
-        leptos::task::spawn_local(async move { open(s, drafts, place, editor, ready, failure).await });
+        leptos::task::spawn_local(async move {
+            bridge::when_seen(&place).await;
+            open(s, drafts, place, editor, ready, failure).await;
+        });
     });
     wire(s, drafts, editor, ready);
     view! {
@@ -136,6 +140,7 @@ async fn open(
                 .set_completion(move |text, position, _| assist::completions(&text, position, s.lang.get_untracked()));
             opened.set_hover(move |text, position| assist::card(&text, position, s.lang.get_untracked()));
             editor.set_value(Some(opened));
+            breathe().await;
             ready.set(true);
             bridge::fetch_sentences().await;
         }
@@ -201,6 +206,13 @@ fn wire(s: Session, drafts: Drafts, editor: StoredValue<Option<Editor>, LocalSto
             with(&|e| e.set_phrases(if lang == Lang::Ko { &KOREAN } else { &[] }));
         }
     });
+    // Nothing in the place of nothing is no news: most texts have no diagnostic, and most keys send no request.
+    let news = move |told: StoredValue<Option<(String, bool)>>, file: &str, empty: bool| {
+        let silent = told.with_value(|told| told.as_ref().is_some_and(|(of, nothing)| of == file && *nothing && empty));
+        told.set_value(Some((file.to_string(), empty)));
+        !silent
+    };
+    let [lints_told, marks_told, lights_told] = [(); 3].map(|()| StoredValue::new(None::<(String, bool)>));
     Effect::new(move || {
         let (state, file, lang) = (s.state.get(), s.file.get(), s.lang.get());
         // Places in the applied text are none in a text that waits.
@@ -223,7 +235,9 @@ fn wire(s: Session, drafts: Drafts, editor: StoredValue<Option<Editor>, LocalSto
                     .collect(),
             };
             let lints: Vec<Lint> = state.diagnostics.iter().filter(|d| d.file == file).map(lint).collect();
-            with(&|e| e.set_lint(&lints));
+            if news(lints_told, &file, lints.is_empty()) {
+                with(&|e| e.set_lint(&lints));
+            }
         }
     });
     Effect::new(move || {
@@ -252,7 +266,9 @@ fn wire(s: Session, drafts: Drafts, editor: StoredValue<Option<Editor>, LocalSto
                 GutterLine { line, marks: marks.into_iter().skip(skip).collect() }
             })
             .collect();
-        with(&|e| e.set_gutter(&lines));
+        if news(marks_told, &file, lines.is_empty()) {
+            with(&|e| e.set_gutter(&lines));
+        }
     });
     Effect::new(move || {
         let (file, lit, sent) = (s.file.get(), s.lit.get(), s.sent.get());
@@ -280,7 +296,9 @@ fn wire(s: Session, drafts: Drafts, editor: StoredValue<Option<Editor>, LocalSto
         let place =
             |(line, class): (u32, &str)| Highlight { place: HighlightPlace::Line(line), class_name: class.to_string() };
         let lights: Vec<Highlight> = lights.into_iter().map(place).collect();
-        with(&|e| e.set_highlights(&lights));
+        if news(lights_told, &file, lights.is_empty()) {
+            with(&|e| e.set_highlights(&lights));
+        }
     });
     Effect::new(move || {
         if let (Some(Target::Line(file, line)), true) = (s.focus.held.get(), ready.get())

@@ -12,8 +12,10 @@ use giljabi::shell::Computer;
 use giljabi::workspace::{File, Workspace};
 use leptos::prelude::*;
 
+use super::breath::Breath;
 use super::keep;
-use super::session::{Session, session};
+use super::player::now;
+use super::session::{Session, kept_files, session};
 use table::Scenario;
 use world::World;
 
@@ -34,6 +36,42 @@ const WORLD: &str = "world";
 pub fn kept() -> (&'static Scenario, World) {
     let scenario = table::find(&keep::read(SCENARIO).unwrap_or_default());
     (scenario, keep::read(WORLD).map_or(scenario.world, |words| scenario.world.with_words(&words)))
+}
+
+/// What the session begins with.
+pub struct Opened {
+    pub scenario: &'static Scenario,
+    pub world: World,
+    pub workspace: Workspace,
+    /// When that was begun, on the page's clock.
+    pub began: f64,
+}
+
+/// Opens what the browser kept, or the first scenario, in small pieces.
+pub async fn opened() -> Opened {
+    let (began, mut breath) = (now(), Breath::new());
+    let (scenario, world) = kept();
+    let mut workspace = world.installed();
+    settle(&mut workspace, &mut breath).await;
+    world.furnish(&mut workspace);
+    settle(&mut workspace, &mut breath).await;
+    let kept = kept_files("");
+    for files in if kept.is_empty() { vec![files(scenario)] } else { kept } {
+        let mut work = workspace.begin(files);
+        while !workspace.go_on(&mut work) {
+            breath.take().await;
+        }
+    }
+    world.finish(&mut workspace);
+    Opened { scenario, world, workspace, began }
+}
+
+/// Lets the cluster come to rest.
+async fn settle(workspace: &mut Workspace, breath: &mut Breath) {
+    let mut run = workspace.cluster().settling();
+    while workspace.cluster_mut().settle_on(&mut run).is_none() {
+        breath.take().await;
+    }
 }
 
 /// Keeps a choice.

@@ -4,7 +4,7 @@
 use giljabi::api::object::ObjectKey;
 use giljabi::apiserver::store::Store;
 use giljabi::cluster::addons::Addon;
-use giljabi::cluster::{LoadBalancerProvider, NodeSettings, ProxyMode, Settings};
+use giljabi::cluster::{Cluster, LoadBalancerProvider, NodeSettings, ProxyMode, Settings};
 use giljabi::workspace::Workspace;
 use smol_str::SmolStr;
 use std::net::IpAddr;
@@ -35,12 +35,26 @@ pub const MOST_NODES: usize = 20;
 impl World {
     /// Makes the cluster, with what is installed running, and no file yet.
     pub fn open(&self) -> Workspace {
-        let mut workspace = Workspace::new(Settings {
+        let mut workspace = self.installed();
+        workspace.cluster_mut().run_until_settled();
+        self.furnish(&mut workspace);
+        workspace.cluster_mut().run_until_settled();
+        workspace
+    }
+
+    /// Makes the cluster, in which nothing has run yet.
+    pub fn installed(&self) -> Workspace {
+        let cluster = Cluster::installed(Settings {
             nodes: (0..self.nodes.clamp(1, MOST_NODES)).map(NodeSettings::numbered).collect(),
             proxy_mode: self.proxy,
             load_balancer: self.balancer,
             ..Settings::default()
         });
+        Workspace::of(cluster, Vec::new(), false)
+    }
+
+    /// Installs what is chosen in a cluster that is at rest.
+    pub fn furnish(&self, workspace: &mut Workspace) {
         let cluster = workspace.cluster_mut();
         for (addon, _) in Addon::ALL.into_iter().zip(self.addons).filter(|(_, wanted)| *wanted) {
             // The manifests come with the program; a refusal leaves a cluster without the add-on, as it would in earnest.
@@ -48,8 +62,6 @@ impl World {
         }
         // MetalLB makes itself the provider; what was chosen stands.
         cluster.set_load_balancer(self.balancer);
-        cluster.run_until_settled();
-        workspace
     }
 
     /// What can only be done once the load balancers have their addresses.
