@@ -91,7 +91,7 @@ pub fn listen(s: Session, l: Lessons) {
             "ArrowLeft" | "," => s.player.back(),
             "Home" => s.player.rewind(),
             "End" => s.player.finish(),
-            "e" | "E" => go(s, Pane::Editor, ".cm-content"),
+            "e" | "E" => go(s, Pane::Editor, ".cm-content|.code"),
             "m" | "M" => go(s, Pane::Map, ".place-list button[tabindex='0']"),
             "f" | "F" => go(s, Pane::Map, "#map-find"),
             "j" | "J" => go(s, Pane::Journey, "#view"),
@@ -110,11 +110,11 @@ pub fn listen(s: Session, l: Lessons) {
     on_cleanup(move || handle.remove());
 }
 
-/// Shows a pane and puts the focus into it.
+/// Shows a pane and puts the focus into it: into the first of some places that is there.
 fn go(s: Session, pane: Pane, selector: &'static str) {
     s.pane.set(pane);
     request_animation_frame(move || {
-        let element = document().query_selector(selector).ok().flatten();
+        let element = selector.split('|').find_map(|place| document().query_selector(place).ok().flatten());
         if let Some(element) = element.and_then(|e| e.dyn_into::<web_sys::HtmlElement>().ok()) {
             // An element that cannot take the focus stays unfocused; nothing else depends on it.
             let _ = element.focus();

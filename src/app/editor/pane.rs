@@ -42,7 +42,8 @@ pub fn EditorPane() -> impl IntoView {
     view! {
         <section class="editor" aria-label=s.t("editor.label")>
             <Files/>
-            <div class="code" node_ref=place>
+            // Who comes by the keyboard before the editor does waits here.
+            <div class="code" node_ref=place tabindex=move || (!ready.get()).then_some("-1")>
                 <Show when=move || failure.read().is_some()>
                     <p role="alert" class="editor-failure">{failure}</p>
                 </Show>
@@ -139,6 +140,9 @@ async fn open(
             opened
                 .set_completion(move |text, position, _| assist::completions(&text, position, s.lang.get_untracked()));
             opened.set_hover(move |text, position| assist::card(&text, position, s.lang.get_untracked()));
+            if document().active_element().is_some_and(|focused| focused == **place) {
+                opened.focus();
+            }
             editor.set_value(Some(opened));
             breathe().await;
             ready.set(true);
