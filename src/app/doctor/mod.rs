@@ -124,7 +124,7 @@ pub fn DoctorButton() -> impl IntoView {
     let s = session();
     let surgery = expect_context::<Surgery>();
     view! {
-        <button type="button" class="btn" on:click=move |_| surgery.open.set(true)>{s.t("doctor.button")}</button>
+        <button type="button" class="btn" on:click=move |_| surgery.open.set(true)>{s.t("top.doctor")}</button>
     }
 }
 

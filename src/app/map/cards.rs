@@ -43,6 +43,8 @@ fn bare(lane: &Lane) -> Lane {
         kind: lane.vip.kind,
         address: Default::default(),
         ports: Vec::new(),
+        more: 0,
+        more_at: Default::default(),
         selector: String::new(),
         external: None,
     };
