@@ -47,7 +47,9 @@ pub fn lint(store: &Store, object: &Object) -> Vec<Finding> {
             if let Some(template) = object.value.at(&["spec", "template"]) {
                 lint_probes(store, object, template, "spec.template.", &mut findings);
             }
+            findings.extend(unknown_account(store, object));
         }
+        "Job" => findings.extend(unknown_account(store, object)),
         _ => {}
     }
     findings
@@ -308,6 +310,19 @@ fn lint_probes(store: &Store, object: &Object, pod: &Value, prefix: &str, findin
             findings.push(finding(object, path, Severity::Hint, message));
         }
     }
+}
+
+/// A workload whose pods are to run as a ServiceAccount that is not there: the server takes the workload and refuses each of
+/// its pods.
+fn unknown_account(store: &Store, object: &Object) -> Option<Finding> {
+    let account = object.value.str_at(&["spec", "template", "spec", "serviceAccountName"]);
+    let namespace = object.namespace();
+    let known = account.is_empty()
+        || namespace.as_str() == "kube-system"
+        || store.get(&ObjectKey::new("ServiceAccount", namespace.clone(), account)).is_some();
+    let message = || Message::new("lint-service-account").with("account", account).with("namespace", namespace);
+    let at = "spec.template.spec.serviceAccountName";
+    (!known).then(|| finding(object, at, Severity::Warning, message()))
 }
 
 fn shown(selector: &[(SmolStr, SmolStr)]) -> String {
