@@ -461,7 +461,7 @@ fn history_goes_back_branches_and_tells_what_differs() {
         compare(full.store(), cluster.store()).iter().map(|d| d.message.text(giljabi::locale::Lang::En)).collect();
     assert!(told.iter().any(|t| t == "deployment/web spec.replicas: 3 → 1"), "{told:#?}");
     assert_eq!(told.iter().filter(|t| t.starts_with("pod/web") && t.ends_with("is gone")).count(), 2, "{told:#?}");
-    assert!(told.iter().any(|t| t.contains("has 1 ready endpoints; it had 3")), "{told:#?}");
+    assert!(told.iter().any(|t| t.contains("has 1 ready endpoint; it had 3")), "{told:#?}");
 }
 
 #[test]

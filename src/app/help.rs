@@ -1,6 +1,6 @@
 //! The list of shortcuts and signs, as a dialog.
 
-use leptos::html::Dialog;
+use leptos::html::{Dialog, H2};
 use leptos::prelude::*;
 
 use super::keys::SHORTCUTS;
@@ -30,13 +30,17 @@ fn version() -> String {
 #[component]
 pub fn Help() -> impl IntoView {
     let s = session();
-    let dialog = NodeRef::<Dialog>::new();
+    let (dialog, title) = (NodeRef::<Dialog>::new(), NodeRef::<H2>::new());
     Effect::new(move || {
         let Some(dialog) = dialog.get() else { return };
         if s.help.get() {
             if !dialog.open() {
                 // A dialog that is open already stays open.
                 let _ = dialog.show_modal();
+                // By hand: an attribute would ask for the focus as soon as the page is built, which browsers refuse in a frame.
+                if let Some(title) = title.get_untracked() {
+                    let _ = title.focus();
+                }
             }
         } else {
             dialog.close();
@@ -44,7 +48,7 @@ pub fn Help() -> impl IntoView {
     });
     view! {
         <dialog class="dialog help" node_ref=dialog aria-labelledby="help-title" on:close=move |_| s.help.set(false)>
-            <h2 id="help-title" tabindex="-1" autofocus=true>{s.t("help.title")}</h2>
+            <h2 id="help-title" tabindex="-1" node_ref=title>{s.t("help.title")}</h2>
             <p>{s.t("help.text")}</p>
             <h3>{s.t("help.keys")}</h3>
             <dl class="keys">

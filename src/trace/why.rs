@@ -220,9 +220,6 @@ pub fn cause_messages(cause: &CauseOfFailure) -> (Message, Message) {
         C::ListensByOtherProtocol { pod, port, listening, asked } => {
             rows!("listens_by_other_protocol", pod = named(pod), port = port, listening = listening, asked = asked)
         }
-        C::NothingListens { pod, listening, .. } if listening.is_empty() => {
-            rows!("nothing_listens_at_all", pod = named(pod))
-        }
         C::NothingListens { pod, port, listening } => {
             rows!("nothing_listens", pod = named(pod), port = port, listening = list(listening))
         }

@@ -50,7 +50,7 @@ test("a dropped cluster is examined and opened on the map", async (t) => {
   const text = await dialog.innerText();
   assert.match(text, /cart[^]*CrashLoopBackOff/);
   assert.match(text, /lost[^]*(matches no pod|No pod)/i);
-  assert.match(text, /1 files? were left out/);
+  assert.match(text, /1 file was left out/);
   assert.match(text, /1 of 3 doors open/);
   const found = await dialog.locator(".doctor-finding").allInnerTexts();
   assert.ok(found[0].startsWith("Error"), found[0]);

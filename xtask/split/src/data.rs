@@ -292,9 +292,14 @@ mod tests {
     use super::*;
     use wasm_encoder::{CodeSection, DataSection, Function, FunctionSection, MemorySection, MemoryType, TypeSection};
 
-    /// Where the data begin: four pieces of eight bytes.
+    /// Where the data begin: four pieces, each of one letter and longer than a gap that is filled.
     const AT: u32 = 1024;
-    const TEXT: &[u8] = b"aaaaaaaabbbbbbbbccccccccdddddddd";
+    const PIECE: u32 = 2 * GAP as u32;
+
+    /// The bytes of the pieces with these letters.
+    fn pieces(letters: &str) -> String {
+        letters.chars().flat_map(|letter| std::iter::repeat_n(letter, PIECE as usize)).collect()
+    }
 
     /// A module with a function for each number, which does nothing with it.
     fn module(numbers: &[u32]) -> Vec<u8> {
@@ -310,7 +315,7 @@ mod tests {
         }
         let memory = MemoryType { minimum: 1, maximum: None, memory64: false, shared: false, page_size_log2: None };
         let mut data = DataSection::new();
-        data.active(0, &wasm_encoder::ConstExpr::i32_const(AT as i32), TEXT.iter().copied());
+        data.active(0, &wasm_encoder::ConstExpr::i32_const(AT as i32), pieces("abcd").into_bytes());
         out.section(&types)
             .section(&functions)
             .section(MemorySection::new().memory(memory))
@@ -324,7 +329,7 @@ mod tests {
         let bytes = module(&[numbers, &[AT]].concat());
         let module = Module::read(&bytes).expect("a module");
         let mut linked = Linked {
-            pieces: (0..4).map(|i| AT + 8 * i..AT + 8 * (i + 1)).collect(),
+            pieces: (0..4).map(|i| AT + PIECE * i..AT + PIECE * (i + 1)).collect(),
             meant: BTreeMap::new(),
             refers: vec![BTreeSet::new(); 4],
         };
@@ -346,24 +351,24 @@ mod tests {
     #[test]
     fn the_first_part_holds_what_its_functions_mean_and_what_that_refers_to() {
         let (first, rest) = parted(&[AT], &[(AT, 0)], &[(0, 3)]);
-        assert_eq!((first.as_str(), rest.as_str()), ("aaaaaaaadddddddd", "bbbbbbbbcccccccc"));
+        assert_eq!((first, rest), (pieces("ad"), pieces("bc")));
     }
 
     #[test]
     fn a_number_before_a_piece_is_the_pieces_when_the_linker_says_so() {
-        // Eight bytes before the third piece, which is where the second begins.
-        let (first, _) = parted(&[AT + 8], &[(AT + 8, 2)], &[]);
-        assert_eq!(first, "bbbbbbbbcccccccc");
+        // A whole piece before the third one, which is where the second begins.
+        let (first, _) = parted(&[AT + PIECE], &[(AT + PIECE, 2)], &[]);
+        assert_eq!(first, pieces("bc"));
     }
 
     #[test]
     fn a_number_that_the_linker_never_wrote_means_what_is_there_and_right_behind() {
-        let (first, rest) = parted(&[AT + 20], &[], &[]);
-        assert_eq!((first.as_str(), rest.as_str()), ("ccccccccdddddddd", "aaaaaaaabbbbbbbb"));
+        let (first, rest) = parted(&[AT + 2 * PIECE + BEFORE / 2], &[], &[]);
+        assert_eq!((first, rest), (pieces("cd"), pieces("ab")));
     }
 
     #[test]
     fn every_byte_is_in_one_part_and_no_number_means_nothing() {
-        assert_eq!(parted(&[7], &[], &[]), (String::new(), String::from_utf8_lossy(TEXT).into_owned()));
+        assert_eq!(parted(&[7], &[], &[]), (String::new(), pieces("abcd")));
     }
 }
