@@ -103,11 +103,14 @@ const rest = {
   module: undefined,
   /** Whether something was called before it had come. */
   waited: false,
+  /** What may be done when the rest is there. */
+  later: [],
   /** Puts the rest in its place. */
   install(module) {
     if (rest.there) return;
     new WebAssembly.Instance(module, { f: rest.first });
     rest.there = true;
+    for (const act of rest.later.splice(0)) act();
   },
   /** Gets the rest while the caller waits: only when it is called before it has come. */
   wait() {
@@ -160,6 +163,16 @@ const rest = {
 };
 globalThis.giljabiRest = rest;
 
+// What the garbage collector finds is given back by functions that may be in the rest, at a time that nobody knows: it can wait.
+const Registry = globalThis.FinalizationRegistry;
+if (Registry) {
+  globalThis.FinalizationRegistry = class extends Registry {
+    constructor(giveBack) {
+      super((held) => (rest.there ? giveBack(held) : rest.later.push(() => giveBack(held))));
+    }
+  };
+}
+
 /** Whether there is more to open than a first visit has. */
 function returning() {
   if (navigator.serviceWorker?.controller || location.hash) return true;
@@ -171,8 +184,23 @@ function returning() {
   }
 }
 
+/**
+ * When what the page says at first stands on the screen: on a slow line nothing else is fetched beside it, and on a quick one the
+ * program, which keeps the processor busy, does not start before it. A page that nobody looks at paints nothing, and is not waited for.
+ */
+function painted() {
+  if (!globalThis.PerformanceObserver?.supportedEntryTypes?.includes("paint") || document.hidden) return;
+  return new Promise((done) => {
+    new PerformanceObserver((list) => list.getEntriesByName("first-contentful-paint").length > 0 && done())
+      .observe({ type: "paint", buffered: true });
+    setTimeout(done, 300);
+  });
+}
+
 try {
   if (typeof WebAssembly !== "object") throw new Error("this browser has no WebAssembly");
+  // Who comes back has the program at hand, and has seen what stands here.
+  if (!returning()) await painted();
   const wasm = fetch(url(here.dataset.wasm)).then((response) => {
     if (!response.ok) throw new Error(`${response.status} ${response.statusText}: ${response.url}`);
     return response;

@@ -85,7 +85,8 @@ export async function pack(staging, html, recording) {
   for (const name of [js, wasm, "boot.js", "snippets"]) await rm(join(staging, name), { recursive: true, force: true });
 
   // What trunk would have the browser get ahead of time is in the one script now.
-  html = html.replaceAll(new RegExp(`<link [^>]*href="[^"]*(${js}|snippets/[^"]*)"[^>]*>`, "g"), "");
+  // The program is asked for by assets/boot.js, behind what the page paints first.
+  html = html.replaceAll(new RegExp(`<link [^>]*href="[^"]*(${js}|${wasm}|snippets/[^"]*)"[^>]*>`, "g"), "");
   html = replaceOnce(html, ` data-js="./${js}"`, restName ? ` data-rest="./${restName}"` : "");
   return replaceOnce(html, 'src="boot.js"', `src="${script}"`).replaceAll(wasm, firstName);
 }

@@ -2,7 +2,7 @@
 
 use super::behavior::Behavior;
 use super::command;
-use super::env::Environment;
+use super::env::{self, Environment};
 use super::files::Files;
 use super::probe::Probes;
 use crate::api::object::{Object, ObjectKey};
@@ -124,6 +124,12 @@ impl RunningContainer {
             new.program = Program::Exit { after: Duration::secs(1), code: 0 };
         }
         new
+    }
+
+    /// The words of its process, with `$(NAME)` replaced by the variables that it started with.
+    pub fn words(&self) -> Vec<SmolStr> {
+        let words = command::words(&self.spec);
+        words.iter().map(|word| env::expand(word, &self.env.own, &self.env.services)).collect()
     }
 
     pub fn is_running(&self) -> bool {

@@ -3,7 +3,7 @@
 use super::files::web_root;
 use super::image::{self, App, ListenPort, Wire};
 use super::sandbox::{ContainerState, PodSandbox, Program, RunningContainer};
-use super::{Runtime, command};
+use super::Runtime;
 use crate::api::object::ObjectKey;
 use crate::api::time::{Duration, Time};
 use crate::api::value::Value;
@@ -223,7 +223,7 @@ impl PodSandbox {
             },
             App::HostName => plain(host.to_string()),
             App::Text => {
-                let words = command::words(&container.spec);
+                let words = container.words();
                 let flag = words.iter().find_map(|w| w.trim_start_matches('-').strip_prefix("text="));
                 plain(format!("{}\n", flag.unwrap_or("hello-world").trim_matches('"')))
             }
@@ -332,7 +332,7 @@ fn listen_ports(container: &RunningContainer, all: &[RunningContainer]) -> Vec<L
         return ports;
     };
     let variable = |name: &str| container.env.get(name).map(SmolStr::as_str);
-    let words = command::words(&container.spec);
+    let words = container.words();
     let flag = |name: &str| {
         words.iter().enumerate().find_map(|(i, w)| {
             let rest = w.trim_start_matches('-').strip_prefix(name)?;
