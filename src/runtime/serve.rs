@@ -1,9 +1,9 @@
 //! What listens in a pod, and what the programs answer.
 
+use super::Runtime;
 use super::files::web_root;
 use super::image::{self, App, ListenPort, Wire};
 use super::sandbox::{ContainerState, PodSandbox, Program, RunningContainer};
-use super::Runtime;
 use crate::api::object::ObjectKey;
 use crate::api::time::{Duration, Time};
 use crate::api::value::Value;

@@ -11,10 +11,11 @@ const KB = 1000;
 /** What we want. Not reached yet: the two tests of it are marked so, and tell when they begin to pass. */
 const GOAL = { whole: 600 * KB, first: 250 * KB };
 /**
- * What the site may weigh today: lowered with what is saved, raised only for what it can do since. The last change took 90 KB off
- * the first part, whose data are now its own alone, and put 25 KB onto the whole, because data in two parts compress worse.
+ * What the site may weigh today: lowered with what is saved, raised only for what it can do since. The last change took 80 KB off
+ * the first part, whose data are now its own alone, and put 85 KB onto the whole: data in two parts compress worse, and there is
+ * more of ingress-nginx, Jobs, ipvs, validation and lessons.
  */
-const CEILING = { whole: 2055 * KB, first: 580 * KB };
+const CEILING = { whole: 2110 * KB, first: 590 * KB };
 
 let browser;
 before(async () => {
