@@ -1,6 +1,7 @@
 //! JSONPath templates as kubectl understands them (`k8s.io/client-go/util/jsonpath`): text with expressions in braces,
 //! fields, indices, slices, unions, filters, `..`, and `{range}` … `{end}`. Left out: arithmetic, which upstream lacks too.
 
+use super::unescaped;
 use crate::api::json;
 use crate::api::value::Value;
 
@@ -458,12 +459,7 @@ fn quoted(text: &str) -> Result<(String, &str), String> {
     let mut escaped = false;
     for (at, c) in text.char_indices().skip(1) {
         if escaped {
-            out.push(match c {
-                'n' => '\n',
-                't' => '\t',
-                'r' => '\r',
-                other => other,
-            });
+            out.push(unescaped(c));
             escaped = false;
         } else if c == '\\' {
             escaped = true;

@@ -20,6 +20,16 @@ use crate::api::value::Value;
 use crate::api::yaml;
 use smol_str::SmolStr;
 
+/// What a letter behind a backslash stands for in the quoted texts of both template languages.
+fn unescaped(letter: char) -> char {
+    match letter {
+        'n' => '\n',
+        't' => '\t',
+        'r' => '\r',
+        other => other,
+    }
+}
+
 /// How objects are printed (`-o`).
 #[derive(Clone, Debug)]
 pub enum Format {

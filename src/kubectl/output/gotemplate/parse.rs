@@ -4,6 +4,7 @@ use super::functions::FUNCTIONS;
 use super::{Node, Pipeline, Term};
 use crate::api::json;
 use crate::api::value::Value;
+use crate::kubectl::output::unescaped;
 
 const DEEPEST: usize = 32;
 
@@ -275,12 +276,7 @@ fn unquote(word: &str) -> String {
     let mut escaped = false;
     for c in inner.chars() {
         if escaped {
-            out.push(match c {
-                'n' => '\n',
-                't' => '\t',
-                'r' => '\r',
-                other => other,
-            });
+            out.push(unescaped(c));
             escaped = false;
         } else if c == '\\' {
             escaped = true;
