@@ -169,7 +169,8 @@ test("Ctrl-C ends what never would; a flood ends and scrolls", async (t) => {
 test("terminals side by side: a port is forwarded in one and used in the other", async (t) => {
   const { page, complaints } = await start(t, { locale: "ko-KR", colorScheme: "dark" });
   await page.locator(".term-bar .tool").first().click();
-  await field(page, 2).waitFor();
+  // The new one takes the keyboard, a frame after it is there; what is typed before that would be torn in two.
+  await page.waitForFunction(() => document.activeElement?.id === "term-input-2");
   await field(page, 1).fill("kubectl port-forward svc/kimho 8000:80");
   await field(page, 1).press("Enter");
   await log(page, 1).getByText("Forwarding from 127.0.0.1:8000").waitFor();
