@@ -37,16 +37,15 @@ impl Lang {
 /// A message table: area name and text.
 type Area = (&'static str, &'static str);
 
-/// The tables. A new area is one file and one line here: among what the page has words of from the start, or with the rest,
-/// which the browser does not have to get before it can show something.
-const AT_ONCE: &[Area] = &[
-    ("core", include_str!("../assets/locale/core.tsv")),
+/// What the page says until its first request has arrived, of every area (a line `@area` begins its rows): a file of its own,
+/// so that the browser does not have to get all the others before it can show something.
+const AT_ONCE: &[Area] = &[("start", include_str!("../assets/locale/start.tsv"))];
+/// The tables of the areas. A new area is one file and one line here.
+const LATER: &[Area] = &[
     ("trace", include_str!("../assets/locale/trace.tsv")),
     ("site", include_str!("../assets/locale/site.tsv")),
     ("app", include_str!("../assets/locale/app.tsv")),
     ("screen", include_str!("../assets/locale/screen.tsv")),
-];
-const LATER: &[Area] = &[
     ("api", include_str!("../assets/locale/api.tsv")),
     ("control", include_str!("../assets/locale/control.tsv")),
     ("load", include_str!("../assets/locale/load.tsv")),
@@ -83,9 +82,14 @@ pub fn rows() -> impl Iterator<Item = (&'static str, &'static str, &'static str,
 
 fn rows_of(areas: &'static [Area]) -> impl Iterator<Item = (&'static str, &'static str, &'static str, &'static str)> {
     areas.iter().flat_map(|(area, text)| {
+        let mut area = *area;
         text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).filter_map(move |line| {
+            if let Some(name) = line.strip_prefix('@') {
+                area = name;
+                return None;
+            }
             let mut columns = line.split('\t');
-            Some((*area, columns.next()?, columns.next()?, columns.next()?))
+            Some((area, columns.next()?, columns.next()?, columns.next()?))
         })
     })
 }
@@ -305,7 +309,7 @@ mod tests {
         let lines: usize = AT_ONCE
             .iter()
             .chain(LATER)
-            .map(|(_, t)| t.lines().filter(|l| !l.is_empty() && !l.starts_with('#')).count())
+            .map(|(_, t)| t.lines().filter(|l| !l.is_empty() && !l.starts_with(['#', '@'])).count())
             .sum();
         assert_eq!(lines, rows().count(), "a row lacks columns");
     }
