@@ -1,113 +1,27 @@
 //! An HTTP proxy on the way: what an ingress controller or a gateway does with a request. It ends the client's connection,
 //! looks at host and path, and opens a connection of its own straight to a pod, past Service address and kube-proxy rules.
 
+mod backend;
+mod certificate;
+mod stop;
+
+pub(super) use backend::by_weight;
+pub(super) use stop::ProxyStop;
+
 use super::converse::{Line, Said, Stop};
-use super::diagnose::Verdict;
-use super::outcome::CauseOfFailure;
 use super::request::Scheme;
-use super::run::{Opened, Run, Spot};
-use super::serve::{Server, Socket};
-use super::step::{Candidate, Direction, Exchange, StepKind};
-use super::tape::Mark;
-use crate::api::object::{FieldRef, ObjectKey};
+use super::run::{Run, Spot};
+use super::serve::Socket;
+use super::step::{Direction, Exchange, StepKind};
+use crate::api::object::FieldRef;
 use crate::api::time::Duration;
 use crate::api::value::Value;
-use crate::api::view::ServiceType;
-use crate::arrange::Arrange;
-use crate::network::dns::message::reverse_name;
-use crate::network::dns::{Outside, Question, RecordType, Server as DnsServer};
-use crate::network::http::{Act, Ask, Backend, BackendPort, Decision, HeaderChange, Mirror, change_headers};
+use crate::network::http::{Act, Ask, Decision, HeaderChange, change_headers};
 use crate::network::packet::{Packet, Segment};
-use crate::network::tls::{Certificate, Issuer};
 use crate::network::{gateway, ingress};
-use crate::runtime::image::{App, base_name};
-use crate::runtime::{AppReply, Listener};
+use crate::runtime::AppReply;
+use crate::runtime::image::base_name;
 use smol_str::{SmolStr, format_smolstr};
-use std::net::{IpAddr, SocketAddr};
-
-/// Why a proxy has no answer of a backend.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum ProxyStop {
-    /// No rule takes the request.
-    NoRoute {
-        host: SmolStr,
-        path: SmolStr,
-    },
-    /// The rule's Service does not exist (or may not be used).
-    NoService {
-        route: ObjectKey,
-        service: SmolStr,
-        because: FieldRef,
-    },
-    NoPort {
-        route: ObjectKey,
-        service: ObjectKey,
-        port: SmolStr,
-        because: FieldRef,
-    },
-    NoEndpoints {
-        route: ObjectKey,
-        service: ObjectKey,
-        port: usize,
-        because: FieldRef,
-    },
-    /// The source is not one of those that may come.
-    Forbidden {
-        route: ObjectKey,
-        source: IpAddr,
-        because: FieldRef,
-    },
-    /// The backend's answer takes longer than the rule gives it.
-    TooSlow {
-        route: ObjectKey,
-        service: ObjectKey,
-        wait: Duration,
-        because: FieldRef,
-    },
-    /// No endpoint takes the connection, or none answers.
-    Backend(Box<Stop>),
-}
-
-impl ProxyStop {
-    pub fn diagnose(&self, run: &Run<'_, '_>) -> Verdict {
-        match self {
-            ProxyStop::NoRoute { host, path } => {
-                let mut because: Vec<FieldRef> = Vec::new();
-                for kind in ["Ingress", "HTTPRoute", "GRPCRoute"] {
-                    because.extend(run.world.store.list(kind).map(|o| o.key.field("spec.rules")));
-                }
-                (CauseOfFailure::NoRouteMatches { host: host.clone(), path: path.clone() }, because)
-            }
-            ProxyStop::NoService { route, service, because } => {
-                let cause = CauseOfFailure::BackendMissing { route: route.clone(), service: service.clone() };
-                (cause, vec![because.clone()])
-            }
-            ProxyStop::NoPort { route, service, port, because } => {
-                let cause = CauseOfFailure::BackendPortMissing {
-                    route: route.clone(),
-                    service: service.clone(),
-                    port: port.clone(),
-                };
-                (cause, vec![because.clone(), service.field("spec.ports")])
-            }
-            ProxyStop::NoEndpoints { route, service, port, because } => {
-                let cause = CauseOfFailure::BackendWithoutEndpoints { route: route.clone(), service: service.clone() };
-                let mut fields = super::diagnose::why_no_endpoints(run, service, *port);
-                fields.push(because.clone());
-                (cause, fields)
-            }
-            ProxyStop::Forbidden { route, source, because } => {
-                let cause = CauseOfFailure::IngressKeepsOut { route: route.clone(), source: *source };
-                (cause, vec![because.clone()])
-            }
-            ProxyStop::TooSlow { route, service, wait, because } => {
-                let (route, service) = (route.clone(), service.clone());
-                (CauseOfFailure::BackendTooSlow { route, service, wait: *wait }, vec![because.clone()])
-            }
-            ProxyStop::Backend(stop) => super::diagnose::diagnose_backend(run, stop),
-        }
-    }
-}
 
 /// How long a proxy takes over a request.
 const PROXY: Duration = Duration::micros(350);
@@ -332,215 +246,6 @@ impl Run<'_, '_> {
             }
         }
     }
-
-    /// Sends a copy of a request to a mirror. It costs the client no time, and what comes back is thrown away.
-    fn mirror(&mut self, spot: &Spot, packet: &Packet, route: &ObjectKey, mirror: &Mirror, line: &Line) {
-        let (upper, lower) = mirror.share;
-        if upper < lower && self.draw(f64::from(lower)).1 >= upper {
-            return;
-        }
-        let Ok(endpoints) = self.endpoints(route, &mirror.to) else { return };
-        let to = endpoints[self.below(endpoints.len() as u64) as usize];
-        let clock = self.log.clock;
-        self.log.direction = Direction::Request;
-        self.stay(spot, Some(*packet));
-        let service = mirror.to.service.clone();
-        self.log.step(|| (StepKind::Mirrored { service, to }, vec![mirror.to.because.clone()]));
-        let mut line = line.clone();
-        change_headers(&mut line.headers, &mirror.to.request);
-        self.ask_backend(spot, to, &line);
-        self.log.clock = clock;
-    }
-
-    /// One backend by weight.
-    fn weighted(&mut self, backends: &[Backend]) -> Option<Backend> {
-        let weights: Vec<u64> = backends.iter().map(|b| u64::from(b.weight)).collect();
-        let lot = self.world.random.below(weights.iter().sum());
-        let place = by_weight(&weights, lot)?;
-        self.log.note(|tape| tape.marks.push(Mark::Weighted { weights, chosen: place as u32 }));
-        backends.get(place).cloned()
-    }
-
-    /// The endpoints of a backend: the addresses of ready pods, not the Service's own.
-    fn endpoints(&mut self, route: &ObjectKey, backend: &Backend) -> Result<Vec<SocketAddr>, ProxyStop> {
-        let key = &backend.service;
-        let because = backend.because.clone();
-        let service = self.world.store.get(key).and_then(|o| o.view().service()).filter(|_| !backend.refused);
-        let Some(service) = service else {
-            return Err(ProxyStop::NoService { route: route.clone(), service: key.name.clone(), because });
-        };
-        let place = service.ports.iter().position(|p| match &backend.port {
-            BackendPort::Number(number) => p.port == *number,
-            BackendPort::Name(name) => p.name == *name,
-        });
-        if service.type_ == ServiceType::ExternalName {
-            let port = match (&backend.port, place) {
-                (BackendPort::Number(number), _) => *number,
-                (_, Some(i)) => service.ports[i].port,
-                _ => 80,
-            };
-            let server = DnsServer {
-                store: self.world.store,
-                corefile: &self.world.network.corefile,
-                outside: Outside::built_in(),
-                own: &[],
-            };
-            let answer = server.answer(&Question::new(&service.external_name, RecordType::A));
-            let found: Vec<SocketAddr> = answer.addresses().map(|ip| SocketAddr::new(ip, port)).collect();
-            if found.is_empty() {
-                return Err(ProxyStop::NoEndpoints { route: route.clone(), service: key.clone(), port: 0, because });
-            }
-            return Ok(found);
-        }
-        let Some(place) = place else {
-            let port = format_smolstr!("{}", backend.port);
-            return Err(ProxyStop::NoPort { route: route.clone(), service: key.clone(), port, because });
-        };
-        let port = &service.ports[place];
-        if backend.by_service
-            && let Some(ip) = service.cluster_ips.first()
-        {
-            return Ok(vec![SocketAddr::new(*ip, port.port)]);
-        }
-        let selector = [("kubernetes.io/service-name".into(), key.name.clone())];
-        let mut found: Vec<SocketAddr> = Vec::new();
-        for slice in self.world.store.select("EndpointSlice", &key.namespace, &selector) {
-            let Some(slice) = slice.view().endpoint_slice() else { continue };
-            let number =
-                slice.ports.iter().find(|p| p.name == port.name && p.protocol == port.protocol).and_then(|p| p.port);
-            let Some(number) = number else { continue };
-            for endpoint in slice.endpoints.iter().filter(|e| e.ready) {
-                found.extend(
-                    endpoint.addresses.iter().filter_map(|a| a.parse().ok()).map(|ip| SocketAddr::new(ip, number)),
-                );
-            }
-        }
-        found.arrange();
-        found.dedup();
-        if found.is_empty() {
-            return Err(ProxyStop::NoEndpoints { route: route.clone(), service: key.clone(), port: place, because });
-        }
-        Ok(found)
-    }
-
-    /// The endpoint for this request, and the cookie that is to keep it.
-    fn choose(
-        &mut self,
-        endpoints: &[SocketAddr],
-        cookie: Option<&SmolStr>,
-        line: &Line,
-        backend: &Backend,
-    ) -> (usize, Option<SmolStr>) {
-        let tag = |to: &SocketAddr| {
-            reverse_name(to.ip())
-                .bytes()
-                .fold(u64::from(to.port()), |h, b| (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3))
-        };
-        if let Some(name) = cookie {
-            let sent = line.headers.iter().filter(|(n, _)| n.eq_ignore_ascii_case("cookie"));
-            let kept = sent
-                .flat_map(|(_, v)| v.split(';'))
-                .find_map(|pair| pair.trim().strip_prefix(name.as_str())?.strip_prefix('='));
-            let place = kept.and_then(|value| endpoints.iter().position(|to| format!("{:016x}", tag(to)) == value));
-            if let Some(place) = place {
-                let to = endpoints[place];
-                self.log.step(|| (StepKind::AffinityMatched { to, seconds_left: 0 }, vec![backend.because.clone()]));
-                return (place, None);
-            }
-        }
-        let (draw, chosen) = self.draw(endpoints.len() as f64);
-        let chosen = (chosen as usize).min(endpoints.len() - 1);
-        self.log.step(|| {
-            let share = 1.0 / endpoints.len() as f64;
-            let candidate = |to: &SocketAddr| Candidate {
-                address: *to,
-                pod: self.world.runtime.pod_at(to.ip()).cloned(),
-                probability: share,
-            };
-            let kind = StepKind::Balanced {
-                by: "round robin".into(),
-                candidates: endpoints.iter().map(candidate).collect(),
-                chosen,
-                draws: vec![draw],
-            };
-            (kind, vec![backend.because.clone(), backend.service.field("spec.selector")])
-        });
-        let cookie = cookie.map(|name| format_smolstr!("{name}={:016x}; Path=/; HttpOnly", tag(&endpoints[chosen])));
-        (chosen, cookie)
-    }
-
-    /// A connection of the proxy's own to an endpoint.
-    fn ask_backend(&mut self, from: &Spot, to: SocketAddr, line: &Line) -> Said {
-        let Some(src) = self.source(from, to.ip()) else { return Said::Nothing(Stop::ReplyLost) };
-        let packet = Packet::tcp_syn(src, to);
-        self.log.direction = Direction::Request;
-        self.enter(from, Some(packet));
-        self.log.step(|| (StepKind::Connect { packet }, Vec::new()));
-        let outer = self.dialled;
-        let said = match self.open(from, packet) {
-            Opened::At { spot, packet, socket } => self.converse(&spot, &packet, &socket, line),
-            Opened::Refused { spot, packet } => {
-                self.back(&spot, &packet, Segment::Rst);
-                Said::Nothing(Stop::Refused { spot, packet })
-            }
-            Opened::Ended(fate) => Said::Nothing(Stop::Way(fate)),
-        };
-        self.dialled = outer;
-        said
-    }
-
-    /// The certificate that a server shows, the fields behind it, and the Secret that it should have had.
-    pub(super) fn certificate(
-        &self,
-        packet: &Packet,
-        socket: &Socket,
-        server_name: &str,
-    ) -> (Certificate, Vec<FieldRef>, Option<(ObjectKey, SmolStr)>) {
-        match &socket.server {
-            Server::Program(Listener { app: App::Ingress, .. }) => {
-                let mut shown = (Certificate::of_controller(), Vec::new(), None);
-                for controller in controllers(self, socket) {
-                    let store = self.world.store;
-                    let found = if gateway::is_open(store, controller, packet.dst.port()) {
-                        gateway::certificate(store, controller, server_name, packet.dst.port())
-                    } else {
-                        ingress::certificate(store, controller, server_name)
-                    };
-                    if found.0.secret.is_some() {
-                        return found;
-                    }
-                    if shown.2.is_none() {
-                        shown = found;
-                    }
-                }
-                shown
-            }
-            Server::ControlPlane | Server::Kubelet => {
-                let names = [
-                    "kubernetes",
-                    "kubernetes.default",
-                    "kubernetes.default.svc",
-                    "kubernetes.default.svc.cluster.local",
-                ];
-                let names = names.into_iter().map(SmolStr::from).collect();
-                (Certificate { names, issuer: Issuer::Cluster, secret: None }, Vec::new(), None)
-            }
-            Server::Web(names) if !names.is_empty() => (Certificate::trusted(names.clone()), Vec::new(), None),
-            // The demo servers of pods have certificates of an authority that the images here trust, for any name.
-            _ => (Certificate::trusted(vec!["*".into()]), Vec::new(), None),
-        }
-    }
-}
-
-/// The place in a list of weights that a lot below their sum falls on. `None`: all are 0.
-pub(super) fn by_weight(weights: &[u64], mut lot: u64) -> Option<usize> {
-    weights.iter().position(|weight| match lot.checked_sub(*weight) {
-        Some(left) => {
-            lot = left;
-            false
-        }
-        None => true,
-    })
 }
 
 /// The step of a rule that took the request.
