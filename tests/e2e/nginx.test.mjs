@@ -56,7 +56,8 @@ async function nginx() {
 let browser;
 let host;
 before(async () => {
-  [browser, host] = await Promise.all([launch(), nginx()]);
+  host = await nginx();
+  browser = await launch();
 });
 after(async () => {
   await browser?.close();
