@@ -549,3 +549,177 @@ spec:
     cluster.run_for(Duration::secs(10));
     assert!(pods(&cluster, "guest").iter().all(|p| p.is_terminating()));
 }
+
+#[test]
+fn a_broken_member_gives_way_to_a_newer_template() {
+    let mut cluster = Cluster::new(Settings::default());
+    apply(&mut cluster, &stateful("Parallel"));
+    settle(&mut cluster);
+    // The lowest one breaks; those above it are replaced all the same, and then it is, too.
+    kubectl(&mut cluster, "set image statefulset db db=nginx:1.27", "");
+    let broken = ObjectKey::new("Pod", "default", "db-0");
+    assert!(cluster.change_container(&broken, "db", |c| c.behavior.crash = Some((Duration::ZERO, 1))));
+    settle(&mut cluster);
+    let images: Vec<String> = pods(&cluster, "db")
+        .iter()
+        .map(|p| p.value.items_at(&["spec", "containers"])[0].text("image").to_string())
+        .collect();
+    assert_eq!(images, ["nginx:1.27"; 4]);
+    assert!(pods(&cluster, "db").iter().all(|p| is_ready(p)));
+    let set = get(&cluster, "StatefulSet", "db").expect("db");
+    assert_eq!(set.value.at(&["status", "currentReplicas"]), Some(&Value::Int(4)));
+
+    // A pod whose image cannot be had keeps the others from going, until the template is one that it can have.
+    let bad = |image: &str| {
+        stateful("OrderedReady")
+            .replace("image: nginx", &format!("image: '{image}', readinessProbe: {{httpGet: {{path: /, port: 81}}}}"))
+    };
+    let mut cluster = Cluster::new(Settings::default());
+    apply(&mut cluster, &stateful("OrderedReady"));
+    settle(&mut cluster);
+    apply(&mut cluster, &bad("nginx:1.28"));
+    settle(&mut cluster);
+    let old = |cluster: &Cluster| pods(cluster, "db").iter().filter(|p| is_ready(p)).count();
+    assert_eq!(old(&cluster), 3, "one gave way, and the next ones wait for it");
+}
+
+#[test]
+fn a_member_gets_the_label_of_its_name_back() {
+    let mut cluster = Cluster::new(Settings::default());
+    apply(&mut cluster, &stateful("OrderedReady"));
+    settle(&mut cluster);
+    let label = "statefulset.kubernetes.io/pod-name";
+    kubectl(&mut cluster, &format!("label pod db-1 {label}-"), "");
+    settle(&mut cluster);
+    let pod = get(&cluster, "Pod", "db-1").expect("it stays");
+    assert_eq!(pod.label(label), Some("db-1"));
+    assert_eq!(
+        reasons(&cluster, "StatefulSet", "db").last().map(String::as_str),
+        Some("SuccessfulUpdate: update Pod db-1 in StatefulSet db successful")
+    );
+    // A pod whose name only looks like a member's is none of its own.
+    apply(
+        &mut cluster,
+        "{apiVersion: v1, kind: Pod, metadata: {name: db--1, labels: {app: db}}, spec: {containers: [{name: db, image: nginx}]}}",
+    );
+    settle(&mut cluster);
+    assert!(get(&cluster, "Pod", "db--1").is_some_and(|p| p.controller_ref().is_none()));
+}
+
+/// A ConfigMap that these own: API version, kind, name, uid.
+fn owned(name: &str, owners: &[(&str, &str, &str, &str)]) -> String {
+    let owners: Vec<String> = owners
+        .iter()
+        .map(|(version, kind, name, uid)| {
+            format!("{{apiVersion: {version}, kind: {kind}, name: {name}, uid: '{uid}', blockOwnerDeletion: true}}")
+        })
+        .collect();
+    format!("{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {name}, ownerReferences: [{}]}}}}", owners.join(", "))
+}
+
+#[test]
+fn the_garbage_collector_takes_lost_owners_from_the_list_while_others_are_left() {
+    let owners = |cluster: &Cluster, name: &str| -> Option<Vec<String>> {
+        let map = get(cluster, "ConfigMap", name)?;
+        Some(map.value.items_at(&["metadata", "ownerReferences"]).iter().map(|o| o.text("name").to_string()).collect())
+    };
+    let mut cluster = Cluster::new(Settings::default());
+    for name in ["one", "two"] {
+        apply(&mut cluster, &format!("{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {name}}}}}"));
+    }
+    let uid = |cluster: &Cluster, name: &str| get(cluster, "ConfigMap", name).expect("there").uid().to_string();
+    let (one, two) = (uid(&cluster, "one"), uid(&cluster, "two"));
+    let pair = [("v1", "ConfigMap", "one", one.as_str()), ("v1", "ConfigMap", "two", two.as_str())];
+    apply(&mut cluster, &owned("child", &pair));
+    // One that never was goes at once; of another's name, too.
+    let strange = [pair[0], ("v1", "Secret", "never", "u-1"), ("v1", "ConfigMap", "two", "u-2")];
+    apply(&mut cluster, &owned("lucky", &strange));
+    apply(&mut cluster, &owned("lost", &strange[1..]));
+    // Nobody knows whether an owner of an unknown kind is there.
+    apply(&mut cluster, &owned("kept", &[("argoproj.io/v1alpha1", "Rollout", "web", "u-3")]));
+    settle(&mut cluster);
+    assert_eq!(owners(&cluster, "child"), Some(vec!["one".into(), "two".into()]));
+    assert_eq!(owners(&cluster, "lucky"), Some(vec!["one".into()]));
+    assert_eq!(owners(&cluster, "lost"), None);
+    assert_eq!(owners(&cluster, "kept"), Some(vec!["web".into()]));
+
+    kubectl(&mut cluster, "delete configmap two --wait=false", "");
+    settle(&mut cluster);
+    assert_eq!(owners(&cluster, "child"), Some(vec!["one".into()]));
+    // An owner that waits for its dependents gets those that others own, too, off its back.
+    apply(&mut cluster, "{apiVersion: v1, kind: ConfigMap, metadata: {name: three}}");
+    let three = uid(&cluster, "three");
+    let both = [("v1", "ConfigMap", "one", one.as_str()), ("v1", "ConfigMap", "three", three.as_str())];
+    apply(&mut cluster, &owned("shared", &both));
+    settle(&mut cluster);
+    kubectl(&mut cluster, "delete configmap three --cascade=foreground --wait=false", "");
+    settle(&mut cluster);
+    assert!(get(&cluster, "ConfigMap", "three").is_none());
+    assert_eq!(owners(&cluster, "shared"), Some(vec!["one".into()]));
+    kubectl(&mut cluster, "delete configmap one --cascade=foreground --wait=false", "");
+    settle(&mut cluster);
+    assert!(["one", "shared", "child", "lucky"].iter().all(|name| get(&cluster, "ConfigMap", name).is_none()));
+}
+
+/// A pod of one container with these lines in its spec.
+fn single(name: &str, spec: &str) -> String {
+    format!(
+        "{{apiVersion: v1, kind: Pod, metadata: {{name: {name}, labels: {{app: {name}}}}}, spec: {{{spec} containers: [{{name: a, image: nginx}}]}}}}"
+    )
+}
+
+#[test]
+fn the_scheduler_counts_all_that_a_node_lacks_and_waits_for_company() {
+    let mut cluster = Cluster::new(Settings::default());
+    let why = |cluster: &Cluster, name: &str| reasons(cluster, "Pod", name).last().cloned().unwrap_or_default();
+    let affinity = "affinity: {podAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: kubernetes.io/hostname, labelSelector: {matchLabels: {app: friend}}}]}},";
+    apply(&mut cluster, &single("lonely", affinity));
+    settle(&mut cluster);
+    assert!(
+        why(&cluster, "lonely").contains("3 node(s) didn't match pod affinity rules"),
+        "{}",
+        why(&cluster, "lonely")
+    );
+    apply(&mut cluster, &single("friend", "nodeName: node-2,"));
+    settle(&mut cluster);
+    let node = |name: &str| get(&cluster, "Pod", name).map(|p| p.value.str_at(&["spec", "nodeName"]).to_string());
+    assert_eq!(node("lonely").as_deref(), Some("node-2"));
+
+    let asks = |name: &str, requests: &str| {
+        single(name, "").replace(
+            "image: nginx",
+            &format!("image: nginx, resources: {{requests: {{{requests}}}, limits: {{{requests}}}}}"),
+        )
+    };
+    apply(&mut cluster, &asks("greedy", "cpu: '100', memory: 900Gi"));
+    apply(&mut cluster, &asks("gpu", "nvidia.com/gpu: 1"));
+    let init = "initContainers: [{name: i, image: busybox, command: [sh, -c, 'exit 0'], resources: {requests: {cpu: '100'}}}],";
+    apply(&mut cluster, &single("beginner", init));
+    settle(&mut cluster);
+    let never = "preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.";
+    let all =
+        |what: &str| format!("FailedScheduling: 0/3 nodes are available: {what}. no new claims to deallocate, {never}");
+    assert_eq!(why(&cluster, "greedy"), all("3 Insufficient cpu, 3 Insufficient memory"));
+    assert_eq!(why(&cluster, "gpu"), all("3 Insufficient nvidia.com/gpu"));
+    assert_eq!(why(&cluster, "beginner"), all("3 Insufficient cpu"));
+}
+
+#[test]
+fn endpoints_keep_the_zone_of_their_node_until_something_of_theirs_changes() {
+    let mut cluster = Cluster::new(Settings::default());
+    apply(&mut cluster, &deployment(2, "1", "0"));
+    kubectl(&mut cluster, "expose deployment web --port=80", "");
+    settle(&mut cluster);
+    let zones = |cluster: &Cluster| -> Vec<String> {
+        let own = [("kubernetes.io/service-name".into(), "web".into())];
+        let slices = cluster.store().select("EndpointSlice", "default", &own);
+        slices.flat_map(|s| s.value.items_at(&["endpoints"])).map(|e| e.text("zone").to_string()).collect()
+    };
+    let before = zones(&cluster);
+    kubectl(&mut cluster, "label nodes --all --overwrite topology.kubernetes.io/zone=moon", "");
+    settle(&mut cluster);
+    assert_eq!(zones(&cluster), before);
+    kubectl(&mut cluster, "scale deployment web --replicas=3", "");
+    settle(&mut cluster);
+    assert_eq!(zones(&cluster), ["moon"; 3]);
+}

@@ -1,10 +1,13 @@
-//! `garbage-collector-controller`: deletes what has lost its owners, and finishes deletions that orphan or wait for dependents.
+//! `garbage-collector-controller`: deletes what has lost its owners, takes references to lost ones away where others are left,
+//! and finishes deletions that orphan or wait for dependents.
 //!
 //! Upstream: `pkg/controller/garbagecollector`. Left out: owners across namespaces (a mistake there, and only warned about).
 
 use super::{Context, Controller, Enqueue, Index, Reconcile, Settings};
 use crate::api::object::{Object, ObjectKey};
+use crate::api::time::Duration;
 use crate::api::value::Value;
+use crate::apiserver::resource;
 use crate::apiserver::store::{Event, Store};
 use std::sync::Arc;
 
@@ -25,25 +28,26 @@ impl Controller for GarbageCollector {
                     enqueue(dependent.key.clone(), after);
                 }
                 // The owner may have waited for this one.
-                for owner in old.value.items_at(&["metadata", "ownerReferences"]) {
-                    let key = owner_key(old, owner);
-                    if store.get(&key).is_some_and(|o| has_finalizer(o, "foregroundDeletion")) {
-                        enqueue(key, after);
-                    }
+                for owner in references(old) {
+                    tell_waiting(&owner_key(old, owner), store, after, enqueue);
                 }
             }
-            (None, Some(new))
-                if !new.value.items_at(&["metadata", "ownerReferences"]).is_empty()
-                // Made for an owner that has gone meanwhile?
-                && owners_gone(new, store) =>
-            {
+            // Made for an owner that has gone meanwhile, or never was?
+            (None, Some(new)) if Owners::of(new, store).is_some_and(|o| !o.dangling.is_empty()) => {
                 enqueue(new.key.clone(), after);
             }
-            (Some(_), Some(new))
-                if new.is_terminating()
-                    && (has_finalizer(new, "orphan") || has_finalizer(new, "foregroundDeletion")) =>
-            {
-                enqueue(new.key.clone(), after);
+            (Some(old), Some(new)) => {
+                let finishes = has_finalizer(new, "orphan") || has_finalizer(new, FOREGROUND);
+                let differ = old.value.at(&REFERENCES) != new.value.at(&REFERENCES);
+                if new.is_terminating() && finishes || differ {
+                    enqueue(new.key.clone(), after);
+                }
+                if differ {
+                    let left = references(old).iter().filter(|o| !references(new).contains(o));
+                    for owner in left {
+                        tell_waiting(&owner_key(old, owner), store, after, enqueue);
+                    }
+                }
             }
             _ => {}
         }
@@ -55,12 +59,24 @@ impl Controller for GarbageCollector {
         let Some(object) = store.get(key) else { return result };
         if object.is_terminating() {
             finish(object, store, &mut result);
-            return result;
-        }
-        if owners_gone(object, store) {
-            result.delete(key.clone(), key.field("metadata.ownerReferences"));
+        } else {
+            attend(object, store, &mut result);
         }
         result
+    }
+}
+
+const REFERENCES: [&str; 2] = ["metadata", "ownerReferences"];
+const FOREGROUND: &str = "foregroundDeletion";
+
+fn references(object: &Object) -> &[Value] {
+    object.value.items_at(&REFERENCES)
+}
+
+/// Puts an owner into the queue that waits for its dependents to go.
+fn tell_waiting(owner: &ObjectKey, store: &Store, after: Duration, enqueue: Enqueue) {
+    if store.get(owner).is_some_and(|o| has_finalizer(o, FOREGROUND)) {
+        enqueue(owner.clone(), after);
     }
 }
 
@@ -70,13 +86,86 @@ fn owner_key(object: &Object, owner: &Value) -> ObjectKey {
     ObjectKey::new(kind, namespace, owner.str_at(&["name"]))
 }
 
-/// Whether the object has owners and none of them is left.
-fn owners_gone(object: &Object, store: &Store) -> bool {
-    let owners = object.value.items_at(&["metadata", "ownerReferences"]);
-    !owners.is_empty()
-        && !owners
-            .iter()
-            .any(|o| store.get(&owner_key(object, o)).is_some_and(|found| found.uid() == o.str_at(&["uid"])))
+/// What an object's references to owners lead to (`classifyReferences`).
+#[derive(Default)]
+struct Owners<'a> {
+    /// The owner is there, and is no reason for anything to go.
+    solid: usize,
+    /// By uid: there is no such owner.
+    dangling: Vec<&'a str>,
+    /// By uid: the owner is being deleted and waits for its dependents.
+    waiting: Vec<&'a str>,
+}
+
+impl<'a> Owners<'a> {
+    /// `None`: one of them is of a kind that nobody serves, or of one that cannot own this object. Nothing can be said then.
+    fn of(object: &'a Object, store: &Store) -> Option<Owners<'a>> {
+        let mut owners = Owners::default();
+        for reference in references(object) {
+            let uid = reference.str_at(&["uid"]);
+            let mut found = store.get(&owner_key(object, reference)).filter(|o| o.uid() == uid);
+            if found.is_none() {
+                let kind = resource::find(store, reference.str_at(&["apiVersion"]), reference.str_at(&["kind"]))?;
+                if kind.namespaced && object.key.namespace.is_empty() {
+                    return None;
+                }
+                let key = kind.key(&object.key.namespace, reference.str_at(&["name"]));
+                found = store.get(&key).filter(|o| o.uid() == uid);
+            }
+            match found {
+                None => owners.dangling.push(uid),
+                Some(owner) if owner.is_terminating() && has_finalizer(owner, FOREGROUND) => owners.waiting.push(uid),
+                Some(_) => owners.solid += 1,
+            }
+        }
+        Some(owners)
+    }
+}
+
+/// Decides about an object by its owners: while one is left it stays, and its references to the others go; else it goes, after
+/// its own dependents where an owner waits.
+fn attend(object: &Arc<Object>, store: &Store, result: &mut Reconcile) {
+    let Some(owners) = Owners::of(object, store).filter(|_| !references(object).is_empty()) else { return };
+    let saw = object.key.field("metadata.ownerReferences");
+    if owners.solid > 0 {
+        let gone = [owners.dangling, owners.waiting].concat();
+        if !gone.is_empty() {
+            result.update(object, without_owners(object, &gone), saw);
+        }
+        return;
+    }
+    let mut dependents = store.owned_by(object.uid()).peekable();
+    if !owners.waiting.is_empty() && dependents.peek().is_some() {
+        let mut value = object.value.clone();
+        // A circle of owners that wait for each other would never end.
+        if dependents.any(|d| d.is_terminating() && has_finalizer(d, FOREGROUND)) {
+            let free = |owner: &Value| {
+                let mut owner = owner.clone();
+                if owner.flag("blockOwnerDeletion") {
+                    owner.set_at(&["blockOwnerDeletion"], false);
+                }
+                owner
+            };
+            value.set_at(&REFERENCES, references(object).iter().map(free).collect::<Vec<_>>());
+        }
+        let mut finalizers = value.items_at(&["metadata", "finalizers"]).to_vec();
+        finalizers.push(FOREGROUND.into());
+        value.set_at(&["metadata", "finalizers"], finalizers);
+        result.update(object, value, saw.clone());
+    }
+    result.delete(object.key.clone(), saw);
+}
+
+/// The object without its references to these owners.
+fn without_owners(object: &Object, uids: &[&str]) -> Value {
+    let mut value = object.value.clone();
+    let kept: Vec<Value> = references(object).iter().filter(|o| !uids.contains(&o.str_at(&["uid"]))).cloned().collect();
+    if kept.is_empty() {
+        value.remove_at(&REFERENCES);
+    } else {
+        value.set_at(&REFERENCES, kept);
+    }
+    value
 }
 
 fn has_finalizer(object: &Object, name: &str) -> bool {
@@ -100,35 +189,19 @@ fn finish(object: &Arc<Object>, store: &Store, result: &mut Reconcile) {
     };
     if has_finalizer(object, "orphan") {
         for dependent in store.owned_by(uid) {
-            let mut value = dependent.value.clone();
-            let kept: Vec<Value> = value
-                .items_at(&["metadata", "ownerReferences"])
-                .iter()
-                .filter(|o| o.str_at(&["uid"]) != uid)
-                .cloned()
-                .collect();
-            if kept.is_empty() {
-                value.remove_at(&["metadata", "ownerReferences"]);
-            } else {
-                value.set_at(&["metadata", "ownerReferences"], kept);
-            }
-            result.update(dependent, value, saw.clone());
+            result.update(dependent, without_owners(dependent, &[uid]), saw.clone());
         }
         result.update(object, without("orphan"), saw);
-    } else if has_finalizer(object, "foregroundDeletion") {
+    } else if has_finalizer(object, FOREGROUND) {
         let mut waiting = false;
         for dependent in store.owned_by(uid) {
-            waiting |= dependent
-                .value
-                .items_at(&["metadata", "ownerReferences"])
-                .iter()
-                .any(|o| o.str_at(&["uid"]) == uid && o.flag("blockOwnerDeletion"));
+            waiting |= references(dependent).iter().any(|o| o.str_at(&["uid"]) == uid && o.flag("blockOwnerDeletion"));
             if !dependent.is_terminating() {
-                result.delete(dependent.key.clone(), saw.clone());
+                attend(dependent, store, result);
             }
         }
         if !waiting {
-            result.update(object, without("foregroundDeletion"), saw);
+            result.update(object, without(FOREGROUND), saw);
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Upstream: `endpointslice/trafficdist` (the field `trafficDistribution`) and `endpointslice/topologycache` (the annotation
 //! `service.kubernetes.io/topology-mode: Auto`). Where upstream walks a map in no particular order, this goes by zone name.
 
-use super::endpointslice::{Draft, NAME, Plan};
+use super::endpointslice::{Draft, NAME, Plan, SERVICE_NAME};
 use super::{Context, Recorder};
 use crate::api::object::Object;
 use crate::api::time::Time;
@@ -33,6 +33,28 @@ pub(super) fn wants_topology(service: &Object) -> bool {
         .annotation("service.kubernetes.io/topology-aware-hints")
         .or_else(|| service.annotation("service.kubernetes.io/topology-mode"));
     matches!(mode, Some("Auto" | "auto"))
+}
+
+/// Whether a zone has fewer of the endpoints that bear its hint than its CPUs ask for, so that a change of the nodes concerns
+/// the Service (`GetOverloadedServices`). One without hints is left alone until something else makes it be looked at.
+pub(super) fn is_overloaded(service: &Object, store: &Store) -> bool {
+    let ratios = ratios(store).unwrap_or_default();
+    let own = [(SmolStr::new_static(SERVICE_NAME), service.key.name.clone())];
+    let mut by_family: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
+    for slice in store.select("EndpointSlice", &service.key.namespace, &own) {
+        let zones = by_family.entry(slice.value.str_at(&["addressType"])).or_default();
+        for endpoint in slice.value.items_at(&["endpoints"]).iter().filter(|e| is_ready(e)) {
+            for zone in endpoint.items_at(&["hints", "forZones"]) {
+                *zones.entry(zone.text("name")).or_default() += 1;
+            }
+        }
+    }
+    by_family.values().filter(|zones| !zones.is_empty()).any(|zones| {
+        let total: usize = zones.values().sum();
+        let least = |ratio: f64| (total as f64 * ratio * (1.0 / (1.0 + OVERLOAD))).ceil() as usize;
+        ratios.is_empty()
+            || ratios.iter().any(|(zone, ratio)| *zones.get(zone.as_str()).unwrap_or(&0) < least(*ratio).max(1))
+    })
 }
 
 /// Whether the Service's endpoints get hints of any kind.

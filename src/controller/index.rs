@@ -1,9 +1,9 @@
 //! What controllers must find without looking at everything: informers' caches and their indexers. It follows the store event
 //! by event.
 
-use super::membership;
-use super::scheduler::{anti_affinity, requests};
+use super::scheduler::{Requests, anti_affinity};
 use super::selector::Selector;
+use super::{conditions, membership};
 use crate::api::object::{Object, ObjectKey};
 use crate::api::value::Value;
 use crate::api::view::PodPhase;
@@ -50,12 +50,14 @@ pub struct Index {
     pending: OrdMap<SmolStr, OrdSet<SmolStr>>,
     /// Pods that wait for a node.
     unscheduled: OrdSet<ObjectKey>,
+    /// Those among them that the scheduler has found no node for.
+    refused: OrdSet<ObjectKey>,
     /// Pods bound to a node and not finished.
     on_node: OrdMap<SmolStr, OrdSet<ObjectKey>>,
     /// The same, counted by owner and node.
     spread: OrdMap<(SmolStr, SmolStr), u32>,
-    /// Thousandths of a CPU and bytes of memory that the pods of a node ask for.
-    requested: OrdMap<SmolStr, (i64, i64)>,
+    /// What the pods of a node ask for together.
+    requested: OrdMap<SmolStr, Requests>,
     /// Pods on nodes that want certain others to keep away (required anti-affinity).
     averse: OrdSet<ObjectKey>,
     /// Services by one pair of their selector: namespace, key, value.
@@ -147,6 +149,17 @@ impl Index {
         if was_pending != is_pending {
             toggle(&mut self.pending, key.namespace.clone(), &key.name, is_pending);
         }
+        let is_refused = |share: &Option<Share>, object: &Option<Arc<Object>>| {
+            share.as_ref().is_some_and(|s| s.node.is_empty() && !s.terminating)
+                && object.as_ref().is_some_and(|o| {
+                    conditions::find(&o.value, "PodScheduled").is_some_and(|c| c.text("status") == "False")
+                })
+        };
+        if is_refused(&new, &event.new) {
+            self.refused.insert(key.clone());
+        } else if is_refused(&old, &event.old) {
+            self.refused.remove(key);
+        }
         if !same_place {
             for (share, object, there) in [(&old, &event.old, false), (&new, &event.new, true)] {
                 let (Some(share), Some(object)) = (share, object) else { continue };
@@ -161,11 +174,10 @@ impl Index {
                     }
                 } else if !share.finished {
                     toggle(&mut self.on_node, share.node.clone(), key, there);
-                    let (cpu, memory) = requests(&object.value);
-                    if (cpu, memory) != (0, 0) {
-                        let sign = if there { 1 } else { -1 };
-                        let total = self.requested.entry(share.node.clone()).or_insert((0, 0));
-                        *total = (total.0 + sign * cpu, total.1 + sign * memory);
+                    let requests = Requests::of(&object.value);
+                    if !requests.is_nothing() {
+                        let total = self.requested.entry(share.node.clone()).or_default();
+                        total.add(&requests, if there { 1 } else { -1 });
                     }
                     if !anti_affinity(object).is_empty() {
                         if there {
@@ -298,9 +310,14 @@ impl Index {
             || entries(after).iter().any(|entry| differs(entry, before))
     }
 
-    /// Thousandths of a CPU and bytes of memory that the pods of a node ask for.
-    pub fn requested(&self, node: &str) -> (i64, i64) {
-        self.requested.get(node).copied().unwrap_or_default()
+    /// Pods that the scheduler has found no node for.
+    pub fn refused(&self) -> impl Iterator<Item = &ObjectKey> {
+        self.refused.iter()
+    }
+
+    /// What the pods of a node ask for together.
+    pub(super) fn requested(&self, node: &str) -> Option<&Requests> {
+        self.requested.get(node)
     }
 
     /// Pods on nodes that want certain others to keep away.

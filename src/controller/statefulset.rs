@@ -1,8 +1,8 @@
 //! `statefulset-controller`: pods with numbers and names that stay theirs.
 //!
-//! Upstream: `pkg/controller/statefulset`. Left out: volume claims.
+//! Upstream: `pkg/controller/statefulset`, with the gate `MaxUnavailableStatefulSet` off as v1.36 has it: pods give way one by
+//! one. Left out: volume claims.
 
-use super::deployment::scaled;
 use super::pods::{self, PodMaker};
 use super::selector::Selector;
 use super::template_hash::revision_hash;
@@ -18,6 +18,8 @@ use std::sync::Arc;
 const NAME: &str = "statefulset-controller";
 const KIND: &str = "StatefulSet";
 pub(super) const REVISION_HASH: &str = "controller-revision-hash";
+const POD_NAME: &str = "statefulset.kubernetes.io/pod-name";
+const POD_INDEX: &str = "apps.kubernetes.io/pod-index";
 
 pub struct StatefulSetController;
 
@@ -38,23 +40,23 @@ impl Controller for StatefulSetController {
     fn reconcile(&self, key: &ObjectKey, context: &mut Context) -> Reconcile {
         let mut result = Reconcile::default();
         let Some(set) = context.store.get(key).cloned() else { return result };
-        if set.is_terminating() {
-            return result;
+        if !set.is_terminating() {
+            let selector = Selector::of(&set);
+            pods::claim(&set, &selector, context, &mut result, |pod| ordinal(&set, pod).is_some());
         }
-        let selector = Selector::of(&set);
-        pods::claim(&set, &selector, context, &mut result, |pod| ordinal(&set, pod).is_some());
         let mut run = Run::new(&set, context, &mut result);
         result.looked += run.members.len();
-        run.sync(context, &mut result);
-        run.status(context, &mut result);
+        let replaced = !set.is_terminating() && run.sync(context, &mut result);
+        run.status(replaced, context, &mut result);
         run.forget_old(context, &mut result);
         result
     }
 }
 
-/// The number of a pod of the set: what follows the set's name.
+/// The number of a pod of the set: the digits behind the set's name. What has another sign there is somebody else's.
 fn ordinal(set: &Object, pod: &Object) -> Option<i64> {
-    pod.name().strip_prefix(set.name().as_str())?.strip_prefix('-')?.parse().ok()
+    let digits = pod.name().strip_prefix(set.name().as_str())?.strip_prefix('-')?;
+    digits.parse::<u32>().ok().filter(|_| !digits.starts_with('+')).map(i64::from)
 }
 
 struct Run {
@@ -109,8 +111,8 @@ impl Run {
         due <= context.now
     }
 
-    /// Takes the steps that may be taken now: one at a time when ordered.
-    fn sync(&mut self, context: &mut Context, result: &mut Reconcile) {
+    /// Takes the steps that may be taken now: one at a time when ordered. True: one of them deletes a pod for a newer one.
+    fn sync(&mut self, context: &mut Context, result: &mut Reconcile) -> bool {
         let wanted = self.first..self.first + self.replicas;
         // What is to go, the highest number first.
         let surplus: Vec<Arc<Object>> =
@@ -119,7 +121,7 @@ impl Run {
             let Some(pod) = self.members.get(&number).cloned() else {
                 self.create(number, context, result);
                 if self.ordered {
-                    return;
+                    return false;
                 }
                 continue;
             };
@@ -129,10 +131,12 @@ impl Run {
                     self.delete(&pod, "spec.replicas", context, result);
                 }
                 if self.ordered {
-                    return;
+                    return false;
                 }
             } else if self.ordered && (view.terminating || !self.is_available(&pod, context, result)) {
-                return;
+                return false;
+            } else {
+                self.keep_identity(&pod, number, context, result);
             }
         }
         // All that stay are available by now, when ordered: the lowest unavailable one is among those that go.
@@ -141,40 +145,53 @@ impl Run {
         for pod in &surplus {
             if pod.is_terminating() {
                 if self.ordered {
-                    return;
+                    return false;
                 }
                 continue;
             }
             let first = unavailable.as_ref().is_some_and(|p| p.key == pod.key);
             if self.ordered && !first && !self.is_available(pod, context, result) {
-                return;
+                return false;
             }
             self.delete(pod, "spec.replicas", context, result);
             if self.ordered {
-                return;
+                return false;
             }
         }
-        if self.set.value.str_at(&["spec", "updateStrategy", "type"]) != "OnDelete" {
-            self.roll(wanted, context, result);
-        }
+        self.set.value.str_at(&["spec", "updateStrategy", "type"]) != "OnDelete" && self.roll(wanted, context, result)
     }
 
-    /// The newest template, from the highest number down, as many at a time as may be unavailable.
-    fn roll(&self, wanted: std::ops::Range<i64>, context: &mut Context, result: &mut Reconcile) {
-        let most = self.set.value.at(&["spec", "updateStrategy", "rollingUpdate", "maxUnavailable"]);
-        let most = most.map_or(1, |most| scaled(Some(most), self.replicas, true).max(1));
-        let is_down = |pod: &Arc<Object>, result: &mut Reconcile| {
-            pod.is_terminating() || !self.is_available(pod, context, result)
-        };
-        let down = wanted.clone().filter(|n| self.members.get(n).is_none_or(|pod| is_down(pod, result))).count() as i64;
-        let mut room = most - down;
+    /// Makes the highest pod that is not of the newest template give way to one that is, unless a pod above it is not available
+    /// yet. A pod that is broken itself holds nothing up: it gives way like any other.
+    fn roll(&self, wanted: std::ops::Range<i64>, context: &mut Context, result: &mut Reconcile) -> bool {
         for number in wanted.rev().take_while(|n| n - self.first >= self.partition()) {
-            let Some(pod) = self.members.get(&number).filter(|_| room > 0) else { continue };
-            if pod.label(REVISION_HASH) != Some(&self.update) && !pod.is_terminating() {
-                self.delete(pod, "spec.template", context, result);
-                room -= 1;
+            // It is only now being made, of the newest template.
+            let Some(pod) = self.members.get(&number).cloned() else { return false };
+            if pod.is_terminating() {
+                return false;
+            }
+            if pod.label(REVISION_HASH) != Some(&self.update) {
+                self.delete(&pod, "spec.template", context, result);
+                return true;
+            }
+            if !self.is_available(&pod, context, result) {
+                return false;
             }
         }
+        false
+    }
+
+    /// Gives a pod the label of its name back, by which Services choose one pod of the set.
+    fn keep_identity(&self, pod: &Arc<Object>, number: i64, context: &mut Context, result: &mut Reconcile) {
+        if pod.label(POD_NAME) == Some(pod.name()) {
+            return;
+        }
+        let mut value = pod.value.clone();
+        value.set_at(&["metadata", "labels", POD_NAME], pod.name());
+        value.set_at(&["metadata", "labels", POD_INDEX], format_smolstr!("{number}"));
+        let message = format_smolstr!("update Pod {} in StatefulSet {} successful", pod.name(), self.set.name());
+        context.recorder.say(&self.set, "", false, "SuccessfulUpdate", message, NAME, "", context.now);
+        result.update(pod, value, pod.key.field("metadata.labels"));
     }
 
     fn create(&self, number: i64, context: &mut Context, result: &mut Reconcile) {
@@ -193,8 +210,8 @@ impl Run {
             return;
         }
         maker.label(REVISION_HASH, revision);
-        maker.label("statefulset.kubernetes.io/pod-name", &name);
-        maker.label("apps.kubernetes.io/pod-index", &number.to_string());
+        maker.label(POD_NAME, &name);
+        maker.label(POD_INDEX, &number.to_string());
         let pod = maker.pod(&name, true, |pod| {
             pod.set_at(&["spec", "hostname"], &name);
             let service = self.set.value.str_at(&["spec", "serviceName"]);
@@ -213,7 +230,8 @@ impl Run {
         result.delete(pod.key.clone(), self.set.key.field(saw));
     }
 
-    fn status(&self, context: &Context, result: &mut Reconcile) {
+    /// `replaced`: a pod of an older template goes in this very look, and is counted no more.
+    fn status(&self, replaced: bool, context: &Context, result: &mut Reconcile) {
         let all = || self.members.values();
         let ready = all()
             .filter(|p| p.view().pod().is_some_and(|p| p.phase == PodPhase::Running && p.is_ready()))
@@ -229,7 +247,11 @@ impl Run {
         let mut value = self.set.value.clone();
         pods::set_counts(
             &mut value,
-            &[("currentReplicas", of(current)), ("readyReplicas", ready), ("updatedReplicas", updated)],
+            &[
+                ("currentReplicas", (of(current) - i64::from(replaced)).max(0)),
+                ("readyReplicas", ready),
+                ("updatedReplicas", updated),
+            ],
         );
         value.set_at(&["status", "availableReplicas"], available);
         value.set_at(&["status", "collisionCount"], 0);

@@ -1,9 +1,9 @@
 //! What a pod asks of a node: what it must have (the scheduler's filters) and what it would rather have (its scores).
 
+use super::resources::Requests;
 use crate::api::object::{Object, ObjectKey};
-use crate::api::quantity::Quantity;
 use crate::api::value::Value;
-use crate::api::view::{Node, Pod};
+use crate::api::view::{Node, Pod, Taint};
 use crate::apiserver::store::Store;
 use crate::arrange::Arrange;
 use crate::controller::selector::holds;
@@ -20,7 +20,7 @@ pub(super) fn is_simple(pod: &Object, view: &Pod, context: &Context) -> bool {
     let spec = pod.value.get("spec");
     ["affinity", "topologySpreadConstraints"].iter().all(|field| spec.and_then(|s| s.get(field)).is_none())
         && host_ports(view).is_empty()
-        && requests(&pod.value) == (0, 0)
+        && Requests::of(&pod.value).is_nothing()
         && context.index.averse().next().is_none()
 }
 
@@ -31,17 +31,17 @@ pub(super) fn most_pods(node: &Object) -> usize {
 
 /// Why a node will not do.
 pub(super) struct Refusal {
-    pub reason: String,
+    pub reasons: Vec<SmolStr>,
     /// It would not do either if pods went from it.
     pub whoever_goes: bool,
 }
 
-fn never(reason: impl Into<String>) -> Option<Refusal> {
-    Some(Refusal { reason: reason.into(), whoever_goes: true })
+fn never(reason: &'static str) -> Option<Refusal> {
+    Some(Refusal { reasons: vec![SmolStr::new_static(reason)], whoever_goes: true })
 }
 
-fn full(reason: &str) -> Option<Refusal> {
-    Some(Refusal { reason: reason.into(), whoever_goes: false })
+fn full(reason: &'static str) -> Option<Refusal> {
+    Some(Refusal { reasons: vec![SmolStr::new_static(reason)], whoever_goes: false })
 }
 
 /// Pods by the value that their nodes have for a label.
@@ -73,9 +73,8 @@ pub(super) struct Demands<'a> {
     affinity: &'a [Value],
     preferred: &'a [Value],
     tolerations: &'a [Value],
-    host_ports: Vec<(u16, &'static str)>,
-    cpu: i64,
-    memory: i64,
+    host_ports: Vec<HostPort<'a>>,
+    requests: Requests,
     terms: Vec<Term<'a>>,
     /// Preferred terms of pod affinity (weights above 0) and anti-affinity (below).
     wishes: Vec<(i64, &'a str, Domains)>,
@@ -85,10 +84,9 @@ pub(super) struct Demands<'a> {
 }
 
 impl<'a> Demands<'a> {
-    pub fn of(pod: &'a Object, view: &Pod, context: &Context) -> Demands<'a> {
+    pub fn of(pod: &'a Object, view: &'a Pod, context: &Context) -> Demands<'a> {
         let store = context.store;
         let spec = pod.value.get("spec").unwrap_or(&Value::Null);
-        let (cpu, memory) = requests(&pod.value);
         let affinity = |kind: &str, field: &str| spec.get("affinity").and_then(|a| a.at(&[kind, field]));
         let list = |kind: &str, field: &str| affinity(kind, field).and_then(Value::as_list).unwrap_or(&[]);
         let mut terms = Vec::new();
@@ -110,34 +108,37 @@ impl<'a> Demands<'a> {
             preferred: list("nodeAffinity", PREFERRED),
             tolerations: spec.items_at(&["tolerations"]),
             host_ports: host_ports(view),
-            cpu,
-            memory,
+            requests: Requests::of(&pod.value),
             terms,
             wishes,
             spreads: Vec::new(),
             shunned: shunned(pod, context),
         };
         let constraints = spec.items_at(&["topologySpreadConstraints"]);
-        demands.spreads = constraints.iter().map(|c| demands.spread(pod, c, store)).collect();
+        demands.spreads = constraints.iter().map(|c| demands.spread(pod, c, constraints, store)).collect();
         demands
     }
 
-    fn spread(&self, pod: &Object, constraint: &'a Value, store: &Store) -> Spread<'a> {
+    fn spread(&self, pod: &Object, constraint: &'a Value, all: &[Value], store: &Store) -> Spread<'a> {
         let key = constraint.str_at(&["topologyKey"]);
+        let strictness = |c: &Value| c.text("whenUnsatisfiable") == "ScheduleAnyway";
+        // Nodes where the pod cannot go do not count, nor do those that lack the label of another constraint.
+        let counts_node = |object: &Object| {
+            let Some(node) = object.view().node() else { return false };
+            let mut alike = all.iter().filter(|c| strictness(c) == strictness(constraint));
+            alike.all(|c| object.label(c.text("topologyKey")).is_some())
+                && (constraint.text("nodeAffinityPolicy") == "Ignore" || self.selects(object))
+                && (constraint.text("nodeTaintsPolicy") != "Honor" || self.repelled_by(node).is_none())
+        };
         // Pods of another revision do not count where `matchLabelKeys` says so.
         let alike = |other: &Object| {
             let keys = constraint.items_at(&["matchLabelKeys"]).iter().filter_map(Value::as_str);
             keys.filter(|key| pod.label(key).is_some()).all(|key| other.label(key) == pod.label(key))
         };
-        let mut counts = counted(pod, constraint.get("labelSelector"), key, store, alike);
         // Domains without such pods count as well, if the pod may go there.
-        let mut known = Domains::new();
-        for node in store.list("Node").filter(|n| self.selects(n)) {
-            if let Some(domain) = node.label(key) {
-                let count = counts.remove(domain).unwrap_or(0);
-                known.entry(domain.into()).or_insert(count);
-            }
-        }
+        let nodes = store.list("Node").filter(|n| counts_node(n));
+        let mut known: Domains = nodes.filter_map(|n| Some((SmolStr::from(n.label(key)?), 0))).collect();
+        count(pod.namespace(), constraint.get("labelSelector"), key, store, alike, counts_node, &mut known);
         let few = (known.len() as i64) < constraint.get("minDomains").and_then(Value::as_i64).unwrap_or(0);
         let selector = constraint.get("labelSelector");
         Spread {
@@ -169,10 +170,8 @@ impl<'a> Demands<'a> {
         if node.unschedulable && !self.tolerates(UNSCHEDULABLE, "", "NoSchedule") {
             return never("node(s) were unschedulable");
         }
-        let hard = |effect: &str| matches!(effect, "NoSchedule" | "NoExecute");
-        let taint = node.taints.iter().find(|t| hard(&t.effect) && !self.tolerates(&t.key, &t.value, &t.effect));
-        if let Some(taint) = taint.filter(|t| t.key != UNSCHEDULABLE) {
-            return never(format!("node(s) had untolerated taint {{{}: {}}}", taint.key, taint.value));
+        if self.repelled_by(node).is_some_and(|taint| taint.key != UNSCHEDULABLE) {
+            return never("node(s) had untolerated taint(s)");
         }
         if !self.selects(object) {
             return never("node(s) didn't match Pod's node affinity/selector");
@@ -182,24 +181,18 @@ impl<'a> Demands<'a> {
             let taken = others
                 .filter(|o| o.key != pod.key)
                 .filter_map(|o| o.view().pod())
-                .any(|other| host_ports(other).iter().any(|p| self.host_ports.contains(p)));
+                .any(|other| host_ports(other).iter().any(|p| self.host_ports.iter().any(|own| own.collides(p))));
             if taken {
                 return full("node(s) didn't have free ports for the requested pod ports");
             }
         }
+        // Of resources all that is lacking is told, not only the first.
+        let (mut reasons, whoever_goes) = self.requests.lacking(object, context.index.requested(object.name()));
         if pods >= most_pods(object) {
-            return full("Too many pods");
+            reasons.insert(0, SmolStr::new_static("Too many pods"));
         }
-        if self.cpu > 0 || self.memory > 0 {
-            let amount =
-                |resource: &str| object.value.at(&["status", "allocatable", resource]).map(Quantity::from_value);
-            let (cpu, memory) = context.index.requested(object.name());
-            if amount("cpu").is_some_and(|a| cpu + self.cpu > a.millis()) {
-                return full("Insufficient cpu");
-            }
-            if amount("memory").is_some_and(|a| memory + self.memory > a.units()) {
-                return full("Insufficient memory");
-            }
+        if !reasons.is_empty() {
+            return Some(Refusal { reasons, whoever_goes });
         }
         for spread in self.spreads.iter().filter(|s| s.hard) {
             let Some(domain) = object.label(spread.key) else {
@@ -222,6 +215,12 @@ impl<'a> Demands<'a> {
             return full("node(s) didn't satisfy existing pods anti-affinity rules");
         }
         None
+    }
+
+    /// The first taint that keeps the pod away.
+    fn repelled_by<'n>(&self, node: &'n Node) -> Option<&'n Taint> {
+        let hard = |effect: &str| matches!(effect, "NoSchedule" | "NoExecute");
+        node.taints.iter().find(|t| hard(&t.effect) && !self.tolerates(&t.key, &t.value, &t.effect))
     }
 
     /// How many taints of the softer kind the pod does not tolerate.
@@ -300,30 +299,19 @@ fn domains(pod: &Object, term: &Value, store: &Store) -> Domains {
     let mut counts = Domains::new();
     let key = term.str_at(&["topologyKey"]);
     for namespace in namespaces(pod, term, store) {
-        count(&namespace, term.get("labelSelector"), key, store, |_| true, &mut counts);
+        count(&namespace, term.get("labelSelector"), key, store, |_| true, |_| true, &mut counts);
     }
     counts
 }
 
-/// How many pods of the pod's namespace match a selector (and are `alike`), by domain.
-fn counted(
-    pod: &Object,
-    selector: Option<&Value>,
-    key: &str,
-    store: &Store,
-    alike: impl Fn(&Object) -> bool,
-) -> Domains {
-    let mut counts = Domains::new();
-    count(pod.namespace(), selector, key, store, alike, &mut counts);
-    counts
-}
-
+/// Counts the pods of a namespace that match a selector and are `alike`, by the domains of the nodes that count.
 fn count(
     namespace: &SmolStr,
     selector: Option<&Value>,
     key: &str,
     store: &Store,
     alike: impl Fn(&Object) -> bool,
+    counts_node: impl Fn(&Object) -> bool,
     counts: &mut Domains,
 ) {
     let Some(selector) = selector else { return };
@@ -337,7 +325,7 @@ fn count(
             continue;
         }
         let node = store.get(&ObjectKey::new("Node", "", view.node_name.clone()));
-        if let Some(domain) = node.and_then(|n| n.label(key)) {
+        if let Some(domain) = node.filter(|n| counts_node(n)).and_then(|n| n.label(key)) {
             *counts.entry(domain.into()).or_default() += 1;
         }
     }
@@ -368,18 +356,32 @@ pub(crate) fn anti_affinity(pod: &Object) -> &[Value] {
     affinity.map_or(&[], |a| a.items_at(&["podAntiAffinity", REQUIRED]))
 }
 
-fn host_ports(pod: &Pod) -> Vec<(u16, &'static str)> {
-    let ports = pod.containers.iter().flat_map(|c| &c.ports);
-    ports.filter(|p| p.host_port != 0).map(|p| (p.host_port, p.protocol.upper())).collect()
+/// A port of the node that a pod takes for itself.
+struct HostPort<'a> {
+    number: i64,
+    protocol: &'a str,
+    address: &'a str,
 }
 
-/// Thousandths of a CPU and bytes of memory that a pod's containers ask for together.
-pub(crate) fn requests(pod: &Value) -> (i64, i64) {
-    let (mut cpu, mut memory) = (0, 0);
-    for container in pod.items_at(&["spec", "containers"]) {
-        let Some(requests) = container.at(&["resources", "requests"]) else { continue };
-        cpu += requests.get("cpu").map_or(0, |q| Quantity::from_value(q).millis());
-        memory += requests.get("memory").map_or(0, |q| Quantity::from_value(q).units());
+impl HostPort<'_> {
+    /// Whether both cannot be had at once: without an address of its own, a port is taken at all of them.
+    fn collides(&self, other: &HostPort) -> bool {
+        let anywhere = |address: &str| matches!(address, "" | "0.0.0.0");
+        self.number == other.number
+            && self.protocol == other.protocol
+            && (anywhere(self.address) || anywhere(other.address) || self.address == other.address)
     }
-    (cpu, memory)
+}
+
+fn host_ports(pod: &Pod) -> Vec<HostPort<'_>> {
+    let lists = pod.containers.iter().filter(|c| c.ports.iter().any(|p| p.host_port != 0));
+    lists
+        .flat_map(|c| c.value.items("ports"))
+        .filter(|p| p.int("hostPort") != 0)
+        .map(|p| HostPort {
+            number: p.int("hostPort"),
+            protocol: if p.text("protocol").is_empty() { "TCP" } else { p.text("protocol") },
+            address: p.text("hostIP"),
+        })
+        .collect()
 }

@@ -5,8 +5,10 @@
 //! here they are asked one after the other, the weightiest first. Left out: preemption, volumes, devices.
 
 mod demands;
+mod resources;
 
-pub(super) use demands::{anti_affinity, requests, tolerates};
+pub(super) use demands::{anti_affinity, tolerates};
+pub(super) use resources::Requests;
 
 use self::demands::{Demands, is_simple, most_pods};
 use super::{Context, Controller, Enqueue, Index, Reconcile, Settings};
@@ -39,11 +41,19 @@ impl Controller for Scheduler {
                 let bound = |o: &Option<Arc<Object>>| {
                     o.as_ref().and_then(|o| o.view().pod()).is_some_and(|p| !p.node_name.is_empty())
                 };
+                fn labels(o: &Option<Arc<Object>>) -> Option<&crate::api::value::Value> {
+                    o.as_ref()?.labels()
+                }
                 if event.old.is_none() && !bound(&event.new) {
                     enqueue(event.key.clone(), after);
                 } else if event.new.is_none() && bound(&event.old) {
                     // Room has been made.
                     for key in index.unscheduled() {
+                        enqueue(key.clone(), after);
+                    }
+                } else if bound(&event.new) && (!bound(&event.old) || labels(&event.old) != labels(&event.new)) {
+                    // Somebody may have waited for this one's company.
+                    for key in index.refused() {
                         enqueue(key.clone(), after);
                     }
                 }
@@ -176,7 +186,7 @@ fn choose(pod: &Arc<Object>, view: &Pod, context: &Context, result: &mut Reconci
     let owner = pod.controller_ref().map(|(_, uid)| uid.clone()).unwrap_or_default();
     let demands = Demands::of(pod, view, context);
     let mut best = None;
-    let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
+    let mut reasons: BTreeMap<SmolStr, usize> = BTreeMap::new();
     let (mut nodes, mut hopeless) = (0, 0);
     for object in context.store.list("Node") {
         let Some(node) = object.view().node() else { continue };
@@ -184,7 +194,9 @@ fn choose(pod: &Arc<Object>, view: &Pod, context: &Context, result: &mut Reconci
         let total = context.index.count_on_node(object.name());
         if let Some(refusal) = demands.refuse(pod, object, node, total, context) {
             hopeless += usize::from(refusal.whoever_goes);
-            *reasons.entry(refusal.reason).or_default() += 1;
+            for reason in refusal.reasons {
+                *reasons.entry(reason).or_default() += 1;
+            }
             continue;
         }
         let wish = Reverse(demands.preference(object));
@@ -203,7 +215,7 @@ fn choose(pod: &Arc<Object>, view: &Pod, context: &Context, result: &mut Reconci
 }
 
 /// What the event FailedScheduling says: `hopeless` nodes would not do even if pods went from them.
-fn why_nowhere(nodes: usize, hopeless: usize, reasons: &BTreeMap<String, usize>) -> String {
+fn why_nowhere(nodes: usize, hopeless: usize, reasons: &BTreeMap<SmolStr, usize>) -> String {
     let told = |reasons: &mut dyn Iterator<Item = (usize, &str)>| {
         let mut list: Vec<String> = reasons.map(|(count, reason)| format!("{count} {reason}")).collect();
         list.arrange();
