@@ -9,6 +9,7 @@ pub(crate) mod bootstrap;
 pub mod history;
 mod queue;
 mod requests;
+pub mod restless;
 mod stand;
 mod traffic;
 pub mod why;
@@ -43,6 +44,8 @@ pub struct Cluster {
     /// The newest revision that the controllers have been told of.
     told: u64,
     work: Work,
+    /// The last run until rest was cut off.
+    restless: bool,
 }
 
 /// Counted work: what bounds on growth are measured in, since it is the same on every machine.
@@ -125,6 +128,7 @@ impl Cluster {
             queue: Queue::default(),
             told: 0,
             work: Work::default(),
+            restless: false,
         }
     }
 
@@ -345,10 +349,12 @@ impl Cluster {
         Settling { started: self.now, steps: 0 }
     }
 
-    /// Takes the next look of such a run. `Some`: it has ended.
+    /// Takes the next look of such a run. `Some`: it has ended, at rest or cut off ([`Cluster::why_restless`]).
     pub fn settle_on(&mut self, run: &mut Settling) -> Option<Settled> {
-        let ended =
-            |cluster: &Cluster, busy| Some(Settled { steps: run.steps, took: cluster.now.since(run.started), busy });
+        let ended = |cluster: &mut Cluster, busy: Option<_>| {
+            cluster.restless = busy.is_some();
+            Some(Settled { steps: run.steps, took: cluster.now.since(run.started), busy })
+        };
         if self.queue.is_settled() {
             return ended(self, None);
         }

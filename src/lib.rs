@@ -8,6 +8,8 @@ pub mod api;
 pub mod apiserver;
 pub mod arrange;
 pub mod cluster;
+#[cfg(target_arch = "wasm32")]
+mod compare;
 pub mod controller;
 pub mod diagnostic;
 pub mod doctor;

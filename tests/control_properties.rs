@@ -214,7 +214,7 @@ fn run(seed: u64) -> (Cluster, Vec<Action>) {
         }
     }
     let settled = cluster.run_until_settled();
-    assert_eq!(settled.busy, None, "seed {seed}: {actions:?} never rests: {:?}", cluster.why_busy());
+    assert_eq!(settled.busy, None, "seed {seed}: {actions:?} never rests: {:?}", cluster.why_restless());
     (cluster, actions)
 }
 

@@ -8,6 +8,8 @@ use giljabi::api::value::Value;
 use giljabi::apiserver::store::Cause;
 use giljabi::cluster::{Cluster, LoadBalancerProvider, Settings};
 use giljabi::kubectl::call::{Config, Files, Next, Step};
+use giljabi::locale::Lang;
+use giljabi::workspace::Workspace;
 use std::sync::Arc;
 
 struct NoFiles;
@@ -722,4 +724,37 @@ fn endpoints_keep_the_zone_of_their_node_until_something_of_theirs_changes() {
     kubectl(&mut cluster, "scale deployment web --replicas=3", "");
     settle(&mut cluster);
     assert_eq!(zones(&cluster), ["moon"; 3]);
+}
+
+#[test]
+fn what_never_rests_is_cut_off_with_a_message_at_its_line() {
+    // Bound past the scheduler to a node whose taint drives it out: made, driven out, made …
+    let text = deployment(2, "1", "0").replace("spec: {containers", "spec: {nodeName: node-1, containers");
+    assert!(text.contains("nodeName"));
+    let mut workspace = Workspace::new(Settings::default());
+    kubectl(workspace.cluster_mut(), "taint nodes node-1 full=yes:NoExecute", "");
+    workspace.set_file("web.yaml", &text);
+    let settled = workspace.last().settled.clone().expect("it was applied");
+    assert!(settled.busy.is_some(), "{settled:?}");
+    let restless = workspace.cluster().why_restless().expect("it was cut off");
+    let set = workspace.cluster().store().list("ReplicaSet").find(|s| s.namespace() == "default").expect("a set");
+    assert_eq!(
+        restless.message.text(Lang::En),
+        format!(
+            "This never comes to rest, so time was stopped: replicaset-controller makes a Pod again and again \
+             (replicaset/{} spec.replicas), and node-lifecycle-controller takes it away again (node/node-1 spec.taints).",
+            set.name()
+        )
+    );
+    let told: Vec<_> =
+        workspace.diagnostics().iter().filter(|d| d.explanation.as_ref() == Some(&restless.message)).collect();
+    assert_eq!(told.len(), 1);
+    assert!(text[..told[0].span.start as usize].ends_with("replicas: "), "{:?}", told[0]);
+    // Once the taint has gone it rests, and nothing is said any more.
+    kubectl(workspace.cluster_mut(), "taint nodes node-1 full-", "");
+    workspace.cluster_mut().run_until_settled();
+    workspace.refresh();
+    assert_eq!(workspace.cluster().why_restless(), None);
+    assert!(workspace.diagnostics().iter().all(|d| d.explanation.as_ref() != Some(&restless.message)));
+    assert_eq!(pods(workspace.cluster(), "web").iter().filter(|p| is_ready(p)).count(), 2);
 }

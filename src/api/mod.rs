@@ -4,6 +4,7 @@
 //! keeps unstructured content. Controllers and the network read it through the typed views of [`object::Object`], decoded
 //! once and kept beside it. What fields exist is not written in Rust but in `assets/fields.tsv`.
 
+pub mod digits;
 pub mod image;
 pub mod json;
 pub mod object;

@@ -40,6 +40,7 @@ impl View {
     pub(crate) fn next(&self, old: &Value, new: &Value) -> Option<View> {
         match self {
             View::Pod(pod) => Some(View::Pod(pod.next(old, new))),
+            View::EndpointSlice(slice) => Some(View::EndpointSlice(slice.next(old, new))),
             _ => None,
         }
     }

@@ -2,6 +2,7 @@
 //! resourceVersion, generation), honours finalizers and graceful deletion, and puts the object into the store. Controllers
 //! write through it directly: what they write is valid by construction.
 
+use crate::api::digits;
 use crate::api::object::{Object, ObjectKey};
 use crate::api::time::{Duration, Time};
 use crate::api::value::Value;
@@ -55,15 +56,7 @@ impl Random {
 
     /// A random version-4 UUID.
     pub fn uid(&mut self) -> SmolStr {
-        let (a, b) = (self.0.u64(..), self.0.u64(..));
-        format_smolstr!(
-            "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
-            a >> 32,
-            (a >> 16) & 0xffff,
-            a & 0xfff,
-            0x8000 | ((b >> 48) & 0x3fff),
-            b & 0xffff_ffff_ffff
-        )
+        digits::uuid(self.0.u64(..), self.0.u64(..))
     }
 
     /// The random end of a generated name (apimachinery `util/rand`: no vowels, no look-alikes).
@@ -113,7 +106,7 @@ impl Writer<'_> {
             meta.insert("uid", self.random.uid());
         }
         meta.insert("creationTimestamp", self.now.text());
-        meta.insert("resourceVersion", format_smolstr!("{revision}"));
+        meta.insert("resourceVersion", digits::decimal(revision));
         if has_generation(kind) {
             meta.insert("generation", 1);
         }
@@ -132,7 +125,7 @@ impl Writer<'_> {
             }
         }
         let revision = self.store.next_revision();
-        value.set_at(&["metadata", "resourceVersion"], format_smolstr!("{revision}"));
+        value.set_at(&["metadata", "resourceVersion"], digits::decimal(revision));
         let object = Object::new(kind, value);
         self.store.put(object.clone(), self.cause.clone(), self.now);
         object
@@ -229,7 +222,7 @@ impl Writer<'_> {
 
     fn put(&mut self, old: &Object, mut value: Value) -> Arc<Object> {
         let revision = self.store.next_revision();
-        value.set_at(&["metadata", "resourceVersion"], format_smolstr!("{revision}"));
+        value.set_at(&["metadata", "resourceVersion"], digits::decimal(revision));
         let object = Object::next(old, value, revision);
         self.store.put(object.clone(), self.cause.clone(), self.now);
         object

@@ -3,7 +3,7 @@
 //! The answers come from what controllers left behind (owner references, the causes of writes, conditions, events) and from
 //! the same rules that the controllers follow; nothing is remembered for the explanation's sake.
 
-use super::{Cluster, controller_name};
+use super::Cluster;
 use crate::api::object::{FieldRef, Object, ObjectKey};
 use crate::api::value::Value;
 use crate::api::view::{Pod, PodPhase, ServiceType, TargetPort};
@@ -252,12 +252,6 @@ impl Cluster {
             }
         }
         vec![link("why.status_says", pod.field("status.conditions"))]
-    }
-
-    /// Who keeps the cluster from resting, in words.
-    pub fn why_busy(&self) -> Option<Link> {
-        let due = self.queue.waiting().next()?;
-        Some(link("why.busy", due.key.field("")).with("by", controller_name(due.controller)))
     }
 }
 

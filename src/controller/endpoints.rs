@@ -6,6 +6,7 @@
 
 use super::membership::{self, annotate, drop_empty};
 use super::{Context, Controller, Enqueue, Index, Reconcile, Settings};
+use crate::api::digits;
 use crate::api::object::{FieldRef, Object, ObjectKey};
 use crate::api::value::{Map, Value};
 use crate::api::view::{Pod, Service, ServicePort, ServiceType, TargetPort};
@@ -397,7 +398,7 @@ fn address_of(view: &Service, pod: &Pod) -> Option<SmolStr> {
             None => pod.ip.is_some_and(|ip| ip.is_ipv6()),
         },
     };
-    pod.ips.iter().find(|ip: &&IpAddr| ip.is_ipv6() == v6).map(|ip| ip.to_string().into())
+    pod.ips.iter().find(|ip: &&IpAddr| ip.is_ipv6() == v6).map(digits::address)
 }
 
 fn address_value(ip: &SmolStr, object: &Object, pod: &Pod, service: &Object) -> Value {

@@ -8,6 +8,7 @@ use super::hints;
 use super::membership::{self, annotate};
 pub(super) use super::slice_cache::SliceCache;
 use super::{Context, Controller, Enqueue, Index, Reconcile, Settings};
+use crate::api::digits;
 use crate::api::object::{FieldRef, Object, ObjectKey};
 use crate::api::time::Time;
 use crate::api::value::{Map, Value};
@@ -56,14 +57,18 @@ impl Controller for EndpointSliceController {
                 }
             }
             "Node" if hints::concerns(event) => {
-                for pod in index.on_node(&event.key.name) {
-                    let Some(pod) = store.get(pod) else { continue };
+                // Pods that were bound to it before there was one have waited for it. A node that gets another zone is no
+                // reason to look: endpoints keep the old one until something of theirs changes.
+                let waited = index.on_node(&event.key.name).filter(|_| event.old.is_none());
+                for pod in waited.filter_map(|key| store.get(key)) {
                     for key in membership::services_of(pod, store, index) {
                         enqueue(key, after);
                     }
                 }
                 for service in store.list("Service").filter(|s| hints::wants_topology(s)) {
-                    enqueue(service.key.clone(), after);
+                    if hints::is_overloaded(service, store) {
+                        enqueue(service.key.clone(), after);
+                    }
                 }
             }
             _ => {}
@@ -505,7 +510,7 @@ pub(super) fn endpoint(
         .ips
         .iter()
         .filter(|ip| ip.is_ipv6() == (family == "IPv6"))
-        .map(|ip| Value::String(format_smolstr!("{ip}")))
+        .map(|ip| Value::String(digits::address(ip)))
         .collect();
     if addresses.is_empty() {
         return None;

@@ -75,6 +75,11 @@ impl Runtime {
         self.pods.insert(pod, Arc::new(sandbox));
     }
 
+    /// Takes a sandbox out to be worked on and [`Runtime::put`] back; it keeps its addresses. Copied when a snapshot has it, too.
+    pub fn borrow_out(&mut self, pod: &ObjectKey) -> Option<PodSandbox> {
+        self.pods.remove(pod).map(Arc::unwrap_or_clone)
+    }
+
     /// A sandbox to change; copied first when it is shared with a snapshot.
     pub fn get_mut(&mut self, pod: &ObjectKey) -> Option<&mut PodSandbox> {
         self.pods.get_mut(pod).map(Arc::make_mut)

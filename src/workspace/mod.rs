@@ -257,9 +257,21 @@ impl Workspace {
                 }
             }
         }
+        all.extend(self.restless());
         all.arrange_by(|a, b| (&a.file, a.span, a.severity as u8).cmp(&(&b.file, b.span, b.severity as u8)));
         all.dedup();
         self.diagnostics = all;
+    }
+
+    /// What keeps the cluster from resting, at the line behind it.
+    fn restless(&self) -> Option<Diagnostic> {
+        let restless = self.cluster.why_restless()?;
+        let mut origins = restless.fields.iter().filter_map(|f| origin(&self.written, self.cluster.store(), f));
+        let at = origins.find(|field| self.written.get(&field.object).is_some())?;
+        let (file, index) = self.written.get(&at.object)?;
+        let open = self.files.iter().find(|open| open.file.name == *file)?;
+        let finding = Finding { at, severity: Severity::Warning, message: restless.message, instead: None };
+        Some(shown(open, open.manifests.get(index)?, &finding))
     }
 
     /// Whether a file describes the object.

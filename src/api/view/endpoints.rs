@@ -59,10 +59,26 @@ pub struct Endpoints {
 
 impl EndpointSlice {
     pub(super) fn read(value: &Value) -> EndpointSlice {
+        EndpointSlice::read_with(value, |_| None)
+    }
+
+    /// The reading of the next version of a slice, which shares the endpoints that stand where they stood.
+    pub(super) fn next(&self, old: &Value, new: &Value) -> EndpointSlice {
+        let before = old.items_at(&["endpoints"]);
+        let now = new.items_at(&["endpoints"]);
+        EndpointSlice::read_with(new, |place| {
+            before.get(place)?.is_same(&now[place]).then(|| self.endpoints.get(place).cloned())?
+        })
+    }
+
+    fn read_with(value: &Value, kept: impl Fn(usize) -> Option<Arc<Endpoint>>) -> EndpointSlice {
+        let endpoints = value.items_at(&["endpoints"]).iter().enumerate();
         EndpointSlice {
             service: text(value, &["metadata", "labels", "kubernetes.io/service-name"]),
             address_type: text(value, &["addressType"]),
-            endpoints: value.items_at(&["endpoints"]).iter().map(slice_endpoint).map(Arc::new).collect(),
+            endpoints: endpoints
+                .map(|(place, endpoint)| kept(place).unwrap_or_else(|| Arc::new(slice_endpoint(endpoint))))
+                .collect(),
             ports: value.items_at(&["ports"]).iter().map(endpoint_port).collect(),
         }
     }

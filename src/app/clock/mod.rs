@@ -4,10 +4,12 @@
 //! A clock that runs ticks four times a second, and only while the page is looked at.
 
 use giljabi::api::time::Duration;
+use giljabi::cluster::Cluster;
 use giljabi::locale::Message;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
+use super::player::now;
 use super::session::{Session, session};
 use super::timebar::clock;
 
@@ -37,14 +39,32 @@ pub struct Clock {
     speed: RwSignal<u64>,
     /// What the last jump came to.
     said: RwSignal<Option<Message>>,
+    /// The number of the jump that is under way.
+    number: StoredValue<u64>,
 }
+
+/// One look of a jump; something once it has come to its end.
+type Step<R> = Box<dyn FnMut(&mut Cluster) -> Option<R>>;
+
+/// Milliseconds that a jump may take at once, and those of a slice of one that takes longer.
+const AT_ONCE: f64 = 300.0;
+const SLICE: f64 = 30.0;
+/// Looks between two looks at the clock.
+const LOOKS: usize = 32;
 
 impl Clock {
     pub fn new() -> Clock {
-        Clock { running: RwSignal::new(false), speed: RwSignal::new(1), said: RwSignal::new(None) }
+        Clock {
+            running: RwSignal::new(false),
+            speed: RwSignal::new(1),
+            said: RwSignal::new(None),
+            number: StoredValue::new(0),
+        }
     }
 
     pub fn jump(self, s: Session, jump: Jump) {
+        // Whatever is under way gives way.
+        self.number.update_value(|n| *n += 1);
         match jump {
             Jump::Run => self.toggle(s),
             Jump::Next => self.next(s),
@@ -71,7 +91,7 @@ impl Clock {
                 }
                 if !document().hidden() {
                     let time = Duration::millis(TICK * self.speed.get_untracked());
-                    s.let_pass(|cluster| cluster.run_for(time));
+                    s.let_pass(|cluster| pass(cluster, time));
                 }
                 self.tick(s);
             },
@@ -81,9 +101,64 @@ impl Clock {
 
     /// Lets seconds go by at once.
     fn advance(self, s: Session, secs: u64) {
-        s.let_pass(|cluster| cluster.run_for(Duration::secs(secs)));
-        s.keep_moment(Message::new("moment.secs").with("secs", secs));
+        let end = s.clock.get_untracked() + Duration::secs(secs);
         self.said.set(None);
+        let mut run = move |cluster: &mut Cluster| {
+            if cluster.queue().next_at().is_some_and(|at| at <= end) {
+                cluster.step();
+                return false;
+            }
+            cluster.run_for(end.since(cluster.now()));
+            true
+        };
+        self.go_on(
+            s,
+            move |cluster| run(cluster).then_some(()),
+            move |()| {
+                s.keep_moment(Message::new("moment.secs").with("secs", secs));
+                self.said.set(None);
+            },
+        );
+    }
+
+    /// Goes on look by look until `step` has come to something, which `then` is told. Between two slices of it the page lives:
+    /// who never comes to rest, or has very much to do, freezes nothing. Another jump takes its place.
+    fn go_on<R: 'static>(
+        self,
+        s: Session,
+        mut step: impl FnMut(&mut Cluster) -> Option<R> + 'static,
+        then: impl FnOnce(R) + 'static,
+    ) {
+        self.slice(s, self.number.get_value(), AT_ONCE, Box::new(move |cluster| step(cluster)), Box::new(then));
+    }
+
+    fn slice<R: 'static>(self, s: Session, number: u64, most: f64, mut step: Step<R>, then: Box<dyn FnOnce(R)>) {
+        let came = s.let_pass(|cluster| {
+            let began = now();
+            loop {
+                for _ in 0..LOOKS {
+                    let came = step(cluster);
+                    if came.is_some() {
+                        return came;
+                    }
+                }
+                if now() - began > most {
+                    return None;
+                }
+            }
+        });
+        if let Some(came) = came {
+            return then(came);
+        }
+        self.said.set(Some(Message::new("clock.going").with("time", clock(s.clock.get_untracked()))));
+        set_timeout(
+            move || {
+                if self.number.try_get_value() == Some(number) {
+                    self.slice(s, number, SLICE, step, then);
+                }
+            },
+            std::time::Duration::ZERO,
+        );
     }
 
     /// On to the next thing that happens, whatever it is.
@@ -120,14 +195,37 @@ impl Clock {
 
     /// On until nothing more happens.
     fn settle(self, s: Session) {
-        let settled = s.let_pass(|cluster| cluster.run_until_settled());
-        let secs = format!("{:.1}", settled.took.0 as f64 / 1e6);
-        self.said.set(Some(match &settled.busy {
-            None => Message::new("clock.settled").with("secs", secs),
-            Some((who, key)) => Message::new("clock.busy").with("who", who).with("object", key).with("secs", secs),
-        }));
-        s.keep_moment(Message::new("moment.settled"));
+        let mut run = None;
+        self.go_on(
+            s,
+            move |cluster| cluster.settle_on(run.get_or_insert_with(|| cluster.settling())),
+            move |settled| {
+                let secs = format!("{:.1}", settled.took.0 as f64 / 1e6);
+                let restless = s.at_computer(|cluster, _| cluster.why_restless()).flatten();
+                self.said.set(Some(match restless {
+                    None => Message::new("clock.settled").with("secs", secs),
+                    Some(restless) => restless.message,
+                }));
+                s.keep_moment(Message::new("moment.settled"));
+            },
+        );
     }
+}
+
+/// Lets time go by as far as a tick allows: where very much happens, it goes by more slowly.
+fn pass(cluster: &mut Cluster, time: Duration) {
+    let (began, end) = (now(), cluster.now() + time);
+    while cluster.queue().next_at().is_some_and(|at| at <= end) {
+        for _ in 0..LOOKS {
+            if cluster.queue().next_at().is_some_and(|at| at <= end) {
+                cluster.step();
+            }
+        }
+        if now() - began > TICK as f64 / 2.0 {
+            return;
+        }
+    }
+    cluster.run_for(end.since(cluster.now()));
 }
 
 /// The clock with its buttons, on the map.

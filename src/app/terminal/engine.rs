@@ -4,6 +4,7 @@
 //! the page and Ctrl-C always comes through. While everything waits, the cluster's time goes by as fast as the person's own.
 
 use giljabi::api::time::{Duration, Time};
+use giljabi::cluster::Settling;
 use giljabi::locale::Message;
 use giljabi::shell::links::{Hint, Index};
 use giljabi::shell::terminal::{State, Terminal};
@@ -23,6 +24,8 @@ use crate::app::session::{Sent, Session, Typed};
 pub const MOST: usize = 4;
 /// How long one slice of work may take, in milliseconds.
 const SLICE: f64 = 8.0;
+/// Milliseconds that the cluster may take at once to come to rest after a line.
+const AT_ONCE: f64 = 100.0;
 /// How many lines of history are kept in the browser.
 const KEPT: usize = 500;
 
@@ -80,6 +83,8 @@ pub struct Shells {
     scheduled: StoredValue<bool>,
     last_tick: StoredValue<f64>,
     shown_revision: StoredValue<(u64, f64)>,
+    /// The cluster comes to rest after a line.
+    settling: StoredValue<Option<Settling>>,
 }
 
 /// A message in the language of now, for what is written once and stays as it is.
@@ -125,6 +130,7 @@ impl Shells {
             scheduled: StoredValue::new(false),
             last_tick: StoredValue::new(0.0),
             shown_revision: StoredValue::new((0, 0.0)),
+            settling: StoredValue::new(None),
         };
         // At another desk everything begins anew.
         Effect::new(move |before: Option<usize>| {
@@ -409,6 +415,7 @@ impl Shells {
             self.take_lines(shell);
             busy |= shell.inner.with_value(|i| i.state == State::Busy && i.terminal.is_running());
         }
+        busy |= self.settle();
         self.show_cluster(!busy && self.soonest().is_none());
         busy || self.soonest().is_some()
     }
@@ -420,7 +427,27 @@ impl Shells {
         self.session.note_ran(&line, status);
         // As after an edit, the cluster comes to rest; but not while another terminal watches it.
         if self.all.iter().all(|other| other.inner.with_value(|i| !i.terminal.is_running())) {
-            self.session.at_computer(|cluster, _| cluster.run_until_settled());
+            self.settling.set_value(self.session.at_computer(|cluster, _| cluster.settling()));
+        }
+    }
+
+    /// Lets the cluster go on to its rest: at once, unless it takes so long that the page would stand still. True: it is not
+    /// there yet. A new line finds it where it is.
+    fn settle(self) -> bool {
+        let began = now();
+        let Some(mut run) = self.settling.try_update_value(Option::take).flatten() else { return false };
+        if self.all.iter().any(|shell| shell.inner.with_value(|i| i.terminal.is_running())) {
+            return false;
+        }
+        loop {
+            let rests = self.session.at_computer(|cluster, _| (0..32).any(|_| cluster.settle_on(&mut run).is_some()));
+            if rests != Some(false) {
+                return false;
+            }
+            if now() - began > AT_ONCE {
+                self.settling.set_value(Some(run));
+                return true;
+            }
         }
     }
 

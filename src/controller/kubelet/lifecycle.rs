@@ -155,8 +155,8 @@ impl Worker<'_, '_> {
         container.files = Default::default();
         container.probes.restart(now);
         self.say_pulled(&name, &image, pulled);
-        self.say(&name, false, "Created", format_smolstr!("Container created"));
-        self.say(&name, false, "Started", format_smolstr!("Container started"));
+        self.say(&name, false, "Created", "Container created");
+        self.say(&name, false, "Started", "Container started");
         self.post_start(init, i);
         true
     }
@@ -355,6 +355,7 @@ impl Worker<'_, '_> {
             self.probe();
             return true;
         }
+        self.context.runtime.put(self.pod.key.clone(), self.sandbox.clone());
         self.context.runtime.remove(&self.pod.key);
         let saw = self.pod.key.field("metadata.deletionTimestamp");
         if self.pod.value.items_at(&["metadata", "finalizers"]).is_empty() {

@@ -97,10 +97,8 @@ struct Worker<'a, 'b> {
 impl<'a, 'b> Worker<'a, 'b> {
     fn new(pod: &'a Arc<Object>, view: &'a Pod, context: &'a mut Context<'b>, result: Reconcile) -> Worker<'a, 'b> {
         let now = context.now;
-        let sandbox = match context.runtime.get(&pod.key) {
-            Some(sandbox) => sandbox.as_ref().clone(),
-            None => PodSandbox::new(pod, view, &context.settings.cluster_domain),
-        };
+        let sandbox = context.runtime.borrow_out(&pod.key);
+        let sandbox = sandbox.unwrap_or_else(|| PodSandbox::new(pod, view, &context.settings.cluster_domain));
         Worker { context, pod, view, sandbox, result, now }
     }
 
@@ -178,8 +176,11 @@ impl<'a, 'b> Worker<'a, 'b> {
         true
     }
 
-    /// What of the pod's DNS settings does not fit into a `resolv.conf`.
+    /// What of the pod's DNS settings does not fit into a `resolv.conf`. The cluster's own do.
     fn warn_of_resolver(&mut self) {
+        if self.pod.value.at(&["spec", "dnsConfig"]).is_none() {
+            return;
+        }
         let settings = &self.context.settings;
         let (_, warnings) =
             Resolver::formed(self.pod, settings.dns_ip, settings.upstream_dns, &settings.cluster_domain);

@@ -3,6 +3,7 @@
 //! Upstream: `kubelet_pods.go` (generateAPIPodStatus, getPhase) and `status/generate.go`.
 
 use super::node_ip;
+use crate::api::digits;
 use crate::api::object::Object;
 use crate::api::time::Time;
 use crate::api::value::{Map, Value};
@@ -20,7 +21,7 @@ pub(super) fn build(pod: &Object, view: &Pod, sandbox: &PodSandbox, context: &mu
     let before = |field: &str| old.map_or(&[][..], |s| s.items_at(&[field]));
     status.insert("containerStatuses", statuses(pod, &sandbox.containers, before("containerStatuses"), false));
     if let Some(ip) = node_ip(context.store, &view.node_name) {
-        let ip = format_smolstr!("{ip}");
+        let ip = digits::address(&ip);
         let kept = old.filter(|s| s.str_at(&["hostIP"]) == ip).and_then(|s| s.get("hostIPs"));
         let list = kept.cloned().unwrap_or_else(|| Value::list(vec![one("ip", ip.clone())]));
         status.insert("hostIP", ip);
@@ -40,7 +41,7 @@ pub(super) fn build(pod: &Object, view: &Pod, sandbox: &PodSandbox, context: &mu
                 status.insert("podIPs", list.clone());
             }
             None => {
-                let texts: Vec<SmolStr> = sandbox.ips.iter().map(|ip| format_smolstr!("{ip}")).collect();
+                let texts: Vec<SmolStr> = sandbox.ips.iter().map(digits::address).collect();
                 status.insert("podIP", &texts[0]);
                 status.insert("podIPs", Value::list(texts.into_iter().map(|ip| one("ip", ip)).collect()));
             }

@@ -3,11 +3,12 @@
 //! Upstream: `pkg/proxy/endpointslicecache.go`.
 
 use super::settings::Family;
+use crate::api::digits;
 use crate::api::object::{Object, ObjectKey};
 use crate::api::view;
 use crate::network::netfilter::{Because, PortName};
 use imbl::Vector;
-use smol_str::{SmolStr, ToSmolStr};
+use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -86,12 +87,14 @@ pub struct Gathered {
 /// The endpoints of every port of a Service in one family, each list ordered by its text.
 ///
 /// Slices of the other family, ports without a number and addresses that are none are left out. Where one address stands more
-/// than once for a port, one that does not terminate goes before one that does.
+/// than once for a port, one that does not terminate goes before one that does. Endpoints at the places of their slice that are
+/// `skipped` are taken for missing.
 pub fn gather<'a>(
     namespace: &SmolStr,
     service: &SmolStr,
     slices: impl Iterator<Item = &'a Arc<Object>>,
     family: Family,
+    skipped: impl Fn(usize) -> bool,
 ) -> Gathered {
     let mut ports: BTreeMap<PortName, BTreeMap<SmolStr, Endpoint>> = BTreeMap::new();
     let mut shadowed = false;
@@ -110,13 +113,13 @@ pub fn gather<'a>(
                 protocol: port.protocol,
             };
             let list = ports.entry(name).or_default();
-            for (index, view) in slice.endpoints.iter().enumerate() {
+            for (index, view) in slice.endpoints.iter().enumerate().filter(|(index, _)| !skipped(*index)) {
                 let Some(ip) = view.addresses.first().and_then(|a| a.parse::<IpAddr>().ok()) else { continue };
                 let Ok(index) = u16::try_from(index) else { break };
                 if Family::of(&ip) != family {
                     continue;
                 }
-                let text = SocketAddr::new(ip, number).to_smolstr();
+                let text = digits::socket(&ip, number);
                 if view.terminating && list.contains_key(&text) {
                     shadowed = true;
                     continue;

@@ -34,7 +34,9 @@ impl KubeProxies {
         let mut local: BTreeMap<ServiceName, BTreeSet<IpAddr>> = BTreeMap::new();
         // Also Services without a ClusterIP count here; they just have no port to ask at.
         for (service, slices) in slices_by_service(store) {
-            for endpoint in gather(&service.0, &service.1, slices.into_iter(), family).ports.values().flatten() {
+            for endpoint in
+                gather(&service.0, &service.1, slices.into_iter(), family, |_| false).ports.values().flatten()
+            {
                 if endpoint.view().ready && endpoint.view().node_name == node {
                     local.entry(service.clone()).or_default().insert(endpoint.ip);
                 }

@@ -7,6 +7,7 @@ use super::input::PortState;
 use super::service_port::{self, ServicePort};
 use super::settings::Family;
 use crate::api::object::{Object, ObjectKey};
+use crate::api::view::EndpointSlice;
 use crate::apiserver::store::Store;
 use crate::arrange::{map_of, set_of};
 use crate::network::netfilter::PortName;
@@ -185,7 +186,15 @@ impl Tracker {
         let seen = |slice: &&Arc<Object>| self.unfiltered || service_port::watched(slice);
         let several = slices.len() > 1;
         for (key, (old, new)) in slices {
-            let read = |slice: &Option<Arc<Object>>| gather(&name.0, &name.1, slice.iter().filter(seen), self.family);
+            // What two versions of a slice share at the same place is in the lists already.
+            let versions = comparable(&old, &new);
+            let skipped = |place: usize| {
+                versions.is_some_and(|(a, b)| {
+                    matches!((a.endpoints.get(place), b.endpoints.get(place)), (Some(x), Some(y)) if Arc::ptr_eq(x, y))
+                })
+            };
+            let read =
+                |slice: &Option<Arc<Object>>| gather(&name.0, &name.1, slice.iter().filter(seen), self.family, skipped);
             let (before, mut after) = (read(&old), read(&new));
             if before.shadowed || after.shadowed {
                 return false;
@@ -232,7 +241,7 @@ impl Tracker {
         let mut gathered = if ports.is_empty() {
             Gathered::default()
         } else {
-            gather(&name.0, &name.1, slices.filter(seen), self.family)
+            gather(&name.0, &name.1, slices.filter(seen), self.family, |_| false)
         };
         if gathered.shadowed {
             self.shadowed.insert(name.clone())
@@ -272,6 +281,19 @@ impl Tracker {
             old.port != state.port || !same_to_proxy(&old.endpoints, &state.endpoints)
         })
     }
+}
+
+/// Two versions of a slice that say of the same ports where they are.
+fn comparable<'a>(
+    old: &'a Option<Arc<Object>>,
+    new: &'a Option<Arc<Object>>,
+) -> Option<(&'a EndpointSlice, &'a EndpointSlice)> {
+    let (old, new) = (old.as_ref()?, new.as_ref()?);
+    let (a, b) = (old.view().endpoint_slice()?, new.view().endpoint_slice()?);
+    let same = a.ports == b.ports
+        && a.address_type == b.address_type
+        && service_port::watched(old) == service_port::watched(new);
+    same.then_some((a, b))
 }
 
 fn same_to_proxy(one: &EndpointList, other: &EndpointList) -> bool {
