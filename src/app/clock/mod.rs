@@ -103,7 +103,7 @@ impl Clock {
     fn advance(self, s: Session, secs: u64) {
         let end = s.clock.get_untracked() + Duration::secs(secs);
         self.said.set(None);
-        let mut run = move |cluster: &mut Cluster| {
+        let run = move |cluster: &mut Cluster| {
             if cluster.queue().next_at().is_some_and(|at| at <= end) {
                 cluster.step();
                 return false;
