@@ -48,10 +48,10 @@ pub fn start() {
             page::open(desk);
             let built = RwSignal::new(0);
             leptos::task::spawn_local(async move {
-                for turn in 1..=page::TURNS {
+                for turn in 1..=page::turn::DIALOGS {
                     breathe().await;
                     // What stood there while the app came has nothing left to hide but dialogs, which are closed.
-                    if turn == page::TURNS {
+                    if turn == page::turn::DIALOGS {
                         document().get_element_by_id("starting").iter().for_each(|e| e.remove());
                         breathe().await;
                     }

@@ -41,13 +41,30 @@ pub fn open(opened: Opened) {
     keys::listen(s, l);
 }
 
-/// How many turns the page is built in. Each is a task, short enough for a slow phone.
-pub const TURNS: usize = 9;
+/// The turns in which the page is built. Each is a task, short enough for a slow phone: what has to be compiled for it, function
+/// by function, is most of its work.
+pub mod turn {
+    pub const FRAME: usize = 1;
+    pub const HEADER: usize = 2;
+    pub const TASK: usize = 3;
+    /// Time bar and views come before the map, which is drawn into the room that they leave it.
+    pub const TIME: usize = 4;
+    pub const VIEWS: usize = 5;
+    pub const MAP: usize = 6;
+    pub const LANES: usize = 7;
+    pub const FLOOR: usize = 8;
+    pub const TOOLS: usize = 9;
+    /// Late, because the editor itself is fetched for it.
+    pub const EDITOR: usize = 10;
+    pub const SCREENS: usize = 11;
+    /// The last one: a request can be sent before it.
+    pub const DIALOGS: usize = 12;
+}
 
 /// The page as far as it is built: nothing before the first turn.
 pub fn built(turn: RwSignal<usize>) -> impl IntoView {
     provide_context(Turn(turn));
-    in_turn(1, || Page().into_any())
+    in_turn(turn::FRAME, || Page().into_any())
 }
 
 /// Which turn it is.
@@ -59,6 +76,12 @@ pub fn in_turn(turn: usize, part: impl Fn() -> AnyView + Send + Sync + 'static) 
     let now = expect_context::<Turn>().0;
     let due = Memo::new(move |_| now.get() >= turn);
     move || due.get().then(&part)
+}
+
+/// A dialog that is built when somebody first opens it, and stays.
+pub fn when_asked(open: RwSignal<bool>, dialog: impl Fn() -> AnyView + Send + Sync + 'static) -> impl IntoView {
+    let asked = Memo::new(move |before: Option<&bool>| before == Some(&true) || open.get());
+    move || asked.get().then(&dialog)
 }
 
 #[component]
@@ -83,34 +106,34 @@ pub fn Page() -> impl IntoView {
     };
     view! {
         <div class="app" class:presenter=move || s.presenter.get() class:in-lesson=move || l.route.get() != Route::Free class:printing-sheets=move || !l.printing.read().is_empty() data-pane=pane style=("--left", move || format!("{}px", left.get())) style=("--bottom", move || format!("{}px", bottom.get()))>
-            <Header/>
+            {in_turn(turn::HEADER, || Header().into_any())}
             <main class="work" class:away=move || !l.route.read().is_desk()>
                 <div class="left">
-                    {in_turn(2, move || view! {
+                    {in_turn(turn::TASK, move || view! {
                         <Show when=move || l.route.get() != Route::Free fallback=ScenarioPanel>
                             <LessonPanel/>
                         </Show>
                     }.into_any())}
-                    // Late, because the editor itself is fetched for it.
-                    {in_turn(8, || view! { <EditorPane/><EditSheet/> }.into_any())}
+                    {in_turn(turn::EDITOR, || view! { <EditorPane/><EditSheet/> }.into_any())}
                 </div>
                 <Splitter label="split.left" upright=true before=true size=left range=(300.0, 800.0)/>
                 <div class="right">
                     <MapPane/>
-                    // Before the map is drawn into the room that they leave it.
-                    {in_turn(3, move || view! {
+                    {in_turn(turn::TIME, move || view! {
                         <TimeBar/>
                         <Splitter label="split.bottom" upright=false before=false size=bottom range=(96.0, 600.0)/>
-                        <Bottom/>
                     }.into_any())}
+                    {in_turn(turn::VIEWS, || Bottom().into_any())}
                 </div>
             </main>
-            {in_turn(7, || view! { <Screens/><Sheets/> }.into_any())}
+            {in_turn(turn::SCREENS, || view! { <Screens/><Sheets/> }.into_any())}
             <Show when=move || l.route.read().is_desk()>
                 <Panes/>
             </Show>
             <Announcer/>
-            {in_turn(TURNS, || view! { <Help/><Palette/><Doctor/><Keeping/> }.into_any())}
+            {in_turn(turn::DIALOGS, || view! { <Doctor/><Keeping/> }.into_any())}
+            {when_asked(s.help, || Help().into_any())}
+            {when_asked(s.palette, || Palette().into_any())}
         </div>
     }
     .into_any()

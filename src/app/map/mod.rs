@@ -19,7 +19,7 @@ pub use journey::SIGNS;
 
 use super::clock::ClockBar;
 use super::moments::WhatIf;
-use super::page::in_turn;
+use super::page::{in_turn, turn};
 use super::session::{Pane, Tab, session};
 
 /// The map with its tools; beside it a second one while something is compared.
@@ -30,8 +30,8 @@ pub fn MapPane() -> impl IntoView {
     provide_context(find::Search::new());
     view! {
         <div class="map" id="map">
-            {in_turn(4, || view! { <Drawing main=true/> }.into_any())}
-            {in_turn(7, move || view! {
+            {in_turn(turn::MAP, || view! { <Drawing main=true/> }.into_any())}
+            {in_turn(turn::TOOLS, move || view! {
             <WhatIf/>
             <mini::MiniMap/>
             <div class="map-tools">
@@ -156,8 +156,8 @@ pub fn Drawing(main: bool) -> impl IntoView {
                         <path d="M0 0L8 4L0 8z" class:arrowhead=true></path>
                     </marker>
                 </defs>
-                {in_turn(5, || view! { <cards::LaneLayer/> }.into_any())}
-                {in_turn(6, || view! { <floor::FloorLayer/> }.into_any())}
+                {in_turn(turn::LANES, || view! { <cards::LaneLayer/> }.into_any())}
+                {in_turn(turn::FLOOR, || view! { <floor::FloorLayer/> }.into_any())}
                 {main.then(|| view! { <flow::FlowLayer/> })}
                 <g class:gone=move || main && crowd.read().is_some()>
                     <journey::JourneyLayer/>

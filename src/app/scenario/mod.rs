@@ -14,6 +14,7 @@ use leptos::prelude::*;
 
 use super::breath::Breath;
 use super::keep;
+use super::page::when_asked;
 use super::player::now;
 use super::session::{Session, kept_files, session};
 use table::Scenario;
@@ -189,7 +190,7 @@ pub fn ScenarioPanel() -> impl IntoView {
                 <button type="button" class="btn" on:click=move |_| play.choosing.set(true)>{s.t("scenario.others")}</button>
             </div>
         </section>
-        <chooser::Chooser/>
+        {when_asked(play.choosing, || chooser::Chooser().into_any())}
     }
     .into_any()
 }
