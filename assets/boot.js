@@ -93,6 +93,20 @@ const stopped = (event) =>
   showFailure("프로그램 안에서 오류가 나서 멈췄어요", "The program met an error of its own and stopped", event.detail, { started: true });
 ear.call(window, "giljabi:panic", stopped, { once: true });
 
+/** Fetches a part of the program. */
+async function fetched(path) {
+  const response = await fetch(url(path));
+  if (!response.ok) throw new Error(`${response.status} ${response.statusText}: ${response.url}`);
+  return response;
+}
+
+/** Fetches it and compiles it. A host that does not know the type of WASM is none that can stream it. */
+async function compiled(path) {
+  const response = await fetched(path);
+  const streams = response.headers.get("content-type") === "application/wasm";
+  return streams ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer());
+}
+
 // A release's WASM comes in two parts (assets/hooks/pack.mjs). The first can send a request by itself; the rest is fetched as
 // soon as the page is drawn, and puts its functions into the first part's table. What the first part calls before that waits.
 const rest = {
@@ -130,21 +144,13 @@ const rest = {
       throw error;
     }
   },
-  /** Fetches and compiles the rest. */
-  async compiled() {
-    const response = await fetch(url(here.dataset.rest));
-    if (!response.ok) throw new Error(`${response.status} ${response.statusText}: ${response.url}`);
-    // A host that does not know the type of WASM is none that can stream it.
-    const streams = response.headers.get("content-type") === "application/wasm";
-    return streams ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer());
-  },
   /**
    * Gets the rest ahead of the first part's start for who comes back or follows a link: what was kept or sent is more than the
    * first part alone can open, and offline nothing can be waited for, since a service worker does not see such a request.
    */
   async early() {
     if (rest.there || !returning()) return;
-    rest.module = await rest.compiled().catch(() => undefined);
+    rest.module = await compiled(here.dataset.rest).catch(() => undefined);
   },
   /** The first part is there, and has not run yet. */
   ready() {
@@ -154,7 +160,7 @@ const rest = {
   async fetch() {
     if (rest.there) return;
     try {
-      rest.install(await rest.compiled());
+      rest.install(await compiled(here.dataset.rest));
     } catch (error) {
       // Whoever needs it will ask again, and says so if it still cannot be had.
       console.info("giljabi: the rest of the program did not come yet:", error);
@@ -199,21 +205,19 @@ function painted() {
 
 try {
   if (typeof WebAssembly !== "object") throw new Error("this browser has no WebAssembly");
-  // Who comes back has the program at hand, and has seen what stands here.
-  if (!returning()) await painted();
-  const wasm = fetch(url(here.dataset.wasm)).then((response) => {
-    if (!response.ok) throw new Error(`${response.status} ${response.statusText}: ${response.url}`);
-    return response;
-  });
+  // Who comes back has the program at hand, and has seen what stands here: both parts are compiled beside each other.
+  const back = returning();
+  if (!back) await painted();
+  const program = (back ? compiled : fetched)(here.dataset.wasm);
   // A failed import below must not leave this promise's own failure unobserved.
-  wasm.catch(() => {});
+  program.catch(() => {});
   const early = rest.early();
   const app = await import(url(here.dataset.js) + again);
   await early;
   // The app takes away what stands here for it once it is on the page itself.
   addEventListener("giljabi:drawn", () => rest.fetch(), { once: true });
-  await app.default({ module_or_path: wasm });
-  dispatchEvent(new CustomEvent("TrunkApplicationStarted", { detail: { wasm } }));
+  await app.default({ module_or_path: program });
+  dispatchEvent(new CustomEvent("TrunkApplicationStarted", { detail: { wasm: program } }));
 } catch (error) {
   showFailure("길잡이를 시작하지 못했어요", "Giljabi could not start", error);
   throw error;
