@@ -2,7 +2,7 @@
 
 use giljabi::api::json;
 use giljabi::cluster::Settings;
-use giljabi::doctor::{self, Report, Severity, Verdict};
+use giljabi::doctor::{self, At, Report, Severity, Verdict};
 use giljabi::locale::Lang;
 use giljabi::shell::script;
 use giljabi::workspace::{File, Workspace};
@@ -287,19 +287,74 @@ fn an_examination_in_pieces_is_the_same() {
     let (_, whole) = doctor::diagnose(files());
     let mut pieces = doctor::Examination::new(files());
     let mut seen = vec![pieces.progress()];
-    assert_eq!(seen[0], (0, 2));
+    assert_eq!(seen[0].0, 0);
+    let mut parts = vec![pieces.at()];
     let report = loop {
         pieces.step();
         seen.push(pieces.progress());
+        parts.push(pieces.at());
         if let Some((_, report)) = pieces.take() {
             break report;
         }
     };
     assert_eq!(report, whole);
     assert!(pieces.take().is_none(), "there is one report");
-    let services = SHOP.matches("kind: Service").count();
-    assert_eq!(seen.last(), Some(&(2 + 2 * services, 2 + 2 * services)));
-    assert!(seen.windows(2).all(|w| w[0].0 <= w[1].0 && w[1].0 - w[0].0 <= 1), "{seen:?}");
+    assert!(seen.iter().all(|far| far.1 == seen[0].1), "what is whole stays");
+    assert_eq!(seen.last(), Some(&(seen[0].1, seen[0].1)));
+    assert!(seen.is_sorted(), "{seen:?}");
+    parts.dedup();
+    let services = 2 * SHOP.matches("kind: Service").count();
+    let asked = (0..=services).map(|asked| At::Asking(asked, services));
+    let parts = &parts[..parts.len() - 1];
+    assert!(parts.iter().copied().eq([At::Reading, At::Standing].into_iter().chain(asked)), "{parts:?}");
+}
+
+/// One long List holds a page no longer than many short files: it is read, stood up and written again some objects at a time.
+#[test]
+fn a_long_list_is_taken_in_pieces() {
+    let mut text = String::from("apiVersion: v1\nkind: List\nitems:\n");
+    for i in 0..1_000 {
+        text.push_str(&format!(
+            "- apiVersion: v1\n  kind: Pod\n  metadata: {{name: p{i}, namespace: n, labels: {{app: a, tier: b!, c: d}}}}\n  spec: {{nodeName: m, containers: [{{name: c, image: x}}]}}\n  status: {{phase: Running, podIP: 10.1.{}.{}}}\n",
+            i / 250,
+            i % 250 + 1
+        ));
+    }
+    let mut pieces = doctor::Examination::new(vec![file("pods.yaml", &text)]);
+    let mut far = vec![0];
+    let mut steps = std::collections::BTreeMap::<&str, u32>::new();
+    let (stand, report) = loop {
+        let part = match pieces.at() {
+            At::Reading => "reading",
+            At::Standing => "standing",
+            At::Asking(..) => "asking",
+        };
+        *steps.entry(part).or_default() += 1;
+        pieces.step();
+        far.push(pieces.progress().0);
+        if let Some(result) = pieces.take() {
+            break result;
+        }
+    };
+    assert_eq!(report.objects, 1_000);
+    assert!(steps["reading"] > 20 && steps["standing"] > 20, "{steps:?}");
+    // Nobody is asked, so the end comes at once when the cluster stands.
+    assert_eq!(far.pop(), Some(1_000));
+    assert!(
+        far.windows(2).all(|two| two[0] <= two[1] && two[1] - two[0] <= 50),
+        "the bar moves little by little: {far:?}"
+    );
+    assert!(far.iter().collect::<std::collections::BTreeSet<_>>().len() > 40, "{far:?}");
+    let mut editing = doctor::Editing::new(stand);
+    let mut steps = 1;
+    let workspace = loop {
+        if let Some(workspace) = editing.step() {
+            break workspace;
+        }
+        steps += 1;
+    };
+    assert!(steps > 20, "{steps}");
+    assert_eq!(workspace.files().map(|f| f.text.matches("kind: Pod").count()).sum::<usize>(), 1_000);
 }
 
 #[test]

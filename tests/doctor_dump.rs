@@ -7,8 +7,9 @@ use giljabi::api::json;
 use giljabi::doctor::{self, Report, Severity, Stand, Verdict};
 use giljabi::locale::Lang;
 use giljabi::workspace::File;
+use std::sync::Arc;
 
-fn examine(text: String) -> (Stand, Report) {
+fn examine(text: String) -> (Arc<Stand>, Report) {
     doctor::diagnose(vec![File { name: "cluster.yaml".into(), text }])
 }
 
@@ -64,7 +65,7 @@ fn values_of_secrets_are_nowhere_afterwards() {
         outputs.push(json::to_string(&doctor::sarif(&report, lang, "0")));
         outputs.push(doctor::junit(&report, lang, "2026-11-28T19:00:00"));
     }
-    outputs.extend(doctor::to_edit(&stand).files().map(|f| f.text.clone()));
+    outputs.extend(doctor::Editing::new(stand.clone()).finish().files().map(|f| f.text.clone()));
     outputs.push(json::to_string(&giljabi::api::value::Value::list(
         stand.workspace.cluster().store().iter().map(|o| o.value.clone()).collect(),
     )));

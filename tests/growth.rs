@@ -12,10 +12,12 @@ use giljabi::apiserver::client::Direct;
 use giljabi::apiserver::server::{ApiServer, Context};
 use giljabi::apiserver::store::{Cause, Store};
 use giljabi::apiserver::write::{Random, Writer};
+use giljabi::cluster::Settings;
 use giljabi::kubectl::apply;
 use giljabi::kubectl::manifest::File;
 use giljabi::kubectl::run::{Options, Run};
 use giljabi::value;
+use giljabi::workspace::Workspace;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
@@ -183,4 +185,29 @@ fn a_request_hardly_grows_with_the_endpoints_and_a_matrix_grows_with_its_cells()
         cost(|| workload::matrix(&mut workspace))
     });
     assert!(matrix <= 1.1, "{matrix:.2}");
+}
+
+/// A page keeps more than a hundred moments, and the files of as many edits: what a copy costs must not grow with the files.
+#[test]
+fn a_copy_of_files_and_cluster_hardly_grows() {
+    let copies = |objects: usize| {
+        let text: String = (0..objects)
+            .map(|i| format!("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c{i}}}\ndata: {{a: b{i}}}\n"))
+            .collect();
+        let mut workspace = Workspace::new(Settings::default());
+        workspace.set_files(vec![giljabi::workspace::File { name: "all.yaml".into(), text }]);
+        (cost(|| drop(workspace.clone())), cost(|| drop(workspace.texts())), workspace)
+    };
+    let copy = exponent(SIZES, |objects| copies(objects).0);
+    assert!(copy < 0.2, "a copy grows with exponent {copy:.2}");
+    let texts = exponent(SIZES, |objects| copies(objects).1);
+    assert!(texts < 0.2, "its files grow with exponent {texts:.2}");
+    // What is put back is what was there.
+    let (_, _, mut workspace) = copies(5);
+    let before = workspace.texts();
+    workspace.set_file("all.yaml", "");
+    assert_eq!(workspace.cluster().store().list_in("ConfigMap", "default").count(), 1, "the cluster's own");
+    workspace.put_back(before);
+    assert_eq!(workspace.cluster().store().list_in("ConfigMap", "default").count(), 6);
+    assert!(workspace.file("all.yaml").is_some_and(|file| file.text.contains("name: c4")));
 }

@@ -291,3 +291,18 @@ fn programs_read_what_is_typed_until_the_end_of_input() {
     seat.terminal.give("axb");
     assert_eq!(seat.go_on(), "1:axb\n");
 }
+
+#[test]
+fn history_put_into_lines_grows_no_farther_than_a_line_may() {
+    let mut seat = Seat::new(WEB);
+    seat.enter(&format!(": {}", "x".repeat(1_000)));
+    let mut refused = 0;
+    for _ in 0..40 {
+        let printed = seat.enter(": !! !! !! !!");
+        assert!(printed.len() <= (1 << 20) + 1);
+        refused += u32::from(printed == "bash: the input is too long\n");
+    }
+    assert!(refused >= 30, "only the first few fit");
+    assert_eq!(seat.enter(&format!("echo {}", "!$".repeat(40))), "bash: the input is too long\n");
+    assert_eq!(seat.enter("echo alive"), "alive\n");
+}

@@ -19,40 +19,83 @@ pub fn parse(file: &str, text: &str) -> (Vec<Manifest>, Vec<Diagnostic>) {
 
 /// The same with another limit in bytes: what a whole cluster prints of itself is longer than what anybody edits.
 pub fn parse_up_to(most: usize, file: &str, text: &str) -> (Vec<Manifest>, Vec<Diagnostic>) {
-    let (mut manifests, mut diagnostics) = (Vec::new(), Vec::new());
-    if text.len() > most {
-        let size = format!("{:.1}", text.len() as f64 / f64::from(1 << 20));
-        let message = Message::new("yaml-too-long").with("size", size).with("limit", most >> 20);
-        let first = text.find('\n').unwrap_or(text.len()).min(80);
-        let mark = Span::new(0, (0..=first).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0));
-        diagnostics.push(Diagnostic::new(Severity::Error, file, mark, "").explain(message));
-        return (manifests, diagnostics);
+    let mut parsing = Parsing::new(most, file, text);
+    while !parsing.go_on(text, usize::MAX) {}
+    (parsing.manifests, parsing.diagnostics)
+}
+
+/// A file that is read in pieces.
+pub struct Parsing {
+    file: SmolStr,
+    parts: std::iter::Enumerate<std::vec::IntoIter<yaml::Part>>,
+    /// The document that is being read: its place in the file and its range.
+    now: Option<(usize, Span, yaml::Pieces)>,
+    /// Where the last document ended.
+    done: usize,
+    lines: std::cell::OnceCell<LineIndex>,
+    pub manifests: Vec<Manifest>,
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Parsing {
+    pub fn new(most: usize, file: &str, text: &str) -> Parsing {
+        let mut diagnostics = Vec::new();
+        let mut parts = Vec::new();
+        if text.len() > most {
+            let size = format!("{:.1}", text.len() as f64 / f64::from(1 << 20));
+            let message = Message::new("yaml-too-long").with("size", size).with("limit", most >> 20);
+            let first = text.find('\n').unwrap_or(text.len()).min(80);
+            let mark = Span::new(0, (0..=first).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0));
+            diagnostics.push(Diagnostic::new(Severity::Error, file, mark, "").explain(message));
+        } else {
+            parts = yaml::split(text);
+        }
+        let (parts, lines) = (parts.into_iter().enumerate(), std::cell::OnceCell::new());
+        Parsing { file: file.into(), parts, now: None, done: 0, lines, manifests: Vec::new(), diagnostics }
     }
-    let lines = std::cell::OnceCell::new();
-    for (index, part) in yaml::split(text).into_iter().enumerate() {
-        match yaml::read(text, part.span) {
-            Ok(reading) => {
-                for duplicate in &reading.duplicates {
-                    let lines = lines.get_or_init(|| LineIndex::new(text));
-                    let line = lines.line_of(duplicate.first.start as usize) + 1;
-                    let message = Message::new("yaml-duplicate-key").with("key", &duplicate.key).with("line", line);
-                    let warning = Diagnostic::new(Severity::Warning, file, duplicate.second, "").explain(message);
-                    diagnostics.push(warning);
-                }
-                if !reading.value.is_null() {
-                    let (node, value) = (reading.node, reading.value);
-                    manifests.push(Manifest { file: file.into(), index, span: part.span, node, value });
-                }
-            }
+
+    /// Reads on, so many events of a document at most. `true`: everything is read. `text` is the one that it began with.
+    pub fn go_on(&mut self, text: &str, events: usize) -> bool {
+        let Some((index, span, pieces)) = &mut self.now else {
+            let Some((index, part)) = self.parts.next() else { return true };
+            self.now = Some((index, part.span, yaml::Pieces::new(text, part.span)));
+            return false;
+        };
+        let (index, span) = (*index, *span);
+        match pieces.go_on(text, events) {
+            Ok(None) => return false,
+            Ok(Some(reading)) => self.take(text, index, span, reading),
             Err(error) => {
+                let file = &self.file;
                 let verbatim = format!("error: error parsing {file}: error converting YAML to JSON: {}", error.message);
                 let mut diagnostic = Diagnostic::new(Severity::Error, file, error.span, verbatim);
                 diagnostic.explanation = explain(&error.message, error.span.of(text));
-                diagnostics.push(diagnostic);
+                self.diagnostics.push(diagnostic);
             }
         }
+        self.now = None;
+        self.done = span.end as usize;
+        false
     }
-    (manifests, diagnostics)
+
+    fn take(&mut self, text: &str, index: usize, span: Span, reading: yaml::Reading) {
+        for duplicate in &reading.duplicates {
+            let lines = self.lines.get_or_init(|| LineIndex::new(text));
+            let line = lines.line_of(duplicate.first.start as usize) + 1;
+            let message = Message::new("yaml-duplicate-key").with("key", &duplicate.key).with("line", line);
+            let warning = Diagnostic::new(Severity::Warning, &self.file, duplicate.second, "").explain(message);
+            self.diagnostics.push(warning);
+        }
+        if !reading.value.is_null() {
+            let (node, value) = (reading.node, reading.value);
+            self.manifests.push(Manifest { file: self.file.clone(), index, span, node, value });
+        }
+    }
+
+    /// Up to where the text is read.
+    pub fn at(&self) -> usize {
+        self.now.as_ref().map_or(self.done, |(_, _, pieces)| pieces.at())
+    }
 }
 
 /// What a reader's words mean to who wrote the text.
@@ -105,27 +148,27 @@ pub struct Manifest {
 impl Manifest {
     /// The items of a `v1` List as manifests of their own, each with its own place in the text. The items of a list of one
     /// kind may leave kind and version to the list.
-    pub fn items(&self) -> Vec<Manifest> {
-        let (version, kind) = (self.value.text("apiVersion"), self.value.text("kind"));
-        let element = kind.strip_suffix("List").unwrap_or("");
+    pub fn items(mut self) -> Vec<Manifest> {
+        let (version, kind) = (SmolStr::from(self.value.text("apiVersion")), self.value.text("kind"));
+        let element = SmolStr::from(kind.strip_suffix("List").unwrap_or(""));
         let whole = |value: &Value| {
             let mut value = value.clone();
             let nameless =
                 value.as_map().is_some() && value.text("kind").is_empty() && value.text("apiVersion").is_empty();
             if nameless && !element.is_empty() {
-                value.map_mut().insert("apiVersion", version);
-                value.map_mut().insert("kind", element);
+                value.map_mut().insert("apiVersion", version.clone());
+                value.map_mut().insert("kind", element.clone());
             }
             value
         };
-        let list = self.node.entry("items").map(|e| &e.value.content);
-        let nodes: &[Node] = if let Some(Content::List(nodes)) = list { nodes } else { &[] };
-        let values = self.value.items_at(&["items"]);
-        let item = |(i, value): (usize, &Value)| {
-            let node = nodes.get(i).cloned().unwrap_or_default();
+        let list = self.node.entry_mut("items").map(|e| std::mem::take(&mut e.value.content));
+        let nodes = if let Some(Content::List(nodes)) = list { nodes } else { Vec::new() };
+        let mut nodes = nodes.into_iter();
+        let item = |value: &Value| {
+            let node = nodes.next().unwrap_or_default();
             Manifest { file: self.file.clone(), index: self.index, span: node.span, node, value: whole(value) }
         };
-        values.iter().enumerate().map(item).collect()
+        self.value.items_at(&["items"]).iter().map(item).collect()
     }
 }
 
@@ -177,6 +220,13 @@ impl Node {
     pub fn entry(&self, key: &str) -> Option<&Entry> {
         match &self.content {
             Content::Map(entries) => entries.iter().rev().find(|e| e.key == key),
+            _ => None,
+        }
+    }
+
+    fn entry_mut(&mut self, key: &str) -> Option<&mut Entry> {
+        match &mut self.content {
+            Content::Map(entries) => entries.iter_mut().rev().find(|e| e.key == key),
             _ => None,
         }
     }

@@ -17,7 +17,7 @@ use giljabi::network::kube_proxy::{Family, Listing};
 use giljabi::shell::Computer;
 use giljabi::trace::{Client, Outcome, Request, Trace, Url};
 use giljabi::workspace::link::Link;
-use giljabi::workspace::{File, Workspace};
+use giljabi::workspace::{File, Texts, Workspace};
 use leptos::prelude::*;
 
 use super::drawn::{Asked, legs_of, scene_of, stages_of};
@@ -34,7 +34,7 @@ pub use super::sent::{LineRef, Sent, Typed};
 #[derive(Clone)]
 pub struct State {
     pub store: Store,
-    pub diagnostics: Vec<Diagnostic>,
+    pub diagnostics: Arc<[Diagnostic]>,
     /// False: the text of now is broken, and the cluster is the one before that edit.
     pub good: bool,
     /// The cluster's own clock.
@@ -110,8 +110,8 @@ pub struct Session {
     /// Whether something is to be kept yet, and whether it is free of errors.
     unkept: StoredValue<Option<bool>>,
     /// The files before each edit, and those that undo took back.
-    past: StoredValue<Vec<Vec<(String, String)>>>,
-    future: StoredValue<Vec<Vec<(String, String)>>>,
+    past: StoredValue<Vec<Texts>>,
+    future: StoredValue<Vec<Texts>>,
     /// The scenario of free play and its cluster.
     pub play: Play,
     /// Moments of the cluster to go back to.
@@ -335,10 +335,10 @@ impl Session {
         let mut found = None;
         from.update_value(|stack| found = stack.pop());
         let Some(files) = found else { return };
-        let now = self.pairs();
+        let now = self.texts_of_now();
         to.update_value(|stack| stack.push(now));
         self.workspace.update_value(|w| {
-            w.set_files(files_of(files));
+            w.put_back(files);
         });
         self.applied(player::now());
         if !self.files.read_untracked().contains(&self.file.read_untracked()) {
@@ -347,8 +347,12 @@ impl Session {
         self.texts.update(|n| *n += 1);
     }
 
+    fn texts_of_now(self) -> Texts {
+        self.workspace.with_value(Workspace::texts)
+    }
+
     fn change(self, act: impl FnOnce(&mut Workspace)) {
-        let before = self.pairs();
+        let before = self.texts_of_now();
         self.past.update_value(|past| {
             past.push(before);
             if past.len() > EDITS_KEPT {
@@ -396,7 +400,7 @@ impl Session {
         }
         self.client.set(stage.client);
         self.url.set(stage.url);
-        let before = self.pairs();
+        let before = self.texts_of_now();
         self.past.update_value(|past| past.push(before));
         self.workspace.set_value(workspace);
         self.shown(began);
@@ -411,8 +415,7 @@ impl Session {
         let good = state.good;
         self.clock.set(state.now);
         self.state.set(Arc::new(state));
-        let pairs = self.pairs();
-        let names: Vec<String> = pairs.iter().map(|(name, _)| name.clone()).collect();
+        let names: Vec<String> = self.workspace.with_value(|w| w.files().map(|f| f.name.to_string()).collect());
         if self.files.get_untracked() != names {
             self.files.set(names);
         }
@@ -592,7 +595,7 @@ impl Session {
     /// A session that shows another state, with another request, beside this one: same language, same focus, its own map.
     pub fn twin(self, store: Store, sent: Option<Arc<Sent>>) -> Session {
         let now = self.clock.get_untracked();
-        let state = RwSignal::new(Arc::new(State { store, diagnostics: Vec::new(), good: true, now, took: 0.0 }));
+        let state = RwSignal::new(Arc::new(State { store, diagnostics: Arc::default(), good: true, now, took: 0.0 }));
         let player = Player::new();
         if let Some(sent) = &sent {
             player.load(beats(&sent.trace), stops(&giljabi::map::stages(&sent.trace), false));
@@ -791,7 +794,7 @@ impl Session {
 fn state_of(workspace: &Workspace, took: f64) -> State {
     State {
         store: workspace.cluster().store().clone(),
-        diagnostics: workspace.diagnostics().to_vec(),
+        diagnostics: workspace.shared_diagnostics(),
         good: !workspace.is_stale(),
         now: workspace.cluster().now(),
         took,

@@ -14,8 +14,8 @@ use smol_str::{SmolStr, format_smolstr};
 
 impl Cluster {
     /// Takes objects over: their kind in the store, and all that they are. What the cluster had under the same key is
-    /// replaced.
-    pub fn adopt(&mut self, objects: Vec<(SmolStr, Value)>) {
+    /// replaced. Many may come in several lots; [`Cluster::adopted`] ends it.
+    pub fn adopt(&mut self, objects: impl Iterator<Item = (SmolStr, Value)>) {
         let settings = self.settings_mut();
         (settings.workloads, settings.run_pods) = (false, false);
         self.tell();
@@ -29,6 +29,10 @@ impl Cluster {
             self.index.observe(event, &self.store);
         }
         self.told = self.store.revision();
+    }
+
+    /// Everything was taken over: pods run as they ran, nodes that were lost are, and rules follow from what there is.
+    pub fn adopted(&mut self) {
         let domain = self.settings.cluster_domain.clone();
         let pods: Vec<_> = self.store.list("Pod").cloned().collect();
         for pod in &pods {

@@ -14,7 +14,7 @@ use crate::runtime::image::base_name;
 use crate::trace::{Exchange, Outcome, Request, Scheme, Url};
 use crate::value;
 use smol_str::{SmolStr, format_smolstr};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -68,16 +68,40 @@ fn is_well_known(class: &str) -> bool {
     begins("nginx") || WELL_KNOWN.iter().any(|known| begins(known))
 }
 
-pub fn all(probe: &mut Probe, report: &mut Report) {
-    let given = |probe: &Probe, kind: &str| -> Vec<Arc<Object>> {
-        probe.cluster.store().list(kind).filter(|o| probe.stand.workspace.describes(&o.key)).cloned().collect()
-    };
-    let (ingresses, routes) = (given(probe, "Ingress"), given(probe, "HTTPRoute"));
-    if !ingresses.is_empty() {
-        Gates { probe, report, addon: Addon::IngressNginx }.ingresses(&ingresses);
+/// The questions to all gates, one after the other.
+pub struct Walk {
+    /// What is still to be prepared; `None`: it is.
+    ingresses: Option<Vec<Arc<Object>>>,
+    routes: Option<Vec<Arc<Object>>>,
+    /// The controller's address, and what is asked there.
+    through: Option<IpAddr>,
+    asked: VecDeque<Asked>,
+    addon: Addon,
+}
+
+impl Walk {
+    pub fn new(probe: &Probe) -> Walk {
+        let given = |kind: &str| -> Option<Vec<Arc<Object>>> {
+            let all = probe.cluster.store().list(kind).filter(|o| probe.stand.workspace.describes(&o.key));
+            Some(all.cloned().collect()).filter(|all: &Vec<_>| !all.is_empty())
+        };
+        let (ingresses, routes) = (given("Ingress"), given("HTTPRoute"));
+        Walk { ingresses, routes, through: None, asked: VecDeque::new(), addon: Addon::IngressNginx }
     }
-    if !routes.is_empty() {
-        Gates { probe, report, addon: Addon::NginxGateway }.routes(&routes);
+
+    /// Asks the next question, or makes a kind of gate ready for them. `true`: everything was asked.
+    pub fn step(&mut self, probe: &mut Probe, report: &mut Report) -> bool {
+        if let Some(asked) = self.asked.pop_front() {
+            Gates { probe, report, addon: self.addon }.ask(self.through, &asked);
+        } else if let Some(ingresses) = self.ingresses.take() {
+            (self.through, self.asked) = Gates { probe, report, addon: self.addon }.ingresses(&ingresses);
+        } else if let Some(routes) = self.routes.take() {
+            self.addon = Addon::NginxGateway;
+            (self.through, self.asked) = Gates { probe, report, addon: self.addon }.routes(&routes);
+        } else {
+            return true;
+        }
+        false
     }
 }
 
@@ -101,7 +125,8 @@ impl Gates<'_> {
         self.report.findings.push(Finding::new(Severity::Info, rule, object, message));
     }
 
-    fn ingresses(&mut self, ingresses: &[Arc<Object>]) {
+    /// Makes a controller ready for them. Gives its address and what is asked there.
+    fn ingresses(&mut self, ingresses: &[Arc<Object>]) -> (Option<IpAddr>, VecDeque<Asked>) {
         let store = self.probe.cluster.store();
         // Which class belongs to which controller, as far as the files say.
         let classes: BTreeMap<SmolStr, SmolStr> = map_of(
@@ -152,11 +177,7 @@ impl Gates<'_> {
             }
         }
         self.probe.cluster.run_until_settled();
-        for ingress in &served {
-            for question in questions_of_ingress(ingress) {
-                self.ask(through, &question);
-            }
-        }
+        (through, served.iter().flat_map(questions_of_ingress).collect())
     }
 
     /// Says that something stands in for the controller of a class.
@@ -286,7 +307,8 @@ impl Gates<'_> {
         });
     }
 
-    fn routes(&mut self, routes: &[Arc<Object>]) {
+    /// The same for routes of gateways.
+    fn routes(&mut self, routes: &[Arc<Object>]) -> (Option<IpAddr>, VecDeque<Asked>) {
         let through = match find_controller(self.probe, "nginx-gateway-fabric") {
             Some(ip) => Some(ip),
             None => self.stand_in("nginx-gateway", "nginx-gateway"),
@@ -337,6 +359,7 @@ impl Gates<'_> {
                 }
             }
         }
+        let mut all = VecDeque::new();
         for route in routes {
             let parents = gateways_of(route, &gateways);
             if parents.is_empty() {
@@ -354,7 +377,7 @@ impl Gates<'_> {
             }
             for question in questions_of_route(route, &parents) {
                 if matches!(question.port, 80 | 443) {
-                    self.ask(through, &question);
+                    all.push_back(question);
                 } else {
                     self.note(
                         "listener_port",
@@ -364,6 +387,7 @@ impl Gates<'_> {
                 }
             }
         }
+        (through, all)
     }
 
     /// Installs a controller and lets it run. Gives its address.

@@ -13,7 +13,7 @@ use crate::runtime::image;
 use crate::text::LineIndex;
 use crate::trace::{CauseOfFailure, Direction, Failure, Trace, why};
 use crate::workspace::Location;
-use smol_str::{SmolStr, format_smolstr};
+use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -281,20 +281,21 @@ pub fn diagnostics(stand: &Stand) -> Vec<Finding> {
     told.collect()
 }
 
-/// Finds the line of a finding: of the first of its fields that a file has, else of its object.
-pub fn locate(stand: &Stand, finding: &mut Finding) {
-    if finding.place.is_some() || finding.object.kind.is_empty() {
-        return;
+/// Finds the lines of findings: of the first of its fields that a file has, else of its object.
+pub fn locate(stand: &Stand, findings: &mut [Finding]) {
+    let workspace = &stand.workspace;
+    let mut lines: BTreeMap<SmolStr, (&str, LineIndex)> = BTreeMap::new();
+    for finding in findings.iter_mut().filter(|f| f.place.is_none() && !f.object.kind.is_empty()) {
+        let whole: FieldRef = finding.object.field("metadata.name");
+        let found: Option<Location> = finding.because.iter().chain([&whole]).find_map(|field| workspace.locate(field));
+        let Some(at) = found else { continue };
+        if !lines.contains_key(&at.file) {
+            let text = workspace.file(&at.file).map_or("", |file| &file.text);
+            lines.insert(at.file.clone(), (text, LineIndex::new(text)));
+        }
+        if let Some((text, index)) = lines.get(&at.file) {
+            let place = index.line_column(at.span.start as usize, text);
+            finding.place = Some((at.file, place.line, place.column));
+        }
     }
-    let whole: FieldRef = finding.object.field("metadata.name");
-    let found: Option<Location> =
-        finding.because.iter().chain([&whole]).find_map(|field| stand.workspace.locate(field));
-    let Some(at) = found else { return };
-    let Some(file) = stand.workspace.file(&at.file) else { return };
-    let start = at.span.start as usize;
-    // One look at the text before: findings are few, files may be long.
-    let before = file.text.get(..start).unwrap_or("");
-    let line = before.bytes().filter(|b| *b == b'\n').count() as u32 + 1;
-    let column = before.rsplit('\n').next().map_or(0, |l| l.chars().count()) as u32 + 1;
-    finding.place = Some((format_smolstr!("{}", at.file), line, column));
 }

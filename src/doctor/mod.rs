@@ -11,6 +11,8 @@
 
 mod aside;
 mod ask;
+mod custom;
+mod edit;
 mod examination;
 mod gates;
 mod judge;
@@ -18,18 +20,21 @@ mod probe;
 mod read;
 mod snapshot;
 mod stand;
+mod supply;
 mod tell;
 
-pub use examination::Examination;
-pub use read::{MOST_BYTES, Read};
-pub use stand::{Stand, stand, to_edit};
-pub use tell::{json, junit, sarif, text};
+pub use edit::Editing;
+pub use examination::{At, Examination};
+pub use read::MOST_BYTES;
+pub use stand::Stand;
+pub use tell::{json, junit, sarif, sum, text};
 
 use crate::api::object::{FieldRef, ObjectKey};
 use crate::locale::Message;
 use crate::trace::Place;
 use crate::workspace::File;
 use smol_str::SmolStr;
+use std::sync::Arc;
 
 /// How grave a finding is; the gravest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -161,6 +166,6 @@ impl Report {
 }
 
 /// Reads files, stands the cluster up and examines it.
-pub fn diagnose(files: Vec<File>) -> (Stand, Report) {
+pub fn diagnose(files: Vec<File>) -> (Arc<Stand>, Report) {
     Examination::new(files).finish()
 }

@@ -3,7 +3,7 @@
 
 use super::{Finding, Severity};
 use crate::api::object::ObjectKey;
-use crate::api::parse::{Content, Manifest, Node, parse_up_to};
+use crate::api::parse::{Content, Manifest, Node, Parsing};
 use crate::api::value::Value;
 use crate::diagnostic::Diagnostic;
 use crate::locale::Message;
@@ -32,43 +32,97 @@ impl Read {
         self.notes.push(finding);
     }
 
-    /// Reads a file.
-    pub(super) fn file(&mut self, mut file: File) {
-        let name = file.name.clone();
-        if let Some(id) = other_tool(&name) {
-            self.note(Severity::Info, "other_file", &name, 1, Message::new(id).with("file", &name));
-            return;
+    /// Begins with a file; `None`: it is for another program.
+    pub(super) fn begin(&mut self, file: File) -> Option<Reading> {
+        if let Some(id) = other_tool(&file.name) {
+            self.note(Severity::Info, "other_file", &file.name, 1, Message::new(id).with("file", &file.name));
+            return None;
         }
-        let (manifests, reading) = parse_up_to(MOST_BYTES, &name, &file.text);
-        let lines = LineIndex::new(&file.text);
-        let template = file.text.contains("{{") && reading.iter().any(Diagnostic::is_error);
-        for diagnostic in &reading {
-            let line = lines.line_of(diagnostic.span.start as usize) as u32 + 1;
-            if !diagnostic.is_error() {
-                continue;
+        let parsing = Parsing::new(MOST_BYTES, &file.name, &file.text);
+        Some(Reading { file, stage: Stage::Parse(parsing), kept: Vec::new(), secrets: Vec::new() })
+    }
+
+    /// Reads a file on. `true`: it is done.
+    pub(super) fn go_on(&mut self, reading: &mut Reading) -> bool {
+        let Reading { file, stage, kept, secrets } = reading;
+        match stage {
+            Stage::Parse(parsing) => {
+                if parsing.go_on(&file.text, EVENTS) {
+                    let manifests = std::mem::take(&mut parsing.manifests);
+                    let lines = LineIndex::new(&file.text);
+                    self.complain(file, &parsing.diagnostics, &lines);
+                    *stage =
+                        Stage::Sift(manifests.into_iter().flat_map(take_apart).collect::<Vec<_>>().into_iter(), lines);
+                }
+                false
             }
+            Stage::Sift(manifests, lines) => {
+                for manifest in manifests.by_ref().take(OBJECTS) {
+                    let line = lines.line_of(manifest.span.start as usize) as u32 + 1;
+                    if manifest.value.str_at(&["kind"]).is_empty() || manifest.value.str_at(&["apiVersion"]).is_empty()
+                    {
+                        let message = Message::new("doctor-read-no-object");
+                        self.note(Severity::Info, "no_object", &file.name, line, message);
+                        continue;
+                    }
+                    kept.push(stripped(manifest, secrets));
+                }
+                if manifests.len() > 0 {
+                    return false;
+                }
+                let (mut file, manifests) = (std::mem::take(file), std::mem::take(kept));
+                redact(&mut file.text, secrets);
+                self.files.push(Prepared { file, manifests, reading: Vec::new() });
+                true
+            }
+        }
+    }
+
+    /// Notes what the YAML reader could not read.
+    fn complain(&mut self, file: &File, diagnostics: &[Diagnostic], lines: &LineIndex) {
+        let template = file.text.contains("{{") && diagnostics.iter().any(Diagnostic::is_error);
+        for diagnostic in diagnostics.iter().filter(|d| d.is_error()) {
+            let line = lines.line_of(diagnostic.span.start as usize) as u32 + 1;
             let message = match &diagnostic.explanation {
                 _ if template => Message::new("doctor-read-template"),
                 Some(explained) => explained.clone(),
                 None => Message::new("doctor-read-broken"),
             };
-            self.note(Severity::Error, "unreadable", &name, line, message);
+            self.note(Severity::Error, "unreadable", &file.name, line, message);
             if let Some(last) = self.notes.last_mut() {
                 last.verbatim.clone_from(&diagnostic.verbatim);
             }
         }
-        let mut kept = Vec::new();
-        let mut secrets = Vec::new();
-        for manifest in manifests.into_iter().flat_map(take_apart) {
-            let line = lines.line_of(manifest.span.start as usize) as u32 + 1;
-            if manifest.value.str_at(&["kind"]).is_empty() || manifest.value.str_at(&["apiVersion"]).is_empty() {
-                self.note(Severity::Info, "no_object", &name, line, Message::new("doctor-read-no-object"));
-                continue;
-            }
-            kept.push(stripped(manifest, &mut secrets));
+    }
+}
+
+/// So many events of YAML, and so many objects, are a piece of the work: some milliseconds.
+const EVENTS: usize = 2_000;
+const OBJECTS: usize = 200;
+
+/// A file on its way.
+pub(super) struct Reading {
+    file: File,
+    stage: Stage,
+    kept: Vec<Manifest>,
+    /// Where values of Secrets stand in the text.
+    secrets: Vec<std::ops::Range<usize>>,
+}
+
+enum Stage {
+    Parse(Parsing),
+    /// The manifests that are still to be looked at, and where lines begin.
+    Sift(std::vec::IntoIter<Manifest>, LineIndex),
+}
+
+impl Reading {
+    /// How many hundredths of the file are read.
+    pub fn percent(&self) -> usize {
+        match &self.stage {
+            // In the browser a length times a hundred may be more than a number holds.
+            Stage::Parse(parsing) => parsing.at() / (self.file.text.len() / 100).max(1),
+            Stage::Sift(..) => 100,
         }
-        redact(&mut file.text, &secrets);
-        self.files.push(Prepared { file, manifests: kept, reading: Vec::new() });
     }
 }
 
@@ -193,11 +247,17 @@ pub(super) fn stood(value: &Value) -> bool {
 mod tests {
     use super::*;
 
+    fn read(file: File) -> Read {
+        let mut read = Read::default();
+        let mut reading = read.begin(file).expect("manifests");
+        while !read.go_on(&mut reading) {}
+        read
+    }
+
     #[test]
     fn secrets_lose_their_values_in_the_object_and_in_the_text() {
         let text = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: s\n  annotations:\n    kubectl.kubernetes.io/last-applied-configuration: |\n      {\"data\":{\"a\":\"cGFzcw==\"}}\ndata:\n  a: cGFzcw==\n  b: \"c2VjcmV0\"\nstringData:\n  c: |\n    top\n    secret\n";
-        let mut read = Read::default();
-        read.file(File { name: "s.yaml".into(), text: text.into() });
+        let read = read(File { name: "s.yaml".into(), text: text.into() });
         let prepared = &read.files[0];
         assert_eq!(prepared.file.text.len(), text.len());
         for hidden in ["cGFzcw", "c2VjcmV0", "top", "secret\n"] {
@@ -210,8 +270,7 @@ mod tests {
     #[test]
     fn lists_of_every_kind_are_their_items() {
         let text = "apiVersion: v1\nkind: PodList\nitems:\n- metadata: {name: a}\n- metadata: {name: b, managedFields: [{x: y}]}\n";
-        let mut read = Read::default();
-        read.file(File { name: "l.yaml".into(), text: text.into() });
+        let read = read(File { name: "l.yaml".into(), text: text.into() });
         let kinds: Vec<_> = read.files[0].manifests.iter().map(|m| m.value.str_at(&["kind"])).collect();
         assert_eq!(kinds, ["Pod", "Pod"]);
         assert!(read.files[0].manifests[1].value.at(&["metadata", "managedFields"]).is_none());

@@ -3,7 +3,7 @@
 
 use crate::api::object::ObjectKey;
 use crate::api::value::Value;
-use crate::arrange::{map_of, set_of};
+use crate::arrange::map_of;
 use crate::cluster::{Cluster, NodeSettings, Settings};
 use ipnet::{IpNet, Ipv4Net};
 use smol_str::{SmolStr, format_smolstr};
@@ -13,30 +13,23 @@ use std::net::{IpAddr, Ipv4Addr};
 /// More nodes than the link-local network has small networks for.
 const MOST_NODES: usize = 4_096;
 
-/// Builds the cluster and takes the objects over. `objects`: kind in the store, and content.
-pub fn take_over(objects: Vec<(SmolStr, Value)>) -> Cluster {
-    let settings = settings(&objects);
+/// Builds a cluster that the objects fit into. `objects`: kind in the store, and content; nodes get the pod networks that they
+/// have in it.
+pub fn fitting(objects: &mut [(SmolStr, Value)]) -> Cluster {
+    let settings = settings(objects);
     let networks: BTreeMap<SmolStr, Vec<SmolStr>> =
         map_of(settings.nodes.iter().map(|n| (n.name.clone(), n.pod_cidrs.clone())));
-    let named: std::collections::BTreeSet<SmolStr> =
-        set_of(objects.iter().filter(|(k, _)| k == "Node").map(|(_, v)| v.str_at(&["metadata", "name"]).into()));
     let brings_dns = objects.iter().any(|(kind, v)| kind == "Pod" && is_dns_pod(v));
     let mut cluster = Cluster::new(settings);
     if brings_dns {
         forget_own_dns(&mut cluster);
     }
-    let objects = objects.into_iter().map(|(kind, mut value)| {
-        if kind == "Node" {
-            // Its own pod network, and a route to every pod of it that lies elsewhere.
-            let cidrs = networks.get(value.str_at(&["metadata", "name"])).cloned().unwrap_or_default();
-            value.set_at(&["spec", "podCIDR"], cidrs.first().cloned().unwrap_or_default());
-            value.set_at(&["spec", "podCIDRs"], Value::list(cidrs.iter().map(Value::from).collect()));
-        }
-        (kind, value)
-    });
-    cluster.adopt(objects.collect());
-    // Nodes that only pods told of are ready, like those of a new cluster.
-    debug_assert!(cluster.store().list("Node").count() >= named.len());
+    for (_, value) in objects.iter_mut().filter(|(kind, _)| kind == "Node") {
+        // Its own pod network, and a route to every pod of it that lies elsewhere.
+        let cidrs = networks.get(value.str_at(&["metadata", "name"])).cloned().unwrap_or_default();
+        value.set_at(&["spec", "podCIDR"], cidrs.first().cloned().unwrap_or_default());
+        value.set_at(&["spec", "podCIDRs"], Value::list(cidrs.iter().map(Value::from).collect()));
+    }
     cluster
 }
 

@@ -1,12 +1,12 @@
 //! Manifests → a cluster with them in it, and a word on what was set aside.
 
+use super::custom::Custom;
 use super::read::{Read, stood};
-use super::{Finding, Severity, snapshot};
-use crate::api::object::{Object, ObjectKey};
-use crate::api::parse::{Manifest, parse};
+use super::{Finding, Severity, snapshot, supply};
+use crate::api::object::ObjectKey;
+use crate::api::parse::Manifest;
 use crate::api::schema::{Support, schema};
 use crate::api::value::Value;
-use crate::api::yaml;
 use crate::apiserver::resource;
 use crate::apiserver::store::{Cause, Store};
 use crate::arrange::set_of;
@@ -16,7 +16,7 @@ use crate::cluster::{Cluster, LoadBalancerProvider, NodeSettings, Settings};
 use crate::locale::Message;
 use crate::text::LineIndex;
 use crate::value;
-use crate::workspace::{File, Prepared, Workspace, key_of};
+use crate::workspace::{Applying, Prepared, Workspace, key_of};
 use smol_str::{SmolStr, format_smolstr};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,111 +33,171 @@ pub struct Stand {
     pub(super) custom: Vec<Custom>,
 }
 
-/// A custom resource, as far as something can be known of what its operator makes of it.
-#[derive(Clone, Debug)]
-pub(super) struct Custom {
-    pub key: ObjectKey,
-    /// Every `labels` in it, its own among them: operators give them to the pods that they make.
-    labels: BTreeSet<(SmolStr, SmolStr)>,
-    /// Secrets that it names: a Certificate's is made by cert-manager.
-    secrets: BTreeSet<SmolStr>,
+/// A cluster that is being stood up, in pieces.
+pub(super) struct Standing {
+    files: Vec<Prepared>,
+    notes: Vec<Finding>,
+    snapshot: bool,
+    custom: Vec<Custom>,
+    part: Part,
 }
 
-/// So deep labels of pods are looked for in a custom resource.
-const DEEPEST: usize = 8;
+/// What comes next.
+enum Part {
+    Name,
+    Sift,
+    Compare,
+    SetAside,
+    /// Building a cluster for what was read.
+    Build,
+    /// Taking objects over, some at a time, as they stood.
+    Adopt(Box<Cluster>, std::vec::IntoIter<(SmolStr, Value)>),
+    Adopted(Box<Cluster>),
+    /// Applying the files, or looking at them.
+    Apply(Box<Workspace>, Applying),
+    /// Giving pods what they miss.
+    Supply(Box<Workspace>),
+    Done(Box<Workspace>),
+    /// In between.
+    Empty,
+}
 
-impl Custom {
-    fn of(value: &Value) -> Custom {
-        let mut custom = Custom { key: key_of_value(value), labels: BTreeSet::new(), secrets: BTreeSet::new() };
-        custom.gather(value, DEEPEST);
-        custom
+/// So many objects are taken over at a time.
+pub(super) const OBJECTS: usize = 100;
+
+impl Standing {
+    pub fn new(read: Read) -> Standing {
+        let Read { files, notes } = read;
+        Standing { files, notes, snapshot: false, custom: Vec::new(), part: Part::Name }
     }
 
-    fn gather(&mut self, value: &Value, depth: usize) {
-        if depth == 0 {
-            return;
-        }
-        for (name, inner) in value.as_map().into_iter().flat_map(|map| map.iter()) {
-            match (name.as_str(), inner) {
-                ("labels" | "matchLabels", Value::Map(map)) => {
-                    self.labels.extend(map.iter().filter_map(|(k, v)| Some((k.clone(), v.as_smol()?))));
+    /// Does the next piece. The cluster, once it stands.
+    pub fn step(&mut self) -> Option<Stand> {
+        self.part = match std::mem::replace(&mut self.part, Part::Empty) {
+            Part::Name => self.name(),
+            Part::Sift => self.sift(),
+            Part::Compare => {
+                self.notes.extend(described_twice(&self.files));
+                Part::SetAside
+            }
+            Part::SetAside => self.set_aside(),
+            Part::Build if self.snapshot => {
+                let mut objects = as_it_stood(&self.files);
+                Part::Adopt(Box::new(snapshot::fitting(&mut objects)), objects.into_iter())
+            }
+            Part::Build => {
+                let cluster = prepared(&self.files, &mut self.notes);
+                let (workspace, work) = Workspace::begin_over(cluster, std::mem::take(&mut self.files), true);
+                Part::Apply(Box::new(workspace), work)
+            }
+            Part::Adopt(mut cluster, mut objects) => {
+                cluster.adopt(objects.by_ref().take(OBJECTS));
+                if objects.len() == 0 { Part::Adopted(cluster) } else { Part::Adopt(cluster, objects) }
+            }
+            Part::Adopted(mut cluster) => {
+                cluster.adopted();
+                let (workspace, work) = Workspace::begin_over(*cluster, std::mem::take(&mut self.files), false);
+                Part::Apply(Box::new(workspace), work)
+            }
+            Part::Apply(mut workspace, mut work) => match workspace.go_on(&mut work) {
+                false => Part::Apply(workspace, work),
+                true if self.snapshot => Part::Done(workspace),
+                true => Part::Supply(workspace),
+            },
+            Part::Supply(mut workspace) => {
+                supply::configuration(workspace.cluster_mut(), &mut self.notes);
+                Part::Done(workspace)
+            }
+            Part::Done(workspace) => {
+                let objects = workspace.files().map(|f| workspace.manifests(&f.name).len()).sum();
+                let (notes, custom) = (std::mem::take(&mut self.notes), std::mem::take(&mut self.custom));
+                return Some(Stand { workspace: *workspace, snapshot: self.snapshot, objects, notes, custom });
+            }
+            Part::Empty => Part::Empty,
+        };
+        None
+    }
+
+    /// Leaves out what no object can be called.
+    fn name(&mut self) -> Part {
+        for file in &mut self.files {
+            let lines = std::cell::OnceCell::new();
+            let Prepared { file, manifests, .. } = file;
+            manifests.retain(|m| {
+                let fine = can_be_named(m);
+                if !fine {
+                    let message = Message::new("doctor-strange-name").with("kind", m.value.str_at(&["kind"]));
+                    let mut finding = Finding::new(Severity::Error, "strange_name", ObjectKey::default(), message);
+                    let lines = lines.get_or_init(|| LineIndex::new(&file.text));
+                    finding.place = Some((file.name.clone(), lines.line_of(m.span.start as usize) as u32 + 1, 1));
+                    self.notes.push(finding);
                 }
-                ("secretName", Value::String(name)) => drop(self.secrets.insert(name.clone())),
-                _ => self.gather(inner, depth - 1),
+                fine
+            });
+        }
+        Part::Sift
+    }
+
+    fn manifests(&self) -> impl Iterator<Item = &Manifest> {
+        self.files.iter().flat_map(|f| &f.manifests)
+    }
+
+    /// Tells what stood from what is to be made, and notes what is only kept.
+    fn sift(&mut self) -> Part {
+        let snapshot = self.manifests().any(|m| stood(&m.value));
+        self.snapshot = snapshot;
+        let custom: BTreeSet<(SmolStr, SmolStr)> = set_of(self.manifests().filter_map(|m| defines(&m.value)));
+        let built_in = |m: &&Manifest| is_served(&m.value, &BTreeSet::new());
+        let mut customs = Vec::new();
+        let mut kept: BTreeMap<SmolStr, usize> = BTreeMap::new();
+        for m in self.manifests().filter(|m| !built_in(m)) {
+            customs.push(Custom::of(&m.value));
+            if is_served(&m.value, &custom) {
+                *kept.entry(m.value.str_at(&["kind"]).into()).or_default() += 1;
             }
         }
-        value.as_list().into_iter().flatten().for_each(|inner| self.gather(inner, depth - 1));
+        for (kind, count) in kept {
+            let message = Message::new("doctor-custom").with("kind", &kind).with("count", count);
+            self.notes.push(Finding::new(Severity::Info, "not_simulated", ObjectKey::default(), message));
+        }
+        self.custom = customs;
+        Part::Compare
     }
 
-    /// Whether pods that an operator makes out of it may bear all these labels: each is one of its own, or names it or its kind.
-    pub fn may_bear(&self, selector: &[(SmolStr, SmolStr)]) -> bool {
-        let names = |value: &SmolStr| *value == self.key.name || value.eq_ignore_ascii_case(&self.key.kind);
-        selector.iter().all(|pair| self.labels.contains(pair) || names(&pair.1))
+    /// Leaves out what this cluster cannot hold.
+    fn set_aside(&mut self) -> Part {
+        let custom: BTreeSet<(SmolStr, SmolStr)> = set_of(self.manifests().filter_map(|m| defines(&m.value)));
+        let mut aside: BTreeMap<(SmolStr, SmolStr), usize> = BTreeMap::new();
+        for file in &mut self.files {
+            file.manifests.retain(|m| {
+                let keep = is_served(&m.value, &custom);
+                if !keep {
+                    let what =
+                        (SmolStr::from(m.value.str_at(&["kind"])), SmolStr::from(m.value.str_at(&["apiVersion"])));
+                    *aside.entry(what).or_default() += 1;
+                }
+                keep
+            });
+        }
+        for ((kind, version), count) in aside {
+            let message =
+                Message::new("doctor-aside").with("kind", &kind).with("version", &version).with("count", count);
+            self.notes.push(Finding::new(Severity::Info, "set_aside", ObjectKey::default(), message));
+        }
+        Part::Build
     }
 
-    /// Whether it says that this Secret will be made.
-    pub fn brings_secret(&self, namespace: &str, name: &str) -> bool {
-        self.key.namespace == namespace && self.secrets.contains(name)
+    /// How far it is, in hundredths.
+    pub fn percent(&self) -> usize {
+        match &self.part {
+            Part::Name | Part::Sift | Part::Compare => 0,
+            Part::SetAside | Part::Build => 20,
+            Part::Adopt(cluster, left) => 20 + 50 * cluster.store().len() / (cluster.store().len() + left.len()).max(1),
+            Part::Adopted(_) => 70,
+            Part::Apply(..) => 85,
+            Part::Supply(_) | Part::Done(_) | Part::Empty => 100,
+        }
     }
-}
-
-/// The key of what a manifest describes; `default` where it names no namespace.
-fn key_of_value(value: &Value) -> ObjectKey {
-    let namespace = match value.str_at(&["metadata", "namespace"]) {
-        "" => "default",
-        given => given,
-    };
-    ObjectKey::new(value.str_at(&["kind"]), namespace, value.str_at(&["metadata", "name"]))
-}
-
-/// Stands up what was read.
-pub fn stand(read: Read) -> Stand {
-    let Read { mut files, mut notes } = read;
-    for file in &mut files {
-        let lines = LineIndex::new(&file.file.text);
-        file.manifests.retain(|m| {
-            let fine = can_be_named(m);
-            if !fine {
-                let message = Message::new("doctor-strange-name").with("kind", m.value.str_at(&["kind"]));
-                let mut finding = Finding::new(Severity::Error, "strange_name", ObjectKey::default(), message);
-                finding.place = Some((file.file.name.clone(), lines.line_of(m.span.start as usize) as u32 + 1, 1));
-                notes.push(finding);
-            }
-            fine
-        });
-    }
-    let all = || files.iter().flat_map(|f| &f.manifests);
-    let snapshot = all().any(|m| stood(&m.value));
-    let custom: BTreeSet<(SmolStr, SmolStr)> = set_of(all().filter_map(|m| defines(&m.value)));
-    let built_in = |m: &&Manifest| is_served(&m.value, &BTreeSet::new());
-    let customs = all().filter(|m| !built_in(m)).map(|m| Custom::of(&m.value)).collect();
-    let mut kept: BTreeMap<SmolStr, usize> = BTreeMap::new();
-    for m in all().filter(|m| !built_in(m) && is_served(&m.value, &custom)) {
-        *kept.entry(m.value.str_at(&["kind"]).into()).or_default() += 1;
-    }
-    for (kind, count) in kept {
-        let message = Message::new("doctor-custom").with("kind", &kind).with("count", count);
-        notes.push(Finding::new(Severity::Info, "not_simulated", ObjectKey::default(), message));
-    }
-    notes.extend(described_twice(&files));
-    let mut aside: BTreeMap<(SmolStr, SmolStr), usize> = BTreeMap::new();
-    for file in &mut files {
-        file.manifests.retain(|m| {
-            let keep = is_served(&m.value, &custom);
-            if !keep {
-                let what = (SmolStr::from(m.value.str_at(&["kind"])), SmolStr::from(m.value.str_at(&["apiVersion"])));
-                *aside.entry(what).or_default() += 1;
-            }
-            keep
-        });
-    }
-    for ((kind, version), count) in aside {
-        let message = Message::new("doctor-aside").with("kind", &kind).with("version", &version).with("count", count);
-        notes.push(Finding::new(Severity::Info, "set_aside", ObjectKey::default(), message));
-    }
-    let objects = files.iter().map(|f| f.manifests.len()).sum();
-    let workspace = if snapshot { as_it_stood(files) } else { from_manifests(files, &mut notes) };
-    Stand { workspace, snapshot, objects, notes, custom: customs }
 }
 
 /// Objects that the files describe more than once, and not alike.
@@ -169,41 +229,6 @@ fn can_be_named(manifest: &Manifest) -> bool {
         && ["kind", "apiVersion"].iter().all(|field| fine(&value.str_at(&[field]).replace('/', "")))
 }
 
-/// About so long a file of [`to_edit`] gets.
-const FILE_BYTES: usize = 256 << 10;
-
-/// The cluster with files that a person can edit: what was read, without the noise, a file a namespace (more where there is
-/// much).
-pub fn to_edit(stand: &Stand) -> Workspace {
-    let workspace = &stand.workspace;
-    let mut texts: BTreeMap<SmolStr, Vec<String>> = BTreeMap::new();
-    for manifest in workspace.files().flat_map(|f| workspace.manifests(&f.name)) {
-        let namespace = key_of(manifest).namespace;
-        let parts = texts.entry(if namespace.is_empty() { "cluster".into() } else { namespace }).or_default();
-        if parts.last().is_none_or(|text| text.len() > FILE_BYTES) {
-            parts.push(String::new());
-        }
-        if let Some(text) = parts.last_mut() {
-            if !text.is_empty() {
-                text.push_str("---\n");
-            }
-            text.push_str(&yaml::print(&manifest.value));
-        }
-    }
-    let name = |group: &SmolStr, i: usize| match i {
-        0 => format_smolstr!("{group}.yaml"),
-        i => format_smolstr!("{group}-{}.yaml", i + 1),
-    };
-    let files = texts.into_iter().flat_map(|(group, parts)| {
-        parts.into_iter().enumerate().map(|(i, text)| File { name: name(&group, i), text }).collect::<Vec<_>>()
-    });
-    let prepared = files.map(|file| {
-        let (manifests, reading) = parse(&file.name, &file.text);
-        Prepared { file, manifests, reading }
-    });
-    Workspace::of(workspace.cluster().clone(), prepared.collect(), false)
-}
-
 /// The group and kind that a CustomResourceDefinition brings.
 fn defines(value: &Value) -> Option<(SmolStr, SmolStr)> {
     (value.str_at(&["kind"]) == "CustomResourceDefinition")
@@ -221,7 +246,8 @@ fn is_served(value: &Value, custom: &BTreeSet<(SmolStr, SmolStr)>) -> bool {
     (known && of_kubernetes) || custom.contains(&(group.into(), kind.into()))
 }
 
-fn as_it_stood(files: Vec<Prepared>) -> Workspace {
+/// The objects as they stood, and what follows from them.
+fn as_it_stood(files: &[Prepared]) -> Vec<(SmolStr, Value)> {
     let store = Store::default();
     let mut objects: Vec<(SmolStr, Value)> = Vec::new();
     let mut custom: Vec<&Manifest> = Vec::new();
@@ -248,7 +274,7 @@ fn as_it_stood(files: Vec<Prepared>) -> Workspace {
     }
     objects.extend(slices_of_endpoints(&objects));
     objects.extend(namespaces_of(&objects));
-    Workspace::of(snapshot::take_over(objects), files, false)
+    objects
 }
 
 /// The object with the namespace that it lies in.
@@ -332,7 +358,8 @@ fn roomy(index: usize) -> NodeSettings {
     }
 }
 
-fn from_manifests(files: Vec<Prepared>, notes: &mut Vec<Finding>) -> Workspace {
+/// A cluster in which manifests can be applied: roomy, with their namespaces and accounts.
+fn prepared(files: &[Prepared], notes: &mut Vec<Finding>) -> Cluster {
     let settings = Settings {
         nodes: (0..3).map(roomy).collect(),
         load_balancer: LoadBalancerProvider::Cloud,
@@ -372,97 +399,7 @@ fn from_manifests(files: Vec<Prepared>, notes: &mut Vec<Finding>) -> Workspace {
         let message = Message::new("doctor-namespace-added").with("namespace", &namespace);
         notes.push(Finding::new(Severity::Info, "namespace_added", key, message));
     }
-    supply_accounts(&mut cluster, &files, notes);
+    supply::accounts(&mut cluster, files, notes);
     cluster.run_until_settled();
-    let mut workspace = Workspace::of(cluster, files, true);
-    supply(workspace.cluster_mut(), notes);
-    workspace
-}
-
-/// Puts the ServiceAccounts there that the pods of workloads run under and that no file has: without them there would be no pods
-/// to say anything of. Each is told.
-fn supply_accounts(cluster: &mut Cluster, files: &[Prepared], notes: &mut Vec<Finding>) {
-    let manifests = || files.iter().flat_map(|f| &f.manifests);
-    let given: BTreeSet<ObjectKey> = set_of(manifests().map(key_of).filter(|key| key.kind == "ServiceAccount"));
-    let used: BTreeSet<ObjectKey> = set_of(manifests().filter_map(|manifest| {
-        let account = manifest.value.str_at(&["spec", "template", "spec", "serviceAccountName"]);
-        let key = ObjectKey::new("ServiceAccount", key_of(manifest).namespace, account);
-        (!matches!(account, "" | "default") && !given.contains(&key)).then_some(key)
-    }));
-    for key in used {
-        let value = value!({
-            "apiVersion": "v1",
-            "kind": "ServiceAccount",
-            "metadata": { "name": (&key.name), "namespace": (&key.namespace) }
-        });
-        cluster.write(Cause::User, |writer| drop(writer.create("ServiceAccount", value)));
-        let message = Message::new("doctor-supplied").with("kind", &key.kind).with("name", &key.name);
-        notes.push(Finding::new(Severity::Info, "supplied", key, message));
-    }
-}
-
-/// So often what is found missing is put there: a pod may miss one thing after the other.
-const MOST_ROUNDS: usize = 20;
-
-/// Puts ConfigMaps and Secrets there that pods wait for and that no file has: they are often made by hand or by another tool,
-/// and without them nothing else could be said of those pods. Each is told.
-fn supply(cluster: &mut Cluster, notes: &mut Vec<Finding>) {
-    let mut ours: BTreeSet<ObjectKey> = BTreeSet::new();
-    for _ in 0..MOST_ROUNDS {
-        let missing: BTreeSet<(ObjectKey, SmolStr)> =
-            set_of(cluster.store().list("Pod").flat_map(|pod| missing_of(pod)));
-        if missing.is_empty() {
-            return;
-        }
-        for (key, field) in missing {
-            let old = cluster.store().get(&key).cloned();
-            if old.is_none() {
-                ours.insert(key.clone());
-                let message = Message::new("doctor-supplied").with("kind", &key.kind).with("name", &key.name);
-                notes.push(Finding::new(Severity::Warning, "supplied", key.clone(), message));
-            } else if !ours.contains(&key) {
-                let message = Message::new("doctor-key-supplied").with("kind", &key.kind).with("name", &key.name);
-                notes.push(Finding::new(Severity::Warning, "key_supplied", key.clone(), message.with("key", &field)));
-            }
-            cluster.write(Cause::User, |writer| {
-                let mut value = old.as_ref().map_or_else(
-                    || {
-                        value!({
-                            "apiVersion": "v1",
-                            "kind": (&key.kind),
-                            "metadata": { "name": (&key.name), "namespace": (&key.namespace) }
-                        })
-                    },
-                    |old| old.value.clone(),
-                );
-                if !field.is_empty() {
-                    value.set_at(&["data", &field], "");
-                }
-                // A new object, so that the kubelet looks again.
-                writer.purge(&key);
-                drop(writer.create(if key.kind == "Secret" { "Secret" } else { "ConfigMap" }, value));
-            });
-        }
-        cluster.run_until_settled();
-    }
-}
-
-/// What a pod's containers wait for, in the kubelet's words: `secret "db" not found`, `couldn't find key a in Secret shop/db`.
-fn missing_of(pod: &Object) -> Vec<(ObjectKey, SmolStr)> {
-    let lists = ["containerStatuses", "initContainerStatuses"];
-    let waiting =
-        lists.iter().flat_map(|l| pod.value.items_at(&["status", l])).filter_map(|s| s.at(&["state", "waiting"]));
-    let read = |state: &Value| {
-        let words = state.text("message");
-        if let Some(rest) = words.strip_suffix("\" not found") {
-            let (kind, name) = rest.split_once(" \"")?;
-            let kind = if kind == "secret" { "Secret" } else { "ConfigMap" };
-            return Some((ObjectKey::new(kind, pod.namespace().clone(), name), SmolStr::default()));
-        }
-        let (field, rest) = words.strip_prefix("couldn't find key ")?.split_once(" in ")?;
-        let (kind, whole) = rest.split_once(' ')?;
-        let name = whole.rsplit('/').next()?;
-        Some((ObjectKey::new(kind, pod.namespace().clone(), name), field.into()))
-    };
-    waiting.filter(|state| state.text("reason") == "CreateContainerConfigError").filter_map(read).collect()
+    cluster
 }

@@ -13,6 +13,7 @@ pub mod netfilter;
 pub mod packet;
 pub mod pattern;
 pub mod route;
+pub mod services;
 pub mod tls;
 
 use crate::api::view::Protocol;
@@ -25,6 +26,7 @@ use ipnet::IpNet;
 use kube_proxy::KubeProxies;
 use netfilter::Memory;
 use route::Routes;
+use services::Services;
 use smol_str::SmolStr;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -78,6 +80,7 @@ pub struct Network {
     /// The kube-proxies of all nodes, with the rules that they wrote.
     pub proxy: KubeProxies,
     pub routes: Routes,
+    pub services: Services,
     pub corefile: Corefile,
     pub computer: Computer,
     pub ports: EphemeralPorts,
@@ -95,6 +98,7 @@ impl Network {
             proxy: KubeProxies::new(config.proxy.clone()),
             config,
             routes: Routes::default(),
+            services: Services::default(),
             corefile: Corefile::default(),
             computer: Computer::default(),
             ports: EphemeralPorts::default(),
@@ -109,6 +113,7 @@ impl Network {
     pub fn sync(&mut self, store: &Store) {
         self.derived = Arc::new(());
         self.routes = Routes::derive(store);
+        self.services.sync(store);
         self.corefile = dns::server::corefile(store);
         let stale = self.proxy.sync(store);
         if !stale.is_empty() {

@@ -18,6 +18,10 @@ const MOST_HISTORY: usize = 1_000;
 const MOST_OUTPUT: usize = 16 << 20;
 /// The longest line (or here-document) that is read.
 const LONGEST_INPUT: usize = 1 << 20;
+/// How many bytes all lines of the history have together.
+const LONGEST_HISTORY: usize = 4 << 20;
+/// What is said of an input that is too long.
+const TOO_LONG: &str = "the input is too long";
 
 /// Whether something runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,15 +123,12 @@ impl Terminal {
             Err(problem) => return vec![Event::Err(format!("bash: {problem}\n"))],
         };
         let line = line.as_str();
-        if self.open.is_empty() && !line.trim().is_empty() && self.history.last().map(String::as_str) != Some(line) {
-            self.history.push(line.to_string());
-            if self.history.len() > MOST_HISTORY {
-                self.history.remove(0);
-            }
-        }
         if self.open.len() + line.len() > LONGEST_INPUT {
             self.open.clear();
-            return vec![Event::Err("bash: the input is too long\n".to_string())];
+            return vec![Event::Err(format!("bash: {TOO_LONG}\n"))];
+        }
+        if self.open.is_empty() && !line.trim().is_empty() && self.history.last().map(String::as_str) != Some(line) {
+            self.remember(line);
         }
         let text = if self.open.is_empty() { line.to_string() } else { format!("{}\n{line}", self.open) };
         // The line's end closes a here-document that ends here.
@@ -157,6 +158,19 @@ impl Terminal {
         }
     }
 
+    /// Puts a line into the history, from which the oldest go when there are too many or they are too long together.
+    fn remember(&mut self, line: &str) {
+        self.history.push(line.to_string());
+        let mut bytes: usize = self.history.iter().map(String::len).sum();
+        let mut over = |line: &String| {
+            bytes -= line.len();
+            bytes + line.len() > LONGEST_HISTORY
+        };
+        let many = self.history.len().saturating_sub(MOST_HISTORY);
+        let long = self.history.iter().map_while(|l| over(l).then_some(())).count();
+        self.history.drain(..many.max(long).min(self.history.len() - 1));
+    }
+
     /// `!!`, `!$`, `!word`: the line with what history puts there; `None`: there is nothing to put.
     fn recall(&self, line: &str) -> Result<Option<String>, String> {
         if !line.contains('!') || line.contains('\'') || !self.open.is_empty() {
@@ -165,11 +179,11 @@ impl Terminal {
         let last = self.history.last().cloned();
         let missing = |event: &str| format!("{event}: event not found");
         if line.contains("!!") {
-            return Ok(Some(line.replace("!!", &last.ok_or_else(|| missing("!!"))?)));
+            return put(line, "!!", &last.ok_or_else(|| missing("!!"))?).map(Some);
         }
         if line.contains("!$") {
             let last = last.ok_or_else(|| missing("!$"))?;
-            return Ok(Some(line.replace("!$", last.split_whitespace().last().unwrap_or(""))));
+            return put(line, "!$", last.split_whitespace().last().unwrap_or("")).map(Some);
         }
         let Some(word) = line.strip_prefix('!').filter(|w| w.starts_with(|c: char| c.is_ascii_alphanumeric())) else {
             return Ok(None);
@@ -406,6 +420,13 @@ impl Terminal {
         found.truncate(200);
         (start, found)
     }
+}
+
+/// A line with something in place of each mark, unless that makes it too long: a line of marks after a line of marks grows as
+/// powers do.
+fn put(line: &str, mark: &str, with: &str) -> Result<String, String> {
+    let grown = line.len() + line.matches(mark).count() * with.len();
+    if grown > LONGEST_INPUT { Err(TOO_LONG.to_string()) } else { Ok(line.replace(mark, with)) }
 }
 
 /// Verbs, kinds, names, namespaces, flags: what may follow on kubectl's command line.

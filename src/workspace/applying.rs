@@ -1,13 +1,28 @@
 //! Applying the files, step by step. An edit goes through all steps at once; a page that has just been opened draws itself in
 //! between.
 
-use super::locate::{Written, key_of};
-use super::{Applied, File, Open, Workspace, diagnose};
+use super::lint::lint;
+use super::locate::key_of;
+use super::{Applied, File, Open, Workspace, diagnose, shown};
 use crate::api::object::ObjectKey;
 use crate::apiserver::status::Status;
-use crate::arrange::set_of;
+use crate::arrange::{Arrange, set_of};
 use crate::cluster::Settling;
+use crate::diagnostic::Diagnostic;
 use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// So many manifests are looked at in a step.
+const LOOKS: usize = 100;
+
+/// What there is to say, as far as it is gathered.
+#[derive(Debug)]
+pub(super) struct Look {
+    /// The manifest that is looked at next.
+    next: Place,
+    refused: BTreeSet<ObjectKey>,
+    all: Vec<Diagnostic>,
+}
 
 /// An application of the files on its way.
 #[derive(Debug)]
@@ -29,6 +44,8 @@ pub(super) enum Todo {
     Submit(Place),
     /// Letting time run until nothing more happens.
     Settle(Settling),
+    /// Gathering what there is to say.
+    Look(Box<Look>),
     Nothing,
 }
 
@@ -43,7 +60,7 @@ impl Workspace {
     pub fn go_on(&mut self, work: &mut Applying) -> bool {
         match &mut work.todo {
             Todo::Read(files) => match files.next() {
-                Some(file) => self.files.push(Open::new(file)),
+                Some(file) => self.files.push(Arc::new(Open::new(file))),
                 None => work.todo = self.prepare(),
             },
             Todo::Submit(place) => {
@@ -68,15 +85,50 @@ impl Workspace {
             }
             Todo::Settle(run) => {
                 if let Some(settled) = self.cluster.settle_on(run) {
-                    self.last.settled = Some(settled);
+                    Arc::make_mut(&mut self.last).settled = Some(settled);
                     self.stale = !self.last.refused.is_empty();
-                    self.refresh();
+                    work.todo = Todo::Look(Box::new(self.look()));
+                }
+            }
+            Todo::Look(look) => {
+                if self.look_on(look) {
                     work.todo = Todo::Nothing;
                 }
             }
             Todo::Nothing => return true,
         }
         matches!(work.todo, Todo::Nothing)
+    }
+
+    /// Begins to gather what there is to say: the reader's words, the API server's, and the lints of what stands.
+    pub(super) fn look(&self) -> Look {
+        let mut all: Vec<Diagnostic> = self.files.iter().flat_map(|open| open.reading.iter().cloned()).collect();
+        all.extend(self.answers.iter().cloned());
+        Look { next: (0, 0), refused: set_of(self.last.refused.iter().cloned()), all }
+    }
+
+    /// Looks at some manifests. `true`: everything is gathered.
+    pub(super) fn look_on(&mut self, look: &mut Look) -> bool {
+        let Look { next: (file, from), refused, all } = look;
+        let Some(open) = self.files.get(*file) else {
+            let mut all = std::mem::take(all);
+            all.extend(self.restless());
+            all.arrange_by(|a, b| (&a.file, a.span, a.severity as u8).cmp(&(&b.file, b.span, b.severity as u8)));
+            all.dedup();
+            self.diagnostics = all.into();
+            return true;
+        };
+        let until = (*from + LOOKS).min(open.manifests.len());
+        for manifest in &open.manifests[*from..until] {
+            let key = key_of(manifest);
+            if refused.contains(&key) {
+                continue;
+            }
+            let Some(object) = self.cluster.store().get(&key) else { continue };
+            all.extend(lint(self.cluster.store(), object).iter().map(|finding| shown(open, manifest, finding)));
+        }
+        (*file, *from) = if until == open.manifests.len() { (*file + 1, 0) } else { (*file, until) };
+        false
     }
 
     /// Takes all steps that are left.
@@ -87,10 +139,10 @@ impl Workspace {
 
     /// Deletes what left the files, unless they cannot be read.
     pub(super) fn prepare(&mut self) -> Todo {
-        self.last = Applied::default();
-        self.answers.clear();
-        self.written = Written::new(self.files.iter().map(|open| (&open.file.name, open.manifests.as_slice())));
-        if self.files.iter().any(Open::is_broken) {
+        self.last = Arc::default();
+        self.answers = Arc::default();
+        self.written = Arc::new(self.find_manifests());
+        if self.files.iter().any(|open| open.is_broken()) {
             self.stale = true;
             self.refresh();
             return Todo::Nothing;
@@ -99,16 +151,16 @@ impl Workspace {
         // What goes must go first: a name or a node port may be taken up again by what comes.
         let gone: Vec<ObjectKey> = self.accepted.keys().filter(|key| !wanted.contains(key)).cloned().collect();
         for key in gone {
-            self.accepted.remove(&key);
+            Arc::make_mut(&mut self.accepted).remove(&key);
             if self.cluster.delete(&key, None).is_ok() {
-                self.last.deleted.push(key);
+                Arc::make_mut(&mut self.last).deleted.push(key);
             }
         }
         Todo::Submit((0, 0))
     }
 
     /// What was refused may have been waiting for something further down in the files.
-    fn submit_again(&mut self, files: &[Open], waiting: Vec<(Place, Status)>) {
+    fn submit_again(&mut self, files: &[Arc<Open>], waiting: Vec<(Place, Status)>) {
         // A namespace's service account comes a moment after it, and pods in the same file have to wait for that.
         let early = |status: &Status| status.message.contains("error looking up service account");
         if waiting.iter().any(|(_, status)| early(status)) {
@@ -121,8 +173,8 @@ impl Workspace {
             let again =
                 if status.reason == "NotFound" || early(&status) { self.submit(text, manifest) } else { Err(status) };
             if let Err(status) = again {
-                self.last.refused.push(key_of(manifest));
-                self.answers.extend(diagnose::refusal(manifest, text, &status));
+                Arc::make_mut(&mut self.last).refused.push(key_of(manifest));
+                Arc::make_mut(&mut self.answers).extend(diagnose::refusal(manifest, text, &status));
             }
         }
     }

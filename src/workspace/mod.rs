@@ -14,7 +14,6 @@ mod lint;
 mod locate;
 mod unreadable;
 
-use crate::arrange::Arrange;
 pub use assist::{Card, Suggestion, Suggestions, complete, hover, sentences_ready};
 pub use lint::{Finding, is_simulated, lint, nearest};
 pub use locate::{Location, key_of, origin};
@@ -24,15 +23,18 @@ use crate::api::parse::{Manifest, parse};
 use crate::api::schema::schema;
 use crate::api::value::Value;
 use crate::apiserver::status::Status;
+use crate::arrange::map_of;
 use crate::cluster::{Cluster, Settings, Settled};
 use crate::diagnostic::{Diagnostic, Fix, Severity};
 use crate::locale::Message;
 use crate::trace::{Request, Trace};
 use apply::Accepted;
 pub use applying::Applying;
+use applying::Todo;
 use locate::Written;
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// One file: an editor tab, or a path on a command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -70,6 +72,10 @@ impl Open {
     }
 }
 
+/// All files as they were at some time. They share what they have in common with those of now.
+#[derive(Clone, Debug)]
+pub struct Texts(Vec<Arc<Open>>);
+
 /// What the last application of the files did.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Applied {
@@ -82,20 +88,21 @@ pub struct Applied {
     pub settled: Option<Settled>,
 }
 
-/// Files, the cluster that they make, and what there is to say about them. Cheap to clone, but for the files' texts.
+/// Files, the cluster that they make, and what there is to say about them. Cheap to clone: what is large is shared until it
+/// changes, so that a page can keep many moments of ten thousand objects.
 #[derive(Clone, Debug)]
 pub struct Workspace {
-    files: Vec<Open>,
+    files: Vec<Arc<Open>>,
     cluster: Cluster,
     /// What was accepted from the files, by object.
-    accepted: BTreeMap<ObjectKey, Value>,
+    accepted: Arc<BTreeMap<ObjectKey, Value>>,
     /// Which manifest describes which object.
-    written: Written,
+    written: Arc<Written>,
     /// Refusals and warnings of the last application, by file.
-    answers: Vec<Diagnostic>,
-    diagnostics: Vec<Diagnostic>,
+    answers: Arc<Vec<Diagnostic>>,
+    diagnostics: Arc<[Diagnostic]>,
     stale: bool,
-    last: Applied,
+    last: Arc<Applied>,
 }
 
 impl Workspace {
@@ -104,34 +111,44 @@ impl Workspace {
         Workspace::over(Cluster::new(settings), Vec::new())
     }
 
-    fn over(cluster: Cluster, files: Vec<Open>) -> Workspace {
+    fn over(cluster: Cluster, files: Vec<Arc<Open>>) -> Workspace {
         Workspace {
             files,
             cluster,
-            accepted: BTreeMap::new(),
-            written: Written::default(),
-            answers: Vec::new(),
-            diagnostics: Vec::new(),
+            accepted: Arc::default(),
+            written: Arc::default(),
+            answers: Arc::default(),
+            diagnostics: Arc::default(),
             stale: false,
-            last: Applied::default(),
+            last: Arc::default(),
         }
     }
 
-    /// A workspace over a cluster and files that were read elsewhere. With `apply` the manifests are applied, as after an edit;
-    /// without it they describe what the cluster holds already.
-    pub fn of(cluster: Cluster, files: Vec<Prepared>, apply: bool) -> Workspace {
-        let open = |p: Prepared| Open { file: p.file, manifests: p.manifests, reading: p.reading };
-        let mut workspace = Workspace::over(cluster, files.into_iter().map(open).collect());
-        if apply {
-            workspace.apply();
-        } else {
-            let files = workspace.files.iter();
-            workspace.written = Written::new(files.clone().map(|open| (&open.file.name, open.manifests.as_slice())));
-            let manifests = files.flat_map(|open| &open.manifests);
-            workspace.accepted = manifests.map(|m| (key_of(m), m.value.clone())).collect();
-            workspace.refresh();
-        }
+    /// A workspace over a cluster without files that change it.
+    pub fn of(cluster: Cluster) -> Workspace {
+        let mut workspace = Workspace::over(cluster, Vec::new());
+        workspace.refresh();
         workspace
+    }
+
+    /// Begins a workspace over a cluster and files that were read elsewhere; [`Workspace::go_on`] does the rest. With `apply` the
+    /// manifests are applied, as after an edit; without it they describe what the cluster holds already.
+    pub fn begin_over(cluster: Cluster, files: Vec<Prepared>, apply: bool) -> (Workspace, Applying) {
+        let open = |p: Prepared| Arc::new(Open { file: p.file, manifests: p.manifests, reading: p.reading });
+        let mut workspace = Workspace::over(cluster, files.into_iter().map(open).collect());
+        let todo = if apply {
+            workspace.prepare()
+        } else {
+            workspace.written = Arc::new(workspace.find_manifests());
+            let manifests = workspace.files.iter().flat_map(|open| &open.manifests);
+            workspace.accepted = Arc::new(map_of(manifests.map(|m| (key_of(m), m.value.clone()))));
+            Todo::Look(Box::new(workspace.look()))
+        };
+        (workspace, Applying { todo, waiting: Vec::new() })
+    }
+
+    fn find_manifests(&self) -> Written {
+        Written::new(self.files.iter().map(|open| (&open.file.name, open.manifests.as_slice())))
     }
 
     pub fn files(&self) -> impl ExactSizeIterator<Item = &File> {
@@ -161,6 +178,11 @@ impl Workspace {
         &self.diagnostics
     }
 
+    /// The same, to keep: of ten thousand objects there may be many.
+    pub fn shared_diagnostics(&self) -> Arc<[Diagnostic]> {
+        self.diagnostics.clone()
+    }
+
     /// The cluster is from before the last edit, because the text cannot be read or was refused.
     pub fn is_stale(&self) -> bool {
         self.stale
@@ -182,8 +204,8 @@ impl Workspace {
     pub fn furnish(&mut self, files: &[File]) {
         self.set_files(files.to_vec());
         self.files.clear();
-        self.accepted.clear();
-        self.answers.clear();
+        self.accepted = Arc::default();
+        self.answers = Arc::default();
         self.refresh();
     }
 
@@ -191,9 +213,20 @@ impl Workspace {
     pub fn set_file(&mut self, name: &str, text: &str) -> &Applied {
         match self.files.iter_mut().find(|open| open.file.name == name) {
             Some(open) if open.file.text == text => return &self.last,
-            Some(open) => *open = Open::new(File { name: name.into(), text: text.to_string() }),
-            None => self.files.push(Open::new(File { name: name.into(), text: text.to_string() })),
+            Some(open) => *open = Arc::new(Open::new(File { name: name.into(), text: text.to_string() })),
+            None => self.files.push(Arc::new(Open::new(File { name: name.into(), text: text.to_string() }))),
         }
+        self.apply()
+    }
+
+    /// The files as they are, to put back later.
+    pub fn texts(&self) -> Texts {
+        Texts(self.files.clone())
+    }
+
+    /// Puts files back and applies them.
+    pub fn put_back(&mut self, texts: Texts) -> &Applied {
+        self.files = texts.0;
         self.apply()
     }
 
@@ -222,15 +255,17 @@ impl Workspace {
                 let words = status.message.lines().next().unwrap_or("").to_string();
                 let mut notice = diagnose::warning(manifest, text, &words);
                 notice.explanation = Some(Message::new("check-pod-recreated"));
-                self.answers.push(notice);
+                Arc::make_mut(&mut self.answers).push(notice);
                 accepted
             }
             other => other?,
         };
-        self.answers.extend(accepted.warnings.iter().map(|words| diagnose::warning(manifest, text, words)));
-        let list = if existed { &mut self.last.changed } else { &mut self.last.created };
+        let warnings = accepted.warnings.iter().map(|words| diagnose::warning(manifest, text, words));
+        Arc::make_mut(&mut self.answers).extend(warnings);
+        let last = Arc::make_mut(&mut self.last);
+        let list = if existed { &mut last.changed } else { &mut last.created };
         list.push(key.clone());
-        self.accepted.insert(key, manifest.value.clone());
+        Arc::make_mut(&mut self.accepted).insert(key, manifest.value.clone());
         Ok(())
     }
 
@@ -241,26 +276,10 @@ impl Workspace {
         apply::apply(&mut self.cluster, key, value)
     }
 
-    /// Gathers what there is to say: the reader's words, the API server's, and the lints of what stands.
+    /// Gathers anew what there is to say.
     pub fn refresh(&mut self) {
-        let mut all: Vec<Diagnostic> = self.files.iter().flat_map(|open| open.reading.iter().cloned()).collect();
-        all.extend(self.answers.iter().cloned());
-        for open in &self.files {
-            for manifest in &open.manifests {
-                let key = key_of(manifest);
-                if self.last.refused.contains(&key) {
-                    continue;
-                }
-                let Some(object) = self.cluster.store().get(&key) else { continue };
-                for finding in lint(self.cluster.store(), object) {
-                    all.push(shown(open, manifest, &finding));
-                }
-            }
-        }
-        all.extend(self.restless());
-        all.arrange_by(|a, b| (&a.file, a.span, a.severity as u8).cmp(&(&b.file, b.span, b.severity as u8)));
-        all.dedup();
-        self.diagnostics = all;
+        let mut look = self.look();
+        while !self.look_on(&mut look) {}
     }
 
     /// What keeps the cluster from resting, at the line behind it.

@@ -58,8 +58,12 @@ export async function open(t, browser, { failing, ...options } = {}) {
   return { page, url: server.url, complaints };
 }
 
-/** Waits until the app and its editor are there. On a narrow screen the editor comes when its tab is opened. */
+/**
+ * Waits until the whole app is there: its dialogs, which are built last, and its editor. On a narrow screen the editor comes when its
+ * tab is opened.
+ */
 export async function ready(page) {
   await page.locator("#starting").waitFor({ state: "detached" });
+  await page.locator("dialog.doctor").waitFor({ state: "attached" });
   if (await page.locator(".code").isVisible()) await page.locator(".cm-content").first().waitFor();
 }

@@ -185,7 +185,12 @@ for (const denied of [false, true]) {
     await typed.waitFor();
     assert.equal(await inside.getByText("This browser keeps nothing for this page").count(), denied ? 1 : 0);
     if (!denied) {
-      await inside.locator("body").evaluate(() => new Promise((kept) => setTimeout(kept, 1_500)));
+      // What was typed is kept before the page is left.
+      await inside.locator("body").evaluate(async () => {
+        while (!Object.values({ ...localStorage }).some((text) => text.includes("# typed in a frame"))) {
+          await new Promise(requestAnimationFrame);
+        }
+      });
       await page.reload();
       await typed.waitFor();
     }

@@ -110,6 +110,7 @@ test("with applying switched off the text waits, follows its file, outlives a re
   await page.locator(".apply").waitFor();
   const text = () => page.locator(".cm-content").first().evaluate((e) => e.cmTile.view.state.doc.toString());
   await page.locator(".file", { hasText: "pods.yaml" }).click();
+  await page.waitForFunction(() => !document.querySelector(".cm-content").innerText.startsWith("# one"));
   await type("# two\n");
   await page.locator(".file", { hasText: "service.yaml" }).click();
   await page.waitForFunction(() => document.querySelector(".cm-content").innerText.startsWith("# one"));

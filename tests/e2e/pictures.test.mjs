@@ -145,13 +145,18 @@ async function structure(page, narrow) {
     }
     const map = document.querySelector(".map");
     if (!shown) map.style.display = "grid";
-    for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
-    await new Promise((done) => setTimeout(done, 60));
     const round = (text) => text.replace(/-?\d+(\.\d+)?/g, (n) => Math.round(Number(n)));
-    const list = [...frame.querySelectorAll("g[class], rect[class], path[class]")].map((element) => {
-      const own = ["x", "y", "width", "height", "d", "transform"].map((name) => element.getAttribute(name) ?? "");
-      return [element.getAttribute("class"), round(own.join(" ")), element.querySelectorAll(":scope > text").length];
-    });
+    const look = () =>
+      [...frame.querySelectorAll("g[class], rect[class], path[class]")].map((element) => {
+        const own = ["x", "y", "width", "height", "d", "transform"].map((name) => element.getAttribute(name) ?? "");
+        return [element.getAttribute("class"), round(own.join(" ")), element.querySelectorAll(":scope > text").length];
+      });
+    // The map learns of its new size after a frame, and is drawn anew in the next: until it stays as it is.
+    let list = [];
+    for (let before; (before = JSON.stringify(list)), (list = look()), JSON.stringify(list) !== before; ) {
+      for (let i = 0; i < 4; i++) await new Promise(requestAnimationFrame);
+      await new Promise((done) => setTimeout(done, 60));
+    }
     frame.removeAttribute("style");
     map.style.display = "";
     return list;

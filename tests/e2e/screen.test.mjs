@@ -47,7 +47,6 @@ test("the failing port is found, mended, and answers", async (t) => {
   await page.locator(".line-bad, .line-lit").first().waitFor();
   const before = await shown(page);
   await write(page, before.replace("kimhotarget", "http"));
-  await page.waitForTimeout(400);
   await page.locator(".stale").waitFor();
   assert.match(await send(page, "http://kimho:406"), /200/);
   // A reload brings all of it back.
@@ -143,7 +142,11 @@ for (const [lang, width] of [
     }
     for (const tab of TABS) {
       await page.locator(`#tab\\.${tab}`).click();
-      await page.waitForTimeout(tab === "reach" ? 600 : 60);
+      await page.locator(`#tab\\.${tab}[aria-selected=true]`).waitFor();
+      if (tab === "reach") {
+        await page.locator("table.reach").waitFor();
+        await page.locator(".reach-progress").waitFor({ state: "detached" });
+      }
       await look(tab);
     }
     // Two clusters side by side, and the dialogs.

@@ -91,11 +91,38 @@ test("a thousand requests flow as streams, can be stopped, and come out as the r
   const counts = await page.locator(".spread tbody tr td:nth-child(2)").allInnerTexts();
   assert.equal(counts.map(Number).reduce((a, b) => a + b, 0), 1000);
   assert.match(await page.locator(".spread-words").innerText(), /chi-square/);
+  // A million can be stopped on the way, also by who is slower than the processor: it is made slow meanwhile.
+  const sum = async () => (await page.locator(".spread tbody tr td:nth-child(2)").allInnerTexts()).map(Number).reduce((a, b) => a + b, 0);
+  const said = page.locator(".spread [role=status]");
+  const tools = await page.context().newCDPSession(page);
   await page.locator(".spread input").fill("1000000");
+  await tools.send("Emulation.setCPUThrottlingRate", { rate: 20 });
   await page.locator(".spread .btn-primary").click();
   await page.locator(".spread .btn-primary", { hasText: "Stop" }).click();
+  await page.locator(".spread .btn-primary", { hasText: "Send them all" }).waitFor();
   const stopped = Number(await page.locator(".spread progress").getAttribute("value"));
   assert.ok(stopped < 1_000_000, "stopped on the way");
+  assert.equal(await sum(), stopped, "what is shown is what was sent");
+  assert.match(await said.textContent(), stopped > 0 ? new RegExp(`^${stopped} `) : /^$/);
+  // And all of it: the bar moves, and the end is said.
+  await tools.send("Emulation.setCPUThrottlingRate", { rate: 1 });
+  await page.evaluate(() => {
+    globalThis.bar = new Set();
+    globalThis.heard = [];
+    const note = () => {
+      globalThis.bar.add(document.querySelector(".spread progress").value);
+      const words = document.querySelector(".spread [role=status]").textContent;
+      if (words !== globalThis.heard.at(-1)) globalThis.heard.push(words);
+    };
+    new MutationObserver(note).observe(document.querySelector(".spread"), { subtree: true, childList: true, characterData: true, attributes: true });
+  });
+  await page.locator(".spread .btn-primary").click();
+  await page.locator(".spread .btn-primary", { hasText: "Send them all" }).waitFor();
+  assert.equal(await sum(), 1_000_000);
+  await page.waitForFunction(() => document.querySelector(".spread [role=status]").textContent.startsWith("1000000 "));
+  const [moved, heard] = await page.evaluate(() => [globalThis.bar.size, globalThis.heard]);
+  assert.ok(moved > 3, `the bar stood at ${moved} places`);
+  assert.ok(heard.length <= 7, `a screen reader hears ${heard.length} things: ${heard.join(" | ")}`);
   assert.deepEqual(complaints, []);
 });
 
@@ -187,7 +214,10 @@ test("by keyboard alone: a request, a hop's steps, the map's list, the palette, 
   }
   for (const role of ["separator", "tab", "select", "input", "button"]) assert.ok(roles.has(role), `${role}: ${[...roles]}`);
   await press(page, "Control+k");
+  // The palette takes the keyboard when it is open.
+  await page.locator(".palette input:focus").waitFor();
   await page.keyboard.type("headless");
+  await page.locator(".palette [aria-selected=true]", { hasText: "Headless" }).waitFor();
   await page.keyboard.press("Enter");
   await page.locator("#task-title", { hasText: "Headless" }).waitFor();
   await page.locator(".url").focus();

@@ -1,9 +1,18 @@
-//! Counts what is allocated, so that an input that wants without bound is noticed before the machine is.
+//! Counts what is allocated, so that an input that wants without bound is noticed before the machine is out of memory: who wants
+//! more than [`END`] gets nothing, which ends the process, and its last batch is on disk.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 pub struct Counted;
+
+/// What the thread may hold at most. Far more than an input may take, so that most are told of after they have run.
+const END: isize = 2 << 30;
+
+/// Whether so much more may be given.
+fn fits(size: usize) -> bool {
+    NOW.try_with(|now| now.get().saturating_add_unsigned(size) < END).unwrap_or(true)
+}
 
 thread_local! {
     /// What the thread holds. What it frees for another one may take it below zero.
@@ -22,6 +31,9 @@ fn add(bytes: isize) {
 // SAFETY: every call is handed on to the system's allocator as it came.
 unsafe impl GlobalAlloc for Counted {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if !fits(layout.size()) {
+            return std::ptr::null_mut();
+        }
         add(layout.size() as isize);
         unsafe { System.alloc(layout) }
     }
@@ -32,11 +44,17 @@ unsafe impl GlobalAlloc for Counted {
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        if !fits(layout.size()) {
+            return std::ptr::null_mut();
+        }
         add(layout.size() as isize);
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        if !fits(size) {
+            return std::ptr::null_mut();
+        }
         // Both are held while the one is copied to the other.
         add(size as isize);
         add(-(layout.size() as isize));

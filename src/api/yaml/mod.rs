@@ -13,5 +13,5 @@ mod tags;
 
 pub use document::{Part, split};
 pub use print::print;
-pub use read::{Duplicate, Error, Reading, read};
+pub use read::{Duplicate, Error, Pieces, Reading, read};
 pub use scalar::resolve_plain;

@@ -9,10 +9,10 @@ use crate::api::parse::{Content, Entry, Node};
 use crate::api::value::{Map, Value};
 use crate::arrange::Arrange;
 use crate::text::Span;
-use libyaml_safer::{Encoding, ErrorKind, EventData, Mark, Parser, ScalarStyle};
+use libyaml_safer::{Encoding, ErrorKind, Event, EventData, Mark, Parser, ScalarStyle};
 use smol_str::{SmolStr, ToSmolStr};
 use std::collections::HashMap;
-use std::io::Read;
+use std::io::Cursor;
 
 /// How deep lists and maps may nest. The real reader stops at 10,000; no manifest comes near either.
 pub const MAX_DEPTH: usize = 500;
@@ -48,34 +48,93 @@ pub struct Error {
 
 /// Reads the document `part` of `text`. Spans count in `text`.
 pub fn read(text: &str, part: Span) -> Result<Reading, Error> {
-    let source = part.of(text);
-    let offsets = Offsets::new(source, part.start as usize);
-    let source = &source[..tags::readable(source, text, part, &offsets)?];
-    // kubectl takes a text apart by lines and ends each of them, so the last one ends too.
-    let end: &[u8] = if source.ends_with('\n') { b"" } else { b"\n" };
-    let mut input = source.strip_prefix('\u{feff}').unwrap_or(source).as_bytes().chain(end);
+    let mut pieces = Pieces::new(text, part);
+    loop {
+        if let Some(reading) = pieces.go_on(text, usize::MAX)? {
+            return Ok(reading);
+        }
+    }
+}
+
+/// What a parser reads from: a copy of its own, so that it can be put aside between two pieces.
+pub(super) type Source = Cursor<Vec<u8>>;
+
+/// A parser of some text, whose last line ends even if nothing says so: kubectl takes a text apart by lines and ends each.
+pub(super) fn parser_of(source: &str) -> Parser<Source> {
+    let mut bytes = source.as_bytes().to_vec();
+    if !source.ends_with('\n') {
+        bytes.push(b'\n');
+    }
     let mut parser = Parser::new();
     // Left to find it out, it takes the first byte of many a character (a fullwidth digit, say) for a broken byte order mark.
     parser.set_encoding(Encoding::Utf8);
-    parser.set_input(&mut input);
-    let mut builder = Builder::new(&offsets);
-    loop {
-        let event = parser.parse().map_err(|e| syntax_error(&e, &offsets, text))?;
-        let span = offsets.span(event.start_mark, event.end_mark);
-        let line = event.start_mark.line as usize + 1;
-        match event.data {
-            EventData::StreamStart { .. } | EventData::DocumentStart { .. } => {}
-            EventData::StreamEnd | EventData::DocumentEnd { .. } => return Ok(builder.finish()),
-            EventData::Alias { anchor } => builder.alias(&anchor, span, line)?,
-            EventData::Scalar { anchor, tag, value, plain_implicit, style, .. } => {
-                let plain = style == ScalarStyle::Plain;
-                let value = scalar(value, tag.as_deref(), plain && plain_implicit).map_err(|m| error(m, span))?;
-                builder.scalar(value, plain, anchor, span, line)?;
+    parser.set_input(Cursor::new(bytes));
+    parser
+}
+
+/// A document that is read in pieces: one of many megabytes takes longer than a page may be held.
+pub struct Pieces {
+    part: Span,
+    offsets: Offsets,
+    stage: Stage,
+    /// Whether it is gone through twice.
+    twice: bool,
+}
+
+/// How far it is.
+enum Stage {
+    /// Looking for what the parser cannot take.
+    Look(Box<tags::Look>),
+    Read(Box<(Parser<Source>, Builder)>),
+}
+
+impl Pieces {
+    pub fn new(text: &str, part: Span) -> Pieces {
+        let source = part.of(text);
+        let offsets = Offsets::new(source, part.start as usize);
+        let stage = match tags::Look::new(source) {
+            Some(look) => Stage::Look(Box::new(look)),
+            None => Stage::begin(source, offsets),
+        };
+        Pieces { part, offsets, twice: matches!(stage, Stage::Look(_)), stage }
+    }
+
+    /// Reads so many events on; a document that is done is given once. `text` is the one that it began with.
+    pub fn go_on(&mut self, text: &str, events: usize) -> Result<Option<Reading>, Error> {
+        for _ in 0..events {
+            match &mut self.stage {
+                Stage::Look(look) => {
+                    if let Some(length) = look.go_on(text, self.part, self.offsets)? {
+                        self.stage = Stage::begin(&self.part.of(text)[..length], self.offsets);
+                    }
+                }
+                Stage::Read(reading) => {
+                    let (parser, builder) = &mut **reading;
+                    let event = parser.parse().map_err(|e| syntax_error(&e, self.offsets, text))?;
+                    if builder.take(event)? {
+                        return Ok(Some(builder.finish()));
+                    }
+                }
             }
-            EventData::SequenceStart { anchor, .. } => builder.open(false, anchor, span, line)?,
-            EventData::MappingStart { anchor, .. } => builder.open(true, anchor, span, line)?,
-            EventData::SequenceEnd | EventData::MappingEnd => builder.close(span)?,
         }
+        Ok(None)
+    }
+
+    /// How far it is, as a place in the text.
+    pub fn at(&self) -> usize {
+        let (start, whole) = (self.part.start as usize, self.part.len());
+        match &self.stage {
+            Stage::Look(look) => start + look.at.saturating_sub(start) / 2,
+            Stage::Read(reading) if self.twice => start + (whole + reading.1.at.saturating_sub(start)) / 2,
+            Stage::Read(reading) => reading.1.at,
+        }
+    }
+}
+
+impl Stage {
+    fn begin(source: &str, offsets: Offsets) -> Stage {
+        let source = source.strip_prefix('\u{feff}').unwrap_or(source);
+        Stage::Read(Box::new((parser_of(source), Builder::new(offsets))))
     }
 }
 
@@ -84,7 +143,7 @@ pub(super) fn error(message: String, span: Span) -> Error {
 }
 
 /// goyaml's `parser.fail`: scanner errors name the line they are in, parser errors the one before.
-pub(super) fn syntax_error(e: &libyaml_safer::Error, offsets: &Offsets, text: &str) -> Error {
+pub(super) fn syntax_error(e: &libyaml_safer::Error, offsets: Offsets, text: &str) -> Error {
     let problem = e.problem_mark().unwrap_or_default();
     let context = e.context_mark().unwrap_or_default();
     let line = match problem.line {
@@ -142,6 +201,7 @@ fn scalar(text: String, tag: Option<&str>, implicit: bool) -> Result<Value, Stri
 }
 
 /// Offsets in one document → offsets in the whole text.
+#[derive(Clone, Copy)]
 pub(super) struct Offsets {
     base: usize,
     length: usize,
@@ -197,8 +257,10 @@ struct Frame {
     end: u32,
 }
 
-struct Builder<'a> {
-    offsets: &'a Offsets,
+struct Builder {
+    offsets: Offsets,
+    /// Where the last event ended.
+    at: usize,
     frames: Vec<Frame>,
     /// Anchors by name; `None` while what they name is under construction.
     anchors: HashMap<String, Option<Anchored>>,
@@ -207,10 +269,11 @@ struct Builder<'a> {
     aliased: u64,
 }
 
-impl<'a> Builder<'a> {
-    fn new(offsets: &'a Offsets) -> Builder<'a> {
+impl Builder {
+    fn new(offsets: Offsets) -> Builder {
         Builder {
             offsets,
+            at: offsets.base,
             frames: Vec::new(),
             anchors: HashMap::new(),
             reading: Reading {
@@ -222,13 +285,36 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn finish(mut self) -> Reading {
-        self.reading.duplicates.arrange_by_key(|d| d.second);
-        if self.reading.value.is_null() && self.reading.node.span.is_empty() {
-            let end = self.offsets.base + self.offsets.length;
-            self.reading.node.span = Span::new(self.offsets.base, end);
+    /// Takes the next event in. `true`: it was the last.
+    fn take(&mut self, event: Event) -> Result<bool, Error> {
+        let span = self.offsets.span(event.start_mark, event.end_mark);
+        self.at = span.end as usize;
+        let line = event.start_mark.line as usize + 1;
+        match event.data {
+            EventData::StreamStart { .. } | EventData::DocumentStart { .. } => {}
+            EventData::StreamEnd | EventData::DocumentEnd { .. } => return Ok(true),
+            EventData::Alias { anchor } => self.alias(&anchor, span, line)?,
+            EventData::Scalar { anchor, tag, value, plain_implicit, style, .. } => {
+                let plain = style == ScalarStyle::Plain;
+                let value = scalar(value, tag.as_deref(), plain && plain_implicit).map_err(|m| error(m, span))?;
+                self.scalar(value, plain, anchor, span, line)?;
+            }
+            EventData::SequenceStart { anchor, .. } => self.open(false, anchor, span, line)?,
+            EventData::MappingStart { anchor, .. } => self.open(true, anchor, span, line)?,
+            EventData::SequenceEnd | EventData::MappingEnd => self.close(span)?,
         }
-        self.reading
+        Ok(false)
+    }
+
+    /// What was read; nothing is left.
+    fn finish(&mut self) -> Reading {
+        let mut reading = std::mem::take(&mut self.reading);
+        reading.duplicates.arrange_by_key(|d| d.second);
+        if reading.value.is_null() && reading.node.span.is_empty() {
+            let end = self.offsets.base + self.offsets.length;
+            reading.node.span = Span::new(self.offsets.base, end);
+        }
+        reading
     }
 
     fn scalar(

@@ -5,32 +5,41 @@
 //! letters, which changes nothing about what is a text, a comment or a structure, and the copy is read: where a plain scalar
 //! begins at such a place, a tag stood there.
 
-use super::read::{Error, Offsets, error, syntax_error};
+use super::read::{Error, Offsets, Source, error, parser_of, syntax_error};
 use crate::text::Span;
-use libyaml_safer::{Encoding, EventData, Parser, ScalarStyle};
-use std::io::Read;
+use libyaml_safer::{EventData, Parser, ScalarStyle};
 
-/// How many bytes of a document can be read: all, if nothing in it looks like such a tag; else up to where the document ends,
-/// because the scanner looks ahead beyond it. Or the error that goyaml has for the first such tag, or for what is wrong before.
-pub(super) fn readable(source: &str, text: &str, part: Span, offsets: &Offsets) -> Result<usize, Error> {
-    let Some((copy, places)) = masked(source) else { return Ok(source.len()) };
-    // The last line ends here, too, as the reader's does.
-    let mut input = copy.as_bytes().chain(&b"\n"[..usize::from(!copy.ends_with('\n'))]);
-    let mut parser = Parser::new();
-    parser.set_encoding(Encoding::Utf8);
-    parser.set_input(&mut input);
-    let shift = part.start as usize + source.len() - copy.len();
-    loop {
-        let event = match parser.parse() {
-            Ok(event) => event,
-            // What comes before is wrong; after it nobody reads on.
-            Err(e) => return Err(syntax_error(&e, offsets, text)),
-        };
+/// The look at a copy of a document in which such tags are letters.
+pub(super) struct Look {
+    parser: Parser<Source>,
+    places: Vec<Place>,
+    /// How many bytes the document has, and how many of them are no part of the copy.
+    length: usize,
+    dropped: usize,
+    /// Where the last event ended.
+    pub at: usize,
+}
+
+impl Look {
+    /// `None`: nothing in the document looks like such a tag, so all of it can be read.
+    pub fn new(source: &str) -> Option<Look> {
+        let (copy, places) = masked(source)?;
+        let (length, dropped) = (source.len(), source.len() - copy.len());
+        Some(Look { parser: parser_of(&copy), places, length, dropped, at: 0 })
+    }
+
+    /// Looks at the next event. At the end: how many bytes of the document can be read, which is up to where it ends, because the
+    /// scanner looks ahead beyond it. Or the error that goyaml has for the first such tag, or for what is wrong before.
+    pub fn go_on(&mut self, text: &str, part: Span, offsets: Offsets) -> Result<Option<usize>, Error> {
+        // What comes before is wrong; after it nobody reads on.
+        let event = self.parser.parse().map_err(|e| syntax_error(&e, offsets, text))?;
+        let shift = part.start as usize + self.dropped;
+        self.at = offsets.span(event.start_mark, event.end_mark).end as usize;
         match event.data {
-            EventData::StreamEnd => return Ok(source.len()),
+            EventData::StreamEnd => return Ok(Some(self.length)),
             EventData::DocumentEnd { .. } => {
                 let end = offsets.span(event.start_mark, event.end_mark).end as usize;
-                return Ok(end.saturating_sub(part.start as usize).min(source.len()));
+                return Ok(Some(end.saturating_sub(part.start as usize).min(self.length)));
             }
             EventData::Scalar { style: ScalarStyle::Plain, .. } => {
                 let span = offsets.span(event.start_mark, event.end_mark);
@@ -40,12 +49,15 @@ pub(super) fn readable(source: &str, text: &str, part: Span, offsets: &Offsets) 
                     let before = text.get(start..place.start + shift).unwrap_or("x");
                     place.start + shift < end && before.split_whitespace().all(|word| word.starts_with(['&', '!']))
                 };
-                if let Some(place) = places.iter().filter(|p| p.start + shift >= start).find(begins) {
+                // Events come in the order of the text, and so do places: the ones before are done with.
+                let done = self.places.partition_point(|p| p.start + shift < start);
+                if let Some(place) = self.places[done..].iter().take_while(|p| p.start + shift < end).find(begins) {
                     return Err(complaint(text, part, place.comma + shift));
                 }
             }
             _ => {}
         }
+        Ok(None)
     }
 }
 

@@ -19,6 +19,8 @@ use crate::app::session::{Session, session};
 
 /// How long a slice may take, in milliseconds: half a frame is left for the page.
 const SLICE: f64 = 8.0;
+/// How long what is shown may be old while requests are sent, in milliseconds: drawing costs more than sending.
+const OLD: f64 = 100.0;
 /// As many rows as can be looked through; the rest is one.
 const ROWS: usize = 60;
 
@@ -34,7 +36,23 @@ struct Run {
     number: StoredValue<u32>,
     shares: RwSignal<BTreeMap<ObjectKey, f64>>,
     wanted: RwSignal<u64>,
+    /// When what has come of it was last shown.
+    shown: StoredValue<f64>,
     flow: Flow,
+}
+
+impl Run {
+    /// Shows what has come of it so far.
+    fn show(self) {
+        let tally = self.many.with_value(|held| held.as_ref().map(|(_, many)| Arc::new(many.tally.clone())));
+        self.shown.set_value(player::now());
+        self.flow.tally.set(tally);
+    }
+
+    fn stop(self) {
+        self.flow.running.set(false);
+        self.show();
+    }
 }
 
 #[component]
@@ -48,12 +66,20 @@ pub fn Spread() -> impl IntoView {
         number: StoredValue::new(0),
         shares: RwSignal::new(BTreeMap::new()),
         wanted: RwSignal::new(1_000),
+        shown: StoredValue::new(0.0),
         flow,
     };
     on_cleanup(move || flow.running.set(false));
     let (tally, running) = (flow.tally, flow.running);
     let steady = RwSignal::new(None::<Steady>);
     let sent = move || tally.read().as_ref().map_or(0, |t| t.sent);
+    let all = move || steady.get().map_or(run.wanted.get(), |load| load.count());
+    // A screen reader is told of quarters, and of the end; nobody can follow every number.
+    let heard = Memo::new(move |_| match (running.get(), all() / 4) {
+        (true, quarter) if quarter > 0 => sent() / quarter * quarter,
+        _ => sent(),
+    });
+    let told_sent = move |n: u64| (n > 0).then(|| s.tx("spread.sent", &[("n", &n.to_string()), ("url", &s.url.get())]));
     view! {
         <div class="spread">
             <p class="rules-head">
@@ -74,13 +100,12 @@ pub fn Spread() -> impl IntoView {
                         }
                     />
                 </label>
-                <button type="button" class="btn btn-primary" on:click=move |_| if running.get_untracked() { running.set(false) } else { begin(s, run, steady.get_untracked()) }>
+                <button type="button" class="btn btn-primary" on:click=move |_| if running.get_untracked() { run.stop() } else { begin(s, run, steady.get_untracked()) }>
                     {move || if running.get() { s.tx("spread.stop", &[]) } else { s.tx("spread.send", &[]) }}
                 </button>
-                <progress max=move || steady.get().map_or(run.wanted.get(), |load| load.count()).to_string() value=move || sent().to_string() aria-label=s.t("spread.progress")></progress>
-                <span class="t-soft" role="status">
-                    {move || (sent() > 0).then(|| s.tx("spread.sent", &[("n", &sent().to_string()), ("url", &s.url.get())]))}
-                </span>
+                <progress max=move || all().to_string() value=move || sent().to_string() aria-label=s.t("spread.progress")></progress>
+                <span class="t-soft" aria-hidden="true">{move || told_sent(sent())}</span>
+                <span class="sr-only" role="status">{move || told_sent(heard.get())}</span>
             </p>
             {move || match tally.get() {
                 Some(tally) => told(s, run, &tally).into_any(),
@@ -133,9 +158,14 @@ fn breathe(run: Run, mine: u32) {
                     }
                 }
                 done = many.is_done();
-                run.flow.tally.set(Some(Arc::new(many.tally.clone())));
             });
-            if done { run.flow.running.set(false) } else { breathe(run, mine) }
+            if done {
+                return run.stop();
+            }
+            if player::now() - run.shown.get_value() >= OLD {
+                run.show();
+            }
+            breathe(run, mine);
         },
         std::time::Duration::ZERO,
     );

@@ -1,12 +1,14 @@
 //! The doctor on the page: files are dropped, chosen or pasted; a report says who gets through and who does not; the cluster
 //! can then be opened on the map. Nothing leaves the machine.
 
+mod panel;
 mod report;
 
-use giljabi::doctor::{self, Examination, Stand};
+use giljabi::doctor::{self, At, Editing, Examination, Stand};
 use giljabi::lesson::Desk;
 use giljabi::shell::Computer;
-use giljabi::workspace::File;
+use giljabi::trace::Client;
+use giljabi::workspace::{File, Workspace};
 use js_sys::Array;
 use leptos::html::{Dialog, Textarea};
 use leptos::prelude::*;
@@ -14,11 +16,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use wasm_bindgen::prelude::*;
 
+use super::breath::Breath;
 use super::lessons::lessons;
 use super::lessons::route::{self, Route};
 use super::player::now;
 use super::session::{Session, session};
-use report::ReportView;
+pub use panel::ExaminedPanel;
+use report::{ReportView, summary};
 
 #[wasm_bindgen(module = "/src/app/doctor/take.js")]
 extern "C" {
@@ -32,20 +36,31 @@ const SLICE: f64 = 12.0;
 /// The file field's id.
 const FIELD: &str = "doctor-files";
 
+/// What the files of a cluster that was examined are kept under.
+pub const DESK: &str = "cluster";
+
 /// What was examined.
 pub struct Examined {
-    stand: Stand,
+    stand: Arc<Stand>,
     pub report: doctor::Report,
     /// Files that were of another kind, or too many.
     pub left_out: u32,
+}
+
+/// Something that takes a while.
+#[derive(Clone, Copy, PartialEq)]
+struct Busy {
+    what: &'static str,
+    /// How much is done, and of how much; `None`: nobody knows.
+    far: Option<(usize, usize)>,
 }
 
 /// The doctor's state.
 #[derive(Clone, Copy)]
 pub struct Surgery {
     pub open: RwSignal<bool>,
-    /// How far the examination is that is on its way: files and Services of all.
-    busy: RwSignal<Option<(usize, usize)>>,
+    /// What is on its way.
+    busy: RwSignal<Option<Busy>>,
     work: StoredValue<Option<Examination>, LocalStorage>,
     /// Which examination it is.
     number: StoredValue<u32>,
@@ -69,7 +84,7 @@ impl Surgery {
     /// Takes files in, lets the page say that it works, and examines them.
     fn take(self, files: Vec<File>, left_out: u32) {
         self.open.set(true);
-        self.busy.set(Some((0, files.len())));
+        self.busy.set(Some(Busy { what: "doctor.reading", far: Some((0, 1)) }));
         self.examined.set(None);
         self.number.update_value(|n| *n += 1);
         self.work.set_value(Some(Examination::new(files)));
@@ -95,27 +110,65 @@ impl Surgery {
                     break;
                 }
             }
-            self.busy.set(Some(work.progress()));
+            let what = match work.at() {
+                At::Reading => "doctor.reading",
+                At::Standing => "doctor.standing",
+                At::Asking(..) => "doctor.asking",
+            };
+            self.busy.set(Some(Busy { what, far: Some(work.progress()) }));
             self.work.set_value(Some(work));
             self.go_on(left_out, mine, Duration::ZERO);
         };
         set_timeout(slice, pause);
     }
 
-    /// Leaves an examination that is on its way.
+    /// Leaves what is on its way.
     fn stop(self) {
         self.number.update_value(|n| *n += 1);
         self.work.set_value(None);
         self.busy.set(None);
     }
 
-    /// Sits down at the cluster that was examined.
-    fn sit_down(self, s: Session) {
+    /// Sits down at the cluster that was examined, in pieces: ten thousand objects are written and read again.
+    async fn sit_down(self, s: Session) {
         let Some(examined) = self.examined.get_untracked() else { return };
-        let workspace = doctor::to_edit(&examined.stand);
-        s.sit_down(Desk::new(workspace, Computer::default(), Vec::new()), Vec::new(), "cluster");
+        self.busy.set(Some(Busy { what: "doctor.opening", far: None }));
+        self.number.update_value(|n| *n += 1);
+        let mine = self.number.get_value();
+        let (mut editing, mut breath) = (Editing::new(examined.stand.clone()), Breath::new());
+        let workspace = loop {
+            if let Some(workspace) = editing.step() {
+                break workspace;
+            }
+            breath.take().await;
+            // The page may be gone, or the person thought better of it.
+            if self.number.try_get_value() != Some(mine) {
+                return;
+            }
+        };
+        let (client, url) = first_request(&workspace, &examined.report);
+        s.sit_down(Desk::new(workspace, Computer::default(), Vec::new()), Vec::new(), DESK);
+        s.client.set(client);
+        s.url.set(url);
+        self.busy.set(None);
         self.open.set(false);
     }
+}
+
+/// A request worth a try: to the first Service of the report, which begins with those that are shut, from a pod beside it.
+fn first_request(workspace: &Workspace, report: &doctor::Report) -> (Client, String) {
+    let store = workspace.cluster().store();
+    let Some(door) = report.doors.iter().find(|d| d.object.kind == "Service" && !d.address.is_empty()) else {
+        return (Client::Learner, String::new());
+    };
+    let namespace = &door.object.namespace;
+    let pods = || store.list_in("Pod", namespace).filter(|p| p.view().pod().is_some_and(|view| view.is_ready()));
+    let client = pods().next().map_or(Client::Learner, |pod| Client::Pod {
+        namespace: namespace.clone(),
+        name: pod.name().clone(),
+        container: "".into(),
+    });
+    (client, door.address.to_string())
 }
 
 /// The button in the header.
@@ -168,9 +221,11 @@ pub fn Doctor() -> impl IntoView {
         if lessons.route.get_untracked() != Route::Free {
             route::go(&Route::Free);
         }
-        set_timeout(move || surgery.sit_down(s), Duration::from_millis(60));
+        leptos::task::spawn_local(surgery.sit_down(s));
     };
-    let far = move || surgery.busy.get().unwrap_or_default();
+    // Read out once for each thing that begins, not for every step of it.
+    let what = Memo::new(move |_| surgery.busy.read().as_ref().map(|busy| busy.what));
+    let far = move || surgery.busy.get().and_then(|busy| busy.far);
     view! {
         <div class="doctor-over" class:gone=move || !surgery.over.get() aria-hidden="true">{s.t("doctor.drop")}</div>
         <dialog class="dialog doctor" node_ref=dialog aria-labelledby="doctor-title" on:close=move |_| surgery.open.set(false)>
@@ -197,19 +252,27 @@ pub fn Doctor() -> impl IntoView {
                     <button type="button" class="btn" on:click=paste>{s.t("doctor.examine")}</button>
                 </details>
             </div>
-            <div role="status" class="doctor-status">
-                {move || surgery.busy.read().is_some().then(|| s.tx("doctor.busy", &[]))}
+            <div role="status" class="doctor-status" class:sr-only=move || what.get().is_none()>
+                {move || match what.get() {
+                    Some(id) => Some(s.tx(id, &[])),
+                    // Who cannot see the report below hears that it is there.
+                    None => surgery.examined.read().as_ref().map(|examined| summary(s, &examined.report)),
+                }}
             </div>
-            <Show when=move || surgery.busy.read().is_some()>
+            <Show when=move || what.get().is_some()>
                 <div class="doctor-progress">
-                    <progress max=move || far().1.to_string() value=move || far().0.to_string() aria-label=s.t("doctor.progress")></progress>
+                    <progress
+                        max=move || far().map(|far| far.1.to_string())
+                        value=move || far().map(|far| far.0.to_string())
+                        aria-label=s.t("doctor.progress")
+                    ></progress>
                     <button type="button" class="btn" on:click=move |_| surgery.stop()>{s.t("doctor.stop")}</button>
                 </div>
             </Show>
             {move || surgery.examined.get().map(|examined| view! { <ReportView examined on_map/> })}
             <form method="dialog">
                 {move || {
-                    (s.seat.get() > 0 && s.desk_of() == "cluster")
+                    (s.seat.get() > 0 && s.desk_of() == DESK)
                         .then(|| {
                             view! {
                                 <button

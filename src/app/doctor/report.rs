@@ -11,7 +11,7 @@ use wasm_bindgen::JsValue;
 
 use super::Examined;
 use crate::app::leave::{copy, save};
-use crate::app::session::session;
+use crate::app::session::{Session, session};
 
 /// So many findings and doors are drawn; the files that can be saved have all.
 const DRAWN: usize = 400;
@@ -32,6 +32,11 @@ fn verdict_id(verdict: Verdict) -> &'static str {
         Verdict::Asleep => "doctor.asleep",
         Verdict::Unknown => "doctor.unknown",
     }
+}
+
+/// The report in a sentence.
+pub fn summary(s: Session, report: &doctor::Report) -> String {
+    doctor::sum(report).text(s.lang.get())
 }
 
 #[component]
@@ -57,10 +62,7 @@ pub fn ReportView(examined: Arc<Examined>, on_map: impl Fn() + Copy + 'static) -
         // Where the clipboard is closed the files below can still be saved.
         leptos::task::spawn_local(async move { drop(copy(&text).await) });
     };
-    let summary = move || {
-        let lang = s.lang.get();
-        kept.with_value(|e| doctor::text(&e.report, lang).lines().last().unwrap_or_default().to_string())
-    };
+    let sum = move || kept.with_value(|e| summary(s, &e.report));
     let left_out = move || {
         let count = kept.with_value(|e| e.left_out);
         (count > 0).then(|| s.tx("doctor.left_out", &[("count", &count.to_string())]))
@@ -86,7 +88,7 @@ pub fn ReportView(examined: Arc<Examined>, on_map: impl Fn() + Copy + 'static) -
     view! {
         <section class="doctor-report" aria-labelledby="doctor-report-title">
             <h3 id="doctor-report-title" tabindex="-1">{s.t("doctor.report")}</h3>
-            <p class="doctor-sum">{summary}</p>
+            <p class="doctor-sum">{sum}</p>
             <p>{left_out}</p>
             <div class="doctor-acts">
                 <button type="button" class="btn btn-primary" on:click=move |_| on_map()>{s.t("doctor.to_map")}</button>

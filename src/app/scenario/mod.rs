@@ -13,6 +13,7 @@ use giljabi::workspace::{File, Workspace};
 use leptos::prelude::*;
 
 use super::breath::Breath;
+use super::doctor;
 use super::keep;
 use super::page::when_asked;
 use super::player::now;
@@ -86,10 +87,16 @@ pub fn files(scenario: &Scenario) -> Vec<File> {
     scenario.files.iter().map(|(name, text)| File { name: (*name).into(), text: (*text).to_string() }).collect()
 }
 
-/// The title of the scenario of now.
+/// The title of the scenario of now, or of what is on the desk instead.
 pub fn title(s: Session) -> impl Fn() -> String + Send + Sync {
     let play = expect_context::<Play>();
-    move || s.tx(table::find(play.scenario.get()).title, &[])
+    move || if is_examined(s) { s.tx("doctor.panel", &[]) } else { s.tx(table::find(play.scenario.get()).title, &[]) }
+}
+
+/// Whether the desk is a cluster that was examined.
+fn is_examined(s: Session) -> bool {
+    s.seat.track();
+    s.desk_of() == doctor::DESK
 }
 
 impl Play {
@@ -173,6 +180,13 @@ fn try_button(s: Session, from: &'static str, to: &'static str) -> impl IntoView
 /// The panel above the editor while no lesson is open.
 #[component]
 pub fn ScenarioPanel() -> impl IntoView {
+    let s = session();
+    let examined = Memo::new(move |_| is_examined(s));
+    move || if examined.get() { doctor::ExaminedPanel().into_any() } else { playing().into_any() }
+}
+
+/// The scenario of now, and what it lets one try.
+fn playing() -> impl IntoView {
     let s = session();
     let play = expect_context::<Play>();
     let now = move || table::find(play.scenario.get());

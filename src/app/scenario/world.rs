@@ -50,7 +50,7 @@ impl World {
             load_balancer: self.balancer,
             ..Settings::default()
         });
-        Workspace::of(cluster, Vec::new(), false)
+        Workspace::of(cluster)
     }
 
     /// Installs what is chosen in a cluster that is at rest.

@@ -8,7 +8,7 @@ mod text;
 pub use json::json;
 pub use junit::junit;
 pub use sarif::sarif;
-pub use text::text;
+pub use text::{sum, text};
 
 use super::Finding;
 use crate::export::place_name;

@@ -38,14 +38,18 @@ pub fn text(report: &Report, lang: Lang) -> String {
         let front = if door.front { "*" } else { " " };
         line(format_args!("{sign}{front} {:<8} {}  {}", door.verdict.name(), flat(&door.address), door.object));
     }
-    let count = Message::new(if report.snapshot { "doctor-sum-snapshot" } else { "doctor-sum-manifests" })
+    line(format_args!("{}", sum(report).text(lang)));
+    out
+}
+
+/// The report in a sentence.
+pub fn sum(report: &Report) -> Message {
+    Message::new(if report.snapshot { "doctor-sum-snapshot" } else { "doctor-sum-manifests" })
         .with("objects", report.objects)
         .with("doors", report.doors.len())
         .with("open", report.doors_with(Verdict::Open))
         .with("errors", report.count(Severity::Error))
-        .with("warnings", report.count(Severity::Warning));
-    line(format_args!("{}", count.text(lang)));
-    out
+        .with("warnings", report.count(Severity::Warning))
 }
 
 /// A name on one line.

@@ -35,8 +35,10 @@ impl Meant {
         let (ip, number) = (dialled.to.ip(), dialled.to.port());
         let protocol = protocol(dialled.scheme);
         let at_node = run.world.network.routes.node_at(&ip).is_some() || ip.is_loopback();
-        for object in run.world.store.list("Service") {
-            let Some(service) = object.view().service() else { continue };
+        let services = &run.world.network.services;
+        let view = |key: &ObjectKey| run.world.store.get(key).and_then(|o| o.view().service());
+        for key in services.at(&ip) {
+            let Some(service) = view(key) else { continue };
             let door = if service.cluster_ips.contains(&ip) {
                 Door::ClusterIp
             } else if service.external_ips.iter().any(|e| e.parse() == Ok(ip)) {
@@ -47,14 +49,14 @@ impl Meant {
                 continue;
             };
             let port = service.ports.iter().position(|p| p.port == number && p.protocol == protocol);
-            return Some(Meant { key: object.key.clone(), door, port });
+            return Some(Meant { key: key.clone(), door, port });
         }
         if at_node {
-            for object in run.world.store.list("Service") {
-                let Some(service) = object.view().service() else { continue };
+            for key in services.at_node_port(number) {
+                let Some(service) = view(key) else { continue };
                 let found = service.ports.iter().position(|p| p.node_port == number && p.protocol == protocol);
-                if let Some(port) = found.filter(|_| number != 0) {
-                    return Some(Meant { key: object.key.clone(), door: Door::NodePort, port: Some(port) });
+                if let Some(port) = found {
+                    return Some(Meant { key: key.clone(), door: Door::NodePort, port: Some(port) });
                 }
             }
         }

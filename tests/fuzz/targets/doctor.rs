@@ -65,5 +65,5 @@ pub fn files(text: &str) {
         doctor::sarif(&report, lang, "0");
         doctor::junit(&report, lang, "2026-11-28T19:00:00");
     }
-    doctor::to_edit(&stand);
+    doctor::Editing::new(stand).finish();
 }

@@ -86,7 +86,7 @@ pub fn parse_alone(text: &str) {
         }
     }
     for m in &manifests {
-        m.items();
+        m.clone().items();
         if text.len() < 2_000 {
             reads_back(m);
         }

@@ -28,11 +28,18 @@ pub fn Reach() -> impl IntoView {
     });
     on_cleanup(move || run.end());
     let size = move || run.plan.read().size();
+    let pending = move |left: usize| s.tx("reach.pending", &[("n", &left.to_string())]);
+    // A screen reader is told of quarters; nobody can follow every number.
+    let heard = Memo::new(move |_| match size() / 4 {
+        0 => run.left.get(),
+        quarter => run.left.get().div_ceil(quarter) * quarter,
+    });
     view! {
         <Show when=move || { run.left.get() > 0 }>
             <p class="rules-head reach-progress">
                 <progress max=move || size().to_string() value=move || (size() - run.left.get().min(size())).to_string() aria-label=s.t("reach.progress")></progress>
-                <span class="t-soft" role="status">{move || s.tx("reach.pending", &[("n", &run.left.get().to_string())])}</span>
+                <span class="t-soft" aria-hidden="true">{move || pending(run.left.get())}</span>
+                <span class="sr-only" role="status">{move || pending(heard.get())}</span>
                 <button type="button" class="btn" on:click=move |_| if run.stopped.get_untracked() { run.resume(s) } else { run.stop() }>
                     {move || s.tx(if run.stopped.get() { "reach.go_on" } else { "spread.stop" }, &[])}
                 </button>
