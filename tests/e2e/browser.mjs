@@ -3,6 +3,9 @@ import { existsSync } from "node:fs";
 import { chromium } from "playwright-core";
 import { serve } from "./server.mjs";
 
+/** How long something may take to come, in milliseconds; a long run beside other work waits longer. */
+const PATIENCE = Number(process.env.PATIENCE ?? 30_000);
+
 const CHROMES = [process.env.CHROME, "/usr/bin/chromium", "/usr/bin/google-chrome", "/usr/bin/chromium-browser"];
 
 /** Where it is and how it is started: Chromium's own sandbox does not start as root, as tests in a container often run. */
@@ -32,6 +35,7 @@ export function launchOpenly(options) {
 export async function open(t, browser, { failing, ...options } = {}) {
   const server = await serve({ failing });
   const context = await browser.newContext({ locale: "ko-KR", viewport: { width: 1440, height: 900 }, serviceWorkers: "block", ...options });
+  context.setDefaultTimeout(PATIENCE);
   t.after(async () => {
     await context.close();
     await server.close();

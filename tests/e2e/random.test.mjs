@@ -1,5 +1,6 @@
 // Random sessions: whatever is pressed, typed and opened in whatever order, the console stays silent. A few sessions in the test
-// command; `SESSIONS=1000 node --test tests/e2e/random.test.mjs` is the long profile. A session is known by its seed.
+// command; `SESSIONS=1000 node --test tests/e2e/random.test.mjs` is the long profile (`SEED=` the first, `PATIENCE=` milliseconds
+// that something may take beside other work). A session is known by its seed.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launch, open, ready } from "./browser.mjs";
