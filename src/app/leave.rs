@@ -2,6 +2,8 @@
 //! The link's fragment stays in the browser: nothing is sent anywhere.
 
 use giljabi::export::{trace_captures, trace_mermaid, trace_svg, trace_text};
+use giljabi::locale::Lang;
+use giljabi::trace::Trace;
 use giljabi::workspace::link::Link;
 use leptos::prelude::*;
 use wasm_bindgen::prelude::*;
@@ -41,12 +43,6 @@ pub fn Leave() -> impl IntoView {
             tell(if done { "leave.copied" } else { "leave.not_copied" });
         });
     };
-    let text = move || {
-        let sent = s.sent.get_untracked()?;
-        let locate = |field: &_| s.line_of(field).map(|l| format!("{}:{}", l.file, l.line));
-        Some(trace_text(&sent.trace, s.lang.get_untracked(), &locate))
-    };
-    let mermaid = move || s.sent.get_untracked().map(|sent| trace_mermaid(&sent.trace, s.lang.get_untracked()));
     let link = move |_| {
         leptos::task::spawn_local(async move {
             if let Ok(packed) = pack(&s.to_share()).await {
@@ -63,51 +59,27 @@ pub fn Leave() -> impl IntoView {
             }
         });
     };
-    let nothing = move || s.sent.read().is_none();
+    let text = move |trace: &Trace, lang| {
+        let locate = |field: &_| s.line_of(field).map(|l| format!("{}:{}", l.file, l.line));
+        copied(trace_text(trace, lang, &locate));
+    };
+    let captures = |trace: &Trace, _| {
+        for capture in trace_captures(trace) {
+            let bytes = js_sys::Uint8Array::from(capture.bytes.as_slice());
+            save(&format!("{}.pcap", capture.point), "application/vnd.tcpdump.pcap", &bytes);
+        }
+    };
+    let drawing = |trace: &Trace, lang| save("giljabi-journey.svg", "image/svg+xml", &trace_svg(trace, lang).into());
     view! {
         <details class="menu">
             <summary class="btn">{s.t("leave.label")}</summary>
             <div class="menu-list">
                 <button type="button" on:click=link>{s.t("leave.link")}</button>
-                <button type="button" disabled=nothing on:click=move |_| if let Some(text) = text() { copied(text) }>{s.t("leave.text")}</button>
-                <button type="button" disabled=nothing on:click=move |_| if let Some(text) = mermaid() { copied(text) }>{s.t("leave.mermaid")}</button>
-                <button
-                    type="button"
-                    disabled=nothing
-                    on:click=move |_| {
-                        if let Some(sent) = s.sent.get_untracked() {
-                            for capture in trace_captures(&sent.trace) {
-                                let bytes = js_sys::Uint8Array::from(capture.bytes.as_slice());
-                                save(&format!("{}.pcap", capture.point), "application/vnd.tcpdump.pcap", &bytes);
-                            }
-                        }
-                    }
-                >
-                    {s.t("leave.pcap")}
-                </button>
-                <button
-                    type="button"
-                    disabled=nothing
-                    on:click=move |_| {
-                        if let Some(sent) = s.sent.get_untracked() {
-                            let drawing = trace_svg(&sent.trace, s.lang.get_untracked());
-                            save("giljabi-journey.svg", "image/svg+xml", &drawing.into());
-                        }
-                    }
-                >
-                    {s.t("leave.journey_svg")}
-                </button>
-                <button
-                    type="button"
-                    disabled=nothing
-                    on:click=move |_| {
-                        if let Some(sent) = s.sent.get_untracked() {
-                            picture("giljabi-journey.png", trace_svg(&sent.trace, s.lang.get_untracked()));
-                        }
-                    }
-                >
-                    {s.t("leave.journey_png")}
-                </button>
+                {of_journey(s, "leave.text", text)}
+                {of_journey(s, "leave.mermaid", move |trace, lang| copied(trace_mermaid(trace, lang)))}
+                {of_journey(s, "leave.pcap", captures)}
+                {of_journey(s, "leave.journey_svg", drawing)}
+                {of_journey(s, "leave.journey_png", move |trace, lang| picture("giljabi-journey.png", trace_svg(trace, lang)))}
                 <button type="button" on:click=move |_| save("giljabi.svg", "image/svg+xml", &map_svg().into())>{s.t("leave.svg")}</button>
                 <button type="button" on:click=move |_| picture("giljabi.png", map_svg())>{s.t("leave.png")}</button>
             </div>
@@ -115,6 +87,20 @@ pub fn Leave() -> impl IntoView {
         <span class="toast" role="status" class:gone=move || said.get().is_none()>{move || said.get().map(|id| s.tx(id, &[]))}</span>
     }
     .into_any()
+}
+
+/// A button for what is taken along of the shown request.
+fn of_journey(s: Session, id: &'static str, take: impl Fn(&Trace, Lang) + 'static) -> impl IntoView {
+    let taken = move |_| {
+        if let Some(sent) = s.sent.get_untracked() {
+            take(&sent.trace, s.lang.get_untracked());
+        }
+    };
+    view! {
+        <button type="button" disabled=move || s.sent.read().is_none() on:click=taken>
+            {s.t(id)}
+        </button>
+    }
 }
 
 /// A button that copies a text, and says for a moment that it did.

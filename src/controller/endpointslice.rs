@@ -450,7 +450,7 @@ fn slice_labels(current: Option<&Value>, service: &Object, view: &Service) -> (M
 pub(super) type PortId = (SmolStr, SmolStr, i64, SmolStr);
 
 /// The ports that a pod offers for a Service.
-pub(super) struct Ports(Vec<PortId>);
+pub(super) struct Ports(pub(super) Vec<PortId>);
 
 impl Ports {
     pub(super) fn value(&self) -> Value {

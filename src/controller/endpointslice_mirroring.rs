@@ -3,7 +3,7 @@
 //!
 //! Upstream: `pkg/controller/endpointslicemirroring`.
 
-use super::endpointslice::{MANAGED_BY, PortId, SERVICE_NAME, port_ids};
+use super::endpointslice::{MANAGED_BY, PortId, Ports, SERVICE_NAME, port_ids};
 use super::{Context, Controller, Enqueue, Index, Reconcile, Settings};
 use crate::api::object::{Object, ObjectKey};
 use crate::api::value::{Map, Value};
@@ -219,19 +219,6 @@ fn slice_value(
     annotations: &Map,
     list: Vec<Value>,
 ) -> Value {
-    let ports: Vec<Value> = ports
-        .iter()
-        .map(|(name, protocol, number, app)| {
-            let mut map = Map::new();
-            if !app.is_empty() {
-                map.insert("appProtocol", app);
-            }
-            map.insert("name", name);
-            map.insert("port", *number);
-            map.insert("protocol", protocol);
-            map.into()
-        })
-        .collect();
     let name = endpoints.name();
     let prefix = if name.len() < 253 { format_smolstr!("{name}-") } else { name.clone() };
     let owner = controller_reference(endpoints);
@@ -246,7 +233,7 @@ fn slice_value(
         },
         "addressType": (*family),
         "endpoints": list,
-        "ports": (if ports.is_empty() { Value::Null } else { Value::list(ports) })
+        "ports": (Ports(ports.clone()).value())
     });
     if !annotations.is_empty() {
         value.set_at(&["metadata", "annotations"], annotations.clone());

@@ -11,8 +11,8 @@ use super::plan::{Plan, outside_ips};
 use super::service_port::ServicePort;
 use super::settings::{Family, Place};
 use crate::network::netfilter::{
-    BaseHook, Because, Chain, ChainRef, Content, CtStates, Entry, FixedChain, Frame, Hook, Key, Match, Member, Part,
-    Peer, Rule, Rules, SetKey, Side, Space, SpaceInfo, SpaceKind, Stage, Syntax, Table, Target,
+    Because, Chain, ChainRef, Content, CtStates, Entry, FixedChain, Frame, Hook, Key, Match, Member, Part, Peer, Rule,
+    Rules, SetKey, Side, Space, SpaceInfo, SpaceKind, Stage, Syntax, Table, Target,
 };
 use smol_str::SmolStr;
 use std::net::IpAddr;
@@ -54,13 +54,7 @@ fn comment(text: &'static str) -> Match {
 
 /// The chains, maps and sets that stand whatever the Services say.
 pub fn frame(place: &Place) -> Frame {
-    let base = |name, table, hook, priority, parts| FixedChain {
-        name: SmolStr::new_static(name),
-        table,
-        builtin: Some(BaseHook { hook, priority }),
-        parts,
-    };
-    let made = |name, table, parts| FixedChain { name: SmolStr::new_static(name), table, builtin: None, parts };
+    let (base, made) = (FixedChain::base, FixedChain::made);
     let (filter, nat) = (Table::Filter, Table::Nat);
     let chains = vec![
         base("filter-prerouting-pre-dnat", filter, Hook::Prerouting, -110, vec![jump(true, FIREWALL_CHECK)]),

@@ -243,6 +243,18 @@ pub struct FixedChain {
     pub parts: Vec<Part>,
 }
 
+impl FixedChain {
+    /// A chain of the kernel's hook itself.
+    pub fn base(name: &'static str, table: Table, hook: Hook, priority: i16, parts: Vec<Part>) -> FixedChain {
+        FixedChain { name: SmolStr::new_static(name), table, builtin: Some(BaseHook { hook, priority }), parts }
+    }
+
+    /// A chain that kube-proxy makes.
+    pub fn made(name: &'static str, table: Table, parts: Vec<Part>) -> FixedChain {
+        FixedChain { name: SmolStr::new_static(name), table, builtin: None, parts }
+    }
+}
+
 /// Where a base chain hangs, and its priority (lower runs first).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BaseHook {

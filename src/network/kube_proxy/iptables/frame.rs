@@ -3,8 +3,8 @@
 use super::super::settings::{Family, Place};
 use super::{EXTERNAL_SERVICES, FILTER_SERVICES, FIREWALL, HEALTH_CHECKS, NODE_PORTS, SERVICES};
 use crate::network::netfilter::{
-    BaseHook, Because, ChainRef, CtStates, FixedChain, Frame, Hook, Match, Part, Peer, Rule, Side, SpaceInfo,
-    SpaceKind, Stage, Syntax, Table, Target,
+    Because, ChainRef, CtStates, FixedChain, Frame, Hook, Match, Part, Peer, Rule, Side, SpaceInfo, SpaceKind, Stage,
+    Syntax, Table, Target,
 };
 use smol_str::SmolStr;
 
@@ -44,16 +44,9 @@ fn jump(states: Option<CtStates>, text: &'static str, to: u8) -> Part {
     Part::Rule(Rule::new(matches, Target::Jump(ChainRef::Fixed(to)), Because::setting("mode")))
 }
 
-fn builtin(name: &'static str, table: Table, hook: Hook, priority: i16, parts: Vec<Part>) -> FixedChain {
-    FixedChain { name: SmolStr::new_static(name), table, builtin: Some(BaseHook { hook, priority }), parts }
-}
-
-fn made(name: &'static str, table: Table, parts: Vec<Part>) -> FixedChain {
-    FixedChain { name: SmolStr::new_static(name), table, builtin: None, parts }
-}
-
 /// The chains that stand whatever the Services say.
 pub fn frame(place: &Place) -> Frame {
+    let (builtin, made) = (FixedChain::base, FixedChain::made);
     let new = Some(CtStates::NEW);
     let (portals, outside) = ("kubernetes service portals", "kubernetes externally-visible service portals");
     let (firewall, health) = ("kubernetes load balancer firewall", "kubernetes health check service ports");

@@ -4,8 +4,8 @@ use super::super::iptables::{forward_rules, mark_rule, postrouting_rules};
 use super::super::settings::{Family, Place};
 use crate::api::view::Protocol;
 use crate::network::netfilter::{
-    BaseHook, Because, ChainRef, CtStates, FixedChain, Frame, Hook, Match, Part, Peer, Rule, SetKey, Side, Space,
-    SpaceInfo, SpaceKind, Stage, Syntax, Table, Target,
+    Because, ChainRef, CtStates, FixedChain, Frame, Hook, Match, Part, Peer, Rule, SetKey, Side, Space, SpaceInfo,
+    SpaceKind, Stage, Syntax, Table, Target,
 };
 use smol_str::SmolStr;
 
@@ -155,13 +155,7 @@ fn if_any(set: Space, matches: Vec<Match>, target: Target) -> Part {
 
 /// The chains and sets that stand whatever the Services say.
 pub fn frame(place: &Place) -> Frame {
-    let base = |name, table, hook, priority, parts| FixedChain {
-        name: SmolStr::new_static(name),
-        table,
-        builtin: Some(BaseHook { hook, priority }),
-        parts,
-    };
-    let made = |name, table, parts| FixedChain { name: SmolStr::new_static(name), table, builtin: None, parts };
+    let (base, made) = (FixedChain::base, FixedChain::made);
     let (filter, nat) = (Table::Filter, Table::Nat);
     let (access, firewall) = ("kubernetes ipvs access filter", "kube-proxy firewall rules");
     let portals = "kubernetes service portals";
