@@ -195,6 +195,16 @@ fn two_traces_part_at_the_field_that_differs() {
     assert!(words(&a, &b, Some(&parting), Lang::En).contains("node-1"), "{}", words(&a, &b, Some(&parting), Lang::En));
     let again = Small::new(KIMHO).send(&request);
     assert_eq!(compare(&a, &again), None);
+    // The same Service with another address of its own is no difference; what follows from another field still is.
+    let elsewhere = |text: &str| text.replace("10.96.14.7", "10.96.200.9");
+    let mut moved = Small::new(&elsewhere(KIMHO));
+    let c = moved.send(&request);
+    assert_eq!(compare(&a, &c), None, "{:?}", compare(&a, &c).map(|p| words(&a, &c, Some(&p), Lang::En)));
+    moved.apply(&elsewhere(&kimho_service()).replace("targetPort: kimhotarget", "targetPort: http"));
+    moved.apply(&slice.replace("ports: [", "ports: [{name: kimho-port, port: 8080, protocol: TCP}, "));
+    let d = moved.send(&request);
+    let parting = compare(&a, &d).expect("a difference");
+    assert!(words(&a, &d, Some(&parting), Lang::En).contains("node-1"), "{}", words(&a, &d, Some(&parting), Lang::En));
     let mut chance = Small::new(KIMHO);
     let first = chance.send(&from_pod("client", "http://10.96.14.7"));
     let parted = (0..20).find_map(|_| compare(&first, &chance.send(&from_pod("client", "http://10.96.14.7"))));

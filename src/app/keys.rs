@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
 use super::lessons::Lessons;
+use super::menu;
 use super::session::{Pane, Session, Tab};
 
 /// The shortcuts that the help lists: keys, message.
@@ -63,7 +64,7 @@ pub fn listen(s: Session, l: Lessons) {
         }
         let in_dialog = document().query_selector("dialog[open]").ok().flatten().is_some();
         if event.key() == "Escape" {
-            if !in_dialog && !s.focus.release() {
+            if !in_dialog && !menu::escape() && !s.focus.release() {
                 s.presenter.set(false);
             }
             return;

@@ -16,6 +16,7 @@ mod keys;
 mod leave;
 mod lessons;
 mod map;
+mod menu;
 mod moments;
 mod page;
 mod palette;

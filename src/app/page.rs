@@ -21,7 +21,7 @@ use super::session::{Pane, Session, Theme, session};
 use super::splitter::Splitter;
 use super::terminal::{EditSheet, Shells};
 use super::timebar::TimeBar;
-use super::{keep, keys, leave, said, told};
+use super::{keep, keys, leave, menu, said, told};
 
 /// Opens the session and what else the page's parts share. Before the page is built and not while it is: making a cluster goes
 /// deep, and so does building a page.
@@ -39,6 +39,7 @@ pub fn open(opened: Opened) {
     leave::take_in(s);
     let l = Lessons::start(s);
     keys::listen(s, l);
+    menu::listen();
 }
 
 /// The turns in which the page is built. Each is a task, short enough for a slow phone: what has to be compiled for it, function

@@ -72,6 +72,9 @@ fn entries(s: Session) -> Vec<Entry> {
         command("map.find", Act::Find),
         command("palette.print", Act::Print),
         Entry { words: t("palette.lessons"), kind: "palette.view", act: Act::Lesson(Route::Lessons(None)) },
+        Entry { words: t("lessons.notes"), kind: "palette.view", act: Act::Lesson(Route::Notes) },
+        Entry { words: t("lessons.teach"), kind: "palette.view", act: Act::Lesson(Route::Teach) },
+        Entry { words: t("lessons.write"), kind: "palette.view", act: Act::Lesson(Route::Write) },
     ];
     entries.extend(SCENARIOS.iter().map(|scenario| Entry {
         words: t(scenario.title),
@@ -173,6 +176,8 @@ pub fn Palette() -> impl IntoView {
     Effect::new(move || {
         let Some(dialog) = dialog.get() else { return };
         if s.palette.get() {
+            // Lessons can be found before anybody has opened their map.
+            lessons().fetch();
             wanted.set(String::new());
             at.set(0);
             if !dialog.open() {
@@ -247,6 +252,9 @@ pub fn Palette() -> impl IntoView {
                         .collect_view()
                 }}
             </ul>
+            <p class="empty" role="status" class:gone=move || !found.read().is_empty()>
+                {move || (s.palette.get() && found.read().is_empty()).then(|| s.tx("palette.nothing", &[("wanted", &wanted.get())]))}
+            </p>
         </dialog>
     }
     .into_any()

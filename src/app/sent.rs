@@ -1,7 +1,7 @@
 //! A request that was sent, with the lines behind what happened, and how long its animation takes.
 
 use giljabi::api::object::FieldRef;
-use giljabi::map::{Phase, Stage, of_hop, phase};
+use giljabi::map::{Phase, Stage, Tone, of_hop, phase};
 use giljabi::text::{LineIndex, Span};
 use giljabi::trace::Trace;
 use giljabi::workspace::Workspace;
@@ -55,7 +55,7 @@ impl Sent {
                 written.insert(field.clone(), (at.file, at.line));
             }
         }
-        let lines = trace
+        let mut lines: Vec<Vec<LineRef>> = trace
             .hops
             .iter()
             .map(|hop| {
@@ -66,11 +66,17 @@ impl Sent {
             })
             .collect();
         let mut seen = BTreeSet::new();
-        let to_mend = trace
+        let to_mend: Vec<LineRef> = trace
             .outcome
             .failure()
             .map(|f| f.because.iter().filter_map(line).filter(|l| seen.insert((l.file.clone(), l.line))).collect())
             .unwrap_or_default();
+        // The hop at which it fails is about the lines to mend before all others.
+        if let Some(failing) = trace.hops.iter().position(|hop| of_hop(hop) == Tone::Bad) {
+            let own = std::mem::replace(&mut lines[failing], to_mend.clone());
+            lines[failing]
+                .extend(own.into_iter().filter(|l| !to_mend.iter().any(|m| m.file == l.file && m.line == l.line)));
+        }
         Sent { trace, typed, lines, written, to_mend, edit, number }
     }
 }
@@ -93,7 +99,7 @@ pub fn beats(trace: &Trace) -> Vec<f64> {
         let changes = hop.steps.iter().any(|s| s.kind.change().is_some());
         match phase(hop) {
             Phase::Dns => name_beat,
-            _ if i == last || of_hop(hop) == giljabi::map::Tone::Bad => 1_000.0,
+            _ if i == last || of_hop(hop) == Tone::Bad => 1_000.0,
             Phase::Reply => 550.0,
             _ if changes => 1_300.0,
             _ => 700.0,

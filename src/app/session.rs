@@ -601,10 +601,18 @@ impl Session {
             player.load(beats(&sent.trace), stops(&giljabi::map::stages(&sent.trace), false));
             player.finish();
         }
+        // Its own request says which Service the picture is about, whatever is being typed or has been chosen here.
+        let asked = match &sent {
+            Some(sent) => Asked {
+                url: RwSignal::new(sent.trace.request.to.to_string()),
+                client: RwSignal::new(sent.trace.request.from.clone()),
+            },
+            None => Asked { url: self.url, client: self.client },
+        };
+        let chosen = if sent.is_some() { RwSignal::new(None) } else { self.chosen };
         let sent = RwSignal::new(sent);
         let (room, unfolded) = (RwSignal::new(self.room.get_untracked()), self.unfolded);
-        let asked = Asked { url: self.url, client: self.client };
-        let scene = scene_of(state, sent, self.chosen, asked, room, unfolded, self.lang);
+        let scene = scene_of(state, sent, chosen, asked, room, unfolded, self.lang);
         let focus = self.focus;
         // Hops have other numbers here; lines, places and objects are the same.
         let lit = Memo::new(move |_| {

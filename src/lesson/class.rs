@@ -34,7 +34,8 @@ pub struct Figure {
     pub right: u32,
     /// How many handed it in.
     pub of: u32,
-    /// For a step: how many stand at it, having passed all before and not it.
+    /// For a step: how many stand at it, having passed all before and not it, in a lesson that they have begun or that is their
+    /// next one.
     pub stuck: u32,
 }
 
@@ -84,9 +85,14 @@ impl Class {
             figures[at].stuck += u32::from(stuck);
         };
         let compared = self.rows.iter().filter_map(|row| Some((row, row.result.as_ref().ok()?)));
-        let compared = compared.flat_map(|(row, r)| r.lessons.iter().filter(|l| !row.old.contains(&l.lesson)));
-        for lesson in compared {
-            let stands = lesson.stands_at().map(|s| s.step.clone());
+        let compared = compared.flat_map(|(row, r)| {
+            // Nobody is stuck in a lesson that they have not come to: of those that were not begun only the first one counts.
+            let ahead = r.lessons.iter().position(|l| !l.is_begun());
+            let lessons = r.lessons.iter().enumerate();
+            lessons.filter(|(_, l)| !row.old.contains(&l.lesson)).map(move |(at, l)| (l, ahead == Some(at)))
+        });
+        for (lesson, is_next) in compared {
+            let stands = lesson.stands_at().filter(|_| is_next || lesson.is_begun()).map(|s| s.step.clone());
             for step in &lesson.steps {
                 count(&lesson.lesson, &step.step, "", step.passed, stands.as_ref() == Some(&step.step));
                 for (check, holds) in &step.checks {
@@ -164,6 +170,30 @@ mod tests {
     use super::super::model::{Check, Lesson, NamedCheck, Step};
     use super::super::result::{LessonResult, StepResult};
     use super::*;
+
+    #[test]
+    fn nobody_is_stuck_in_a_lesson_that_they_have_not_come_to() {
+        let step = |id: &str| Step { id: id.into(), points: 10, ..Step::default() };
+        let lesson = |id: &str| Lesson { id: id.into(), steps: vec![step("only")], ..Lesson::default() };
+        let course = Course::of(vec![lesson("one"), lesson("two"), lesson("three"), lesson("four")]);
+        let result = |id: &str, passed: bool, edits: u32| LessonResult {
+            lesson: id.into(),
+            of: 10,
+            solved: passed,
+            edits,
+            steps: vec![StepResult { step: "only".into(), passed, points: 0, of: 10, tries: 0, checks: Vec::new() }],
+            ..LessonResult::default()
+        };
+        // The first is done, the second was not touched, the third was tried, the fourth is still ahead.
+        let lessons =
+            vec![result("one", true, 1), result("two", false, 0), result("three", false, 4), result("four", false, 0)];
+        let text = ResultFile { name: "a".into(), assignment: String::new(), lessons }.write();
+        let mut class = Class::default();
+        class.add("a.txt", &text, &course);
+        let stuck: Vec<String> = class.stuck_at().iter().map(|f| f.lesson.to_string()).collect();
+        assert_eq!(stuck, ["two", "three"]);
+        assert!(class.figures().iter().all(|f| f.of == 1), "what is ahead still counts as handed in");
+    }
 
     #[test]
     fn two_hundred_files_make_a_table_and_spoilt_ones_do_no_harm() {

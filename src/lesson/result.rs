@@ -104,6 +104,11 @@ impl LessonResult {
         }
     }
 
+    /// Whether the learner has done anything in it.
+    pub fn is_begun(&self) -> bool {
+        self.solved || self.edits + self.hints > 0 || self.steps.iter().any(|s| s.passed || s.tries > 0)
+    }
+
     /// The first step that is not passed: where somebody stands, or is stuck.
     pub fn stands_at(&self) -> Option<&StepResult> {
         self.steps.iter().find(|s| !s.passed)

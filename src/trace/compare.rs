@@ -3,7 +3,7 @@
 use super::outcome::Outcome;
 use super::step::{Hop, Place, Step, StepKind};
 use super::{Trace, why};
-use crate::api::object::FieldRef;
+use crate::api::object::{FieldRef, ObjectKey};
 use crate::locale::{Lang, Message};
 use crate::network::packet::Packet;
 use std::net::SocketAddr;
@@ -58,8 +58,10 @@ fn name(place: &Place) -> String {
     }
 }
 
-/// Where two traces part. Times, ephemeral ports and lots are no differences. `None`: they tell the same.
+/// Where two traces part. Times, ephemeral ports, lots and the address that a Service happened to be given are no differences.
+/// `None`: they tell the same.
 pub fn compare(left: &Trace, right: &Trace) -> Option<Parting> {
+    let given = given(left, right);
     for i in 0..left.hops.len().max(right.hops.len()) {
         let (a, b) = (left.hops.get(i), right.hops.get(i));
         let (Some(hop_a), Some(hop_b)) = (a, b) else {
@@ -76,7 +78,7 @@ pub fn compare(left: &Trace, right: &Trace) -> Option<Parting> {
         for j in 0..hop_a.steps.len().max(hop_b.steps.len()) {
             let (x, y) = (hop_a.steps.get(j), hop_b.steps.get(j));
             if let (Some(x), Some(y)) = (x, y) {
-                if is_same(x, y) {
+                if is_same(x, y, &given) {
                     continue;
                 }
                 let chance = same_candidates(x, y);
@@ -148,7 +150,7 @@ fn same_candidates(left: &Step, right: &Step) -> bool {
     }
 }
 
-fn is_same(left: &Step, right: &Step) -> bool {
+fn is_same(left: &Step, right: &Step, given: &[(String, String)]) -> bool {
     match (&left.kind, &right.kind) {
         (
             StepKind::Balanced { by, candidates, chosen, .. },
@@ -158,8 +160,52 @@ fn is_same(left: &Step, right: &Step) -> bool {
             StepKind::LoadBalancerChose { node, candidates, .. },
             StepKind::LoadBalancerChose { node: other, candidates: others, .. },
         ) => node == other && candidates == others,
-        (a, b) => step_words(a) == step_words(b),
+        // Another name is told where it is asked for.
+        (
+            StepKind::ResolverRead { server, search, ndots, .. },
+            StepKind::ResolverRead { server: other, search: others, ndots: theirs, .. },
+        ) => server == other && search == others && ndots == theirs,
+        (a, b) => {
+            let theirs = given.iter().fold(step_words(b), |text, (from, to)| with_address(&text, from, to));
+            step_words(a) == theirs
+        }
     }
+}
+
+/// The addresses that DNS gave for the same Services in both traces, where they differ: that of the right one, that of the left one.
+fn given(left: &Trace, right: &Trace) -> Vec<(String, String)> {
+    let answers = |trace: &Trace| -> Vec<(ObjectKey, String)> {
+        let steps = trace.hops.iter().flat_map(|hop| &hop.steps);
+        let one = |step: &Step| match &step.kind {
+            StepKind::DnsAnswer { records, .. } if records.len() == 1 => {
+                let service = step.because.iter().find(|f| f.object.kind == "Service")?;
+                Some((service.object.clone(), records[0].data.to_string()))
+            }
+            _ => None,
+        };
+        steps.filter_map(one).collect()
+    };
+    let (left, right) = (answers(left), answers(right));
+    let pairs = right.into_iter().filter_map(|(service, theirs)| {
+        let (_, ours) = left.iter().find(|(own, _)| *own == service)?;
+        (*ours != theirs).then(|| (theirs, ours.clone()))
+    });
+    pairs.collect()
+}
+
+/// A text with another address in the place of one; a longer address that begins or ends like it is left alone.
+fn with_address(text: &str, from: &str, to: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    let more = |c: char| c.is_ascii_hexdigit();
+    while let Some(at) = rest.find(from) {
+        let (before, after) = (&rest[..at], &rest[at + from.len()..]);
+        let alone = !before.ends_with(more) && !before.ends_with('.') && !after.starts_with(more);
+        out.push_str(before);
+        out.push_str(if alone { to } else { from });
+        rest = after;
+    }
+    out + rest
 }
 
 /// A step in words without its ephemeral ports.
@@ -207,4 +253,15 @@ fn packets(kind: &StepKind) -> impl Iterator<Item = Packet> {
         _ => Vec::new(),
     };
     found.into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_replaced_where_it_stands_alone() {
+        let told = with_address("to 10.96.0.1:80, 10.96.0.10:80, 110.96.0.1 (10.96.0.1)", "10.96.0.1", "10.100.7.7");
+        assert_eq!(told, "to 10.100.7.7:80, 10.96.0.10:80, 110.96.0.1 (10.100.7.7)");
+    }
 }

@@ -8,6 +8,10 @@ use crate::api::time::Duration;
 use crate::locale::{Lang, Message};
 use smol_str::{SmolStr, format_smolstr};
 
+macro_rules! message {
+    ($id:literal $(, $name:ident = $value:expr)* $(,)?) => { Message::new($id)$(.with(stringify!($name), $value))* };
+}
+
 /// What a step does, in one sentence.
 pub fn step(step: &Step, lang: Lang) -> String {
     step_message(&step.kind).text(lang)
@@ -16,6 +20,30 @@ pub fn step(step: &Step, lang: Lang) -> String {
 /// What the client sees at the end.
 pub fn symptom(outcome: &Outcome, lang: Lang) -> String {
     symptom_message(outcome).text(lang)
+}
+
+/// The same in two or three words, without whom it was about: for a cell of a table.
+pub fn brief(outcome: &Outcome, lang: Lang) -> String {
+    let id = match outcome {
+        Outcome::Answered { response, .. } if response.status == 0 => "brief.ok_plain",
+        Outcome::Answered { response, .. } => return message!("symptom.ok", status = response.status).text(lang),
+        Outcome::Failed(failure) => match &failure.symptom {
+            Symptom::CouldNotResolve { .. } => "brief.could_not_resolve",
+            Symptom::ResolveTimedOut { .. } => "brief.resolve_timed_out",
+            Symptom::ConnectionRefused { .. } => "brief.refused",
+            Symptom::ConnectTimedOut { .. } => "brief.connect_timed_out",
+            Symptom::NoRoute { .. } => "brief.no_route",
+            Symptom::NoAnswer { .. } => "brief.no_answer",
+            Symptom::NoDatagram { .. } => "brief.no_datagram",
+            Symptom::EmptyReply => "brief.empty_reply",
+            Symptom::Tls { .. } => "brief.tls",
+            Symptom::HttpError { status } => return message!("symptom.ok", status = status).text(lang),
+            Symptom::NoEcho => "brief.no_echo",
+            Symptom::NotHttp => "brief.not_http",
+            Symptom::ClientCannotRun { .. } => "brief.client_cannot_run",
+        },
+    };
+    Message::new(id).text(lang)
 }
 
 /// What is wrong.
@@ -50,10 +78,6 @@ fn list(items: impl IntoIterator<Item = impl ToString>) -> String {
 fn seconds(time: Duration) -> String {
     let tenths = time.0 / 100_000;
     if tenths.is_multiple_of(10) { format!("{}", tenths / 10) } else { format!("{}.{}", tenths / 10, tenths % 10) }
-}
-
-macro_rules! message {
-    ($id:literal $(, $name:ident = $value:expr)* $(,)?) => { Message::new($id)$(.with(stringify!($name), $value))* };
 }
 
 /// A step as a message.

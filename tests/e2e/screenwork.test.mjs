@@ -176,14 +176,23 @@ test("bytes, rules of every mode, exports and print", async (t) => {
     await page.locator(".rules li.hit").first().waitFor();
     assert.ok((await page.locator(".rules li:not(.hit) small").count()) > 0, `${mode}: why others did not match`);
   }
-  await page.locator(".top .menu summary").click();
   for (const [words, ending] of [[/journey as SVG/, ".svg"], [/map as SVG/, ".svg"], [/map as PNG/, ".png"]]) {
+    await page.locator(".top .menu summary").click();
     const [download] = await Promise.all([
       page.waitForEvent("download"),
       page.locator(".top .menu-list button", { hasText: words }).click(),
     ]);
+    assert.equal(await page.locator(".menu[open]").count(), 0, "a choice closes the menu");
     assert.ok(download.suggestedFilename().endsWith(ending));
   }
+  await page.locator(".top .menu summary").press("Enter");
+  await page.locator(".top .menu-list button").first().focus();
+  await page.keyboard.press("Escape");
+  assert.equal(await page.locator(".menu[open]").count(), 0);
+  assert.equal(await page.evaluate(() => document.activeElement.closest(".menu summary") !== null), true, "back where it was opened");
+  await page.locator(".top .menu summary").click();
+  await page.locator(".brand").click();
+  assert.equal(await page.locator(".menu[open]").count(), 0, "a press elsewhere closes it");
   await page.emulateMedia({ media: "print" });
   assert.equal(await page.locator(".time").isVisible(), false);
   assert.ok(await page.locator(".map-main").isVisible());

@@ -351,6 +351,9 @@ pub fn line_button(s: Session, line: LineRef) -> impl IntoView {
     }
 }
 
+/// So many letters of a long answer are shown before it is unfolded.
+const GLANCE: usize = 100;
+
 /// Two sentences at the end: what the client sees, and what is wrong, with the line to look at.
 fn ending_of(s: Session, sent: Arc<Sent>) -> impl IntoView {
     let told = sent.clone();
@@ -360,6 +363,7 @@ fn ending_of(s: Session, sent: Arc<Sent>) -> impl IntoView {
         giljabi::trace::Outcome::Answered { response, .. } => response.body.clone(),
         giljabi::trace::Outcome::Failed(_) => Default::default(),
     };
+    let long = body.chars().count() > 2 * GLANCE;
     let lines = sent.to_mend.clone();
     let caused = sent.clone();
     let cause = move || {
@@ -372,8 +376,17 @@ fn ending_of(s: Session, sent: Arc<Sent>) -> impl IntoView {
                 <p>
                     <b>{s.t("journey.client_sees")}" "</b>
                     {words.clone()}
-                    {(!body.is_empty()).then(|| view! { <code class="body">{body.trim_end().to_string()}</code> })}
+                    {(!body.is_empty() && !long).then(|| view! { <code class="body">{body.trim_end().to_string()}</code> })}
                 </p>
+                {long.then(|| {
+                    let first: String = body.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(GLANCE).collect();
+                    view! {
+                        <details class="body">
+                            <summary><code>{first}"…"</code></summary>
+                            <pre>{body.trim_end().to_string()}</pre>
+                        </details>
+                    }
+                })}
                 {cause
                     .clone()()
                     .map(|(cause, mend)| {

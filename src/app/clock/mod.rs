@@ -7,7 +7,6 @@ use giljabi::api::time::Duration;
 use giljabi::cluster::Cluster;
 use giljabi::locale::Message;
 use leptos::prelude::*;
-use wasm_bindgen::JsCast;
 
 use super::player::now;
 use super::session::{Session, session};
@@ -242,16 +241,7 @@ pub fn ClockBar() -> impl IntoView {
     };
     let play = move || s.tx(if clock_state.running.get() { "clock.pause" } else { "clock.run" }, &[]);
     let jump = move |id: &'static str, to: Jump| {
-        let act = move |event: web_sys::MouseEvent| {
-            clock_state.jump(s, to);
-            // What was chosen closes the menu.
-            let chosen = event.target().and_then(|t| t.dyn_into::<web_sys::Element>().ok());
-            if let Some(menu) = chosen.and_then(|e| e.closest("details").ok().flatten()) {
-                // A menu that does not close stays open; nothing else depends on it.
-                let _ = menu.remove_attribute("open");
-            }
-        };
-        view! { <button type="button" on:click=act>{s.t(id)}</button> }
+        view! { <button type="button" on:click=move |_| clock_state.jump(s, to)>{s.t(id)}</button> }
     };
     view! {
         <div class="clock-bar" role="group" aria-label=s.t("time.clock_title")>

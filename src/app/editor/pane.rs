@@ -2,7 +2,7 @@
 
 use giljabi::diagnostic::{Diagnostic, Severity as How};
 use giljabi::locale::Lang;
-use giljabi::map::of_hop;
+use giljabi::map::{Tone, of_hop};
 use giljabi::text::{LineIndex, utf16_offset, visible};
 use leptos::html::Div;
 use leptos::prelude::*;
@@ -265,9 +265,11 @@ fn wire(s: Session, drafts: Drafts, editor: StoredValue<Option<Editor>, LocalSto
         let lines: Vec<GutterLine> = marks
             .into_iter()
             .map(|(line, marks)| {
-                // Two numbers fit; the last ones tell most.
-                let skip = marks.len().saturating_sub(2);
-                GutterLine { line, marks: marks.into_iter().skip(skip).collect() }
+                // Two numbers fit: where it failed, and the way there before the way back.
+                let bad = marks.iter().rposition(|mark| mark.kind == Tone::Bad.name()).filter(|bad| *bad > 1);
+                let kept = bad.map_or([0, 1], |bad| [0, bad]);
+                let marks = marks.into_iter().enumerate().filter(|(i, _)| kept.contains(i)).map(|(_, mark)| mark);
+                GutterLine { line, marks: marks.collect() }
             })
             .collect();
         if news(marks_told, &file, lines.is_empty()) {

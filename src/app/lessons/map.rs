@@ -37,6 +37,12 @@ pub fn LessonMap() -> impl IntoView {
             <h2 class="page-title">{s.t("lessons.map")}</h2>
             <Done done=Signal::derive(done) of=Signal::derive(ours)/>
             <span class="push"></span>
+            <Show when=move || l.assignment.read().is_none()>
+                <GoOn lessons=Signal::derive(move || {
+                    let course = course();
+                    course.lessons.iter().filter(|x| !x.id.starts_with(GUEST)).map(|x| x.id.clone()).collect()
+                })/>
+            </Show>
             <a class="btn" href="#/">{s.t("lessons.free")}</a>
             <a class="btn" href="#/notes">{s.t("lessons.notes")}</a>
         </div>
@@ -109,6 +115,23 @@ fn LessonList(lessons: Vec<Lesson>, #[prop(optional)] set: bool) -> impl IntoVie
     view! { <ol class="lesson-list">{lessons.into_iter().map(row).collect_view()}</ol> }
 }
 
+/// The way to the first of these lessons that is not done yet, so that nobody has to look for it; nothing when all are.
+#[component]
+fn GoOn(lessons: Signal<Vec<SmolStr>>, #[prop(optional)] set: bool) -> impl IntoView {
+    let (l, s) = (super::lessons(), session());
+    let solved = move |id: &str| {
+        if set { l.counts(id).is_some_and(|r| r.solved) } else { l.book.read().is_solved(id) }
+    };
+    move || {
+        let ids = lessons.get();
+        let next = ids.iter().position(|id| !solved(id))?;
+        let title = l.words(&ids[next]).map_or_else(|| ids[next].to_string(), |w| w.title);
+        let said = if next == 0 { "lessons.begin_with" } else { "lessons.go_on" };
+        let to = Route::Lesson(ids[next].to_string()).hash();
+        Some(view! { <a class="btn go-on" href=to>{s.tx(said, &[("title", &title)])}</a> })
+    }
+}
+
 /// The assignment: its lessons in order, and the file to hand in.
 #[component]
 fn Set() -> impl IntoView {
@@ -132,6 +155,7 @@ fn Set() -> impl IntoView {
         <section class="assignment" aria-labelledby="assignment-title">
             <h3 id="assignment-title">{s.t("lessons.assignment")}</h3>
             {move || view! { <LessonList lessons=own() set=true/> }}
+            <p><GoOn lessons=Signal::derive(move || own().iter().map(|x| x.id.clone()).collect()) set=true/></p>
             <div class="hand-in">
                 <label>
                     {s.t("lessons.name")}

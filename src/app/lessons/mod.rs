@@ -18,6 +18,7 @@ mod way;
 mod write;
 
 use giljabi::lesson::assignment::Assignment;
+use giljabi::lesson::class::Class;
 use giljabi::lesson::edits::Edits;
 use giljabi::lesson::text::Words;
 use giljabi::lesson::way::Leg;
@@ -65,6 +66,9 @@ pub struct Lessons {
     waiting: StoredValue<Option<TurnHint>>,
     /// What a teacher has set, and its code.
     pub assignment: RwSignal<Option<(String, Assignment)>>,
+    /// What a teacher is setting, and what was handed in, for as long as this page is open: they leave for the desk and come back.
+    pub setting: RwSignal<Option<Assignment>>,
+    pub class: RwSignal<Class>,
     /// What an author records.
     pub tape: RwSignal<Option<write::tape::Tape>>,
     /// The lessons whose sheets are being printed.
@@ -106,6 +110,8 @@ impl Lessons {
             turn: RwSignal::new(None),
             waiting: StoredValue::new(None),
             assignment: RwSignal::new(None),
+            setting: RwSignal::new(None),
+            class: RwSignal::new(Class::default()),
             tape: RwSignal::new(None),
             printing: RwSignal::new(Vec::new()),
             acted: StoredValue::new(false),
@@ -167,7 +173,7 @@ impl Lessons {
         self.trouble.set(None);
         match route {
             Route::Free => self.leave(),
-            Route::Teach => self.with_course(|_, _| {}),
+            Route::Teach => self.fetch(),
             Route::Lesson(id) => self.with_course(move |l, course| {
                 if course.lesson(&id).is_some() {
                     l.sit_down(&id);
@@ -201,6 +207,11 @@ impl Lessons {
                 act(self, &course);
             }
         });
+    }
+
+    /// Has the course fetched, if it is not there yet.
+    pub fn fetch(self) {
+        self.with_course(|_, _| {});
     }
 
     /// Fetches the course, and the words of the language of now.
@@ -326,6 +337,13 @@ pub fn Screens() -> impl IntoView {
     let l = lessons();
     let s = session();
     let page = Memo::new(move |_| l.route.get());
+    Effect::new(move || {
+        page.track();
+        // One element stands for all pages, and would keep how far the last one was scrolled.
+        if let Some(page) = document().get_element_by_id("page") {
+            page.set_scroll_top(0);
+        }
+    });
     view! {
         {move || {
             let page = page.get();

@@ -79,7 +79,8 @@ fn pages(s: Session, from: RwSignal<usize>, first: usize, all: usize) -> impl In
 }
 
 fn table(s: Session, run: Run, open: RwSignal<BTreeSet<usize>>, plan: &Plan, urls: Vec<Url>) -> impl IntoView + use<> {
-    let heads = urls.iter().map(|u| view! { <th scope="col" class="mono">{u.to_string()}</th> });
+    let heads =
+        urls.iter().cloned().map(|u| view! { <th scope="col" class="mono">{move || run.spoken(&u).to_string()}</th> });
     let heads = heads.collect_view();
     let rows = plan.rows.iter().enumerate().map(|(i, row)| rows(s, run, open, &urls, i, row)).collect_view();
     view! {
@@ -159,8 +160,9 @@ struct Said {
     good: usize,
     bad: usize,
     changed: bool,
-    /// How the first that fails ends; where none fails, the first of all.
+    /// How the first that fails ends, in a few words and whole; where none fails, the first of all.
     words: String,
+    whole: String,
     /// That client.
     who: Option<Client>,
 }
@@ -180,7 +182,10 @@ impl Said {
                 said.who = Some(client.clone());
             }
         }
-        said.words = told.map(|(_, answer)| why::symptom(&answer.outcome, s.lang.get())).unwrap_or_default();
+        if let Some((_, answer)) = told {
+            said.words = why::brief(&answer.outcome, s.lang.get());
+            said.whole = why::symptom(&answer.outcome, s.lang.get());
+        }
         said
     }
 }
@@ -198,7 +203,7 @@ fn cell(s: Session, run: Run, row: usize, members: Vec<Client>, url: Url) -> imp
     };
     let send = move |_| {
         let Some(client) = said.read_untracked().who.clone().or(first.clone()) else { return };
-        s.url.set(address_for(s, &client, &to).to_string());
+        s.url.set(address_for(s, &client, &run.spoken(&to)).to_string());
         s.client.set(client);
         s.send();
     };
@@ -221,7 +226,7 @@ fn cell(s: Session, run: Run, row: usize, members: Vec<Client>, url: Url) -> imp
     };
     view! {
         <td class:changed=move || said.read().changed>
-            <button type="button" class=class title=move || said.read().words.clone() on:click=send>
+            <button type="button" class=class title=move || said.read().whole.clone() on:click=send>
                 <span aria-hidden="true">{mark}</span>
                 {words}
             </button>

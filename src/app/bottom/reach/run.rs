@@ -2,8 +2,9 @@
 //! in copies of the cluster a few milliseconds at a time.
 
 use giljabi::api::object::{Object, ObjectKey};
+use giljabi::api::view::Protocol;
 use giljabi::map::workload;
-use giljabi::trace::{Client, Outcome, Request, Url};
+use giljabi::trace::{Client, Outcome, Request, Scheme, Symptom, Url};
 use leptos::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -94,11 +95,43 @@ fn urls(s: Session) -> Vec<Url> {
     for object in state.store.list("Service").filter(own) {
         let Some(service) = object.view().service() else { continue };
         for port in &service.ports {
-            let scheme = if port.port == 443 || port.name == "https" { "https" } else { "http" };
+            let scheme = match () {
+                () if port.protocol == Protocol::Udp => "udp",
+                () if port.port == 443 || port.name == "https" || port.app_protocol == "https" => "https",
+                () => "http",
+            };
             urls.extend(Url::parse(&format!("{scheme}://{}.{}:{}", object.name(), object.namespace(), port.port)));
         }
     }
     urls
+}
+
+/// An address as it is spoken to, as far as is known.
+fn as_spoken(known: &[(Url, Scheme)], url: &Url) -> Url {
+    let scheme = known.iter().find(|(of, _)| of == url).map_or(url.scheme, |(_, scheme)| *scheme);
+    Url { scheme, ..url.clone() }
+}
+
+/// Asks, and where something other than HTTP came back asks again as gRPC and as a bare connection: whether a Service can be
+/// reached is no question of what is spoken behind it. Returns the address that was asked at last.
+fn ask(s: Session, client: &Client, url: Url) -> (Outcome, Url) {
+    let send = |url: &Url| {
+        let mut request = Request::get(client.clone(), address_for(s, client, url));
+        request.insecure = true;
+        s.probe(&request)
+    };
+    let outcome = send(&url);
+    if !matches!(&outcome, Outcome::Failed(failure) if failure.symptom == Symptom::NotHttp) {
+        return (outcome, url);
+    }
+    for scheme in [Scheme::Grpc, Scheme::Tcp] {
+        let other = Url { scheme, ..url.clone() };
+        let again = send(&other);
+        if again.is_success() {
+            return (again, other);
+        }
+    }
+    (outcome, url)
 }
 
 /// An answer, and whether the last edit changed it.
@@ -119,6 +152,8 @@ pub struct Run {
     answers: StoredValue<BTreeMap<(Client, String), Answer>>,
     /// Counts the answers of each row, so that a row is drawn anew when one of its own has come.
     beats: StoredValue<Vec<ArcRwSignal<u32>>>,
+    /// What is spoken at an address, where it is not what its Service lets one think.
+    spoken: RwSignal<Vec<(Url, Scheme)>>,
     number: StoredValue<u32>,
     at: StoredValue<(usize, usize, usize)>,
 }
@@ -131,6 +166,7 @@ impl Run {
             stopped: RwSignal::new(false),
             answers: StoredValue::new(BTreeMap::new()),
             beats: StoredValue::new(Vec::new()),
+            spoken: RwSignal::new(Vec::new()),
             number: StoredValue::new(0),
             at: StoredValue::new((0, 0, 0)),
         }
@@ -139,6 +175,7 @@ impl Run {
     /// Begins anew for the cluster of now. What was answered before stands until its answer of now has come.
     pub fn begin(self, s: Session) {
         let plan = Plan::of(s);
+        self.spoken.set(Vec::new());
         self.left.set(plan.size());
         self.at.set_value((0, 0, 0));
         if *self.plan.read_untracked().as_ref() != plan {
@@ -173,6 +210,11 @@ impl Run {
         self.answers.with_value(|answers| answers.get(&(client.clone(), url.to_string())).cloned())
     }
 
+    /// The address as it is spoken to.
+    pub fn spoken(self, url: &Url) -> Url {
+        as_spoken(&self.spoken.read(), url)
+    }
+
     /// Depends on the answers of a row.
     pub fn track(self, row: usize) {
         let beat = self.beats.with_value(|beats| beats.get(row).cloned());
@@ -196,9 +238,13 @@ impl Run {
                 let until = now() + SLICE;
                 while now() < until {
                     let Some((row, client, url)) = plan.nth(&mut at) else { break };
-                    let mut request = Request::get(client.clone(), address_for(s, &client, &url));
-                    request.insecure = true;
-                    let outcome = Arc::new(s.probe(&request));
+                    let known = as_spoken(&self.spoken.read_untracked(), &url);
+                    let before = known.scheme;
+                    let (outcome, spoken) = ask(s, &client, known);
+                    let outcome = Arc::new(outcome);
+                    if spoken.scheme != before {
+                        self.spoken.update(|known| known.insert(0, (url.clone(), spoken.scheme)));
+                    }
                     self.answers.update_value(|answers| {
                         let key = (client, url.to_string());
                         let changed = answers.get(&key).is_some_and(|before| {

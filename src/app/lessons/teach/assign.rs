@@ -23,15 +23,35 @@ const EASY_CODE: usize = 300;
 /// The numbers of nodes that are offered.
 const NODES: [&str; 5] = ["1", "2", "3", "4", "5"];
 
+/// Under which name what is being set is kept in the browser, as its code.
+const KEPT: &str = "setting";
+
+/// What was being set when the teacher was here last. Whoever has pupils begin with their own state has gone to the desk to make it:
+/// it is taken as it is now.
+fn begun(l: Lessons) -> Assignment {
+    let course = l.course.get_untracked().unwrap_or_default();
+    let kept = || keep::read(KEPT).and_then(|code| Assignment::read(&code, &course).ok());
+    let fresh = Assignment { hints: true, ..Assignment::default() };
+    let mut begun = l.setting.get_untracked().or_else(kept).unwrap_or(fresh);
+    for (id, start) in &mut begun.starts {
+        let now = own_start(l, id);
+        if !now.is_empty() {
+            *start = now;
+        }
+    }
+    begun
+}
+
 #[component]
 pub fn Assign() -> impl IntoView {
     let (l, s) = (lessons(), session());
-    let chosen = RwSignal::new(Vec::<SmolStr>::new());
-    let lang = RwSignal::new(None::<Lang>);
-    let hints = RwSignal::new(true);
-    let seed = RwSignal::new(0_u64);
-    let cluster = RwSignal::new(Terms::default());
-    let starts = RwSignal::new(Starts::default());
+    let begun = begun(l);
+    let chosen = RwSignal::new(begun.lessons);
+    let lang = RwSignal::new(begun.lang);
+    let hints = RwSignal::new(begun.hints);
+    let seed = RwSignal::new(begun.seed);
+    let cluster = RwSignal::new(begun.cluster);
+    let starts = RwSignal::new(begun.starts);
     let course = move || l.course.get().unwrap_or_default();
     let assignment = move || Assignment {
         lessons: chosen.get(),
@@ -42,6 +62,15 @@ pub fn Assign() -> impl IntoView {
         starts: starts.get().into_iter().filter(|(id, _)| chosen.read().contains(id)).collect(),
     };
     let code = Memo::new(move |_| assignment().code());
+    Effect::new(move || {
+        let now = assignment();
+        if now.lessons.is_empty() {
+            keep::remove(KEPT);
+        } else {
+            keep::write(KEPT, &code.read());
+        }
+        l.setting.set(Some(now));
+    });
     let set_lang =
         move |event| lang.set(Some(event_target_value(&event)).filter(|v| !v.is_empty()).map(|v| Lang::from_tag(&v)));
     view! {
@@ -63,8 +92,8 @@ pub fn Assign() -> impl IntoView {
                                 {s.t("lessons.language")}
                                 <select class="field" on:change=set_lang>
                                     <option value="">{s.t("lessons.language_any")}</option>
-                                    <option value="ko" lang="ko">"한국어"</option>
-                                    <option value="en" lang="en">"English"</option>
+                                    <option value="ko" lang="ko" prop:selected=move || lang.get() == Some(Lang::Ko)>"한국어"</option>
+                                    <option value="en" lang="en" prop:selected=move || lang.get() == Some(Lang::En)>"English"</option>
                                 </select>
                             </label>
                             <label>
@@ -163,14 +192,20 @@ fn ClusterTerms(cluster: RwSignal<Terms>) -> impl IntoView {
                 {s.t("lessons.set_nodes")}
                 <select class="field set-nodes" on:change=nodes>
                     <option value="">{s.t("lessons.as_lesson")}</option>
-                    {NODES.map(|n| view! { <option value=n>{n}</option> }).collect_view()}
+                    {NODES.map(|n| {
+                        let set = move || cluster.read().nodes.is_some_and(|own| own.to_string() == n);
+                        view! { <option value=n prop:selected=set>{n}</option> }
+                    }).collect_view()}
                 </select>
             </label>
             <label>
                 "kube-proxy"
                 <select class="field set-proxy" on:change=proxy>
                     <option value="">{s.t("lessons.as_lesson")}</option>
-                    {PROXIES.iter().map(|name| view! { <option value=*name>{*name}</option> }).collect_view()}
+                    {PROXIES.iter().map(|name| {
+                        let set = move || cluster.read().proxy.as_deref() == Some(*name);
+                        view! { <option value=*name prop:selected=set>{*name}</option> }
+                    }).collect_view()}
                 </select>
             </label>
             <label>
@@ -178,7 +213,10 @@ fn ClusterTerms(cluster: RwSignal<Terms>) -> impl IntoView {
                 <select class="field set-balancer" on:change=balancer>
                     <option value="">{s.t("lessons.as_lesson")}</option>
                     {BALANCERS.iter().zip(["world.none", "world.cloud", "world.metallb", "world.tunnel"])
-                        .map(|(name, id)| view! { <option value=*name>{s.t(id)}</option> })
+                        .map(|(name, id)| {
+                            let set = move || cluster.read().load_balancer.as_deref() == Some(*name);
+                            view! { <option value=*name prop:selected=set>{s.t(id)}</option> }
+                        })
                         .collect_view()}
                 </select>
             </label>
@@ -208,7 +246,7 @@ fn Order(chosen: RwSignal<Vec<SmolStr>>, starts: RwSignal<Starts>) -> impl IntoV
             }
         });
     };
-    let row = move |(at, id): (usize, SmolStr)| {
+    let row = move |at: usize, last: usize, id: SmolStr| {
         let name = title(l, &id);
         let label = |id: &'static str, name: &str| s.tx(id, &[("name", name)]);
         let own = own_start(l, &id);
@@ -232,13 +270,17 @@ fn Order(chosen: RwSignal<Vec<SmolStr>>, starts: RwSignal<Starts>) -> impl IntoV
                     </button>
                 })}
                 <button type="button" class="tool" aria-label=label("lessons.up", &name) disabled=at == 0 on:click=move |_| swap(at, at.saturating_sub(1))>"▲"</button>
-                <button type="button" class="tool" aria-label=label("lessons.down", &name) on:click=move |_| swap(at, at + 1)>"▼"</button>
+                <button type="button" class="tool" aria-label=label("lessons.down", &name) disabled=at == last on:click=move |_| swap(at, at + 1)>"▼"</button>
                 <button type="button" class="tool" aria-label=label("lessons.out", &name) on:click=move |_| chosen.update(|c| drop(c.remove(at)))>"✕"</button>
             </li>
         }
     };
     view! {
-        <ol class="order" aria-label=s.t("lessons.order")>{move || chosen.get().into_iter().enumerate().map(row).collect_view()}</ol>
+        <ol class="order" aria-label=s.t("lessons.order")>{move || {
+            let chosen = chosen.get();
+            let last = chosen.len().saturating_sub(1);
+            chosen.into_iter().enumerate().map(|(at, id)| row(at, last, id)).collect_view()
+        }}</ol>
         <p class="t-soft">{s.t("lessons.begin_text")}</p>
     }
 }

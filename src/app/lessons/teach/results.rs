@@ -18,7 +18,7 @@ const NAMED: usize = 5;
 #[component]
 pub fn Results() -> impl IntoView {
     let (l, s) = (lessons(), session());
-    let class = RwSignal::new(Class::default());
+    let class = l.class;
     let over = RwSignal::new(false);
     let add = move |files: Vec<(String, String)>| {
         let course = l.course.get_untracked().unwrap_or_default();
