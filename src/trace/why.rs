@@ -58,6 +58,10 @@ pub fn mend(failure: &Failure, lang: Lang) -> String {
 
 /// The name of a cause: what its rows in the message table are called.
 pub fn cause_name(cause: &CauseOfFailure) -> &'static str {
+    if matches!(cause, CauseOfFailure::NothingListens { .. }) {
+        // Told in other words where nothing listens at all.
+        return "nothing_listens";
+    }
     let id = cause_messages(cause).0.id;
     id.strip_prefix("cause.").unwrap_or(id)
 }
@@ -244,6 +248,9 @@ pub fn cause_messages(cause: &CauseOfFailure) -> (Message, Message) {
         C::ListensByOtherProtocol { pod, port, listening, asked } => {
             rows!("listens_by_other_protocol", pod = named(pod), port = port, listening = listening, asked = asked)
         }
+        C::NothingListens { pod, port, listening } if listening.is_empty() => {
+            (message!("silent.cause", pod = named(pod), port = port), Message::new("silent.mend"))
+        }
         C::NothingListens { pod, port, listening } => {
             rows!("nothing_listens", pod = named(pod), port = port, listening = list(listening))
         }
@@ -317,7 +324,22 @@ pub fn cause_messages(cause: &CauseOfFailure) -> (Message, Message) {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+    use crate::api::object::ObjectKey;
     use crate::locale;
+
+    #[test]
+    fn where_nothing_listens_at_all_the_same_cause_is_told_in_other_words() {
+        let listens = |listening| CauseOfFailure::NothingListens {
+            pod: ObjectKey::new("Pod", "default", "web"),
+            port: 80,
+            listening,
+        };
+        let told = |listening| cause_messages(&listens(listening)).0.text(Lang::En);
+        assert_eq!(cause_name(&listens(Vec::new())), cause_name(&listens(vec![8080])));
+        assert!(told(vec![8080]).contains("8080"));
+        assert!(told(Vec::new()).contains("at all") && !told(Vec::new()).contains('-'), "{}", told(Vec::new()));
+    }
 
     #[test]
     fn every_message_that_is_named_here_has_its_row_and_every_cause_its_mend() {
