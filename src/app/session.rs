@@ -435,6 +435,7 @@ impl Session {
         if good {
             keep::write(&last_good, &json);
         }
+        self.keep_power();
     }
 
     /// The desk as it is now: files, cluster, computer and what was run. A copy, cheap to make, to grade or to try things on.
@@ -498,6 +499,7 @@ impl Session {
             workspace.set_files(scenario::files(scenario));
         }
         world.finish(&mut workspace);
+        scenario::pull_kept_plugs(&mut workspace);
         self.sit_down(Desk::new(workspace, Computer::default(), Vec::new()), Vec::new(), "");
     }
 
@@ -572,9 +574,23 @@ impl Session {
         self.workspace.with_value(|w| w.cluster().runtime().is_up(node))
     }
 
+    /// Keeps which nodes of free play have no power; a lesson's are in its record.
+    fn keep_power(self) {
+        if !self.desk.with_value(String::is_empty) {
+            return;
+        }
+        let state = self.state.get_untracked();
+        let dark = state.store.list("Node").map(|n| n.name().to_string()).filter(|name| !self.is_powered(name));
+        match dark.collect::<Vec<_>>().join(" ") {
+            none if none.is_empty() => keep::remove(scenario::DARK),
+            dark => drop(keep::write(scenario::DARK, &dark)),
+        }
+    }
+
     /// Pulls a node's plug, or puts it back.
     pub fn set_power(self, node: &str, up: bool) {
         self.let_pass(|cluster| cluster.set_power(node, up));
+        self.keep_power();
         let id = if up { "moment.power_on" } else { "moment.power_off" };
         self.keep_moment(Message::new(id).with("node", node));
     }

@@ -48,6 +48,12 @@ pub fn TimeBar() -> impl IntoView {
         Client::Learner => s.tx("at.learner", &[]),
         other => other.to_string(),
     };
+    // Asked for when somebody comes to the field, not for every edit before.
+    let near = RwSignal::new(false);
+    let offered = Memo::new(move |_| match near.get() {
+        true => super::scenario::own::urls(&s.state.read().store, &s.client.read()),
+        false => Vec::new(),
+    });
     let speed_words = move || format!("×{}", p.speed.get());
     let faster = move |_| p.speed.update(|v| *v = if *v >= 4.0 { 0.25 } else { *v * 2.0 });
     view! {
@@ -79,6 +85,8 @@ pub fn TimeBar() -> impl IntoView {
                 <input
                     class="field url"
                     type="text"
+                    list="own-urls"
+                    on:focus=move |_| near.set(true)
                     spellcheck="false"
                     autocomplete="off"
                     autocapitalize="off"
@@ -91,6 +99,9 @@ pub fn TimeBar() -> impl IntoView {
                         s.bad_url.set(false);
                     }
                 />
+                <datalist id="own-urls">
+                    {move || offered.get().into_iter().map(|url| view! { <option value=url></option> }).collect_view()}
+                </datalist>
             </form>
             <div class="steps" role="group" aria-label=s.t("time.steps")>
                 <button type="button" class="btn btn-icon" aria-label=s.t("time.rewind") title=s.t("time.rewind") on:click=move |_| p.rewind()>"|◀"</button>

@@ -6,7 +6,7 @@ use super::course::Course;
 use super::keys::{BALANCERS, PROXIES};
 use super::model::{Action, Draw, Fault, File, Lesson};
 use super::read::is_file_name;
-use super::scene::Ran;
+use super::record::Record;
 use crate::arrange::Arrange;
 use crate::locale::Lang;
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
@@ -36,12 +36,14 @@ pub struct Start {
     pub changes: Vec<Change>,
     /// What was done in the terminal, in order.
     pub ran: Vec<SmolStr>,
+    /// The nodes whose plug was pulled or put back, and whether they have power.
+    pub power: Vec<(SmolStr, bool)>,
 }
 
 impl Start {
     /// Whether it is the lesson's own.
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.ran.is_empty()
+        self.changes.is_empty() && self.ran.is_empty() && self.power.is_empty()
     }
 }
 
@@ -85,6 +87,8 @@ const PLAIN: u8 = 1;
 const WITH_STARTS: u8 = 2;
 /// A code that also says the kind of load balancer, and what was done in the terminal.
 const WITH_DEEDS: u8 = 3;
+/// A code that also says which nodes have power.
+const WITH_POWER: u8 = 4;
 pub const MAX_LESSONS: usize = 100;
 /// The longest code that is read, in characters. A QR code of that length can still be scanned from a projector.
 pub const MAX_CODE: usize = 1_200;
@@ -106,7 +110,12 @@ impl Assignment {
             None => 0,
         };
         let plain = self.cluster == Terms::default() && self.starts.is_empty();
-        let version = if plain { PLAIN } else { WITH_DEEDS };
+        let power = self.starts.iter().any(|(_, start)| !start.power.is_empty());
+        let version = match plain {
+            true => PLAIN,
+            false if power => WITH_POWER,
+            false => WITH_DEEDS,
+        };
         let mut bytes = vec![version, language | if self.hints { HINTS } else { 0 }];
         put_number(&mut bytes, self.seed);
         let lessons = &self.lessons[..self.lessons.len().min(MAX_LESSONS)];
@@ -115,21 +124,21 @@ impl Assignment {
         }
         lessons.iter().for_each(|lesson| bytes.extend(mark(lesson)));
         if !plain {
-            self.write_start(&mut bytes, lessons);
+            self.write_start(&mut bytes, lessons, version);
         }
         let sum = Sha256::digest(&bytes);
         bytes.push(sum[0]);
         BASE64URL_NOPAD.encode(&bytes)
     }
 
-    fn write_start(&self, bytes: &mut Vec<u8>, lessons: &[SmolStr]) {
+    fn write_start(&self, bytes: &mut Vec<u8>, lessons: &[SmolStr], version: u8) {
         let place = |own: &Option<SmolStr>, of: &[&str]| {
             own.as_ref().and_then(|own| of.iter().position(|p| own == p)).map_or(0, |at| at as u8 + 1)
         };
         bytes.push(self.cluster.nodes.unwrap_or(0).min(MOST_NODES) as u8);
         bytes.push(place(&self.cluster.proxy, PROXIES));
         bytes.push(place(&self.cluster.load_balancer, BALANCERS));
-        for (lesson, Start { changes, ran }) in &self.starts {
+        for (lesson, Start { changes, ran, power }) in &self.starts {
             let Some(at) = lessons.iter().position(|l| l == lesson) else { continue };
             put_number(bytes, at as u64);
             put_number(bytes, changes.len() as u64);
@@ -149,6 +158,13 @@ impl Assignment {
             }
             put_number(bytes, ran.len() as u64);
             ran.iter().for_each(|line| put_text(bytes, line));
+            if version >= WITH_POWER {
+                put_number(bytes, power.len() as u64);
+                for (node, up) in power {
+                    put_text(bytes, node);
+                    bytes.push(u8::from(*up));
+                }
+            }
         }
     }
 
@@ -163,7 +179,7 @@ impl Assignment {
             return Err(BadCode::Broken);
         }
         let [version, flags, rest @ ..] = bytes else { return Err(BadCode::Broken) };
-        if *version > WITH_DEEDS {
+        if *version > WITH_POWER {
             return Err(BadCode::Newer);
         }
         let mut rest = Reader(rest);
@@ -211,7 +227,9 @@ impl Assignment {
             let changes = (0..count).map(|_| rest.change()).collect::<Option<Vec<_>>>()?;
             let lines = if version >= WITH_DEEDS { rest.size(MOST_RAN)? } else { 0 };
             let ran = (0..lines).map(|_| rest.text().map(SmolStr::from)).collect::<Option<Vec<_>>>()?;
-            self.starts.push((lesson, Start { changes, ran }));
+            let plugs = if version >= WITH_POWER { rest.size(MOST_NODES)? } else { 0 };
+            let power = (0..plugs).map(|_| rest.plug()).collect::<Option<Vec<_>>>()?;
+            self.starts.push((lesson, Start { changes, ran, power }));
         }
         Some(())
     }
@@ -229,7 +247,7 @@ impl Assignment {
         if let Some(balancer) = &self.cluster.load_balancer {
             lesson.cluster.load_balancer = balancer.clone();
         }
-        if let Some((_, Start { changes, ran })) = self.starts.iter().find(|(id, _)| *id == lesson.id) {
+        if let Some((_, Start { changes, ran, power })) = self.starts.iter().find(|(id, _)| *id == lesson.id) {
             let mut files = lesson.start.clone();
             changes.iter().for_each(|change| change.apply(&mut files));
             match &mut lesson.draw {
@@ -239,6 +257,7 @@ impl Assignment {
             }
             lesson.start.arrange_by(|a, b| a.name.cmp(&b.name));
             lesson.before.extend(ran.iter().map(|line| Action::Run { line: line.clone() }));
+            lesson.before.extend(power.iter().map(|(node, up)| Action::Power { node: node.clone(), up: *up }));
         }
         lesson
     }
@@ -286,15 +305,31 @@ impl Change {
     }
 }
 
-/// What a code carries of a teacher's desk: how its files differ from the lesson's start, and the lines of the terminal that
-/// did more than look. `drawn` are the files as an exam was drawn for the teacher: where they are still so, pupils are drawn
+/// What a code carries of a teacher's desk: how its files differ from the lesson's start, the lines of the terminal that did more
+/// than look, and which nodes have another power than the lesson gives them. `drawn` are the files as an exam was drawn for the teacher: where they are still so, pupils are drawn
 /// exams of their own.
-pub fn start(lesson: &Lesson, files: &[File], drawn: &[File], ran: &[Ran]) -> Start {
-    let done = ran.iter().filter(|r| r.code == 0 && !only_looks(&r.line));
+pub fn start(lesson: &Lesson, files: &[File], drawn: &[File], record: &Record) -> Start {
+    let done = record.ran.iter().filter(|r| r.code == 0 && !only_looks(&r.line));
     Start {
         changes: if files == drawn { Vec::new() } else { changes(lesson, files) },
         ran: done.take(MOST_RAN).map(|r| SmolStr::from(r.line.trim())).collect(),
+        power: record
+            .plugs
+            .iter()
+            .filter(|(node, up)| *up != has_power(lesson, node))
+            .take(MOST_NODES)
+            .cloned()
+            .collect(),
     }
+}
+
+/// Whether a node has power when the learner comes.
+fn has_power(lesson: &Lesson, node: &str) -> bool {
+    let told = lesson.before.iter().rev().find_map(|action| match action {
+        Action::Power { node: own, up } if own == node => Some(*up),
+        _ => None,
+    });
+    told.unwrap_or(true)
 }
 
 /// Whether a line of the terminal changes nothing: nobody needs it to begin.
@@ -383,6 +418,11 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(self.take(length)?).ok()
     }
 
+    fn plug(&mut self) -> Option<(SmolStr, bool)> {
+        let node = SmolStr::from(self.text()?);
+        Some((node, self.take(1)? == [1]))
+    }
+
     fn change(&mut self) -> Option<Change> {
         let file = self.text()?;
         if !is_file_name(&format!("start/{file}")) {
@@ -403,6 +443,7 @@ pub fn mark(lesson: &str) -> [u8; 2] {
 #[cfg(test)]
 mod tests {
     use super::super::draw;
+    use super::super::scene::Ran;
     use super::*;
 
     fn file(name: &str, text: &str) -> File {
@@ -431,7 +472,8 @@ mod tests {
                 Ran { line: "kubectl get pods -o name | kubectl delete -f -".into(), code: 1 },
                 Ran { line: "kubectl get svc -o name | xargs kubectl delete".into(), code: 0 },
             ];
-            let own = start(&lesson, &files, &lesson.start, &ran);
+            let record = Record { ran: ran.to_vec(), ..Record::default() };
+            let own = start(&lesson, &files, &lesson.start, &record);
             assert_eq!(own.ran, ["kubectl label pod kubia app=x", "kubectl get svc -o name | xargs kubectl delete"]);
             let mut set = Assignment { lessons: vec!["mine".into()], ..Assignment::default() };
             assert!(!set.alters(&lesson));
@@ -450,15 +492,37 @@ mod tests {
     }
 
     #[test]
+    fn a_start_says_which_nodes_have_another_power() {
+        let mut lesson = lesson();
+        lesson.before = vec![Action::Power { node: "node-1".into(), up: false }];
+        let mut record = Record::default();
+        for (node, up) in [("node-1", true), ("node-2", true), ("node-3", true), ("node-3", false)] {
+            record.plug(node, up);
+        }
+        assert_eq!(Record::load(&record.save()).plugs, record.plugs, "kept over a reload");
+        let own = start(&lesson, &lesson.start, &lesson.start, &record);
+        assert_eq!(own.power, [("node-1".into(), true), ("node-3".into(), false)], "what is as it was is not told");
+        let set =
+            Assignment { lessons: vec!["mine".into()], starts: vec![("mine".into(), own)], ..Assignment::default() };
+        let read = Assignment::read(&set.code(), &Course::of(vec![lesson.clone()])).unwrap();
+        assert_eq!(read, set);
+        let before = read.applied(&lesson).before;
+        assert_eq!(before.last(), Some(&Action::Power { node: "node-3".into(), up: false }));
+        assert!(has_power(&read.applied(&lesson), "node-1") && !has_power(&read.applied(&lesson), "node-3"));
+        record.start_over(0);
+        assert!(record.plugs.is_empty());
+    }
+
+    #[test]
     fn an_exam_begins_with_the_teachers_files_only_where_the_teacher_changed_them() {
         let mut lesson = lesson();
         let fault = Fault { file: "b.yaml".into(), from: "x: 1".into(), to: "x: 9".into(), ..Fault::default() };
         lesson.draw = Some(Draw { count: 1, faults: vec![fault] });
         let drawn = draw::start_files(&lesson, 7);
-        assert!(start(&lesson, &drawn, &drawn, &[]).is_empty(), "as it was drawn");
+        assert!(start(&lesson, &drawn, &drawn, &Record::default()).is_empty(), "as it was drawn");
         let mut mine = drawn.clone();
         mine[0].text = "mine: 1\n".into();
-        let starts = vec![("mine".into(), start(&lesson, &mine, &drawn, &[]))];
+        let starts = vec![("mine".into(), start(&lesson, &mine, &drawn, &Record::default()))];
         let set = Assignment { lessons: vec!["mine".into()], starts, ..Assignment::default() };
         let read = Assignment::read(&set.code(), &Course::of(vec![lesson.clone()])).unwrap();
         let applied = read.applied(&lesson);
@@ -484,7 +548,7 @@ mod tests {
     #[test]
     fn a_start_that_no_longer_fits_does_no_harm() {
         let put = |at, cut| Change::Put { file: "a.yaml".into(), at, cut, text: "!".into() };
-        let with = |changes| vec![("mine".into(), Start { changes, ran: Vec::new() })];
+        let with = |changes| vec![("mine".into(), Start { changes, ..Start::default() })];
         let starts = with(vec![put(900, 2), put(1, 1), Change::Gone { file: "q.yaml".into() }]);
         let set = Assignment { lessons: vec!["mine".into()], starts, ..Assignment::default() };
         assert_eq!(set.applied(&lesson()).start, lesson().start, "not there, and in the middle of a syllable");

@@ -11,6 +11,8 @@ use smol_str::SmolStr;
 
 /// How many lines of the terminal are kept.
 const MOST_RAN: usize = 200;
+/// Of so many nodes the power is kept; a lesson has twenty at most.
+const MOST_PLUGS: usize = 40;
 /// The largest file of progress that is read.
 pub const MAX_BYTES: usize = 8 << 20;
 const HEAD: &str = "giljabi-progress";
@@ -31,6 +33,8 @@ pub struct Record {
     pub seed: u64,
     /// What was run in the terminal, to be run again when the lesson is opened again.
     pub ran: Vec<Ran>,
+    /// The nodes whose plug was pulled or put back, and whether they have power since.
+    pub plugs: Vec<(SmolStr, bool)>,
 }
 
 impl Record {
@@ -68,6 +72,12 @@ impl Record {
         self.set.as_ref().filter(|(own, _)| own == mark).map(|(_, result)| result)
     }
 
+    /// Writes down that a node lost its power, or has it back.
+    pub fn plug(&mut self, node: &str, up: bool) {
+        self.plugs.retain(|(name, _)| name != node);
+        self.plugs.push((node.into(), up));
+    }
+
     /// Begins anew; the best results stay.
     pub fn start_over(&mut self, seed: u64) {
         *self = Record { best: self.best.take(), set: self.set.take(), seed, ..Record::default() };
@@ -89,6 +99,9 @@ impl Record {
         if self.ran.len() < other.ran.len() {
             self.ran = other.ran.clone();
         }
+        if self.plugs.is_empty() {
+            self.plugs = other.plugs.clone();
+        }
         if self.seed == 0 {
             self.seed = other.seed;
         }
@@ -102,6 +115,9 @@ impl Record {
         let skip = self.ran.len().saturating_sub(MOST_RAN);
         for ran in self.ran.iter().skip(skip).filter(|r| !r.line.contains('\n')) {
             out.push_str(&format!("ran {} {}\n", ran.code, ran.line));
+        }
+        for (node, up) in &self.plugs {
+            out.push_str(&format!("power {} {node}\n", if *up { "up" } else { "down" }));
         }
         // The last result in the text is the best one, also for a version that knows no other.
         if let Some((mark, result)) = &self.set {
@@ -123,6 +139,10 @@ impl Record {
                 record.seed = seed.trim().parse().unwrap_or(0);
             } else if let Some(mark) = line.strip_prefix("set ") {
                 set = Some(SmolStr::from(mark.trim()));
+            } else if let Some((power, node)) = line.strip_prefix("power ").and_then(|rest| rest.split_once(' ')) {
+                if record.plugs.len() < MOST_PLUGS && matches!(power, "up" | "down") {
+                    record.plug(node, power == "up");
+                }
             } else if let Some((code, line)) = line.strip_prefix("ran ").and_then(|rest| rest.split_once(' ')) {
                 if record.ran.len() < MOST_RAN {
                     record.ran.push(Ran { line: line.to_string(), code: code.parse().unwrap_or(1) });
@@ -255,6 +275,7 @@ mod tests {
                 Ran { line: "kubectl get svc | wc -l".into(), code: 0 },
                 Ran { line: "curl kimho".into(), code: 7 },
             ],
+            plugs: vec![("node-2".into(), false)],
         }
     }
 

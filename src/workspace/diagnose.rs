@@ -2,7 +2,7 @@
 
 use crate::api::parse::Manifest;
 use crate::api::path::{FieldPath, Segment};
-use crate::api::schema::{Shape, schema};
+use crate::api::schema::{Shape, Struct, schema};
 use crate::apiserver::status::{CauseReason, Status};
 use crate::diagnostic::{Diagnostic, Fix, Severity};
 use crate::locale::Message;
@@ -180,8 +180,11 @@ fn complaint_diagnostic(manifest: &Manifest, text: &str, complaint: &Complaint, 
             let near = nearest(&name, known_fields(manifest, &parent).into_iter());
             diagnostic.explanation = Some(match &near {
                 Some(near) => Message::new("check-unknown-field-near").with("field", &name).with("near", near),
-                None if parent.is_empty() => Message::new("check-unknown-field-top").with("field", &name),
-                None => Message::new("check-unknown-field").with("field", &name).with("parent", &parent),
+                None => match elsewhere(manifest, &parent, &name) {
+                    Some((id, place)) => Message::new(id).with("field", &name).with("place", place),
+                    None if parent.is_empty() => Message::new("check-unknown-field-top").with("field", &name),
+                    None => Message::new("check-unknown-field").with("field", &name).with("parent", &parent),
+                },
             });
             if let (Some(near), Some(key)) = (near, key) {
                 let title = Message::new("fix-rename").with("from", &name).with("to", &near);
@@ -234,17 +237,33 @@ fn steps(path: &FieldPath) -> Vec<SmolStr> {
 }
 
 fn known_fields(manifest: &Manifest, parent: &str) -> Vec<&'static str> {
+    owner(manifest, parent).map(|s| s.fields().iter().map(|f| f.name).collect()).unwrap_or_default()
+}
+
+/// What the schema says of the object at a path.
+fn owner(manifest: &Manifest, path: &str) -> Option<&'static Struct> {
     let value = &manifest.value;
-    let Some(root) = schema().kind(value.str_at(&["apiVersion"]), value.str_at(&["kind"])).and_then(|k| k.root) else {
-        return Vec::new();
-    };
-    let owner = if parent.is_empty() {
-        Some(schema().at(root))
-    } else {
-        let steps = steps(&FieldPath::from(parent));
-        schema().resolve(root, steps.iter().map(SmolStr::as_str)).and_then(|r| r.ty.element_struct())
-    };
-    owner.map(|s| s.fields().iter().map(|f| f.name).collect()).unwrap_or_default()
+    let root = schema().kind(value.str_at(&["apiVersion"]), value.str_at(&["kind"]))?.root?;
+    if path.is_empty() {
+        return Some(schema().at(root));
+    }
+    let steps = steps(&FieldPath::from(path));
+    schema().resolve(root, steps.iter().map(SmolStr::as_str))?.ty.element_struct()
+}
+
+/// Where a field that is unknown under `parent` is known: in the only field there that has one of this name, or one level up.
+/// Then it is the indentation that is wrong.
+fn elsewhere(manifest: &Manifest, parent: &str, name: &str) -> Option<(&'static str, String)> {
+    let has = |of: Option<&'static Struct>| of.is_some_and(|s| s.field(name).is_some());
+    let own = owner(manifest, parent)?;
+    let mut inside = own.fields().iter().filter(|field| has(field.ty.element_struct()));
+    if let (Some(field), None) = (inside.next(), inside.next()) {
+        let place = if parent.is_empty() { field.name.to_string() } else { format!("{parent}.{}", field.name) };
+        return Some(("check-unknown-field-inside", place));
+    }
+    let (above, last) = parent.rsplit_once('.').unwrap_or(("", parent));
+    let beside = last.split('[').next().unwrap_or(last);
+    (!parent.is_empty() && has(owner(manifest, above))).then(|| ("check-unknown-field-beside", beside.to_string()))
 }
 
 /// What the schema expects at a path, in words that a learner knows.

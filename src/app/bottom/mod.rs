@@ -5,6 +5,7 @@ mod history;
 mod journey;
 mod objects;
 mod packet;
+mod raw;
 mod reach;
 mod rules;
 mod spread;

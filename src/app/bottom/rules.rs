@@ -10,8 +10,8 @@ use leptos::prelude::*;
 use std::collections::BTreeMap;
 
 use super::journey::line_button;
+use super::raw::RawList;
 use crate::app::focus::Target;
-use crate::app::leave::Copy;
 use crate::app::session::{LineRef, Session, session};
 
 /// A rule that was matched.
@@ -67,24 +67,7 @@ pub fn RulesView() -> impl IntoView {
                 let (sent, i, text) = (s.sent.get()?, hop.get()?, text.get()?);
                 Some(walked(s, i, &node.get()?, &sent.trace.hops[i], &text))
             }}
-            <details class="rules-all">
-                <summary>{s.t("rules.all")}</summary>
-                {move || {
-                    let listings = text.get().unwrap_or_default();
-                    let none = listings.is_empty();
-                    let one = |listing: Listing| {
-                        let text = listing.text.clone();
-                        view! {
-                            <h3><code>{listing.command}</code> <Copy text=move || text.clone()/></h3>
-                            <pre tabindex="0" aria-label=listing.command>{listing.text}</pre>
-                        }
-                    };
-                    view! {
-                        {none.then(|| view! { <p>{s.t("rules.none")}</p> })}
-                        {listings.into_iter().map(one).collect_view()}
-                    }
-                }}
-            </details>
+            <RawList node text/>
         </div>
     }
     .into_any()
@@ -173,14 +156,14 @@ fn virtual_server(hop: &Hop, listings: &[Listing]) -> Option<(Vec<String>, Optio
 
 /// What a rule was written for: a field, its line, the pod if it tells of one.
 #[derive(Clone)]
-struct Origin {
+pub struct Origin {
     field: FieldRef,
-    line: Option<LineRef>,
+    pub line: Option<LineRef>,
     pod: Option<ObjectKey>,
 }
 
 impl Origin {
-    fn of(s: Session, field: FieldRef) -> Origin {
+    pub fn of(s: Session, field: FieldRef) -> Origin {
         let endpoint = || {
             let index = field.path.as_str().strip_prefix("endpoints[")?.split_once(']')?.0.parse::<usize>().ok()?;
             let state = s.state.read_untracked();
@@ -191,7 +174,7 @@ impl Origin {
     }
 
     /// What it lights; kube-proxy's own rules, which stand whatever the Services say, light nothing.
-    fn target(&self) -> Option<Target> {
+    pub fn target(&self) -> Option<Target> {
         let at = self.line.as_ref().map(|l| (l.file.clone(), l.line));
         let own = self.field.object.kind == "KubeProxyConfiguration";
         (!own).then(|| Target::Field { field: self.field.clone(), at, pod: self.pod.clone() })
@@ -199,7 +182,7 @@ impl Origin {
 }
 
 /// A rule's words, which can be pressed if they lead to something.
-fn rule_words(s: Session, rule: String, target: Option<Target>) -> AnyView {
+pub fn rule_words(s: Session, rule: String, target: Option<Target>) -> AnyView {
     let Some(target) = target else { return view! { <code>{rule}</code> }.into_any() };
     let (near, held) = (target.clone(), target.clone());
     view! {
@@ -218,7 +201,7 @@ fn rule_words(s: Session, rule: String, target: Option<Target>) -> AnyView {
 }
 
 /// Whether what is looked at lights a rule that no packet has met: its line, its field or its pod.
-fn lights(s: Session, target: &Target) -> bool {
+pub fn lights(s: Session, target: &Target) -> bool {
     let Target::Field { field, at, pod } = target else { return false };
     match s.focus.target() {
         Some(Target::Line(file, line)) => at.as_ref().is_some_and(|at| *at == (file, line)),

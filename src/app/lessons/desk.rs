@@ -121,6 +121,10 @@ impl Lessons {
             for ran in record.ran.iter().filter(|r| r.code != INTERRUPTED) {
                 desk.run(&ran.line);
             }
+            for (node, up) in &record.plugs {
+                desk.power(node, *up);
+                desk.settle();
+            }
         }
         let ran: Vec<Ran> = record.ran.clone();
         let seed = record.seed;
@@ -430,6 +434,9 @@ impl Lessons {
             }
         });
         self.s.set_power(node, up);
+        if let Some(id) = self.open.get_untracked() {
+            self.change(&id, |record| record.plug(node, up));
+        }
         self.look_soon();
     }
 

@@ -241,7 +241,12 @@ fn group(s: Session, group: &Group) -> impl IntoView + use<> {
 
 /// What a group is called: a workload's name, `ns/shop` for a namespace.
 fn group_name(key: &ObjectKey) -> String {
-    if key.kind == "Namespace" { format!("ns/{}", key.name) } else { key.name.to_string() }
+    match key.namespace.as_str() {
+        _ if key.kind == "Namespace" => format!("ns/{}", key.name),
+        "default" | "kube-system" | "" => key.name.to_string(),
+        // As the pods of such a group say it.
+        namespace => format!("{namespace}/{}", key.name),
+    }
 }
 
 /// The line above an unfolded group.

@@ -12,6 +12,8 @@ use crate::app::session::Session;
 
 /// How far one may zoom.
 const ZOOM: (f64, f64) = (0.12, 4.0);
+/// Smaller than this no name can be read.
+const READABLE: f64 = 0.35;
 
 /// What the frame shows.
 #[derive(Clone, Copy)]
@@ -73,11 +75,17 @@ impl View {
         });
     }
 
-    /// The whole drawing.
+    /// The whole drawing. What was unfolded is folded again where nothing could be read otherwise.
     pub fn fit(self, s: Session) {
         let (w, h) = s.room.get_untracked();
-        let scene = s.scene.get_untracked();
-        self.chosen.set(Some((w / scene.width).min(h / scene.height).clamp(ZOOM.0, LARGEST)));
+        let whole = || {
+            let scene = s.scene.get_untracked();
+            (w / scene.width).min(h / scene.height).clamp(ZOOM.0, LARGEST)
+        };
+        if whole() < READABLE && !s.unfolded.read_untracked().is_empty() {
+            s.unfolded.set(Default::default());
+        }
+        self.chosen.set(Some(whole()));
     }
 
     /// Notes what is seen.
@@ -187,6 +195,14 @@ pub fn follow(s: Session, view: View, zoom: Memo<f64>) {
         let point = s.legs.read_untracked().get(hop).map(|l| l.way.at(1.0));
         if let Some(point) = point.filter(|_| view.follow.get_untracked()) {
             view.show(point, zoom.get_untracked(), s.player.still.get_untracked());
+        }
+    });
+    // Another desk is looked at from its top.
+    Effect::new(move || {
+        s.seat.track();
+        if let Some(frame) = view.frame.get_untracked() {
+            frame.set_scroll_left(0);
+            frame.set_scroll_top(0);
         }
     });
     Effect::new(move || {

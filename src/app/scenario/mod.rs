@@ -1,6 +1,7 @@
 //! Free play: scenarios to start from, the requests that are worth a try, and what the cluster is made of.
 
 mod chooser;
+pub mod own;
 pub mod settings;
 pub mod table;
 pub mod world;
@@ -33,6 +34,8 @@ pub struct Play {
 /// The names under which the browser keeps the choice.
 const SCENARIO: &str = "scenario";
 const WORLD: &str = "world";
+/// Under which name the browser keeps the nodes that have no power.
+pub const DARK: &str = "dark";
 
 /// The scenario and the world of the last visit, or the first ones.
 pub fn kept() -> (&'static Scenario, World) {
@@ -65,7 +68,15 @@ pub async fn opened() -> Opened {
         }
     }
     world.finish(&mut workspace);
+    pull_kept_plugs(&mut workspace);
     Opened { scenario, world, workspace, began }
+}
+
+/// Takes the power from the nodes that had none at the last visit.
+pub fn pull_kept_plugs(workspace: &mut Workspace) {
+    for node in keep::read(DARK).unwrap_or_default().split_whitespace() {
+        workspace.cluster_mut().set_power(node, false);
+    }
 }
 
 /// Lets the cluster come to rest.
@@ -90,7 +101,12 @@ pub fn files(scenario: &Scenario) -> Vec<File> {
 /// The title of the scenario of now, or of what is on the desk instead.
 pub fn title(s: Session) -> impl Fn() -> String + Send + Sync {
     let play = expect_context::<Play>();
-    move || if is_examined(s) { s.tx("doctor.panel", &[]) } else { s.tx(table::find(play.scenario.get()).title, &[]) }
+    let own = own::is_own(s, play);
+    move || match (is_examined(s), own.get()) {
+        (true, _) => s.tx("doctor.panel", &[]),
+        (false, true) => s.tx("scenario.own", &[]),
+        (false, false) => s.tx(table::find(play.scenario.get()).title, &[]),
+    }
 }
 
 /// Whether the desk is a cluster that was examined.
@@ -190,12 +206,17 @@ fn playing() -> impl IntoView {
     let s = session();
     let play = expect_context::<Play>();
     let now = move || table::find(play.scenario.get());
+    let own = own::is_own(s, play);
+    let tries = move || match own.get() {
+        true => view! { <own::Tries/> }.into_any(),
+        false => now().tries.iter().map(|(from, to)| try_button(s, from, to)).collect_view().into_any(),
+    };
     view! {
         <section class="task" aria-labelledby="task-title">
-            <h2 id="task-title">{move || s.tx(now().title, &[])}</h2>
-            <p>{move || s.tx(now().text, &[])}</p>
+            <h2 id="task-title">{move || s.tx(if own.get() { "scenario.own" } else { now().title }, &[])}</h2>
+            <p>{move || s.tx(if own.get() { "scenario.own_text" } else { now().text }, &[])}</p>
             <div class="tries">
-                {move || now().tries.iter().map(|(from, to)| try_button(s, from, to)).collect_view()}
+                {tries}
                 <span class="push"></span>
                 <button type="button" class="btn" on:click=move |_| play.start(s, now())>{s.t("task.start_over")}</button>
             </div>

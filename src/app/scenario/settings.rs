@@ -1,6 +1,8 @@
 //! What the cluster holds and what it is made of: nodes (and their power), kube-proxy's mode, load balancers, add-ons.
 
+use giljabi::cluster::ProxyMode;
 use giljabi::cluster::addons::Addon;
+use giljabi::network::netfilter::Scheduler;
 use leptos::prelude::*;
 
 use super::Play;
@@ -81,6 +83,28 @@ fn Choices() -> impl IntoView {
                     {MODES.map(|mode| view! { <option value=mode.name()>{mode.name()}</option> }).collect_view()}
                 </select>
             </label>
+            <Show when=move || play.world.read().proxy == ProxyMode::Ipvs>
+                <label>
+                    <span>{s.t("world.scheduler")}</span>
+                    <select
+                        class="field scheduler"
+                        on:change=move |event| {
+                            let wanted = event_target_value(&event);
+                            if let Some((name, _)) = Scheduler::ALL.iter().find(|(name, _)| *name == wanted) {
+                                change(&|w| w.scheduler = name);
+                            }
+                        }
+                    >
+                        {Scheduler::ALL.iter().map(|(name, _)| {
+                            let chosen = move || match play.world.read().scheduler {
+                                "" => *name == Scheduler::default().name(),
+                                own => own == *name,
+                            };
+                            view! { <option value=*name prop:selected=chosen>{*name}</option> }
+                        }).collect_view()}
+                    </select>
+                </label>
+            </Show>
             <label>
                 <span>{s.t("world.balancer")}</span>
                 <select

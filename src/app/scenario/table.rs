@@ -24,6 +24,7 @@ pub struct Scenario {
 const PLAIN: World = World {
     nodes: 3,
     proxy: ProxyMode::Iptables,
+    scheduler: "",
     balancer: LoadBalancerProvider::None,
     addons: [false; Addon::ALL.len()],
     host: None,

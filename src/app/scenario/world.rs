@@ -5,6 +5,7 @@ use giljabi::api::object::ObjectKey;
 use giljabi::apiserver::store::Store;
 use giljabi::cluster::addons::Addon;
 use giljabi::cluster::{Cluster, LoadBalancerProvider, NodeSettings, ProxyMode, Settings};
+use giljabi::network::netfilter::Scheduler;
 use giljabi::workspace::Workspace;
 use smol_str::SmolStr;
 use std::net::IpAddr;
@@ -14,6 +15,8 @@ use std::net::IpAddr;
 pub struct World {
     pub nodes: usize,
     pub proxy: ProxyMode,
+    /// How ipvs picks a real server, by its kernel module's name; empty: `rr`, kube-proxy's default.
+    pub scheduler: &'static str,
     pub balancer: LoadBalancerProvider,
     /// Which of [`Addon::ALL`] are installed.
     pub addons: [bool; Addon::ALL.len()],
@@ -47,6 +50,7 @@ impl World {
         let cluster = Cluster::installed(Settings {
             nodes: (0..self.nodes.clamp(1, MOST_NODES)).map(NodeSettings::numbered).collect(),
             proxy_mode: self.proxy,
+            ipvs_scheduler: SmolStr::new_static(self.scheduler),
             load_balancer: self.balancer,
             ..Settings::default()
         });
@@ -77,7 +81,7 @@ impl World {
     pub fn to_words(self) -> String {
         let balancer = BALANCERS.iter().find(|(b, _)| *b == self.balancer).map_or("none", |(_, word)| *word);
         let addons: String = self.addons.iter().map(|on| if *on { '1' } else { '0' }).collect();
-        format!("{} {} {balancer} {addons}", self.nodes, self.proxy.name())
+        format!("{} {} {balancer} {addons} {}", self.nodes, self.proxy.name(), self.scheduler)
     }
 
     /// The choices that [`to_words`](World::to_words) wrote; what cannot be read stays as it is here.
@@ -94,6 +98,8 @@ impl World {
         for (on, letter) in self.addons.iter_mut().zip(next().chars()) {
             *on = letter == '1';
         }
+        let scheduler = next();
+        self.scheduler = Scheduler::ALL.iter().find(|(name, _)| *name == scheduler).map_or("", |(name, _)| *name);
         self
     }
 }

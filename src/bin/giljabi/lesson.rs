@@ -40,7 +40,7 @@ pub fn run(arguments: &Arguments, lang: Lang) -> Result<bool, Usage> {
                 if let Some(folder) = folder {
                     let files = read_folder(Path::new(folder))?.files;
                     let changes = assignment::changes(lesson, &files);
-                    set.starts.push((lesson.id.clone(), assignment::Start { changes, ran: Vec::new() }));
+                    set.starts.push((lesson.id.clone(), assignment::Start { changes, ..Default::default() }));
                 }
             }
             let code = set.code();

@@ -5,7 +5,9 @@ use crate::api::object::FieldRef;
 use crate::api::time::Time;
 use crate::network::conntrack::Conntrack;
 use crate::network::netfilter::iptables_text::{Manner, Printer};
-use crate::network::netfilter::{Because, Chunk, Content, Part, Rule, SpaceKind, Syntax, ipvs_text, nft_text};
+use crate::network::netfilter::{
+    Because, Chunk, Content, Member, Part, Rule, SpaceKind, Syntax, VirtualServer, ipvs_text, nft_text,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What one tool prints.
@@ -14,6 +16,43 @@ pub struct Listing {
     /// The command that prints it.
     pub command: &'static str,
     pub text: String,
+}
+
+impl Listing {
+    /// Its lines, each with the words by which [`FamilyTables::origins`] knows it; what only frames others has none.
+    pub fn lines(&self) -> Vec<(&str, Option<String>)> {
+        let tool = self.command.split(' ').next().unwrap_or("");
+        // The virtual server, or the set, that the lines below belong to.
+        let mut of = "";
+        let key = |line: &'_ str, of: &str| match tool {
+            "ipvsadm" if line.starts_with("  ->") && !of.is_empty() => Some(format!("{of}\n{line}")),
+            "ipvsadm" => ["TCP ", "UDP ", "SCTP"].iter().any(|p| line.starts_with(p)).then(|| line.to_string()),
+            "ipset" => (!of.is_empty() && !line.is_empty() && !line.contains(": ") && !line.ends_with(':'))
+                .then(|| format!("{of}\n{line}")),
+            "nft" if of == "chain" => Some(line.trim().to_string()),
+            "nft" if of == "map" => {
+                let element = line.trim();
+                let element = element.strip_prefix("elements = {").unwrap_or(element).trim_end_matches('}').trim();
+                element.contains(" : ").then(|| element.trim_end_matches(',').to_string())
+            }
+            "nft" => None,
+            _ => line.starts_with("-A ").then(|| line.to_string()),
+        };
+        let line = |line| {
+            match tool {
+                "ipset" => of = if let Some(name) = str::strip_prefix(line, "Name: ") { name } else { of },
+                // An element's own braces are closed in its line.
+                "nft" if line.ends_with('{') => {
+                    of = if line.trim_start().starts_with("chain ") { "chain" } else { "map" };
+                }
+                "nft" if line.trim() == "}" => of = "",
+                "ipvsadm" if !line.starts_with(' ') => of = if key(line, "").is_some() { line } else { "" },
+                _ => {}
+            }
+            (line, key(line, of))
+        };
+        self.text.lines().map(line).collect()
+    }
 }
 
 impl FamilyTables {
@@ -50,7 +89,7 @@ impl FamilyTables {
 
     /// The fields that lines of [`FamilyTables::listings`] stand for, of those in `wanted`: rules, elements of nftables' maps
     /// (each without what is around it), virtual servers, and real servers as the line of the virtual one, a line end, and their
-    /// own. Of lines that stand there twice, the first.
+    /// own; members of ipset's sets likewise behind the set's name. Of lines that stand there twice, the first.
     pub fn origins(&self, wanted: &BTreeSet<String>) -> BTreeMap<String, FieldRef> {
         let program = &self.program;
         let mut found = BTreeMap::new();
@@ -86,7 +125,11 @@ impl FamilyTables {
                         }
                         note(head.trim_end().to_string(), &server.because);
                     }
-                    Content::Member(_) => {}
+                    Content::Member(member) => {
+                        if let Some(because) = behind(chunk, member) {
+                            note(format!("{}\n{}", space.name, ipvs_text::member_text(member, space.kind)), because);
+                        }
+                    }
                 }
             }
         }
@@ -103,4 +146,28 @@ impl FamilyTables {
             .rule(&mut out, chain, rule, chunk);
         out
     }
+}
+
+/// What a set's member was written for: as the virtual server of the same address, or port, that came with it, or its real server
+/// of that address, else as what came with it first.
+fn behind<'a>(chunk: &'a Chunk, member: &Member) -> Option<&'a Because> {
+    let servers = || {
+        chunk.rules().entries.iter().filter_map(|entry| match &entry.content {
+            Content::Server(server) => Some(server),
+            _ => None,
+        })
+    };
+    let real = || servers().flat_map(|s| &s.real).find(|real| Some(real.address().ip()) == member.ip);
+    let same = |server: &&VirtualServer| match (member.ip, member.port) {
+        (Some(ip), _) => server.ip == ip,
+        (None, Some((_, port))) => server.port == port,
+        (None, None) => false,
+    };
+    let rule = || chunk.rules().chains.iter().flat_map(|chain| &chain.rules).next();
+    servers()
+        .find(same)
+        .map(|server| &server.because)
+        .or_else(|| real().map(|real| &real.because))
+        .or_else(|| servers().next().map(|server| &server.because))
+        .or_else(|| rule().map(|rule| &rule.because))
 }

@@ -125,25 +125,27 @@ fn revision(kind: &str) -> u8 {
 }
 
 fn members(program: &Program, space: Space, kind: SpaceKind) -> BTreeSet<String> {
-    let text = |member: &Member| {
-        let ip = member.ip.map(|ip| ip.to_string());
-        let port = member.port.map(|(protocol, port)| match kind {
-            SpaceKind::IpSet(SetKey::Port) => port.to_string(),
-            _ => format!("{}:{port}", protocol.lower()),
-        });
-        let source = member.source.map(|peer| match peer {
-            Peer::Net(net) if net.prefix_len() == net.max_prefix_len() => net.addr().to_string(),
-            peer => peer.to_string(),
-        });
-        [ip, port, source].into_iter().flatten().collect::<Vec<_>>().join(",")
-    };
     program
         .entries(space)
         .filter_map(|(_, content)| match content {
-            Content::Member(member) => Some(text(member)),
+            Content::Member(member) => Some(member_text(member, kind)),
             _ => None,
         })
         .collect()
+}
+
+/// A member of a set of this kind as `ipset` lists it.
+pub fn member_text(member: &Member, kind: SpaceKind) -> String {
+    let ip = member.ip.map(|ip| ip.to_string());
+    let port = member.port.map(|(protocol, port)| match kind {
+        SpaceKind::IpSet(SetKey::Port) => port.to_string(),
+        _ => format!("{}:{port}", protocol.lower()),
+    });
+    let source = member.source.map(|peer| match peer {
+        Peer::Net(net) if net.prefix_len() == net.max_prefix_len() => net.addr().to_string(),
+        peer => peer.to_string(),
+    });
+    [ip, port, source].into_iter().flatten().collect::<Vec<_>>().join(",")
 }
 
 /// How many rules ask a set.

@@ -63,7 +63,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
     let cluster = Terms { nodes: Some(2), proxy: Some("ipvs".into()), load_balancer: Some("metallb".into()) };
     let put = Change::Put { file: "a.yaml".into(), at: 3, cut: 2, text: "한: 1\n".into() };
     let changes = vec![put, Change::Gone { file: "b.yaml".into() }];
-    let start = Start { changes, ran: vec!["kubectl get pods".into()] };
+    let start = Start { changes, ran: vec!["kubectl get pods".into()], power: vec![("node-2".into(), false)] };
     let starts = plain.lessons.iter().take(1).map(|l| (l.clone(), start.clone())).collect();
     let begun = Assignment { cluster, starts, ..plain.clone() };
     all.extend([plain, begun].map(|set| tagged(b'3', set.code().into_bytes())));

@@ -232,7 +232,7 @@ fn own_start(l: Lessons, id: &str) -> Start {
     let drawn = draw::start_files(lesson, record.seed);
     let kept = keep::read(&kept_names(id)[0]).as_deref().and_then(keep::pairs_from_json);
     let files = kept.map(|kept| kept.into_iter().map(|(name, text)| File { name: name.into(), text }).collect());
-    start_of(lesson, &files.unwrap_or_else(|| drawn.clone()), &drawn, &record.ran)
+    start_of(lesson, &files.unwrap_or_else(|| drawn.clone()), &drawn, &record)
 }
 
 /// What was chosen, in its order, which can be changed; and whether pupils begin with the teacher's own files.
