@@ -183,11 +183,22 @@ fn ending(word: &str) -> Ending {
         'r' if before.is_ascii_lowercase() => Ending::Vowel,
         'b' | 'c' | 'k' | 'p' | 't' if after_vowel => Ending::Consonant,
         'g' if before == 'n' => Ending::Consonant,
+        // name is 네임, line 라인, type 타입, rule 룰.
+        'e' if word.ends_with("type") => Ending::Consonant,
+        'e' if ends_silently(word, ['m', 'n']) => Ending::Consonant,
+        'e' if ends_silently(word, ['l', 'l']) => Ending::Rieul,
         // Digits and single letters: 일, 칠, 팔 and L, R end in ㄹ; 영, 삼, 육 and M, N in another consonant.
         '1' | '7' | '8' | 'l' | 'L' | 'r' | 'R' => Ending::Rieul,
         '0' | '3' | '6' | 'm' | 'M' | 'n' | 'N' => Ending::Consonant,
         _ => Ending::Vowel,
     }
+}
+
+/// Whether a word ends in a vowel, one of two letters, and an e that is not heard.
+fn ends_silently(word: &str, last: [char; 2]) -> bool {
+    let mut letters = word.chars().rev().skip(1);
+    letters.next().is_some_and(|c| last.contains(&c))
+        && letters.next().is_some_and(|c| matches!(c, 'a' | 'e' | 'i' | 'o' | 'u'))
 }
 
 fn agree<'a>(word: &str, particle: &'a str) -> &'a str {
@@ -261,6 +272,10 @@ mod tests {
             ("node-1", "node-1을 node-1로 node-1과"),
             ("echo-server", "echo-server를 echo-server로 echo-server와"),
             ("kimhotarget", "kimhotarget을 kimhotarget으로 kimhotarget과"),
+            ("name", "name을 name으로 name과"),
+            ("type", "type을 type으로 type과"),
+            ("rule", "rule을 rule로 rule과"),
+            ("node", "node를 node로 node와"),
         ] {
             assert_eq!(fill("{n:을} {n:으로} {n:과}", &[("n", name)]), expected);
         }

@@ -48,6 +48,9 @@ fn Inviting() -> impl IntoView {
                 <span aria-hidden="true">"▶ "</span>
                 {s.t("journey.first_send")}
             </button>
+            <p class="first-lesson">
+                <a href="#/lesson/first-service">{s.t("journey.first_lesson")}</a>
+            </p>
         </div>
     }
     .into_any()

@@ -128,7 +128,7 @@ fn GoOn(lessons: Signal<Vec<SmolStr>>, #[prop(optional)] set: bool) -> impl Into
         let title = l.words(&ids[next]).map_or_else(|| ids[next].to_string(), |w| w.title);
         let said = if next == 0 { "lessons.begin_with" } else { "lessons.go_on_with" };
         let to = Route::Lesson(ids[next].to_string()).hash();
-        Some(view! { <a class="btn go-on" href=to>{s.tx(said, &[("title", &title)])}</a> })
+        Some(view! { <a class="btn next-lesson" href=to>{s.tx(said, &[("title", &title)])}</a> })
     }
 }
 

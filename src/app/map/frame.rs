@@ -200,10 +200,13 @@ pub fn follow(s: Session, view: View, zoom: Memo<f64>) {
     // Another desk is looked at from its top.
     Effect::new(move || {
         s.seat.track();
-        if let Some(frame) = view.frame.get_untracked() {
-            frame.set_scroll_left(0);
-            frame.set_scroll_top(0);
-        }
+        // On a narrow screen its pane is only being shown, and what is hidden cannot be scrolled.
+        request_animation_frame(move || {
+            if let Some(frame) = view.frame.try_get_untracked().flatten() {
+                frame.set_scroll_left(0);
+                frame.set_scroll_top(0);
+            }
+        });
     });
     Effect::new(move || {
         s.room.track();

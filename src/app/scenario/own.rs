@@ -14,7 +14,7 @@ use crate::app::timebar::clients;
 
 /// So many addresses are offered, and so many stand as buttons.
 const OFFERED: usize = 200;
-const BUTTONS: usize = 6;
+const BUTTONS: usize = 5;
 
 /// The address of every port of every Service that is not the system's, as this client would write it.
 pub fn urls(store: &Store, client: &Client) -> Vec<String> {
@@ -96,14 +96,16 @@ pub fn Tries() -> impl IntoView {
         }
     });
     let button = move |url: String| {
-        let words = url.trim_start_matches("http://").to_string();
+        // How it is spoken to stands in the address bar; here whom it goes to tells the buttons apart.
+        let words = url.split_once("://").map_or(url.as_str(), |(_, to)| to).to_string();
+        let title = url.clone();
         let send = move |_| {
             s.client.set(offered.read_untracked().0.clone());
             s.url.set(url.clone());
             s.send();
         };
         view! {
-            <button type="button" class="btn try" on:click=send>
+            <button type="button" class="btn try" title=title on:click=send>
                 <span aria-hidden="true">"▶ "</span>
                 <code>{words}</code>
             </button>
