@@ -146,10 +146,15 @@ async function structure(page, narrow) {
     const map = document.querySelector(".map");
     if (!shown) map.style.display = "grid";
     const round = (text) => text.replace(/-?\d+(\.\d+)?/g, (n) => Math.round(Number(n)));
+    // In which order the classes behind the first one were set says nothing.
+    const classes = (element) => {
+      const [kind, ...more] = element.getAttribute("class").trim().split(/\s+/);
+      return [kind, ...more.sort()].join(" ");
+    };
     const look = () =>
       [...frame.querySelectorAll("g[class], rect[class], path[class]")].map((element) => {
         const own = ["x", "y", "width", "height", "d", "transform"].map((name) => element.getAttribute(name) ?? "");
-        return [element.getAttribute("class"), round(own.join(" ")), element.querySelectorAll(":scope > text").length];
+        return [classes(element), round(own.join(" ")), element.querySelectorAll(":scope > text").length];
       });
     // The map learns of its new size after a frame, and is drawn anew in the next: until it stays as it is.
     let list = [];

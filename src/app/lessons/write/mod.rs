@@ -105,8 +105,6 @@ impl Table {
 #[component]
 pub fn Write() -> impl IntoView {
     let (l, s) = (lessons(), session());
-    // A lesson to begin from is taken with the words of both languages.
-    leptos::task::spawn_local(l.load_all_words());
     let table = Table::new(l);
     let go: Wish = RwSignal::new(None);
     if let Route::Draft(packed) = l.route.get_untracked() {
@@ -163,25 +161,29 @@ fn Head(table: Table) -> impl IntoView {
     };
     let begin = move |event| {
         let id = event_target_value(&event);
-        let Some(course) = l.course.get_untracked() else { return };
-        let folder = if id == "blank" {
-            Some(Draft::blank("my-lesson").folder(&course.shared))
-        } else {
-            let lesson = course.lesson(&id);
-            lesson.map(|lesson| {
-                let words = |lang| course.words(lang, &id);
-                giljabi::lesson::write::folder(
-                    lesson,
-                    words(giljabi::locale::Lang::Ko),
-                    words(giljabi::locale::Lang::En),
-                    &course.shared,
-                )
-            })
-        };
-        if let Some(mut folder) = folder {
-            folder.id = format!("{}-2", folder.id.trim_start_matches('~')).into();
-            table.put(folder);
-        }
+        // The words of the other language may still be on their way, and a draft without them could not be read.
+        leptos::task::spawn_local(async move {
+            l.load_all_words().await;
+            let Some(course) = l.course.get_untracked() else { return };
+            let folder = if id == "blank" {
+                Some(Draft::blank("my-lesson").folder(&course.shared))
+            } else {
+                let lesson = course.lesson(&id);
+                lesson.map(|lesson| {
+                    let words = |lang| course.words(lang, &id);
+                    giljabi::lesson::write::folder(
+                        lesson,
+                        words(giljabi::locale::Lang::Ko),
+                        words(giljabi::locale::Lang::En),
+                        &course.shared,
+                    )
+                })
+            };
+            if let Some(mut folder) = folder {
+                folder.id = format!("{}-2", folder.id.trim_start_matches('~')).into();
+                table.put(folder);
+            }
+        });
     };
     view! {
         <div class="row">
