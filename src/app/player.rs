@@ -23,7 +23,7 @@ pub struct Player {
     /// The last hops of the rows, where a step comes to rest.
     stops: StoredValue<Vec<usize>>,
     count: RwSignal<usize>,
-    loaded: RwSignal<bool>,
+    loaded: StoredValue<bool>,
     /// Where playing stops by itself.
     until: StoredValue<f64>,
     last_frame: StoredValue<Option<f64>>,
@@ -31,45 +31,47 @@ pub struct Player {
     pub seen: RwSignal<bool>,
     /// Movement is replaced by steps.
     pub still: RwSignal<bool>,
+    // What follows from the playhead is set when it changes, and not computed from it: thousands of pods look at the hop, and
+    // whoever looks at something computed is asked to look again in every frame.
     /// The hop that the playhead is in.
-    pub hop: Memo<Option<usize>>,
+    pub hop: RwSignal<Option<usize>>,
     /// Whether the hop's place has changed the packet already.
-    pub changed: Memo<bool>,
+    pub changed: RwSignal<bool>,
     /// Whether the last hop is over.
-    pub ended: Memo<bool>,
+    pub ended: RwSignal<bool>,
 }
 
 impl Player {
     pub fn new() -> Player {
-        let at = RwSignal::new(0.0_f64);
-        let count = RwSignal::new(0_usize);
-        let loaded = RwSignal::new(false);
-        let seen = RwSignal::new(false);
-        let ended = Memo::new(move |_| loaded.get() && at.get() >= count.get() as f64 - (1.0 - SETTLED) * 2.0);
-        Effect::new(move || {
-            if ended.get() && !seen.get_untracked() {
-                seen.set(true);
-            }
-        });
         Player {
-            at,
+            at: RwSignal::new(0.0),
             playing: RwSignal::new(false),
             speed: RwSignal::new(1.0),
             looping: RwSignal::new(false),
             beats: StoredValue::new(Vec::new()),
             stops: StoredValue::new(Vec::new()),
-            count,
-            loaded,
+            count: RwSignal::new(0),
+            loaded: StoredValue::new(false),
             until: StoredValue::new(0.0),
             last_frame: StoredValue::new(None),
             still: RwSignal::new(prefers_stillness()),
-            hop: Memo::new(move |_| match count.get() {
-                0 => None,
-                n => Some((at.get() as usize).min(n - 1)),
-            }),
-            changed: Memo::new(move |_| at.get().fract() >= CHANGED || at.get() >= count.get() as f64),
-            ended,
-            seen,
+            hop: RwSignal::new(None),
+            changed: RwSignal::new(false),
+            ended: RwSignal::new(false),
+            seen: RwSignal::new(false),
+        }
+    }
+
+    /// Puts the playhead there.
+    fn stand_at(self, at: f64) {
+        let count = self.count.get_untracked();
+        let ended = self.loaded.get_value() && at >= count as f64 - (1.0 - SETTLED) * 2.0;
+        self.at.set(at);
+        put(self.hop, count.checked_sub(1).map(|last| (at as usize).min(last)));
+        put(self.changed, at.fract() >= CHANGED || at >= count as f64);
+        put(self.ended, ended);
+        if ended {
+            put(self.seen, true);
         }
     }
 
@@ -79,9 +81,9 @@ impl Player {
         self.seen.set(false);
         self.playing.set(false);
         self.count.set(beats.len());
-        self.loaded.set(true);
+        self.loaded.set_value(true);
         self.beats.set_value(beats);
-        self.at.set(0.0);
+        self.stand_at(0.0);
     }
 
     pub fn count(self) -> usize {
@@ -95,7 +97,7 @@ impl Player {
             return;
         }
         if self.ended.get_untracked() {
-            self.at.set(0.0);
+            self.stand_at(0.0);
         }
         self.run_until(count as f64 - (1.0 - SETTLED));
     }
@@ -128,10 +130,10 @@ impl Player {
         }
         if self.still.get_untracked() {
             self.pause();
-            self.at.set(stop as f64 + SETTLED);
+            self.stand_at(stop as f64 + SETTLED);
         } else {
             if settled {
-                self.at.set(first as f64);
+                self.stand_at(first as f64);
             }
             self.run_until(stop as f64 + SETTLED);
         }
@@ -145,20 +147,20 @@ impl Player {
             let row = s.partition_point(|stop| *stop < hop);
             row.checked_sub(1).and_then(|i| s.get(i).copied())
         });
-        self.at.set(before.map_or(0.0, |stop| stop as f64 + SETTLED));
+        self.stand_at(before.map_or(0.0, |stop| stop as f64 + SETTLED));
     }
 
     /// To the very start.
     pub fn rewind(self) {
         self.pause();
-        self.at.set(0.0);
+        self.stand_at(0.0);
     }
 
     /// To the end of a hop.
     pub fn seek(self, hop: usize) {
         self.pause();
         let last = self.count.get_untracked().saturating_sub(1);
-        self.at.set(hop.min(last) as f64 + SETTLED);
+        self.stand_at(hop.min(last) as f64 + SETTLED);
     }
 
     /// To the end of everything.
@@ -210,14 +212,21 @@ impl Player {
         if still && !done {
             self.last_frame.set_value(Some(now));
         }
-        self.at.set(shown);
+        self.stand_at(shown);
         if done {
             if self.looping.get_untracked() && until >= self.count.get_untracked() as f64 - 0.5 {
-                self.at.set(0.0);
+                self.stand_at(0.0);
             } else {
                 self.playing.set(false);
             }
         }
+    }
+}
+
+/// Gives a signal another value, if it is another.
+fn put<T: PartialEq + Clone + Send + Sync + 'static>(signal: RwSignal<T>, value: T) {
+    if signal.get_untracked() != value {
+        signal.set(value);
     }
 }
 

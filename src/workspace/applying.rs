@@ -2,7 +2,6 @@
 //! between.
 
 use super::lint::lint;
-use super::locate::key_of;
 use super::{Applied, File, Open, Workspace, diagnose, shown};
 use crate::api::object::ObjectKey;
 use crate::apiserver::status::Status;
@@ -67,9 +66,9 @@ impl Workspace {
                 // Taken out while the cluster changes.
                 let files = std::mem::take(&mut self.files);
                 match files.get(place.0) {
-                    Some(open) => match open.manifests.get(place.1) {
-                        Some(manifest) => {
-                            if let Err(status) = self.submit(&open.file.text, manifest) {
+                    Some(open) => match open.keys.get(place.1).zip(open.manifests.get(place.1)) {
+                        Some((key, manifest)) => {
+                            if let Err(status) = self.submit(&open.file.text, key, manifest) {
                                 work.waiting.push((*place, status));
                             }
                             place.1 += 1;
@@ -119,12 +118,11 @@ impl Workspace {
             return true;
         };
         let until = (*from + LOOKS).min(open.manifests.len());
-        for manifest in &open.manifests[*from..until] {
-            let key = key_of(manifest);
-            if refused.contains(&key) {
+        for (key, manifest) in open.described().skip(*from).take(LOOKS) {
+            if refused.contains(key) {
                 continue;
             }
-            let Some(object) = self.cluster.store().get(&key) else { continue };
+            let Some(object) = self.cluster.store().get(key) else { continue };
             all.extend(lint(self.cluster.store(), object).iter().map(|finding| shown(open, manifest, finding)));
         }
         (*file, *from) = if until == open.manifests.len() { (*file + 1, 0) } else { (*file, until) };
@@ -147,7 +145,7 @@ impl Workspace {
             self.refresh();
             return Todo::Nothing;
         }
-        let wanted: BTreeSet<ObjectKey> = set_of(self.files.iter().flat_map(|open| open.manifests.iter().map(key_of)));
+        let wanted: BTreeSet<ObjectKey> = set_of(self.files.iter().flat_map(|open| open.keys.iter().cloned()));
         // What goes must go first: a name or a node port may be taken up again by what comes.
         let gone: Vec<ObjectKey> = self.accepted.keys().filter(|key| !wanted.contains(key)).cloned().collect();
         for key in gone {
@@ -168,12 +166,16 @@ impl Workspace {
             self.cluster.run_for(moment + moment);
         }
         for ((file, index), status) in waiting {
-            let (text, manifest) = (files[file].file.text.as_str(), &files[file].manifests[index]);
+            let Open { file, manifests, keys, .. } = &*files[file];
+            let (text, key, manifest) = (file.text.as_str(), &keys[index], &manifests[index]);
             // A namespace further down may be there by now, as after typing the same apply once more.
-            let again =
-                if status.reason == "NotFound" || early(&status) { self.submit(text, manifest) } else { Err(status) };
+            let again = if status.reason == "NotFound" || early(&status) {
+                self.submit(text, key, manifest)
+            } else {
+                Err(status)
+            };
             if let Err(status) = again {
-                Arc::make_mut(&mut self.last).refused.push(key_of(manifest));
+                Arc::make_mut(&mut self.last).refused.push(key.clone());
                 Arc::make_mut(&mut self.answers).extend(diagnose::refusal(manifest, text, &status));
             }
         }

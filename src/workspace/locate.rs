@@ -34,12 +34,12 @@ pub struct Written {
 }
 
 impl Written {
-    /// `manifests` by file. Of two manifests of one object the later counts, as with apply.
-    pub fn new<'a>(files: impl Iterator<Item = (&'a SmolStr, &'a [Manifest])>) -> Written {
+    /// What each file's manifests describe, in their order. Of two manifests of one object the later counts, as with apply.
+    pub fn new<'a>(files: impl Iterator<Item = (&'a SmolStr, &'a [ObjectKey])>) -> Written {
         let mut by_key = HashMap::new();
-        for (file, manifests) in files {
-            for (i, manifest) in manifests.iter().enumerate() {
-                by_key.insert(key_of(manifest), (file.clone(), i));
+        for (file, keys) in files {
+            for (i, key) in keys.iter().enumerate() {
+                by_key.insert(key.clone(), (file.clone(), i));
             }
         }
         Written { by_key }

@@ -56,6 +56,8 @@ pub struct Prepared {
 struct Open {
     file: File,
     manifests: Vec<Manifest>,
+    /// The objects that they describe.
+    keys: Vec<ObjectKey>,
     /// What the YAML reader has to say.
     reading: Vec<Diagnostic>,
 }
@@ -64,7 +66,18 @@ impl Open {
     fn new(file: File) -> Open {
         let (manifests, reading) = parse(&file.name, &file.text);
         let manifests = manifests.into_iter().flat_map(take_apart).collect();
-        Open { file, manifests, reading }
+        Open::of(Prepared { file, manifests, reading })
+    }
+
+    fn of(prepared: Prepared) -> Open {
+        let Prepared { file, manifests, reading } = prepared;
+        let keys = manifests.iter().map(key_of).collect();
+        Open { file, manifests, keys, reading }
+    }
+
+    /// The manifests with their objects.
+    fn described(&self) -> impl Iterator<Item = (&ObjectKey, &Manifest)> {
+        self.keys.iter().zip(&self.manifests)
     }
 
     fn is_broken(&self) -> bool {
@@ -134,21 +147,21 @@ impl Workspace {
     /// Begins a workspace over a cluster and files that were read elsewhere; [`Workspace::go_on`] does the rest. With `apply` the
     /// manifests are applied, as after an edit; without it they describe what the cluster holds already.
     pub fn begin_over(cluster: Cluster, files: Vec<Prepared>, apply: bool) -> (Workspace, Applying) {
-        let open = |p: Prepared| Arc::new(Open { file: p.file, manifests: p.manifests, reading: p.reading });
-        let mut workspace = Workspace::over(cluster, files.into_iter().map(open).collect());
+        let open = files.into_iter().map(|prepared| Arc::new(Open::of(prepared)));
+        let mut workspace = Workspace::over(cluster, open.collect());
         let todo = if apply {
             workspace.prepare()
         } else {
             workspace.written = Arc::new(workspace.find_manifests());
-            let manifests = workspace.files.iter().flat_map(|open| &open.manifests);
-            workspace.accepted = Arc::new(map_of(manifests.map(|m| (key_of(m), m.value.clone()))));
+            let described = workspace.files.iter().flat_map(|open| open.described());
+            workspace.accepted = Arc::new(map_of(described.map(|(key, m)| (key.clone(), m.value.clone()))));
             Todo::Look(Box::new(workspace.look()))
         };
         (workspace, Applying { todo, waiting: Vec::new() })
     }
 
     fn find_manifests(&self) -> Written {
-        Written::new(self.files.iter().map(|open| (&open.file.name, open.manifests.as_slice())))
+        Written::new(self.files.iter().map(|open| (&open.file.name, open.keys.as_slice())))
     }
 
     pub fn files(&self) -> impl ExactSizeIterator<Item = &File> {
@@ -243,12 +256,12 @@ impl Workspace {
     }
 
     /// Applies one manifest, unless it says what was accepted before and the object still stands.
-    fn submit(&mut self, text: &str, manifest: &Manifest) -> Result<(), Status> {
-        let key = key_of(manifest);
-        let existed = self.cluster.store().get(&key).is_some();
-        if existed && self.accepted.get(&key) == Some(&manifest.value) {
+    fn submit(&mut self, text: &str, key: &ObjectKey, manifest: &Manifest) -> Result<(), Status> {
+        let existed = self.cluster.store().get(key).is_some();
+        if existed && self.accepted.get(key) == Some(&manifest.value) {
             return Ok(());
         }
+        let key = key.clone();
         let accepted = match apply::apply(&mut self.cluster, &key, &manifest.value) {
             Err(status) if existed && cannot_change_a_pod(&key, &status) => {
                 let accepted = self.recreate(&key, &manifest.value)?;

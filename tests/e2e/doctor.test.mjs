@@ -59,6 +59,59 @@ test("a dropped cluster is examined and opened on the map", async (t) => {
   await dialog.getByRole("button", { name: "Open this cluster on the map" }).click();
   await page.locator(".map").getByText("worker-a").first().waitFor();
   await picture(page, "doctor-map");
+  // What stands beside it is of this cluster: what was found, and a request to the first door that is shut.
+  const panel = page.locator(".task");
+  assert.match(await panel.innerText(), /A cluster that was examined[^]*1 of 3 doors open/);
+  await page.locator(".send").click();
+  await page.keyboard.press("End");
+  await page.locator(".ending").waitFor();
+  assert.match(await page.locator(".ending").innerText(), /cart|lost/);
+  await panel.getByRole("button", { name: "Report" }).click();
+  await dialog.getByRole("heading", { name: "Report" }).waitFor();
+  await page.keyboard.press("Escape");
+  await panel.getByRole("button", { name: "Back to my own files" }).click();
+  await page.locator("#task-title", { hasText: "Only port 406" }).waitFor();
+  assert.match(await page.locator(".files").innerText(), /service\.yaml/);
+  assert.deepEqual(complaints, []);
+});
+
+test("a large cluster is examined bit by bit, says what it is doing, and can be stopped", async (t) => {
+  const { page, complaints } = await open(t, browser, { locale: "en-GB" });
+  await ready(page);
+  const many = Array.from({ length: 1_500 }, (_, i) => POD(`p-${i}`, `app-${i}`, `10.42.${i >> 7}.${(i & 127) + 1}`, true) + SERVICE(`s-${i}`, `app-${i}`, `10.43.${i >> 7}.${(i & 127) + 1}`));
+  const cluster = `apiVersion: v1\nkind: List\nitems:\n${many.join("")}`;
+  await page.evaluate(() => {
+    globalThis.seen = { bar: new Set(), said: [] };
+    const note = () => {
+      const bar = document.querySelector(".doctor-progress progress");
+      if (bar) globalThis.seen.bar.add(bar.value);
+      const said = document.querySelector(".doctor-status")?.textContent;
+      if (said && said !== globalThis.seen.said.at(-1)) globalThis.seen.said.push(said);
+    };
+    new MutationObserver(note).observe(document.body, { subtree: true, childList: true, characterData: true, attributes: true });
+  });
+  const dialog = page.getByRole("dialog");
+  // Stopped on the way, also by who is slower than the processor: it is made slow meanwhile.
+  const tools = await page.context().newCDPSession(page);
+  await tools.send("Emulation.setCPUThrottlingRate", { rate: 20 });
+  await drop(page, [["cluster.yaml", cluster]]);
+  await dialog.getByRole("button", { name: "Stop" }).click();
+  await tools.send("Emulation.setCPUThrottlingRate", { rate: 1 });
+  await dialog.locator(".doctor-progress").waitFor({ state: "detached" });
+  await dialog.locator(".doctor-status", { hasText: "Stopped." }).waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement.id), "doctor-title", "the keyboard has a place");
+  assert.equal(await dialog.getByRole("heading", { name: "Report" }).count(), 0);
+  await page.evaluate(() => ((globalThis.seen.bar = new Set()), (globalThis.seen.said = [])));
+  await drop(page, [["cluster.yaml", cluster]]);
+  await dialog.getByRole("heading", { name: "Report" }).waitFor();
+  assert.match(await dialog.innerText(), /3000 objects; 1500 of 1500 doors open/);
+  await dialog.getByRole("button", { name: "Open this cluster on the map" }).click();
+  await page.locator("#task-title", { hasText: "A cluster that was examined" }).waitFor();
+  const { said, bar } = await page.evaluate(() => ({ ...globalThis.seen, bar: globalThis.seen.bar.size }));
+  assert.ok(bar > 10, `the bar stood at ${bar} places`);
+  const [reading, standing, asking, sum, opening] = said;
+  assert.deepEqual([reading, standing, asking, opening], ["Reading…", "Standing the cluster up…", "Asking every door…", "Opening the cluster on the map…"], said.join(" | "));
+  assert.match(sum, /1500 of 1500/);
   assert.deepEqual(complaints, []);
 });
 

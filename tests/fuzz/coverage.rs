@@ -43,21 +43,30 @@ impl Coverage {
         }
     }
 
-    /// Whether an edge was reached that none before has reached. Counts of several inputs add up, so only that is told.
-    pub fn is_new(&self) -> bool {
+    /// The edges that were reached and that none before has reached. Counts of several inputs add up, so only that is told.
+    pub fn fresh(&self) -> Vec<usize> {
+        let mut fresh = Vec::new();
         let mut offset = 0;
         for (start, length) in COUNTERS.lock().unwrap_or_else(|e| e.into_inner()).iter() {
             // SAFETY: LLVM's own array, whose bounds it told us; only the thread that runs the target counts.
             let counts = unsafe { std::slice::from_raw_parts(*start as *const u8, *length) };
             let seen = &self.seen[offset..offset + length];
-            let new =
-                |(counts, seen): (&[u8], &[u8])| counts.iter().zip(seen).any(|(count, seen)| *count > 0 && *seen == 0);
-            if reached(counts).any(|part| new((&counts[part.clone()], &seen[part]))) {
-                return true;
+            for part in reached(counts) {
+                fresh.extend(part.filter(|i| counts[*i] > 0 && seen[*i] == 0).map(|i| offset + i));
             }
             offset += length;
         }
-        false
+        fresh
+    }
+
+    /// Gives up on edges that no input of a batch reached when it ran alone: a table that grew, a clock. Else they would be new
+    /// in every batch.
+    pub fn give_up(&mut self, edges: &[usize]) {
+        for edge in edges {
+            if let Some(seen @ 0) = self.seen.get_mut(*edge) {
+                *seen = u8::MAX;
+            }
+        }
     }
 
     /// Takes in what the last input reached. True when something of it is new.

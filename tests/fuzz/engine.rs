@@ -22,7 +22,7 @@ const LONGEST: usize = 64 << 10;
 /// as long as it likes.
 const USUAL: usize = 1 << 10;
 /// So many inputs run between two looks at the counters: the look goes over all of them and costs more than most inputs do.
-const BATCH: usize = 32;
+const BATCH: usize = 64;
 /// How a batch on disk begins.
 const HEAD: &[u8] = b"fuzz batch\n";
 /// A stack as small as a browser gives to WASM; what recurses without bound shows.
@@ -162,12 +162,16 @@ impl Engine {
             for bytes in &batch {
                 self.run_one(bytes, told)?;
             }
-            if self.coverage.as_ref().is_some_and(Coverage::is_new) {
+            let fresh = self.coverage.as_ref().map_or_else(Vec::new, Coverage::fresh);
+            if !fresh.is_empty() {
                 // One of them reached something: which one is seen when each runs alone.
                 for bytes in &batch {
                     if self.try_one(bytes, told)? {
                         self.keep(bytes.clone());
                     }
+                }
+                if let Some(coverage) = &mut self.coverage {
+                    coverage.give_up(&fresh);
                 }
                 self.inputs = before + size as u64;
             }

@@ -17,6 +17,7 @@ use std::time::Duration;
 use wasm_bindgen::prelude::*;
 
 use super::breath::Breath;
+use super::focus_on;
 use super::lessons::lessons;
 use super::lessons::route::{self, Route};
 use super::player::now;
@@ -64,6 +65,8 @@ pub struct Surgery {
     work: StoredValue<Option<Examination>, LocalStorage>,
     /// Which examination it is.
     number: StoredValue<u32>,
+    /// Whether the last examination was stopped.
+    stopped: RwSignal<bool>,
     /// Whether files hang over the page.
     over: RwSignal<bool>,
     examined: RwSignal<Option<Arc<Examined>>, LocalStorage>,
@@ -76,6 +79,7 @@ impl Surgery {
             busy: RwSignal::new(None),
             work: StoredValue::new_local(None),
             number: StoredValue::new(0),
+            stopped: RwSignal::new(false),
             over: RwSignal::new(false),
             examined: RwSignal::new_local(None),
         }
@@ -86,6 +90,7 @@ impl Surgery {
         self.open.set(true);
         self.busy.set(Some(Busy { what: "doctor.reading", far: Some((0, 1)) }));
         self.examined.set(None);
+        self.stopped.set(false);
         self.number.update_value(|n| *n += 1);
         self.work.set_value(Some(Examination::new(files)));
         // Long enough for the page to be drawn.
@@ -127,12 +132,16 @@ impl Surgery {
         self.number.update_value(|n| *n += 1);
         self.work.set_value(None);
         self.busy.set(None);
+        self.stopped.set(true);
+        // The button that was pressed is gone.
+        focus_on("doctor-title");
     }
 
     /// Sits down at the cluster that was examined, in pieces: ten thousand objects are written and read again.
     async fn sit_down(self, s: Session) {
         let Some(examined) = self.examined.get_untracked() else { return };
         self.busy.set(Some(Busy { what: "doctor.opening", far: None }));
+        self.stopped.set(false);
         self.number.update_value(|n| *n += 1);
         let mine = self.number.get_value();
         let (mut editing, mut breath) = (Editing::new(examined.stand.clone()), Breath::new());
@@ -229,7 +238,7 @@ pub fn Doctor() -> impl IntoView {
     view! {
         <div class="doctor-over" class:gone=move || !surgery.over.get() aria-hidden="true">{s.t("doctor.drop")}</div>
         <dialog class="dialog doctor" node_ref=dialog aria-labelledby="doctor-title" on:close=move |_| surgery.open.set(false)>
-            <h2 id="doctor-title">{s.t("doctor.title")}</h2>
+            <h2 id="doctor-title" tabindex="-1">{s.t("doctor.title")}</h2>
             <p>{s.t("doctor.text")}</p>
             <pre class="doctor-commands" tabindex="0">
                 "kubectl get pods,services,endpointslices,ingresses,deployments,nodes -A -o yaml\n"
@@ -252,9 +261,10 @@ pub fn Doctor() -> impl IntoView {
                     <button type="button" class="btn" on:click=paste>{s.t("doctor.examine")}</button>
                 </details>
             </div>
-            <div role="status" class="doctor-status" class:sr-only=move || what.get().is_none()>
+            <div role="status" class="doctor-status" class:sr-only=move || what.get().is_none() && !surgery.stopped.get()>
                 {move || match what.get() {
                     Some(id) => Some(s.tx(id, &[])),
+                    None if surgery.stopped.get() => Some(s.tx("doctor.stopped", &[])),
                     // Who cannot see the report below hears that it is there.
                     None => surgery.examined.read().as_ref().map(|examined| summary(s, &examined.report)),
                 }}
