@@ -45,6 +45,12 @@ fn a_healthy_cluster_of_thousands_of_objects_stands_as_it_stood() {
         pods += usize::from(store.list("Pod").any(|p| has(&p)));
     }
     assert_eq!(pods, 1_200, "every pod has the address that it had");
+    // Opened in the editor, what controllers made is nobody's mistake; what a person wrote is told of once.
+    let workspace = doctor::Editing::new(stand).finish();
+    let told: Vec<_> = workspace.diagnostics().iter().filter_map(|d| d.object.split_once('/')).collect();
+    let made = |kind: &str| matches!(kind, "Pod" | "ReplicaSet" | "Endpoints" | "EndpointSlice");
+    assert!(told.iter().all(|(kind, _)| !made(kind)), "{:?}", told.first());
+    assert!(told.iter().filter(|(kind, name)| *kind == "Deployment" && *name == "app-7").count() <= 1);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Applying the files, step by step. An edit goes through all steps at once; a page that has just been opened draws itself in
 //! between.
 
-use super::lint::lint;
+use super::lint::{is_made, lint};
 use super::{Applied, File, Open, Workspace, diagnose, shown};
 use crate::api::object::ObjectKey;
 use crate::apiserver::status::Status;
@@ -119,7 +119,7 @@ impl Workspace {
         };
         let until = (*from + LOOKS).min(open.manifests.len());
         for (key, manifest) in open.described().skip(*from).take(LOOKS) {
-            if refused.contains(key) {
+            if refused.contains(key) || is_made(&manifest.value) {
                 continue;
             }
             let Some(object) = self.cluster.store().get(key) else { continue };

@@ -26,6 +26,14 @@ pub struct Finding {
     pub instead: Option<SmolStr>,
 }
 
+/// Whether a controller made what a manifest describes, as where a cluster has printed it. What there is to say of that is said of
+/// what it was made from.
+pub(super) fn is_made(value: &Value) -> bool {
+    let printed =
+        matches!(value.text("kind"), "Endpoints" | "EndpointSlice") && !value.str_at(&["metadata", "uid"]).is_empty();
+    printed || value.items_at(&["metadata", "ownerReferences"]).iter().any(|owner| owner.flag("controller"))
+}
+
 /// Everything to say about one object.
 pub fn lint(store: &Store, object: &Object) -> Vec<Finding> {
     let mut findings = Vec::new();

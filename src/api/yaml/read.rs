@@ -105,7 +105,10 @@ impl Pieces {
             match &mut self.stage {
                 Stage::Look(look) => {
                     if let Some(length) = look.go_on(text, self.part, self.offsets)? {
-                        self.stage = Stage::begin(&self.part.of(text)[..length], self.offsets);
+                        let source = &self.part.of(text)[..length];
+                        // The end of the last line, which the parser is given, is no place in the text.
+                        self.offsets = Offsets::new(source, self.part.start as usize);
+                        self.stage = Stage::begin(source, self.offsets);
                     }
                 }
                 Stage::Read(reading) => {

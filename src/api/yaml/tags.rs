@@ -132,6 +132,10 @@ mod tests {
         assert!(tried("{{{{]  !1,__proto_").is_err());
         // Behind the document's end nothing counts, though the scanner looks there.
         assert_eq!(tried("{} {{{{]  !14_,"), Ok("{}".to_string()));
+        // Nor does what is told of a text that ends there reach into what stands behind.
+        let text = "  ? ? ''\n 길!,";
+        let error = read(text, Span::new(0, text.len())).expect_err("a mapping as a key");
+        assert!(text.is_char_boundary(error.span.end as usize), "{error:?}");
     }
 
     #[test]
