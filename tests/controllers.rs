@@ -454,6 +454,32 @@ fn a_jobs_failure_policy_says_what_a_failure_means() {
     assert_eq!(condition(&cluster, "Job", "sum", "Failed").map(|c| c.0), Some("FailedIndexes".into()));
 }
 
+#[test]
+fn a_jobs_success_policy_says_what_is_enough() {
+    let policy = |rules: &str| {
+        let indexed = "completions: 4\n  parallelism: 4\n  completionMode: Indexed";
+        job(&format!("{indexed}\n  successPolicy: {{rules: [{rules}]}}"), "[sh, -c, 'sleep 3600']")
+    };
+    let done = |rules: &str, finished: &[&str]| {
+        let mut cluster = Cluster::new(Settings::default());
+        apply(&mut cluster, &policy(rules));
+        cluster.run_for(Duration::secs(10));
+        for number in finished {
+            let label = "batch.kubernetes.io/job-completion-index";
+            let pod = pods(&cluster, "sum").into_iter().find(|p| p.label(label) == Some(number)).expect("its pod");
+            cluster.change_container(&pod.key, "sum", |c| c.behavior.crash = Some((Duration::secs(1), 0)));
+        }
+        cluster.run_for(Duration::secs(60));
+        let left = pods(&cluster, "sum").iter().filter(|p| p.value.str_at(&["status", "phase"]) == "Running").count();
+        (condition(&cluster, "Job", "sum", "Complete"), left)
+    };
+    let matched = |rule: usize| Some(("SuccessPolicy".to_string(), format!("Matched rules at index {rule}")));
+    assert_eq!(done("{succeededIndexes: '0'}", &["0"]), (matched(0), 0), "the others are taken away");
+    assert_eq!(done("{succeededIndexes: '0'}", &["1", "2"]), (None, 2));
+    assert_eq!(done("{succeededIndexes: '0-2', succeededCount: 2}", &["1", "2"]), (matched(0), 0));
+    assert_eq!(done("{succeededIndexes: '0,3'}, {succeededCount: 1}", &["2"]), (matched(1), 0));
+}
+
 fn sets(cluster: &Cluster) -> Vec<Arc<Object>> {
     cluster.store().select("ReplicaSet", "default", &[("app".into(), "web".into())]).cloned().collect()
 }

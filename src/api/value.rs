@@ -78,6 +78,12 @@ impl Map {
         }
     }
 
+    /// Appends the next entry in order; for maps that are built often, from names that are known to be sorted.
+    pub fn push(&mut self, key: &'static str, value: impl Into<Value>) {
+        debug_assert!(self.entries.last().is_none_or(|(last, _)| last.as_str() < key), "{key} is not the next one");
+        self.entries.push((SmolStr::new_static(key), value.into()));
+    }
+
     /// The value of `key`, made `Null` first when it is missing.
     pub fn entry(&mut self, key: &str) -> &mut Value {
         let i = self.place(key).unwrap_or_else(|| {

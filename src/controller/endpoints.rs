@@ -91,7 +91,7 @@ impl Controller for EndpointsController {
         };
         result.looked += pods.len();
         let since = membership::trigger_time(NAME, service, &pods, context);
-        let subsets: Vec<Value> = subsets.iter().map(Subset::value).collect();
+        let subsets: Vec<Value> = subsets.into_iter().map(Subset::into_value).collect();
         let labels = labels(service, view);
         let was_marked = current.is_some_and(|c| c.annotation(OVER_CAPACITY).is_some());
         if let Some(current) = current {
@@ -168,6 +168,7 @@ fn same_labels(current: &Object, service: &Object) -> bool {
 }
 
 /// Addresses that offer the same ports.
+#[derive(Clone)]
 struct Subset {
     ready: Vec<Value>,
     not_ready: Vec<Value>,
@@ -177,16 +178,16 @@ struct Subset {
 type Port = (SmolStr, u16, &'static str, SmolStr);
 
 impl Subset {
-    fn value(&self) -> Value {
-        let mut map = Map::new();
+    fn into_value(self) -> Value {
+        let mut map = Map::with_capacity(3);
         if !self.ready.is_empty() {
-            map.insert("addresses", self.ready.clone());
+            map.push("addresses", self.ready);
         }
         if !self.not_ready.is_empty() {
-            map.insert("notReadyAddresses", self.not_ready.clone());
+            map.push("notReadyAddresses", self.not_ready);
         }
         if !self.ports.is_empty() {
-            map.insert("ports", self.ports.iter().map(port_value).collect::<Vec<_>>());
+            map.push("ports", self.ports.iter().map(port_value).collect::<Vec<_>>());
         }
         map.into()
     }
@@ -240,7 +241,7 @@ fn repack(service: &Arc<Object>, view: &Service, pods: &[&Arc<Object>]) -> Vec<S
             }
         }
         if offered {
-            addresses.entry(place).or_insert_with(|| address_value(&ip, object, pod, service));
+            addresses.entry(place).or_insert_with(|| address_value(&ip, object, service));
         }
     }
     // Ports with the same addresses in the same states share a subset.
@@ -262,7 +263,7 @@ fn repack(service: &Arc<Object>, view: &Service, pods: &[&Arc<Object>]) -> Vec<S
         })
         .collect();
     if subsets.len() > 1 {
-        subsets.arrange_by_key(|s| fnv128a(&crate::api::json::to_string(&s.value())));
+        subsets.arrange_by_key(|s| fnv128a(&crate::api::json::to_string(&s.clone().into_value())));
     }
     subsets
 }
@@ -282,10 +283,10 @@ pub(super) struct EndpointsCache {
     by_pod: OrdMap<SmolStr, Place>,
 }
 
-/// A pod's place, state and address, with the ports that it offers.
-type Offer = (Place, bool, Value, Vec<Port>);
+/// A pod's place and state, with the ports that it offers.
+type Offer = (Place, bool, Vec<Port>);
 
-fn offer(object: &Arc<Object>, service: &Arc<Object>, view: &Service) -> Option<Offer> {
+fn offer(object: &Arc<Object>, view: &Service) -> Option<Offer> {
     let pod = object.view().pod()?;
     if !membership::is_eligible(pod, view.publish_not_ready) {
         return None;
@@ -300,9 +301,8 @@ fn offer(object: &Arc<Object>, service: &Arc<Object>, view: &Service) -> Option<
     if ports.is_empty() && !(view.ports.is_empty() && view.headless) {
         return None;
     }
-    let place = (ip.clone(), object.uid().into());
     let ready = view.publish_not_ready || pod.is_ready();
-    Some((place, ready, address_value(&ip, object, pod, service), ports))
+    Some(((ip, object.uid().into()), ready, ports))
 }
 
 impl EndpointsCache {
@@ -317,11 +317,11 @@ impl EndpointsCache {
             by_pod: OrdMap::new(),
         };
         for object in pods {
-            let Some((place, ready, address, ports)) = offer(object, service, view) else { continue };
+            let Some((place, ready, ports)) = offer(object, view) else { continue };
             if *cache.ports.get_or_insert_with(|| ports.clone()) != ports {
                 return None;
             }
-            cache.places.insert(place.clone(), (ready, address));
+            cache.places.insert(place.clone(), (ready, address_value(&place.0, object, service)));
             cache.by_pod.insert(object.name().clone(), place);
         }
         Some(cache)
@@ -341,21 +341,29 @@ impl EndpointsCache {
             membership::changed_pods(store, service.namespace(), self.seen, self.places.len().max(self.looked))?;
         let mut changed = Vec::new();
         for name in names {
-            if let Some(place) = self.by_pod.remove(&name) {
+            let object = store.get(&ObjectKey::new("Pod", service.namespace().clone(), name.clone()));
+            let object = object.filter(|o| membership::selects(view, o));
+            changed.extend(object);
+            let offered = object.and_then(|object| Some((object, offer(object, view)?)));
+            let before = self.by_pod.get(&name);
+            // Of a pod that stands where it stood nothing else can have changed.
+            if let Some((_, (place, ready, ports))) = &offered
+                && before == Some(place)
+                && self.ports.as_ref() == Some(ports)
+                && let Some(slot) = self.places.get_mut(place)
+            {
+                slot.0 = *ready;
+                continue;
+            }
+            if let Some(place) = before.cloned() {
                 self.places.remove(&place);
+                self.by_pod.remove(&name);
             }
-            let Some(object) = store.get(&ObjectKey::new("Pod", service.namespace().clone(), name.clone())) else {
-                continue;
-            };
-            if !membership::selects(view, object) {
-                continue;
-            }
-            changed.push(object);
-            let Some((place, ready, address, ports)) = offer(object, service, view) else { continue };
+            let Some((object, (place, ready, ports))) = offered else { continue };
             if *self.ports.get_or_insert_with(|| ports.clone()) != ports {
                 return None;
             }
-            self.places.insert(place.clone(), (ready, address));
+            self.places.insert(place.clone(), (ready, address_value(&place.0, object, service)));
             self.by_pod.insert(name, place);
         }
         self.seen = store.revision();
@@ -364,15 +372,21 @@ impl EndpointsCache {
 
     /// The one subset, cut to what an object holds, and whether it was cut.
     fn subset(&self) -> (Option<Subset>, bool) {
-        let pick = |wanted: bool, most: usize| -> Vec<Value> {
-            self.places.values().filter(|(ready, _)| *ready == wanted).take(most).map(|(_, a)| a.clone()).collect()
-        };
-        let ready = pick(true, CAPACITY);
-        let mut not_ready = pick(false, CAPACITY - ready.len());
-        let truncated = self.places.len() > CAPACITY;
-        if truncated && ready.len() == CAPACITY {
-            not_ready.clear();
+        let mut ready = Vec::with_capacity(self.places.len().min(CAPACITY));
+        let mut not_ready = Vec::new();
+        for (is_ready, address) in self.places.values() {
+            if *is_ready {
+                ready.push(address.clone());
+                // Full of ready ones, and none of the others is kept then.
+                if ready.len() == CAPACITY {
+                    break;
+                }
+            } else if not_ready.len() < CAPACITY {
+                not_ready.push(address.clone());
+            }
         }
+        let truncated = self.places.len() > CAPACITY;
+        not_ready.truncate(CAPACITY - ready.len());
         let mut ports = self.ports.clone().unwrap_or_default();
         ports.arrange_by_key(port_hash);
         ports.dedup();
@@ -401,24 +415,25 @@ fn address_of(view: &Service, pod: &Pod) -> Option<SmolStr> {
     pod.ips.iter().find(|ip: &&IpAddr| ip.is_ipv6() == v6).map(digits::address)
 }
 
-fn address_value(ip: &SmolStr, object: &Object, pod: &Pod, service: &Object) -> Value {
-    let mut map = Map::new();
-    if membership::bears_hostname(pod, service) {
-        map.insert("hostname", &pod.hostname);
+fn address_value(ip: &SmolStr, object: &Object, service: &Object) -> Value {
+    let mut map = Map::with_capacity(4);
+    let pod = object.view().pod();
+    if let Some(pod) = pod.filter(|pod| membership::bears_hostname(pod, service)) {
+        map.push("hostname", &pod.hostname);
     }
-    map.insert("ip", ip);
-    map.insert("nodeName", &pod.node_name);
-    map.insert("targetRef", target_ref(object));
+    map.push("ip", ip);
+    map.push("nodeName", pod.map(|pod| pod.node_name.clone()).unwrap_or_default());
+    map.push("targetRef", target_ref(object));
     map.into()
 }
 
 /// The reference from an endpoint to its pod.
 pub(super) fn target_ref(pod: &Object) -> Value {
-    let mut map = Map::new();
-    map.insert("kind", "Pod");
-    map.insert("name", &pod.key.name);
-    map.insert("namespace", &pod.key.namespace);
-    map.insert("uid", pod.uid());
+    let mut map = Map::with_capacity(4);
+    map.push("kind", SmolStr::new_static("Pod"));
+    map.push("name", &pod.key.name);
+    map.push("namespace", &pod.key.namespace);
+    map.push("uid", pod.uid());
     map.into()
 }
 

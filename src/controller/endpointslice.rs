@@ -517,22 +517,22 @@ pub(super) fn endpoint(
     }
     let serving = pod.is_ready();
     let ready = view.publish_not_ready || (serving && !pod.terminating);
-    let mut conditions = Map::new();
-    conditions.insert("ready", ready);
-    conditions.insert("serving", serving);
-    conditions.insert("terminating", pod.terminating);
-    let mut map = Map::new();
-    map.insert("addresses", addresses);
-    map.insert("conditions", conditions);
+    let mut conditions = Map::with_capacity(3);
+    conditions.push("ready", ready);
+    conditions.push("serving", serving);
+    conditions.push("terminating", pod.terminating);
+    let mut map = Map::with_capacity(6);
+    map.push("addresses", addresses);
+    map.push("conditions", conditions);
     if membership::bears_hostname(pod, service) {
-        map.insert("hostname", &pod.hostname);
+        map.push("hostname", &pod.hostname);
     }
     if !pod.node_name.is_empty() {
-        map.insert("nodeName", &pod.node_name);
+        map.push("nodeName", &pod.node_name);
     }
-    map.insert("targetRef", target_ref(object));
+    map.push("targetRef", target_ref(object));
     if let Some(zone) = node.and_then(|n| n.view().node()).map(|n| &n.zone).filter(|z| !z.is_empty()) {
-        map.insert("zone", zone);
+        map.push("zone", zone);
     }
     Some(map.into())
 }

@@ -1,7 +1,7 @@
 //! `job-controller`: runs pods until enough of them have succeeded.
 //!
 //! Upstream: `pkg/controller/job`. A Job with `completionMode: Indexed` gives each of its pods a number (`indexes`), and rules
-//! may say what a failure means (`failure`). Left out: success policies, finalizers that count pods.
+//! may say what a failure means (`failure`), or which numbers are success enough. Left out: finalizers that count pods.
 
 mod failure;
 mod indexes;
@@ -120,6 +120,9 @@ impl Run {
             }
             if !indexes.failed.is_empty() && (indexes.failed.len() + indexes.completed.len()) as i64 >= indexes.count {
                 return verdict("Failed", "FailedIndexes", "Job has failed indexes");
+            }
+            if let Some(rule) = indexes.satisfies(self.job.value.at(&["spec", "successPolicy"])) {
+                return verdict("Complete", "SuccessPolicy", &format!("Matched rules at index {rule}"));
             }
         }
         let enough = match self.completions() {

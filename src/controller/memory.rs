@@ -19,7 +19,7 @@ pub struct Memory {
     /// Services (with an address type) whose slices bear hints of the topology annotation.
     pub(super) hinted: OrdSet<(ObjectKey, SmolStr)>,
     /// Conditions that pods have got of late, to be shared with the next ones that say the same.
-    pub(super) conditions: Vec<Value>,
+    pub(super) conditions: Vec<(SharedCondition, Value)>,
     /// Since when a node has been seen with a taint that evicts.
     pub(super) tainted: OrdMap<SmolStr, Time>,
     /// How often the pods of an owner (its uid) were refused in a row.
@@ -28,12 +28,23 @@ pub struct Memory {
 
 impl Memory {
     /// Keeps a new condition for others, in place of the oldest one.
-    pub(super) fn share_condition(&mut self, condition: Value) -> Value {
+    pub(super) fn share_condition(&mut self, what: SharedCondition, condition: Value) -> Value {
         const SHARED: usize = 8;
         self.conditions.truncate(SHARED - 1);
-        self.conditions.insert(0, condition.clone());
+        self.conditions.insert(0, (what, condition.clone()));
         condition
     }
+}
+
+/// What a pod's condition says, to find one that says the same.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct SharedCondition {
+    pub type_: &'static str,
+    pub status: bool,
+    pub since: Value,
+    pub reason: SmolStr,
+    pub message: SmolStr,
+    pub generation: Value,
 }
 
 /// State of the trigger-time tracker for one Service (`endpointslice/util/trigger_time_tracker.go`).

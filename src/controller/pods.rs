@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// Makes pods of one template for one owner. What they have in common is built once and shared.
 pub struct PodMaker {
     owner: Arc<Object>,
-    labels: Map,
+    labels: Value,
     annotations: Option<Value>,
     owners: Value,
     spec: Value,
@@ -50,7 +50,7 @@ impl PodMaker {
         status.insert("qosClass", quality_of_service(&spec));
         PodMaker {
             owner: owner.clone(),
-            labels: template.at(&["metadata", "labels"]).and_then(Value::as_map).cloned().unwrap_or_default(),
+            labels: template.at(&["metadata", "labels"]).cloned().unwrap_or_else(Value::map),
             annotations: template.at(&["metadata", "annotations"]).cloned(),
             owners: Value::list(vec![controller_reference(owner)]),
             spec,
@@ -88,7 +88,7 @@ impl PodMaker {
 
     /// A label for all pods made from now on.
     pub fn label(&mut self, key: &str, value: &str) {
-        self.labels.insert(key, value);
+        self.labels.map_mut().insert(key, value);
     }
 
     /// A free name: the owner's, with a random end.
@@ -109,23 +109,24 @@ impl PodMaker {
 
     /// A pod of this name; `change` sets what is its own.
     pub fn pod(&self, name: &str, generated: bool, change: impl FnOnce(&mut Value)) -> Value {
-        let mut meta = Map::new();
+        // With room for what the API server adds.
+        let mut meta = Map::with_capacity(10);
         if let Some(annotations) = &self.annotations {
-            meta.insert("annotations", annotations.clone());
+            meta.push("annotations", annotations.clone());
         }
         if generated {
-            meta.insert("generateName", format_smolstr!("{}-", self.owner.name()));
+            meta.push("generateName", format_smolstr!("{}-", self.owner.name()));
         }
-        meta.insert("labels", self.labels.clone());
-        meta.insert("name", name);
-        meta.insert("namespace", self.owner.namespace());
-        meta.insert("ownerReferences", self.owners.clone());
-        let mut pod = Map::new();
-        pod.insert("apiVersion", "v1");
-        pod.insert("kind", "Pod");
-        pod.insert("metadata", meta);
-        pod.insert("spec", self.spec.clone());
-        pod.insert("status", self.status.clone());
+        meta.push("labels", self.labels.clone());
+        meta.push("name", name);
+        meta.push("namespace", self.owner.namespace());
+        meta.push("ownerReferences", self.owners.clone());
+        let mut pod = Map::with_capacity(5);
+        pod.push("apiVersion", SmolStr::new_static("v1"));
+        pod.push("kind", SmolStr::new_static("Pod"));
+        pod.push("metadata", meta);
+        pod.push("spec", self.spec.clone());
+        pod.push("status", self.status.clone());
         let mut pod = Value::from(pod);
         change(&mut pod);
         pod

@@ -107,7 +107,7 @@ impl SliceCache {
             if let Some(slice) = self.members.get(&name).cloned() {
                 let old = store.get(&ObjectKey::new("EndpointSlice", service.namespace().clone(), slice.clone()))?;
                 let listed = touched.get(&slice).map_or_else(|| old.value.items_at(&["endpoints"]), |d| &d.endpoints);
-                let at = listed.iter().position(|e| pod_of(e) == name)?;
+                let at = listed.iter().position(|e| e.str_at(&["targetRef", "name"]) == name)?;
                 let here = &self.slices.get(&slice)?.0;
                 match &wanted {
                     Some(((ids, _), endpoint)) if ids == here && identity(endpoint) == identity(&listed[at]) => {

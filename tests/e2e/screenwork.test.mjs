@@ -258,3 +258,34 @@ test("as a screen reader has it: landmarks, the map as a list, each hop as it ha
   assert.match(tree, /Pod client on node-\d/);
   assert.doesNotMatch(tree, /- img\n/, "no picture without a name");
 });
+
+test("what never comes to rest is cut off in words, and the page lives meanwhile", async (t) => {
+  const { page, complaints } = await open(t, browser, { locale: "en-GB", reducedMotion: "reduce" });
+  await ready(page);
+  const type = async (line) => {
+    await page.locator(".term-input").fill(line);
+    await page.locator(".term-input").press("Enter");
+    await page.waitForFunction((line) => [...document.querySelectorAll(".term-typed")].at(-1)?.innerText.includes(line), line);
+    await page.waitForFunction(() => !document.querySelector(".term-act"));
+  };
+  await press(page, "t");
+  // Bound past the scheduler to a node that drives its pods out.
+  await type("kubectl create deployment round --image=nginx --replicas=20");
+  await type("kubectl taint nodes node-1 full=yes:NoExecute");
+  await page.evaluate(() => {
+    window.longest = 0;
+    new PerformanceObserver((list) => list.getEntries().forEach((e) => (window.longest = Math.max(window.longest, e.duration)))).observe({ type: "longtask" });
+  });
+  await type(`kubectl patch deployment round -p '{"spec":{"template":{"spec":{"nodeName":"node-1"}}}}'`);
+  await jump(page, "Until nothing more happens");
+  const said = page.locator(".clock-said", { hasText: /never comes to rest, so time was stopped: replicaset-controller makes a Pod/ });
+  await said.waitFor({ timeout: 60_000 });
+  assert.match(await said.innerText(), /node\/node-1 spec\.taints/);
+  t.diagnostic(`longest task ${Math.round(await page.evaluate(() => window.longest))} ms`);
+  // It can be mended from there.
+  await type("kubectl taint nodes node-1 full-");
+  await jump(page, "Until nothing more happens");
+  await page.locator(".clock-said", { hasText: /rest|quiet/i }).waitFor({ timeout: 60_000 });
+  assert.doesNotMatch(await page.locator(".clock-said").innerText(), /never/);
+  assert.deepEqual(complaints, []);
+});

@@ -51,6 +51,22 @@ impl Indexes {
         Some(Indexes { count, completed, failed, per_index: limit.is_some() })
     }
 
+    /// The first rule of a success policy that what is done fulfils.
+    pub fn satisfies(&self, policy: Option<&Value>) -> Option<usize> {
+        policy?.items("rules").iter().position(|rule| {
+            let wanted = rule.field("succeededIndexes").and_then(Value::as_str).map(|text| read(text, self.count));
+            let done = match &wanted {
+                Some(wanted) => wanted.intersection(&self.completed).count(),
+                None => self.completed.len(),
+            };
+            match (rule.field("succeededCount").and_then(Value::as_i64), &wanted) {
+                (Some(count), _) => done as i64 >= count,
+                (None, Some(wanted)) => done == wanted.len(),
+                (None, None) => false,
+            }
+        })
+    }
+
     /// How many still have to succeed.
     pub fn open(&self) -> i64 {
         self.count - (self.completed.len() + self.failed.len()) as i64

@@ -8,6 +8,7 @@ use crate::api::object::Object;
 use crate::api::time::Time;
 use crate::api::value::{Map, Value};
 use crate::api::view::Pod;
+use crate::controller::memory::SharedCondition;
 use crate::controller::{Context, Memory};
 use crate::runtime::{ContainerState, PodSandbox, RunningContainer};
 use smol_str::{SmolStr, format_smolstr};
@@ -17,46 +18,46 @@ pub(super) fn build(pod: &Object, view: &Pod, sandbox: &PodSandbox, context: &mu
     let created = !sandbox.ips.is_empty();
     let phase = phase(pod, sandbox);
     let mut status = Map::with_capacity(11);
-    status.insert("conditions", conditions(pod, sandbox, phase, context.memory, now));
+    status.push("conditions", conditions(pod, sandbox, phase, context.memory, now));
     let before = |field: &str| old.map_or(&[][..], |s| s.items_at(&[field]));
-    status.insert("containerStatuses", statuses(pod, &sandbox.containers, before("containerStatuses"), false));
+    status.push("containerStatuses", statuses(pod, &sandbox.containers, before("containerStatuses"), false));
     if let Some(ip) = node_ip(context.store, &view.node_name) {
         let ip = digits::address(&ip);
         let kept = old.filter(|s| s.str_at(&["hostIP"]) == ip).and_then(|s| s.get("hostIPs"));
         let list = kept.cloned().unwrap_or_else(|| Value::list(vec![one("ip", ip.clone())]));
-        status.insert("hostIP", ip);
-        status.insert("hostIPs", list);
+        status.push("hostIP", ip);
+        status.push("hostIPs", list);
     }
     if !sandbox.init_containers.is_empty() {
         let before = before("initContainerStatuses");
-        status.insert("initContainerStatuses", statuses(pod, &sandbox.init_containers, before, true));
+        status.push("initContainerStatuses", statuses(pod, &sandbox.init_containers, before, true));
     }
-    status.insert("observedGeneration", generation(pod));
-    status.insert("phase", phase);
+    status.push("observedGeneration", generation(pod));
+    status.push("phase", phase);
     if created {
         let kept = old.filter(|_| view.ips == sandbox.ips).and_then(|s| Some((s.get("podIP")?, s.get("podIPs")?)));
         match kept {
             Some((ip, list)) => {
-                status.insert("podIP", ip.clone());
-                status.insert("podIPs", list.clone());
+                status.push("podIP", ip.clone());
+                status.push("podIPs", list.clone());
             }
             None => {
                 let texts: Vec<SmolStr> = sandbox.ips.iter().map(digits::address).collect();
-                status.insert("podIP", &texts[0]);
-                status.insert("podIPs", Value::list(texts.into_iter().map(|ip| one("ip", ip)).collect()));
+                status.push("podIP", &texts[0]);
+                status.push("podIPs", Value::list(texts.into_iter().map(|ip| one("ip", ip)).collect()));
             }
         }
     }
     let qos = old.and_then(|s| s.get("qosClass")).filter(|q| q.as_str() != Some(""));
-    status.insert("qosClass", qos.cloned().unwrap_or_else(|| "BestEffort".into()));
+    status.push("qosClass", qos.cloned().unwrap_or_else(|| "BestEffort".into()));
     let started = old.and_then(|s| s.get("startTime")).cloned();
-    status.insert("startTime", started.unwrap_or_else(|| now.text().into()));
+    status.push("startTime", started.unwrap_or_else(|| now.text().into()));
     status.into()
 }
 
 fn one(key: &'static str, value: SmolStr) -> Value {
     let mut map = Map::with_capacity(1);
-    map.insert(SmolStr::new_static(key), value);
+    map.push(key, value);
     map.into()
 }
 
@@ -74,7 +75,7 @@ fn conditions(pod: &Object, sandbox: &PodSandbox, phase: &str, memory: &mut Memo
     let generation = generation(pod);
     let mut list = Vec::with_capacity(OWN.len().max(old.len()));
     let mut add = |type_: &'static str, status: bool, reason: &str, message: &str| {
-        list.push(condition(old, &generation, type_, status, reason, message, memory, now));
+        list.push(condition(old, &generation, list.len(), type_, status, reason, message, memory, now));
     };
     add("PodReadyToStartContainers", created, "", "");
     let has_done_its_work = |c: &RunningContainer| {
@@ -172,6 +173,7 @@ fn phase(pod: &Object, sandbox: &PodSandbox) -> &'static str {
 fn condition(
     old: &[Value],
     generation: &Value,
+    place: usize,
     type_: &'static str,
     status: bool,
     reason: &str,
@@ -179,8 +181,10 @@ fn condition(
     memory: &mut Memory,
     now: Time,
 ) -> Value {
-    let status = if status { "True" } else { "False" };
-    let before = old.iter().find(|c| c.text("type") == type_).filter(|c| c.text("status") == status);
+    let word = if status { "True" } else { "False" };
+    // They stand in the same order each time, mostly.
+    let is_it = |c: &&Value| c.text("type") == type_;
+    let before = old.get(place).filter(is_it).or_else(|| old.iter().find(is_it)).filter(|c| c.text("status") == word);
     if let Some(before) = before
         && before.text("reason") == reason
         && before.text("message") == message
@@ -189,30 +193,30 @@ fn condition(
         return before.clone();
     }
     let since = before.and_then(|c| c.get("lastTransitionTime")).cloned().unwrap_or_else(|| now.text().into());
-    let alike = |c: &&Value| {
-        c.text("type") == type_
-            && c.text("status") == status
-            && c.get("lastTransitionTime") == Some(&since)
-            && c.text("reason") == reason
-            && c.text("message") == message
-            && c.get("observedGeneration") == Some(generation)
+    let new = SharedCondition {
+        type_,
+        status,
+        since,
+        reason: reason.into(),
+        message: message.into(),
+        generation: generation.clone(),
     };
-    if let Some(shared) = memory.conditions.iter().find(alike) {
+    if let Some((_, shared)) = memory.conditions.iter().find(|(known, _)| *known == new) {
         return shared.clone();
     }
     let mut map = Map::with_capacity(7);
-    map.insert("lastProbeTime", Value::Null);
-    map.insert("lastTransitionTime", since);
+    map.push("lastProbeTime", Value::Null);
+    map.push("lastTransitionTime", new.since.clone());
     if !message.is_empty() {
-        map.insert("message", message);
+        map.push("message", message);
     }
-    map.insert("observedGeneration", generation.clone());
+    map.push("observedGeneration", generation.clone());
     if !reason.is_empty() {
-        map.insert("reason", reason);
+        map.push("reason", reason);
     }
-    map.insert("status", status);
-    map.insert("type", SmolStr::new_static(type_));
-    memory.share_condition(map.into())
+    map.push("status", SmolStr::new_static(word));
+    map.push("type", SmolStr::new_static(type_));
+    memory.share_condition(new, map.into())
 }
 
 fn statuses(pod: &Object, containers: &[RunningContainer], old: &[Value], init: bool) -> Value {
@@ -224,19 +228,19 @@ fn statuses(pod: &Object, containers: &[RunningContainer], old: &[Value], init: 
         let kept = |field: &str| same_run.and_then(|s| s.get(field)).filter(|v| v.as_str() != Some("")).cloned();
         let mut map = Map::with_capacity(10);
         if ran {
-            map.insert("containerID", kept("containerID").unwrap_or_else(|| container_id(pod, container).into()));
+            map.push("containerID", kept("containerID").unwrap_or_else(|| container_id(pod, container).into()));
         }
-        map.insert("image", kept("image").unwrap_or_else(|| full_image(&container.image).into()));
+        map.push("image", kept("image").unwrap_or_else(|| full_image(&container.image).into()));
         let id = if ran { kept("imageID").unwrap_or_else(|| image_id(&container.image).into()) } else { "".into() };
-        map.insert("imageID", id);
-        map.insert("lastState", container.last.as_ref().map_or_else(Value::map, state));
-        map.insert("name", &container.name);
+        map.push("imageID", id);
+        map.push("lastState", container.last.as_ref().map_or_else(Value::map, state));
+        map.push("name", &container.name);
         // An init container is ready once it has done its work.
         let done = init && matches!(container.state, ContainerState::Terminated { exit_code: 0, .. });
-        map.insert("ready", done || container.is_ready());
-        map.insert("restartCount", i64::from(container.restarts));
-        map.insert("started", container.is_started());
-        map.insert("state", state(&container.state));
+        map.push("ready", done || container.is_ready());
+        map.push("restartCount", i64::from(container.restarts));
+        map.push("started", container.is_started());
+        map.push("state", state(&container.state));
         Value::from(map)
     });
     Value::list(list.collect())
@@ -248,21 +252,21 @@ fn state(state: &ContainerState) -> Value {
     match state {
         ContainerState::Waiting { reason, message } => {
             if !message.is_empty() {
-                inner.insert("message", message);
+                inner.push("message", message);
             }
-            inner.insert("reason", if reason.is_empty() { "ContainerCreating" } else { reason.as_str() });
-            map.insert("waiting", inner);
+            inner.push("reason", if reason.is_empty() { "ContainerCreating" } else { reason.as_str() });
+            map.push("waiting", inner);
         }
         ContainerState::Running { since } => {
-            inner.insert("startedAt", since.text());
-            map.insert("running", inner);
+            inner.push("startedAt", since.text());
+            map.push("running", inner);
         }
         ContainerState::Terminated { exit_code, reason, started, finished } => {
-            inner.insert("exitCode", i64::from(*exit_code));
-            inner.insert("finishedAt", finished.text());
-            inner.insert("reason", reason);
-            inner.insert("startedAt", started.text());
-            map.insert("terminated", inner);
+            inner.push("exitCode", i64::from(*exit_code));
+            inner.push("finishedAt", finished.text());
+            inner.push("reason", reason);
+            inner.push("startedAt", started.text());
+            map.push("terminated", inner);
         }
     }
     map.into()
