@@ -784,3 +784,44 @@ fn what_never_rests_is_cut_off_with_a_message_at_its_line() {
     assert!(workspace.diagnostics().iter().all(|d| d.explanation.as_ref() != Some(&restless.message)));
     assert_eq!(pods(workspace.cluster(), "web").iter().filter(|p| is_ready(p)).count(), 2);
 }
+
+#[test]
+fn a_pod_on_a_node_that_nobody_knows_is_left_out_with_a_word() {
+    let mut cluster = Cluster::new(Settings::default());
+    apply(&mut cluster, &single("lost", "nodeName: nowhere,"));
+    kubectl(&mut cluster, "expose pod lost --port=80", "");
+    cluster.run_for(Duration::secs(1));
+    let status = r#"{"status":{"phase":"Running","podIP":"10.9.9.9","podIPs":[{"ip":"10.9.9.9"}],"conditions":[{"type":"Ready","status":"True"}]}}"#;
+    kubectl(&mut cluster, &format!("patch pod lost --subresource=status --type=merge -p {status}"), "");
+    cluster.run_for(Duration::secs(1));
+    let addresses = |cluster: &Cluster| {
+        let own = [("kubernetes.io/service-name".into(), "lost".into())];
+        let slices = cluster.store().select("EndpointSlice", "default", &own);
+        slices.map(|s| s.value.items_at(&["endpoints"]).len()).sum::<usize>()
+    };
+    assert_eq!(addresses(&cluster), 0);
+    assert_eq!(
+        reasons(&cluster, "Service", "lost"),
+        [
+            "FailedToUpdateEndpointSlices: Error updating Endpoint Slices for Service default/lost: skipping Pod lost for Service default/lost: Node nowhere Not Found"
+        ]
+    );
+    // Nobody ever comes: it is cleared up after a while, not at once.
+    assert!(get(&cluster, "Pod", "lost").is_some());
+    settle(&mut cluster);
+    assert!(get(&cluster, "Pod", "lost").is_none());
+}
+
+#[test]
+fn a_readiness_gate_is_opened_through_the_status() {
+    let mut cluster = Cluster::new(Settings::default());
+    apply(&mut cluster, &single("gated", "readinessGates: [{conditionType: shop.example.com/warm}],"));
+    settle(&mut cluster);
+    let ready = |cluster: &Cluster| get(cluster, "Pod", "gated").is_some_and(|p| is_ready(&p));
+    assert!(!ready(&cluster));
+    let open = r#"{"status":{"conditions":[{"type":"shop.example.com/warm","status":"True"}]}}"#;
+    let told = kubectl(&mut cluster, &format!("patch pod gated --subresource=status -p {open}"), "");
+    assert_eq!(told, "pod/gated patched\n");
+    settle(&mut cluster);
+    assert!(ready(&cluster));
+}

@@ -112,6 +112,7 @@ impl Controller for EndpointSliceController {
         }
         let saw = saw(service, &pods);
         let only = families.len() == 1 && plan.delete.is_empty();
+        let mut homeless = Vec::new();
         write(plan, since, &saw, service, &mut result);
         for family in families {
             let of_family: Vec<Arc<Object>> =
@@ -126,10 +127,27 @@ impl Controller for EndpointSliceController {
                 let cache = SliceCache::of(service, &of_family, &plan, context);
                 context.memory.slices.insert(key.clone(), cache);
             }
+            homeless.append(&mut plan.homeless);
             write(plan, since, &saw, service, &mut result);
         }
+        tell_homeless(homeless, service, context);
         result
     }
+}
+
+/// The event about pods that are left out because their node is not known.
+fn tell_homeless(mut skipped: Vec<SmolStr>, service: &Object, context: &mut Context) {
+    // Each family has found the same.
+    let mut told = BTreeSet::new();
+    skipped.retain(|words| told.insert(words.clone()));
+    let errors = match skipped.as_slice() {
+        [] => return,
+        [one] => one.clone(),
+        several => format_smolstr!("[{}]", several.join(", ")),
+    };
+    let (namespace, name) = (service.namespace(), service.name());
+    let message = format_smolstr!("Error updating Endpoint Slices for Service {namespace}/{name}: {errors}");
+    context.recorder.say(service, "", true, "FailedToUpdateEndpointSlices", message, NAME, "", context.now);
 }
 
 /// Turns a plan into writes.
@@ -197,6 +215,8 @@ pub(super) struct Plan {
     pub create: Vec<Draft>,
     pub update: Vec<Draft>,
     pub delete: Vec<Arc<Object>>,
+    /// What there is to say of pods on nodes that nobody knows.
+    pub homeless: Vec<SmolStr>,
 }
 
 impl Plan {
@@ -289,6 +309,13 @@ fn by_family(
         let desired = &mut groups.entry(id).or_insert_with(|| (ports.value(), Desired::new())).1;
         let node = store.get(&ObjectKey::new("Node", "", pod.node_name.clone()));
         if node.is_none() && !view.publish_not_ready {
+            plan.homeless.push(format_smolstr!(
+                "skipping Pod {} for Service {}/{}: Node {} Not Found",
+                object.name(),
+                service.namespace(),
+                service.name(),
+                pod.node_name
+            ));
             continue;
         }
         if let Some(endpoint) = endpoint(object, pod, node, service, view, family) {

@@ -22,6 +22,8 @@ pub struct Memory {
     pub(super) conditions: Vec<(SharedCondition, Value)>,
     /// Since when a node has been seen with a taint that evicts.
     pub(super) tainted: OrdMap<SmolStr, Time>,
+    /// Since when a node is missing that pods are bound to.
+    pub(super) missing: OrdMap<SmolStr, Time>,
     /// How often the pods of an owner (its uid) were refused in a row.
     pub(super) refused: OrdMap<SmolStr, u32>,
 }

@@ -17,6 +17,8 @@ use std::sync::Arc;
 
 pub const NAME: &str = "node-lifecycle-controller";
 const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
+/// How long a node must be missing before its pods are cleared up.
+const QUARANTINE: Duration = Duration::secs(40);
 const SILENT: &str = "Kubelet stopped posting node status.";
 
 pub struct NodeLifecycleController;
@@ -56,12 +58,19 @@ impl Controller for NodeLifecycleController {
             return result;
         }
         let Some(node) = context.store.get(key).cloned() else {
-            // What was bound to it is lost.
+            // What is bound to it is lost, unless the node comes soon.
+            let first_missed = *context.memory.missing.entry(key.name.clone()).or_insert(context.now);
+            if context.now < first_missed + QUARANTINE {
+                result.again(first_missed + QUARANTINE);
+                return result;
+            }
+            context.memory.missing.remove(&key.name);
             for pod in context.index.on_node(&key.name) {
                 result.writes.push(Write::Purge { key: pod.clone(), saw: key.field("metadata.name") });
             }
             return result;
         };
+        context.memory.missing.remove(&key.name);
         match context.runtime.down_since(&key.name) {
             Some(since) => {
                 let due = since + context.settings.latencies.node_grace;

@@ -91,6 +91,8 @@ impl SliceCache {
         let mut touched: BTreeMap<SmolStr, Draft> = BTreeMap::new();
         let mut new: BTreeMap<Vec<PortId>, (Value, Vec<Value>)> = BTreeMap::new();
         let mut pods = Vec::new();
+        // There is something to say then.
+        let mut homeless = false;
         for name in names {
             let key = ObjectKey::new("Pod", service.namespace().clone(), name.clone());
             let object = store.get(&key).filter(|p| membership::selects(view, p));
@@ -99,10 +101,14 @@ impl SliceCache {
                 let pod = object.view().pod().filter(|p| membership::is_eligible(p, true))?;
                 let node = store.get(&ObjectKey::new("Node", "", pod.node_name.clone()));
                 if node.is_none() && !view.publish_not_ready {
+                    homeless = true;
                     return None;
                 }
                 Some((ports(view, pod), endpoint(object, pod, node, service, view, family)?))
             });
+            if homeless {
+                return None;
+            }
             let mut placed = false;
             if let Some(slice) = self.members.get(&name).cloned() {
                 let old = store.get(&ObjectKey::new("EndpointSlice", service.namespace().clone(), slice.clone()))?;

@@ -3,7 +3,7 @@
 use crate::api::object::{Object, ObjectKey};
 use crate::api::time::Time;
 use crate::api::value::Value;
-use crate::apiserver::request::{PatchKind, Verb};
+use crate::apiserver::request::{PatchKind, Subresource, Verb};
 use crate::apiserver::resource::Resource;
 use crate::apiserver::status::Status;
 use crate::cluster::Cluster;
@@ -267,6 +267,19 @@ impl<'a> Call<'a> {
         patch: Value,
     ) -> Result<Value, Failure> {
         self.send(resource, namespace, name, Verb::Patch(kind, patch))
+    }
+
+    /// Sends a patch of an object's status.
+    pub fn patch_status(
+        &mut self,
+        resource: &Resource,
+        namespace: &str,
+        name: &str,
+        kind: PatchKind,
+        patch: Value,
+    ) -> Result<Value, Failure> {
+        let verb = Verb::Patch(kind, patch);
+        self.with_run(|run| run.send_to(resource, namespace, name, Subresource::Status, verb))?.map_err(Failure::from)
     }
 
     /// Reads one object.

@@ -41,6 +41,11 @@ impl Controller for Kubelet {
                     enqueue(event.key.clone(), Duration::micros(1));
                 }
             }
+            "Node" if event.old.is_none() => {
+                for pod in index.on_node(&event.key.name) {
+                    enqueue(pod.clone(), settings.latencies.controller);
+                }
+            }
             // A pod may wait for one of these.
             "Service" | "ConfigMap" | "Secret" if event.old.is_none() => {
                 for name in index.pending(&event.key.namespace) {
@@ -65,7 +70,9 @@ impl Controller for Kubelet {
             }
             return Reconcile::default();
         }
-        if !context.runtime.is_up(&view.node_name) {
+        // No kubelet is there where no node is; one that lost its node goes on with what it has.
+        let there = context.store.get(&ObjectKey::new("Node", "", view.node_name.clone())).is_some();
+        if !context.runtime.is_up(&view.node_name) || (!there && context.runtime.get(key).is_none()) {
             return Reconcile::default();
         }
         if context.runtime.get(key).is_some_and(|s| s.pod.uid() != pod.uid()) {

@@ -48,6 +48,17 @@ fn run(call: &mut Call) -> Result<Next, Failure> {
             return Err(own(format!("unable to parse {}: {}", crate::api::json::quote(&text), error.message)));
         }
     };
+    let part = call.flags.text("subresource").to_string();
+    match part.as_str() {
+        "" | "status" => {}
+        "scale" | "resize" => return Err(own(format!("patching the subresource {part} is not simulated here"))),
+        _ => {
+            return Err(own(format!(
+                "invalid subresource value: {}. Must be one of [status scale resize]",
+                crate::api::json::quote(&part)
+            )));
+        }
+    }
     let args = call.flags.args.clone();
     if args.is_empty() && !call.flags.has("filename") {
         return Err(own(
@@ -61,7 +72,8 @@ fn run(call: &mut Call) -> Result<Next, Failure> {
             continue;
         }
         let before = target.object.value.clone();
-        let result = call.patch(&target.resource, target.namespace(), target.name(), kind, patch.clone());
+        let send = if part == "status" { Call::patch_status } else { Call::patch };
+        let result = send(call, &target.resource, target.namespace(), target.name(), kind, patch.clone());
         match result {
             Ok(after) => {
                 let operation = if before == after { "patched (no change)" } else { "patched" };
