@@ -159,6 +159,7 @@ impl Cluster {
         &self.index
     }
 
+    /// The events as they were written down; [`Cluster::events`] has those that went on, too.
     pub fn recorder(&self) -> &Recorder {
         &self.recorder
     }
@@ -198,6 +199,9 @@ impl Cluster {
         change: impl FnOnce(&mut RunningContainer),
     ) -> bool {
         let now = self.now;
+        if let Some(sandbox) = self.runtime.get(pod) {
+            controller::count_rested(pod, sandbox, &mut self.recorder, now);
+        }
         let Some(container) = self.runtime.get_mut(pod).and_then(|s| s.container_mut(container)) else { return false };
         change(container);
         container.probes.wake(now);
@@ -262,7 +266,7 @@ impl Cluster {
     pub fn step(&mut self) -> Option<Due> {
         let due = self.queue.pop()?;
         self.now = self.now.max(due.at);
-        self.recorder.forget(self.now);
+        self.forget_events();
         self.work.reconciles += 1;
         if due.controller == traffic::PROXY {
             self.sync_network();
@@ -313,7 +317,24 @@ impl Cluster {
             self.step();
         }
         self.now = end;
-        self.recorder.forget(end);
+        self.forget_events();
+    }
+
+    /// Forgets the events whose hour is over.
+    fn forget_events(&mut self) {
+        if self.recorder.is_due(self.now) {
+            self.recorder = self.events();
+            self.recorder.forget(self.now);
+        }
+    }
+
+    /// The events as they are seen now: with the failures of probes that are not run because nothing comes of them any more.
+    pub fn events(&self) -> Recorder {
+        let mut recorder = self.recorder.clone();
+        for (pod, sandbox) in self.runtime.iter().filter(|(_, sandbox)| self.runtime.is_up(&sandbox.node)) {
+            controller::count_rested(pod, sandbox, &mut recorder, self.now);
+        }
+        recorder
     }
 
     /// Lets time go by until the next probe of a pod (of `namespace`, unless it is empty) has run; gives back whose it was.

@@ -825,3 +825,34 @@ fn a_readiness_gate_is_opened_through_the_status() {
     settle(&mut cluster);
     assert!(ready(&cluster));
 }
+
+#[test]
+fn a_probe_that_goes_on_failing_goes_on_being_told() {
+    let mut cluster = Cluster::new(Settings::default());
+    let probe = "image: nginx, readinessProbe: {periodSeconds: 5, exec: {command: [ls, /var/ready]}}";
+    apply(&mut cluster, &single("slow", "").replace("image: nginx", probe));
+    settle(&mut cluster);
+    let told = |cluster: &Cluster| {
+        let key = ObjectKey::new("Pod", "default", "slow");
+        let events = cluster.events();
+        let record = events.about(&key).find(|r| r.reason == "Unhealthy").expect("it is told").clone();
+        (record.count, cluster.now().since(record.last))
+    };
+    let (before, _) = told(&cluster);
+    cluster.run_for(Duration::secs(100));
+    let (after, ago) = told(&cluster);
+    assert_eq!(after, before + 20);
+    assert!(ago < Duration::secs(5), "{ago:?}");
+    assert!(kubectl(&mut cluster, "describe pod slow", "").contains(&format!("(x{after} over ")));
+    // Nor is it forgotten while it goes on.
+    cluster.run_for(Duration::secs(7_300));
+    assert!(told(&cluster).0 > 1_400);
+    // Once it passes, it is told no more.
+    let pod = ObjectKey::new("Pod", "default", "slow");
+    assert!(cluster.change_container(&pod, "a", |c| c.files.touch("/var/ready")));
+    settle(&mut cluster);
+    assert!(get(&cluster, "Pod", "slow").is_some_and(|p| is_ready(&p)));
+    let (last, _) = told(&cluster);
+    cluster.run_for(Duration::secs(100));
+    assert_eq!(told(&cluster).0, last, "{pod}");
+}

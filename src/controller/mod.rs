@@ -150,6 +150,8 @@ pub trait Controller: Sync {
     fn reconcile(&self, key: &ObjectKey, context: &mut Context) -> Reconcile;
 }
 
+pub use kubelet::count_rested;
+
 /// Who makes a Service's endpoints.
 pub const OF_ENDPOINTS: [&str; 2] = [endpoints::NAME, endpointslice::NAME];
 

@@ -69,9 +69,28 @@ impl Recorder {
         self.next += 1;
     }
 
+    /// Counts a warning that has gone on every `period` up to `now`, although nobody wrote it down each time.
+    pub fn repeat(&mut self, about: &ObjectKey, reason: &'static str, message: SmolStr, period: Duration, now: Time) {
+        let key = (about.clone(), reason, message);
+        let Some(at) = self.repeated.get(&key).copied() else { return };
+        let Some(record) = self.records.get(&at) else { return };
+        let times = now.since(record.last).0 / period.0.max(1);
+        if times > 0
+            && let Some(record) = self.records.get_mut(&at).map(Arc::make_mut)
+        {
+            record.last = record.last + Duration(times * period.0);
+            record.count = record.count.saturating_add(u32::try_from(times).unwrap_or(u32::MAX));
+        }
+    }
+
+    /// Whether something may have to be forgotten.
+    pub fn is_due(&self, now: Time) -> bool {
+        now >= self.look_at && !self.records.is_empty()
+    }
+
     /// Forgets what was last seen an hour before `now`.
     pub fn forget(&mut self, now: Time) {
-        if now < self.look_at || self.records.is_empty() {
+        if !self.is_due(now) {
             return;
         }
         let over: Vec<(u64, Arc<Record>)> = self

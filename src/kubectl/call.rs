@@ -382,7 +382,7 @@ pub fn list(cluster: &Cluster, resource: &Resource, namespace: &str) -> Vec<Arc<
 
 /// The events of a namespace (of all when empty): those that the controllers recorded, and those in the store.
 pub fn events(cluster: &Cluster, namespace: &str) -> Vec<Arc<Object>> {
-    let mut events = cluster.recorder().objects(namespace);
+    let mut events = cluster.events().objects(namespace);
     let stored = cluster.store().list("Event").filter(|e| namespace.is_empty() || e.namespace() == namespace);
     events.extend(stored.cloned());
     events

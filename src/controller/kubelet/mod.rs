@@ -10,6 +10,8 @@ mod lifecycle;
 mod probing;
 mod status;
 
+pub use probing::count_rested;
+
 use super::{Context, Controller, Enqueue, Index, Reconcile, Settings};
 use crate::api::object::{Object, ObjectKey};
 use crate::api::time::{Duration, Time};
@@ -87,6 +89,7 @@ impl Controller for Kubelet {
             return result;
         }
         let mut worker = Worker::new(&pod, view, context, result);
+        count_rested(key, &worker.sandbox, worker.context.recorder, worker.now);
         if worker.run() { worker.finish() } else { worker.result }
     }
 }

@@ -1,8 +1,10 @@
 //! Running probes and acting on their results.
 
 use super::Worker;
+use crate::api::object::ObjectKey;
 use crate::api::time::{Duration, Time};
 use crate::api::view::Protocol;
+use crate::controller::Recorder;
 use crate::runtime::image::Wire;
 use crate::runtime::probe::{Probe, ProbeKind};
 use crate::runtime::{AppRequest, ContainerState, Ending, PodSandbox, RunningContainer, command, image};
@@ -42,6 +44,23 @@ impl Which {
             Which::Liveness => "Liveness",
         }
     }
+}
+
+/// Counts the failures of readiness probes that rest: nothing comes of them any more, so they are not run, but they are seen.
+pub fn count_rested(pod: &ObjectKey, sandbox: &PodSandbox, recorder: &mut Recorder, now: Time) {
+    for container in sandbox.all().filter(|c| c.is_running() && !is_restless(c)) {
+        let Some(probe) = container.probes.readiness.as_ref().filter(|p| p.last == Some(false) && p.is_quiet()) else {
+            continue;
+        };
+        let message = failure_message(Which::Readiness, &probe.output);
+        recorder.repeat(pod, UNHEALTHY, message, probe.period, now);
+    }
+}
+
+const UNHEALTHY: &str = "Unhealthy";
+
+fn failure_message(which: Which, output: &str) -> SmolStr {
+    format_smolstr!("{} probe failed: {output}", which.name())
 }
 
 /// Whether the container's answers change by themselves, so that no probe of it ever rests.
@@ -122,7 +141,7 @@ impl Worker<'_, '_> {
         let failed_for_good = !ok && probe.streak >= probe.failure_threshold;
         if let Err(output) = outcome {
             probe.output = output.clone();
-            self.say(&name, true, "Unhealthy", format_smolstr!("{} probe failed: {output}", which.name()));
+            self.say(&name, true, UNHEALTHY, failure_message(which, &output));
         }
         if failed_for_good && which != Which::Readiness {
             let word = if which == Which::Liveness { "liveness" } else { "startup" };
