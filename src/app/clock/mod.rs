@@ -211,6 +211,10 @@ impl Clock {
     }
 }
 
+fn is_restless(message: &Message) -> bool {
+    message.id.starts_with("restless-")
+}
+
 /// Lets time go by as far as a tick allows: where very much happens, it goes by more slowly.
 fn pass(cluster: &mut Cluster, time: Duration) {
     let (began, end) = (now(), cluster.now() + time);
@@ -232,6 +236,16 @@ fn pass(cluster: &mut Cluster, time: Duration) {
 pub fn ClockBar() -> impl IntoView {
     let s = session();
     let clock_state = expect_context::<Clock>();
+    // However it came to that it never rests: by a jump, by an edit or by a line of the terminal.
+    Effect::new(move |_| {
+        s.state.track();
+        let restless = s.at_computer(|cluster, _| cluster.why_restless()).flatten();
+        match restless {
+            Some(restless) => clock_state.said.set(Some(restless.message)),
+            None if clock_state.said.read_untracked().as_ref().is_some_and(is_restless) => clock_state.said.set(None),
+            None => {}
+        }
+    });
     let speed = move || format!("×{}", clock_state.speed.get());
     let faster = move |_| {
         clock_state.speed.update(|v| {
@@ -262,7 +276,7 @@ pub fn ClockBar() -> impl IntoView {
                     {jump("clock.to_rest", Jump::Rest)}
                 </div>
             </details>
-            <span class="clock-said" role="status">{move || clock_state.said.get().map(|m| m.text(s.lang.get()))}</span>
+            <span class="clock-said" class:whole=move || clock_state.said.read().as_ref().is_some_and(is_restless) role="status">{move || clock_state.said.get().map(|m| m.text(s.lang.get()))}</span>
         </div>
     }
     .into_any()

@@ -84,7 +84,7 @@ pub struct Shells {
     last_tick: StoredValue<f64>,
     shown_revision: StoredValue<(u64, f64)>,
     /// The cluster comes to rest after a line.
-    settling: StoredValue<Option<Settling>>,
+    settling: StoredValue<Option<(Shell, Settling)>>,
 }
 
 /// A message in the language of now, for what is written once and stays as it is.
@@ -427,7 +427,8 @@ impl Shells {
         self.session.note_ran(&line, status);
         // As after an edit, the cluster comes to rest; but not while another terminal watches it.
         if self.all.iter().all(|other| other.inner.with_value(|i| !i.terminal.is_running())) {
-            self.settling.set_value(self.session.at_computer(|cluster, _| cluster.settling()));
+            let settling = self.session.at_computer(|cluster, _| cluster.settling());
+            self.settling.set_value(settling.map(|settling| (shell, settling)));
         }
     }
 
@@ -435,17 +436,23 @@ impl Shells {
     /// there yet. A new line finds it where it is.
     fn settle(self) -> bool {
         let began = now();
-        let Some(mut run) = self.settling.try_update_value(Option::take).flatten() else { return false };
+        let Some((shell, mut run)) = self.settling.try_update_value(Option::take).flatten() else { return false };
         if self.all.iter().any(|shell| shell.inner.with_value(|i| i.terminal.is_running())) {
             return false;
         }
         loop {
             let rests = self.session.at_computer(|cluster, _| (0..32).any(|_| cluster.settle_on(&mut run).is_some()));
             if rests != Some(false) {
+                let restless = self.session.at_computer(|cluster, _| cluster.why_restless()).flatten();
+                if let Some(restless) = restless {
+                    let words = restless.message.text(self.session.lang.get_untracked());
+                    shell.inner.update_value(|i| i.log.write(&format!("# {words}\n"), false, &Index::default(), ""));
+                    shell.shown.update(|n| *n += 1);
+                }
                 return false;
             }
             if now() - began > AT_ONCE {
-                self.settling.set_value(Some(run));
+                self.settling.set_value(Some((shell, run)));
                 return true;
             }
         }
