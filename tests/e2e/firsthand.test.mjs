@@ -42,6 +42,10 @@ const SHOP = [
 test("one's own files have requests of their own, in the words that a Service speaks, and a failure leads to its line", async (t) => {
   const { page, complaints } = await open(t, browser, english);
   await ready(page);
+  const scenario = await page.locator("#task-title").innerText();
+  await write(page, "# Something else is coming.\n");
+  await page.locator(".holds summary", { hasText: "2 Services" }).waitFor();
+  assert.equal(await page.locator("#task-title").innerText(), scenario, "a file that is empty for a moment is nobody's own cluster");
   await write(page, SHOP);
   await page.locator("#task-title", { hasText: "Your own cluster" }).waitFor();
   const tries = page.locator(".try");

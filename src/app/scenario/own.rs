@@ -16,6 +16,11 @@ use crate::app::timebar::clients;
 const OFFERED: usize = 200;
 const BUTTONS: usize = 5;
 
+/// Whether a Service is neither the system's nor the API server's.
+fn is_somebodys(object: &Object) -> bool {
+    object.namespace() != "kube-system" && object.name() != "kubernetes"
+}
+
 /// The address of every port of every Service that is not the system's, as this client would write it.
 pub fn urls(store: &Store, client: &Client) -> Vec<String> {
     let home = match client {
@@ -42,8 +47,7 @@ pub fn urls(store: &Store, client: &Client) -> Vec<String> {
         };
         Some(service.ports.iter().map(port).collect::<Vec<_>>())
     };
-    let own = |o: &&std::sync::Arc<Object>| o.namespace() != "kube-system" && o.name() != "kubernetes";
-    store.list("Service").filter(own).filter_map(one).flatten().take(OFFERED).collect()
+    store.list("Service").filter(|o| is_somebodys(o)).filter_map(one).flatten().take(OFFERED).collect()
 }
 
 /// The names of the Services that a scenario brings.
@@ -58,8 +62,9 @@ pub fn is_own(s: Session, play: Play) -> Memo<bool> {
     Memo::new(move |_| {
         let names = services(table::find(play.scenario.get()));
         let state = s.state.get();
-        let left = |name: &&str| state.store.list("Service").any(|o| o.name() == *name);
-        !names.is_empty() && !names.iter().any(left) && state.store.list("Service").any(|o| o.name() != "kubernetes")
+        let mut there = state.store.list("Service").filter(|o| is_somebodys(o)).map(|o| o.name()).peekable();
+        // While there is no Service at all, the next one may be the scenario's again.
+        !names.is_empty() && there.peek().is_some() && !there.any(|own| names.contains(&own.as_str()))
     })
 }
 
