@@ -92,6 +92,24 @@ fn said(session: Session, id: &str, args: &[(&str, &str)]) -> String {
     giljabi::locale::text(session.lang.get_untracked(), id, args)
 }
 
+/// Words of ours as a comment, in lines that a narrow screen has room for.
+fn commented(words: &str) -> String {
+    const COLUMNS: usize = 44;
+    let width = |word: &str| word.chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum::<usize>();
+    let (mut out, mut column) = (String::from("#"), 1);
+    for word in words.split(' ') {
+        if column > 1 && column + 1 + width(word) > COLUMNS {
+            out.push_str("\n#");
+            column = 1;
+        }
+        out.push(' ');
+        out.push_str(word);
+        column += 1 + width(word);
+    }
+    out.push('\n');
+    out
+}
+
 impl Shells {
     pub fn new(session: Session) -> Shells {
         let history = keep::read("terminal.history").as_deref().and_then(keep::texts_from_json).unwrap_or_default();
@@ -446,7 +464,7 @@ impl Shells {
                 let restless = self.session.at_computer(|cluster, _| cluster.why_restless()).flatten();
                 if let Some(restless) = restless {
                     let words = restless.message.text(self.session.lang.get_untracked());
-                    shell.inner.update_value(|i| i.log.write(&format!("# {words}\n"), false, &Index::default(), ""));
+                    shell.inner.update_value(|i| i.log.write(&commented(&words), false, &Index::default(), ""));
                     shell.shown.update(|n| *n += 1);
                 }
                 return false;
