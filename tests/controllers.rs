@@ -856,3 +856,26 @@ fn a_probe_that_goes_on_failing_goes_on_being_told() {
     cluster.run_for(Duration::secs(100));
     assert_eq!(told(&cluster).0, last, "{pod}");
 }
+
+#[test]
+fn what_happens_again_is_one_event_that_counts() {
+    let mut cluster = Cluster::new(Settings::default());
+    let crash = "image: busybox, imagePullPolicy: IfNotPresent, command: [sh, -c, 'sleep 1; exit 3']";
+    apply(&mut cluster, &single("loop", "").replace("image: nginx", crash));
+    cluster.run_for(Duration::secs(120));
+    let told = kubectl(
+        &mut cluster,
+        "get events --field-selector involvedObject.name=loop -o custom-columns=R:.reason,N:.count",
+        "",
+    );
+    let count = |reason: &str| -> Vec<u32> {
+        let lines = told.lines().filter_map(|line| line.split_once(' ')).filter(|(r, _)| *r == reason);
+        lines.map(|(_, n)| n.trim().parse().expect("a count")).collect()
+    };
+    let restarts =
+        get(&cluster, "Pod", "loop").map(|p| p.value.items_at(&["status", "containerStatuses"])[0].int("restartCount"));
+    let starts = restarts.expect("it runs") as u32 + 1;
+    assert!(starts > 3);
+    assert_eq!((count("Started"), count("Created")), (vec![starts], vec![starts]), "{told}");
+    assert_eq!(count("Scheduled"), [1]);
+}

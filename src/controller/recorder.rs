@@ -8,6 +8,7 @@ use crate::api::time::{Duration, Time};
 use crate::value;
 use imbl::OrdMap;
 use smol_str::{SmolStr, format_smolstr};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// One event of an object.
@@ -154,7 +155,24 @@ impl Recorder {
             if about.namespace.is_empty() { "default".into() } else { about.namespace.clone() }
         };
         let chosen = self.records.iter().filter(|(_, r)| namespace.is_empty() || place(&r.about) == namespace);
-        chosen.map(|(number, r)| r.object(*number, place(&r.about))).collect()
+        let mut counted: Vec<(u64, Arc<Record>)> = Vec::new();
+        let mut places: BTreeMap<_, usize> = BTreeMap::new();
+        for (number, record) in chosen {
+            // What says the same again is one event that counts. Warnings are counted as they come.
+            let same = (&record.about, &record.uid, &record.field, record.reason, &record.message, record.component);
+            match places.get(&same) {
+                Some(place) => {
+                    let first = Arc::make_mut(&mut counted[*place].1);
+                    first.last = first.last.max(record.last);
+                    first.count += record.count;
+                }
+                None => {
+                    places.insert(same, counted.len());
+                    counted.push((*number, record.clone()));
+                }
+            }
+        }
+        counted.iter().map(|(number, r)| r.object(*number, place(&r.about))).collect()
     }
 }
 
