@@ -11,6 +11,7 @@ use leptos::prelude::*;
 use std::fmt::Write;
 
 use super::cards::looks_at;
+use super::marks::{Mark, Marks};
 use crate::app::focus::Target;
 use crate::app::said;
 use crate::app::session::{Session, session};
@@ -20,13 +21,14 @@ use crate::app::session::{Session, session};
 pub fn FloorLayer() -> impl IntoView {
     let s = session();
     let scene = s.scene;
+    let marks = Marks::follow(s);
     let outside_top = move || scene.read().outside_top + 32.0;
     // An edit draws anew only what it changes: each node for itself, and what is around them.
     let count = Memo::new(move |_| scene.read().nodes.len());
     let nodes = move || {
         let one = |i: usize| {
             let own = Memo::new(move |_| scene.read().nodes.get(i).cloned());
-            move || own.get().map(|n| node(s, &n))
+            move || own.get().map(|n| node(s, marks, &n))
         };
         (0..count.get()).map(one).collect_view()
     };
@@ -34,7 +36,7 @@ pub fn FloorLayer() -> impl IntoView {
     let beyond = Memo::new(move |_| scene.read().outside.clone());
     view! {
         {nodes}
-        {move || waits.read().as_ref().map(|w| waiting(s, w))}
+        {move || waits.read().as_ref().map(|w| waiting(s, marks, w))}
         <text class="t12 t-soft" x="24" y=outside_top>{s.t("map.outside")}</text>
         {move || beyond.read().iter().map(|o| outside(s, o)).collect_view()}
     }
@@ -52,7 +54,7 @@ fn looks_at_place(s: Session, place: Place) -> impl Fn(web_sys::MouseEvent) + Cl
     }
 }
 
-fn node(s: Session, node: &NodeBox) -> impl IntoView + use<> {
+fn node(s: Session, marks: Marks, node: &NodeBox) -> impl IntoView + use<> {
     let Rect { x, y, w, h } = node.rect;
     let down = !node.ready;
     // The address gives way where there is no room for both.
@@ -83,7 +85,7 @@ fn node(s: Session, node: &NodeBox) -> impl IntoView + use<> {
             <text class="t13 strong" x=x + left y=y + 23.0>{name}</text>
             {status}
             {roomy.then(|| view! { <text class="t11 mono t-soft" text-anchor="end" x=x + w - 16.0 y=y + 23.0>{node.address.to_string()}</text> })}
-            {node.pods.iter().map(|p| pod(s, p)).collect_view()}
+            {node.pods.iter().map(|p| pod(s, marks, p)).collect_view()}
             {node.groups.iter().map(|g| group(s, g)).collect_view()}
             {node.folds.iter().map(|f| fold(s, f)).collect_view()}
             {node.folded.as_ref().map(|f| tile(s, node, f))}
@@ -121,7 +123,7 @@ fn tile(s: Session, node: &NodeBox, folded: &Folded) -> impl IntoView + use<> {
     }
 }
 
-fn pod(s: Session, pod: &PodBox) -> impl IntoView + use<> {
+fn pod(s: Session, marks: Marks, pod: &PodBox) -> impl IntoView + use<> {
     let Rect { x, y, w, h } = pod.rect;
     let role = match pod.role {
         PodRole::Client => "pod pod-client pick",
@@ -161,17 +163,7 @@ fn pod(s: Session, pod: &PodBox) -> impl IntoView + use<> {
     };
     let look = looks_at(s, pod.key.clone());
     let (enter, leave) = (look.clone(), look.clone());
-    let (key, key2) = (pod.key.clone(), pod.key.clone());
-    let lit = move || {
-        let lit = s.lit.read();
-        lit.objects.contains(&key) || lit.places.iter().any(|p| matches!(p, Place::Pod { pod, .. } if *pod == key))
-    };
-    let here = move || match (s.sent.read().as_ref(), s.player.hop.get()) {
-        (Some(sent), Some(hop)) => {
-            matches!(sent.trace.hops.get(hop).map(|h| &h.at), Some(Place::Pod { pod, .. }) if *pod == key2)
-        }
-        _ => false,
-    };
+    let Mark { here, lit } = marks.of(s, &pod.key);
     let faded = state != PodState::Ready;
     let leaving = state == PodState::Terminating;
     // The lines of the box: name, generated end, address or state, namespace. What is not there leaves its room to the rest.
@@ -182,7 +174,7 @@ fn pod(s: Session, pod: &PodBox) -> impl IntoView + use<> {
         (false, true) => [17.0, 31.0, 46.0, 60.0],
     };
     view! {
-        <g class=role data-tip=format!("{} {}", pod.key, pod.address) class:lit=lit class:here=here class:faded=faded class:leaving=leaving on:mouseenter=enter on:mouseleave=leave on:click=look>
+        <g class=role data-tip=format!("{} {}", pod.key, pod.address) class:lit=move || lit.get() class:here=move || here.get() class:faded=faded class:leaving=leaving on:mouseenter=enter on:mouseleave=leave on:click=look>
             <rect x=x y=y width=w height=h rx="9"></rect>
             <text class="t13 strong" x=x + 11.0 y=y + rows[0]>{fit(&pod.stem, w - 34.0, 14.2, false)}</text>
             <text class=format!("t12 {mark_class}") text-anchor="end" x=x + w - 10.0 y=y + rows[0]>{mark}</text>
@@ -346,13 +338,13 @@ fn title(words: &str, room: f64) -> String {
     }
 }
 
-fn waiting(s: Session, waiting: &Waiting) -> impl IntoView + use<> {
+fn waiting(s: Session, marks: Marks, waiting: &Waiting) -> impl IntoView + use<> {
     let Rect { x, y, w, h } = waiting.rect;
     view! {
         <g class="node node-waiting">
             <rect class="node-box" x=x y=y width=w height=h rx="14"></rect>
             <text class="t12 t-soft" x=x + 16.0 y=y + 20.0>{s.t("map.unscheduled")}</text>
-            {waiting.pods.iter().map(|p| pod(s, p)).collect_view()}
+            {waiting.pods.iter().map(|p| pod(s, marks, p)).collect_view()}
             {waiting.groups.iter().map(|g| group(s, g)).collect_view()}
             {waiting.folds.iter().map(|f| fold(s, f)).collect_view()}
         </g>

@@ -8,6 +8,7 @@ mod floor;
 mod flow;
 mod frame;
 mod journey;
+mod marks;
 mod mini;
 mod places;
 

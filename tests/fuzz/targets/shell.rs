@@ -1,6 +1,7 @@
 //! Lines typed into the terminal.
 
 use crate::seeds as files;
+use giljabi::api::time::Duration;
 use giljabi::cluster::{Cluster, Settings};
 use giljabi::shell::Computer;
 use giljabi::shell::terminal::{State, Terminal};
@@ -91,12 +92,15 @@ pub fn seeds() -> Vec<Vec<u8>> {
 /// How many steps a text has; Ctrl-C is pressed then.
 const STEPS: usize = 1_500;
 
+/// How long all lines may wait, in the cluster's time. `sleep infinity` beside a pod that crashes again and again never ends.
+const LONGEST_WAIT: Duration = Duration::secs(3_600);
+
 /// Types the lines, lets each run a while, interrupts it, completes the next one.
 pub fn lines(text: &str) {
     static BOOTED: OnceLock<Cluster> = OnceLock::new();
     let mut cluster = BOOTED.get_or_init(|| Cluster::new(Settings::default())).clone();
     let (mut terminal, mut computer) = (Terminal::new(), Computer::default());
-    let mut steps = 0;
+    let (mut steps, mut patience) = (0, LONGEST_WAIT);
     for line in text.lines().take(20) {
         let middle = (line.len() / 2..=line.len()).find(|i| line.is_char_boundary(*i)).unwrap_or(line.len());
         terminal.complete(&mut cluster, &mut computer, &[], line, middle);
@@ -105,8 +109,12 @@ pub fn lines(text: &str) {
             steps += 1;
             let (state, _) = terminal.step(&mut cluster, &mut computer, &[]);
             if let State::Waiting(until) = state {
-                let time = until.since(cluster.now());
-                cluster.run_for(time.max(giljabi::api::time::Duration::micros(1)));
+                let time = until.since(cluster.now()).max(Duration::micros(1)).min(patience);
+                if time.0 == 0 {
+                    break;
+                }
+                patience = Duration(patience.0 - time.0);
+                cluster.run_for(time);
             }
         }
         if terminal.is_running() {
