@@ -43,6 +43,7 @@ if (release) {
 const { version } = JSON.parse(await readFile("package.json", "utf8"));
 head += `<meta name="giljabi-version" content="${version}">`;
 await copyFile("CHANGELOG.md", join(staging, "changelog.txt"));
+await copyFile("lessons/README.md", join(staging, "lessons-guide.txt"));
 html = replaceOnce(html, '<meta charset="utf-8">', `<meta charset="utf-8">${head}`);
 await writeFile(page, html);
 

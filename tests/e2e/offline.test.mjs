@@ -88,5 +88,6 @@ test("what the site is made of is listed with its licences, and the version is n
   const list = await readFile(join(SITE, "licences.txt"), "utf8");
   for (const name of ["leptos ", "imbl ", "@codemirror/view "]) assert.ok(list.includes(`\n${name}`), name);
   assert.match(await readFile(join(SITE, "index.html"), "utf8"), /name="giljabi-version" content="\d+\.\d+\.\d+"/);
+  assert.match(await readFile(join(SITE, "lessons-guide.txt"), "utf8"), /lesson\.yaml/);
   assert.match(await readFile(join(SITE, "changelog.txt"), "utf8"), /# What changed/);
 });

@@ -125,7 +125,10 @@ pub fn Write() -> impl IntoView {
             <span class="push"></span>
             <a class="btn" href="#/lessons">{s.t("lessons.map")}</a>
         </div>
-        <p class="t-soft">{s.t("lessons.write_text")}</p>
+        <p class="t-soft">
+            {s.t("lessons.write_text")}" "
+            <a href="lessons-guide.txt" target="_blank" rel="noopener">{s.t("lessons.write_guide")}</a>
+        </p>
         <p role="status" class="said">{move || table.said.get()}</p>
         <div class="write">
             <div class="write-files">
