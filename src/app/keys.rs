@@ -111,14 +111,25 @@ pub fn listen(s: Session, l: Lessons) {
     on_cleanup(move || handle.remove());
 }
 
-/// Shows a pane and puts the focus into it: into the first of some places that is there.
+/// Shows a pane and puts the focus into it: into the first of some places that is there. At once where it can be, so that who
+/// types on is not heard as pressing more shortcuts.
 fn go(s: Session, pane: Pane, selector: &'static str) {
     s.pane.set(pane);
-    request_animation_frame(move || {
-        let element = selector.split('|').find_map(|place| document().query_selector(place).ok().flatten());
-        if let Some(element) = element.and_then(|e| e.dyn_into::<web_sys::HtmlElement>().ok()) {
-            // An element that cannot take the focus stays unfocused; nothing else depends on it.
-            let _ = element.focus();
+    leptos::task::spawn_local(async move {
+        leptos::task::tick().await;
+        if !take_focus(selector) {
+            request_animation_frame(move || {
+                take_focus(selector);
+            });
         }
     });
+}
+
+/// False: none of the places is there.
+fn take_focus(selector: &str) -> bool {
+    let element = selector.split('|').find_map(|place| document().query_selector(place).ok().flatten());
+    let Some(element) = element.and_then(|e| e.dyn_into::<web_sys::HtmlElement>().ok()) else { return false };
+    // An element that cannot take the focus stays unfocused; nothing else depends on it.
+    let _ = element.focus();
+    true
 }
