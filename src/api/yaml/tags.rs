@@ -86,7 +86,10 @@ fn masked(source: &str) -> Option<(String, Vec<Place>)> {
             let rest = &source.as_bytes()[from..];
             from + rest.iter().position(|b| !is_of_tag(*b) && !more.contains(b)).unwrap_or(rest.len())
         };
-        let verbatim = source.as_bytes().get(start + 1) == Some(&b'<');
+        // Only where a node begins can it be a tag; behind a letter it is part of a text, and what follows counts for itself.
+        let before = start.checked_sub(1).map(|i| source.as_bytes()[i]);
+        let begins = before.is_none_or(|b| b.is_ascii_whitespace() || b",[{".contains(&b));
+        let verbatim = begins && source.as_bytes().get(start + 1) == Some(&b'<');
         let (masked, end) = if verbatim {
             let close = run(start + 2, b",[]");
             let closed = source.as_bytes().get(close) == Some(&b'>');
@@ -122,9 +125,16 @@ mod tests {
     #[test]
     fn a_tag_before_a_comma_is_refused_as_goyaml_refuses_it() {
         let refused = "did not find expected whitespace or line break";
-        for text in
-            ["[!a,b]", "[a, !b, c]", "{a: !b,}", "[!!int,]", "[&x !a,b]", "[!<tag:yaml.org,2002:str>,b]", "[!,]"]
-        {
+        for text in [
+            "[!a,b]",
+            "[a, !b, c]",
+            "{a: !b,}",
+            "[!!int,]",
+            "[&x !a,b]",
+            "[!<tag:yaml.org,2002:str>,b]",
+            "[!,]",
+            "[a!<,!,",
+        ] {
             assert_eq!(tried(text), Err(format!("yaml: {refused}")), "{text}");
         }
         assert_eq!(tried("a: 1\nb: [x,\n  !y,z]\n"), Err(format!("yaml: line 3: {refused}")));
