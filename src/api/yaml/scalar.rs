@@ -96,7 +96,9 @@ fn go_float(text: &str) -> Option<f64> {
 
 /// A float on its way through JSON: without a fraction it comes out as an integer.
 fn json_number(f: f64) -> Value {
-    if f.fract() == 0.0 && f.abs() < 9.2e18 { Value::Int(f as i64) } else { Value::Float(f) }
+    // As many digits as tell it from its neighbours, and zeros behind them.
+    let whole = Some(f).filter(|f| f.fract() == 0.0 && f.abs() < 1e19).and_then(|f| f.to_string().parse().ok());
+    whole.map_or(Value::Float(f), Value::Int)
 }
 
 /// Whether goyaml takes the text for a time, which then stays a string: `2026-01-01`, `2026-01-01T00:00:00Z`,
