@@ -18,6 +18,9 @@ const MOST_HISTORY: usize = 1_000;
 const MOST_OUTPUT: usize = 16 << 20;
 /// The longest line (or here-document) that is read.
 const LONGEST_INPUT: usize = 1 << 20;
+/// How long a line may become by what history puts into it. Nobody types so much, and a line of redirections weighs a thousand
+/// times what its text does.
+const LONGEST_RECALL: usize = 1 << 16;
 /// How many bytes all lines of the history have together.
 const LONGEST_HISTORY: usize = 4 << 20;
 /// What is said of an input that is too long.
@@ -426,7 +429,7 @@ impl Terminal {
 /// powers do.
 fn put(line: &str, mark: &str, with: &str) -> Result<String, String> {
     let grown = line.len() + line.matches(mark).count() * with.len();
-    if grown > LONGEST_INPUT { Err(TOO_LONG.to_string()) } else { Ok(line.replace(mark, with)) }
+    if grown > LONGEST_RECALL { Err(TOO_LONG.to_string()) } else { Ok(line.replace(mark, with)) }
 }
 
 /// Verbs, kinds, names, namespaces, flags: what may follow on kubectl's command line.

@@ -35,6 +35,14 @@ impl Look {
         let event = self.parser.parse().map_err(|e| syntax_error(&e, offsets, text))?;
         let shift = part.start as usize + self.dropped;
         self.at = offsets.span(event.start_mark, event.end_mark).end as usize;
+        // An anchor's name runs on through the letters; the parser ends it at the sign, where goyaml has an error of its own.
+        let start = offsets.span(event.start_mark, event.end_mark).start as usize;
+        let rest = text.get(start..).filter(|rest| rest.starts_with(['&', '*'])).unwrap_or("");
+        let end = start + rest.find(|c: char| c.is_whitespace() || ",[]{}".contains(c)).unwrap_or(rest.len());
+        let glued = self.places.partition_point(|p| p.start + shift < start);
+        if let Some(place) = self.places.get(glued).filter(|p| p.start + shift < end) {
+            return Err(complaint(text, part, place.start + shift, ANCHOR));
+        }
         match event.data {
             EventData::StreamEnd => return Ok(Some(self.length)),
             EventData::DocumentEnd { .. } => {
@@ -52,7 +60,7 @@ impl Look {
                 // Events come in the order of the text, and so do places: the ones before are done with.
                 let done = self.places.partition_point(|p| p.start + shift < start);
                 if let Some(place) = self.places[done..].iter().take_while(|p| p.start + shift < end).find(begins) {
-                    return Err(complaint(text, part, place.comma + shift));
+                    return Err(complaint(text, part, place.comma + shift, TAG));
                 }
             }
             _ => {}
@@ -61,12 +69,16 @@ impl Look {
     }
 }
 
-fn complaint(text: &str, part: Span, comma: usize) -> Error {
+/// goyaml's words for what stands behind a tag and behind an anchor.
+const TAG: &str = "did not find expected whitespace or line break";
+const ANCHOR: &str = "did not find expected alphabetic or numeric character";
+
+fn complaint(text: &str, part: Span, comma: usize, words: &str) -> Error {
     let line = text.get(part.start as usize..comma).unwrap_or("").bytes().filter(|b| *b == b'\n').count();
     let rest = text.get(comma..).unwrap_or("");
     let end = comma + rest.find(['\n', '\r']).unwrap_or(rest.len());
     let place = if line == 0 { String::new() } else { format!("line {}: ", line + 1) };
-    error(format!("{place}did not find expected whitespace or line break"), Span::new(comma, end))
+    error(format!("{place}{words}"), Span::new(comma, end))
 }
 
 /// Where something like a tag begins, and the comma behind it.
@@ -137,6 +149,8 @@ mod tests {
         ] {
             assert_eq!(tried(text), Err(format!("yaml: {refused}")), "{text}");
         }
+        let anchor = "did not find expected alphabetic or numeric character";
+        assert_eq!(tried("[&x!,b]"), Err(format!("yaml: {anchor}")));
         assert_eq!(tried("a: 1\nb: [x,\n  !y,z]\n"), Err(format!("yaml: line 3: {refused}")));
         // What is wrong before it is told first, whatever comes behind.
         assert!(tried("{{{{]  !1,__proto_").is_err());
