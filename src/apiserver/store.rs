@@ -170,6 +170,11 @@ impl Store {
         self.revision.saturating_sub(revision) as usize <= self.events.len()
     }
 
+    /// The same objects, to compare later ones with.
+    pub fn without_events(&self) -> Store {
+        Store { events: Vector::new(), ..self.clone() }
+    }
+
     /// Forgets all but the newest events; who still needs the others must list anew. Objects know their own origin, and
     /// history keeps whole snapshots.
     pub fn compact(&mut self, keep: usize) {

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 /// The Services by what clients dial. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Services {
-    /// The store that this is about.
+    /// The store that this is about, without its events: a snapshot that is kept for long would hold on to all of them.
     seen: Store,
     by_address: OrdMap<IpAddr, OrdSet<ObjectKey>>,
     by_node_port: OrdMap<u16, OrdSet<ObjectKey>>,
@@ -18,7 +18,7 @@ pub struct Services {
 impl Services {
     /// Takes in what has changed since the last time.
     pub fn sync(&mut self, store: &Store) {
-        let before = std::mem::replace(&mut self.seen, store.clone());
+        let before = std::mem::replace(&mut self.seen, store.without_events());
         for change in before.changes_to(store) {
             let (old, new) = match change {
                 Change::Added(new) => (None, Some(new)),
