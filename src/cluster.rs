@@ -86,6 +86,8 @@ pub struct Settled {
 pub struct Settling {
     started: Time,
     steps: u64,
+    /// How many objects there were.
+    objects: usize,
 }
 
 /// This many events are remembered at least, and at most twice as many.
@@ -96,6 +98,10 @@ const EVENTS: usize = 4_096;
 const STEPS_PER_OBJECT: u64 = 200;
 /// And after this much simulated time.
 const LONGEST_RUN: Duration = Duration::secs(3_600);
+/// And with more objects than this, or with so many more than at its start where there were about as many already: a wish for a
+/// million pods is a slip of the keyboard, and would take the memory of the page.
+const MOST_OBJECTS: usize = 30_000;
+const MOST_MORE: usize = 2_000;
 
 impl Cluster {
     /// A new cluster, at rest: nodes ready, system namespaces, the Service `kubernetes`, CoreDNS running.
@@ -367,7 +373,7 @@ impl Cluster {
 
     /// Begins a run until rest that goes look by look, for who has other things to do in between.
     pub fn settling(&self) -> Settling {
-        Settling { started: self.now, steps: 0 }
+        Settling { started: self.now, steps: 0, objects: self.store.len() }
     }
 
     /// Takes the next look of such a run. `Some`: it has ended, at rest or cut off ([`Cluster::why_restless`]).
@@ -380,7 +386,8 @@ impl Cluster {
             return ended(self, None);
         }
         let limit = STEPS_PER_OBJECT * (self.store.len() as u64 + 100);
-        if run.steps >= limit || self.now.since(run.started) > LONGEST_RUN {
+        let crowded = self.store.len() > MOST_OBJECTS.max(run.objects + MOST_MORE);
+        if crowded || run.steps >= limit || self.now.since(run.started) > LONGEST_RUN {
             let busy = self.queue.waiting().next().map(|d| (controller_name(d.controller), d.key));
             return ended(self, busy);
         }

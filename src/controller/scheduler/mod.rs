@@ -143,9 +143,25 @@ const BATCH: usize = 500;
 /// and each pod goes where it would have gone by itself.
 fn bind_alike(pod: &Arc<Object>, context: &mut Context, result: &mut Reconcile) {
     let (Some(view), Some((set, owner))) = (pod.view().pod(), pod.controller_ref()) else { return };
+    let (store, demands) = (context.store, Demands::of(pod, view, context));
+    // What would rather not have the pod comes last; then who has few pods of the owner, then who has few pods.
+    let mut nodes: BinaryHeap<Reverse<(usize, u32, usize, &SmolStr, usize)>> = BinaryHeap::new();
+    for object in store.list("Node") {
+        let Some(node) = object.view().node() else { continue };
+        result.looked += 1;
+        let total = context.index.count_on_node(object.name());
+        if demands.refuse(pod, object, node, total, context).is_none() {
+            let spread = context.index.spread(owner, object.name());
+            let aversion = demands.untolerated(node);
+            nodes.push(Reverse((aversion, spread, total, object.name(), most_pods(object))));
+        }
+    }
+    // Where no node takes one of them, nobody has to look for the others.
+    if nodes.is_empty() {
+        return;
+    }
     // Pods are named after their set, so those of one set stand together.
     let family = format_smolstr!("{}-", set.name);
-    let store = context.store;
     let alike = |other: &&Arc<Object>| {
         other.value.get("spec") == pod.value.get("spec") && other.controller_ref().is_some_and(|(_, uid)| uid == owner)
     };
@@ -159,19 +175,6 @@ fn bind_alike(pod: &Arc<Object>, context: &mut Context, result: &mut Reconcile) 
         .cloned()
         .collect();
     result.looked += siblings.len();
-    let demands = Demands::of(pod, view, context);
-    // What would rather not have the pod comes last; then who has few pods of the owner, then who has few pods.
-    let mut nodes: BinaryHeap<Reverse<(usize, u32, usize, &SmolStr, usize)>> = BinaryHeap::new();
-    for object in store.list("Node") {
-        let Some(node) = object.view().node() else { continue };
-        result.looked += 1;
-        let total = context.index.count_on_node(object.name());
-        if demands.refuse(pod, object, node, total, context).is_none() {
-            let spread = context.index.spread(owner, object.name());
-            let aversion = demands.untolerated(node);
-            nodes.push(Reverse((aversion, spread, total, object.name(), most_pods(object))));
-        }
-    }
     for sibling in siblings {
         let Some(Reverse((aversion, spread, total, name, most))) = nodes.pop() else { return };
         bind(&sibling, name, context, result);
