@@ -302,6 +302,8 @@ fn an_examination_in_pieces_is_the_same() {
     assert!(seen.iter().all(|far| far.1 == seen[0].1), "what is whole stays");
     assert_eq!(seen.last(), Some(&(seen[0].1, seen[0].1)));
     assert!(seen.is_sorted(), "{seen:?}");
+    let most = seen.windows(2).map(|w| w[1].0 - w[0].0).max().unwrap_or(0);
+    assert!(most <= seen[0].1 / 2, "it comes in pieces: {seen:?}");
     parts.dedup();
     let services = 2 * SHOP.matches("kind: Service").count();
     let asked = (0..=services).map(|asked| At::Asking(asked, services));
