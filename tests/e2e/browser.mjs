@@ -6,6 +6,12 @@ import { serve } from "./server.mjs";
 /** How long something may take to come, in milliseconds; a long run beside other work waits longer. */
 const PATIENCE = Number(process.env.PATIENCE ?? 30_000);
 
+/**
+ * With SLOW=n the page runs n times slower, and its frames and timers come late by up to 40 n milliseconds, each by a chance of its
+ * own: so races of a test with the page show on a quick machine, which a slow or busy one would meet now and then.
+ */
+const SLOW = Number(process.env.SLOW ?? 1);
+
 const CHROMES = [process.env.CHROME, "/usr/bin/chromium", "/usr/bin/google-chrome", "/usr/bin/chromium-browser"];
 
 /** Where it is and how it is started: Chromium's own sandbox does not start as root, as tests in a container often run. */
@@ -40,6 +46,7 @@ export async function open(t, browser, { failing, ...options } = {}) {
     await context.close();
     await server.close();
   });
+  if (SLOW > 1) await dawdle(context);
   const page = await context.newPage();
   const complaints = [];
   page.on("console", (message) => {
@@ -60,6 +67,19 @@ export async function open(t, browser, { failing, ...options } = {}) {
   });
   await page.goto(server.url);
   return { page, url: server.url, complaints };
+}
+
+/** Makes the pages of a context slow, as SLOW asks. */
+async function dawdle(context) {
+  context.on("page", async (page) => {
+    const devtools = await context.newCDPSession(page);
+    await devtools.send("Emulation.setCPUThrottlingRate", { rate: SLOW });
+  });
+  await context.addInitScript((longest) => {
+    const late = (schedule) => (callback, ...rest) => schedule((...args) => setLate(() => callback(...args)), ...rest);
+    const setLate = ((timer) => (callback) => timer(callback, Math.random() * longest))(globalThis.setTimeout.bind(globalThis));
+    globalThis.requestAnimationFrame = late(globalThis.requestAnimationFrame.bind(globalThis));
+  }, 40 * SLOW);
 }
 
 /**

@@ -8,6 +8,7 @@
 use super::read::{Error, Offsets, Source, error, parser_of, syntax_error};
 use crate::text::Span;
 use libyaml_safer::{EventData, Parser, ScalarStyle};
+use std::ops::Range;
 
 /// The look at a copy of a document in which such tags are letters.
 pub(super) struct Look {
@@ -32,8 +33,13 @@ impl Look {
     /// scanner looks ahead beyond it. Or the error that goyaml has for the first such tag, or for what is wrong before.
     pub fn go_on(&mut self, text: &str, part: Span, offsets: Offsets) -> Result<Option<usize>, Error> {
         // What comes before is wrong; after it nobody reads on.
-        let event = self.parser.parse().map_err(|e| syntax_error(&e, offsets, text))?;
         let shift = part.start as usize + self.dropped;
+        let event = self.parser.parse().map_err(|e| {
+            let error = syntax_error(&e, offsets, text);
+            // Where the parser has no room for a text, it has none for the tag either; but the scanner comes to that one first.
+            let place = self.places.iter().find(|p| p.start + shift == error.span.start as usize);
+            place.map_or(error, |place| complaint(text, part, place.comma + shift, TAG))
+        })?;
         self.at = offsets.span(event.start_mark, event.end_mark).end as usize;
         // An anchor's name runs on through the letters; the parser ends it at the sign, where goyaml has an error of its own.
         let start = offsets.span(event.start_mark, event.end_mark).start as usize;
@@ -89,34 +95,45 @@ struct Place {
 
 /// A copy in which everything like such a tag is letters; `None` when there is nothing like it.
 fn masked(source: &str) -> Option<(String, Vec<Place>)> {
-    let source = source.strip_prefix('\u{feff}').unwrap_or(source);
-    let mut bytes = source.as_bytes().to_vec();
+    let source = source.strip_prefix('\u{feff}').unwrap_or(source).as_bytes();
+    let mut copy = source.to_vec();
     let mut places = Vec::new();
-    let mut at = 0;
-    while let Some(start) = source.as_bytes()[at..].iter().position(|b| *b == b'!').map(|i| at + i) {
-        let run = |from: usize, more: &[u8]| {
-            let rest = &source.as_bytes()[from..];
-            from + rest.iter().position(|b| !is_of_tag(*b) && !more.contains(b)).unwrap_or(rest.len())
+    // Where the run of a tag's signs ends that was looked at last: a sign within it ends where it ends.
+    let (mut at, mut end) = (0, 0);
+    while let Some(start) = source[at..].iter().position(|b| *b == b'!').map(|i| at + i) {
+        at = start + 1;
+        let mut place = |comma: usize, letters: Range<usize>| {
+            copy[letters].fill(b'x');
+            places.push(Place { start, comma });
         };
-        // Only where a node begins can it be a tag; behind a letter it is part of a text, and what follows counts for itself.
-        let before = start.checked_sub(1).map(|i| source.as_bytes()[i]);
-        let begins = before.is_none_or(|b| b.is_ascii_whitespace() || b",[{".contains(&b));
-        let verbatim = begins && source.as_bytes().get(start + 1) == Some(&b'<');
-        let (masked, end) = if verbatim {
-            let close = run(start + 2, b",[]");
-            let closed = source.as_bytes().get(close) == Some(&b'>');
-            (start..close + usize::from(closed), if closed { close + 1 } else { close })
-        } else {
-            (start..start + 1, run(start + 1, b""))
-        };
-        if source.as_bytes().get(end) == Some(&b',') {
-            bytes[masked].fill(b'x');
-            places.push(Place { start, comma: end });
+        if let Some(close) = verbatim(source, start) {
+            // What would be structure outside of `<…>` is none if a tag begins here, and is left alone where none can.
+            let structure = source[start..close].iter().any(|b| b",[]".contains(b));
+            let before = start.checked_sub(1).map(|i| source[i]);
+            if !structure {
+                place(close + 1, start..start + 1);
+            } else if before.is_none_or(|b| b.is_ascii_whitespace() || b",[{:\"'".contains(&b)) {
+                place(close + 1, start..close + 1);
+                at = close + 1;
+            }
+            continue;
         }
-        at = end.max(start + 1);
+        if end < at {
+            end = at + source[at..].iter().position(|b| !is_of_tag(*b)).unwrap_or(source.len() - at);
+        }
+        if source.get(end) == Some(&b',') {
+            place(end, start..at);
+        }
     }
     // Letters stand in the place of signs of one byte each.
-    (!places.is_empty()).then(|| (String::from_utf8_lossy(&bytes).into_owned(), places))
+    (!places.is_empty()).then(|| (String::from_utf8_lossy(&copy).into_owned(), places))
+}
+
+/// Where the `>` of `!<…>,` stands that may begin at `start`.
+fn verbatim(source: &[u8], start: usize) -> Option<usize> {
+    let inside = source[start..].strip_prefix(b"!<")?;
+    let length = inside.iter().position(|b| !is_of_tag(*b) && !b",[]".contains(b))?;
+    inside[length..].starts_with(b">,").then_some(start + 2 + length)
 }
 
 /// What a tag may hold outside of `<…>`.
@@ -146,6 +163,10 @@ mod tests {
             "[!<tag:yaml.org,2002:str>,b]",
             "[!,]",
             "[a!<,!,",
+            "[{\"a\",\"b\"!<:>,\": \n\"b",
+            "{\"a\":!<b>,}",
+            "[\"a\":!<[,]>,]",
+            "[[]!<b>,]",
         ] {
             assert_eq!(tried(text), Err(format!("yaml: {refused}")), "{text}");
         }
