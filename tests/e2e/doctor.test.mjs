@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launch, open, ready } from "./browser.mjs";
-import { objections, picture } from "./hands.mjs";
+import { eventually, objections, picture } from "./hands.mjs";
 
 let browser;
 before(async () => {
@@ -61,17 +61,17 @@ test("a dropped cluster is examined and opened on the map", async (t) => {
   await picture(page, "doctor-map");
   // What stands beside it is of this cluster: what was found, and a request to the first door that is shut.
   const panel = page.locator(".task");
-  assert.match(await panel.innerText(), /A cluster that was examined[^]*1 of 3 doors open/);
+  await eventually(async () => assert.match(await panel.innerText(), /A cluster that was examined[^]*1 of 3 doors open/));
   await page.locator(".send").click();
   await page.keyboard.press("End");
   await page.locator(".ending").waitFor();
-  assert.match(await page.locator(".ending").innerText(), /cart|lost/);
+  await eventually(async () => assert.match(await page.locator(".ending").innerText(), /cart|lost/));
   await panel.getByRole("button", { name: "Report" }).click();
   await dialog.getByRole("heading", { name: "Report" }).waitFor();
   await page.keyboard.press("Escape");
   await panel.getByRole("button", { name: "Back to my own files" }).click();
   await page.locator("#task-title", { hasText: "Only port 406" }).waitFor();
-  assert.match(await page.locator(".files").innerText(), /service\.yaml/);
+  await eventually(async () => assert.match(await page.locator(".files").innerText(), /service\.yaml/));
   assert.deepEqual(complaints, []);
 });
 
@@ -99,12 +99,12 @@ test("a large cluster is examined bit by bit, says what it is doing, and can be 
   await tools.send("Emulation.setCPUThrottlingRate", { rate: 1 });
   await dialog.locator(".doctor-progress").waitFor({ state: "detached" });
   await dialog.locator(".doctor-status", { hasText: "Stopped." }).waitFor();
-  assert.equal(await page.evaluate(() => document.activeElement.id), "doctor-title", "the keyboard has a place");
-  assert.equal(await dialog.getByRole("heading", { name: "Report" }).count(), 0);
+  await eventually(async () => assert.equal(await page.evaluate(() => document.activeElement.id), "doctor-title", "the keyboard has a place"));
+  await eventually(async () => assert.equal(await dialog.getByRole("heading", { name: "Report" }).count(), 0));
   await page.evaluate(() => ((globalThis.seen.bar = new Set()), (globalThis.seen.said = [])));
   await drop(page, [["cluster.yaml", cluster]]);
   await dialog.getByRole("heading", { name: "Report" }).waitFor();
-  assert.match(await dialog.innerText(), /3000 objects; 1500 of 1500 doors open/);
+  await eventually(async () => assert.match(await dialog.innerText(), /3000 objects; 1500 of 1500 doors open/));
   await dialog.getByRole("button", { name: "Open this cluster on the map" }).click();
   await page.locator("#task-title", { hasText: "A cluster that was examined" }).waitFor();
   const { said, bar } = await page.evaluate(() => ({ ...globalThis.seen, bar: globalThis.seen.bar.size }));

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launch, open, ready } from "./browser.mjs";
-import { objections, shown } from "./hands.mjs";
+import { eventually, objections, shown } from "./hands.mjs";
 
 let browser;
 before(async () => {
@@ -58,17 +58,17 @@ test("completion: names of fields and their values, taken by Enter", async (t) =
   await page.keyboard.press("Control+Space");
   const list = page.locator(".cm-tooltip-autocomplete");
   await list.waitFor();
-  assert.match(await list.innerText(), /sessionAffinity/);
+  await eventually(async () => assert.match(await list.innerText(), /sessionAffinity/));
   // A list that has only just opened does not take Enter yet, so that a fast typist's line break stays one.
   await page.waitForTimeout(150);
   await page.keyboard.press("Enter");
-  assert.match(await shown(page), /\n {2}sessionAffinity: /);
+  await eventually(async () => assert.match(await shown(page), /\n {2}sessionAffinity: /));
   await page.keyboard.press("Control+Space");
   await list.waitFor();
-  assert.match(await list.innerText(), /ClientIP/);
+  await eventually(async () => assert.match(await list.innerText(), /ClientIP/));
   await page.waitForTimeout(150);
   await page.keyboard.press("Enter");
-  assert.match(await shown(page), /\n {2}sessionAffinity: ClientIP/);
+  await eventually(async () => assert.match(await shown(page), /\n {2}sessionAffinity: ClientIP/));
   assert.deepEqual(complaints, []);
 });
 
@@ -82,8 +82,8 @@ test("a mistake is found with F8 and mended with Ctrl+.", async (t) => {
   await page.keyboard.press("F8");
   await page.keyboard.press("Control+.");
   await page.locator(".problem-error").waitFor({ state: "detached" });
-  assert.match(await shown(page), /\n {2}ports:/);
-  assert.doesNotMatch(await shown(page), /prots/);
+  await eventually(async () => assert.match(await shown(page), /\n {2}ports:/));
+  await eventually(async () => assert.doesNotMatch(await shown(page), /prots/));
   assert.deepEqual(complaints, []);
 });
 
@@ -101,10 +101,10 @@ test("the same mend stands in the list of problems, a Tab away", async (t) => {
   for (let i = 0; i < 20 && !(await mend.evaluate((e) => e === document.activeElement)); i++) {
     await page.keyboard.press("Tab");
   }
-  assert.equal(await mend.evaluate((e) => e === document.activeElement), true, "the keyboard reaches it");
+  await eventually(async () => assert.equal(await mend.evaluate((e) => e === document.activeElement), true, "the keyboard reaches it"));
   await page.keyboard.press("Enter");
   await page.locator(".problem-error").waitFor({ state: "detached" });
-  assert.doesNotMatch(await shown(page), /prots/);
+  await eventually(async () => assert.doesNotMatch(await shown(page), /prots/));
 });
 
 test("a kind that is kept and not simulated says so, in the text and among the objects", async (t) => {
@@ -168,7 +168,7 @@ for (const width of [1440, 390]) {
     await page.keyboard.press("F8");
     await page.keyboard.press("Control+.");
     await error.waitFor({ state: "detached" });
-    assert.match(await shown(page), /\n {2}ports:/);
+    await eventually(async () => assert.match(await shown(page), /\n {2}ports:/));
     assert.deepEqual(complaints, []);
   });
 }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launch, open, ready } from "./browser.mjs";
-import { objections, press, shown, write } from "./hands.mjs";
+import { eventually, objections, press, shown, write } from "./hands.mjs";
 
 let browser;
 before(async () => {
@@ -45,13 +45,13 @@ test("one's own files have requests of their own, in the words that a Service sp
   const scenario = await page.locator("#task-title").innerText();
   await write(page, "# Something else is coming.\n");
   await page.locator(".holds summary", { hasText: "2 Services" }).waitFor();
-  assert.equal(await page.locator("#task-title").innerText(), scenario, "a file that is empty for a moment is nobody's own cluster");
+  await eventually(async () => assert.equal(await page.locator("#task-title").innerText(), scenario, "a file that is empty for a moment is nobody's own cluster"));
   await write(page, SHOP);
   await page.locator("#task-title", { hasText: "Your own cluster" }).waitFor();
   const tries = page.locator(".try");
   await tries.nth(1).waitFor();
-  assert.deepEqual(await tries.allInnerTexts(), ["▶ cart:7070", "▶ front"]);
-  assert.equal(await page.locator(".url").inputValue(), "grpc://cart:7070", "the scenario's address leads nowhere any more");
+  await eventually(async () => assert.deepEqual(await tries.allInnerTexts(), ["▶ cart:7070", "▶ front"]));
+  await eventually(async () => assert.equal(await page.locator(".url").inputValue(), "grpc://cart:7070", "the scenario's address leads nowhere any more"));
   await page.locator(".url").focus();
   await page.locator("#own-urls option").nth(1).waitFor({ state: "attached" });
   await tries.nth(1).click();
@@ -60,7 +60,7 @@ test("one's own files have requests of their own, in the words that a Service sp
   // The hop at which it fails is about the line to mend, in the journey and beside the text.
   const failing = page.locator(".journey tr", { has: page.locator(".hop-bad") }).first();
   const line = (await shown(page)).split("\n").findIndex((text) => text.includes("8088")) + 1;
-  assert.equal(await failing.locator(".line-link").first().innerText(), `service.yaml:${line}`);
+  await eventually(async () => assert.equal(await failing.locator(".line-link").first().innerText(), `service.yaml:${line}`));
   const number = await failing.locator(".hop-bad").innerText();
   await page.locator(".editor .hops .hop-bad", { hasText: number }).first().waitFor();
   await view(page, "reach");
@@ -68,7 +68,7 @@ test("one's own files have requests of their own, in the words that a Service sp
   await page.locator(".reach-progress").waitFor({ state: "detached" });
   const heads = await page.locator(".reach thead th").allInnerTexts();
   assert.deepEqual(heads.slice(1), ["grpc://cart.default:7070", "http://front.default"]);
-  assert.equal(await page.locator(".reach tbody tr td:nth-child(3) .cell", { hasText: "Connection refused" }).count() > 0, true, "a few words");
+  await eventually(async () => assert.equal(await page.locator(".reach tbody tr td:nth-child(3) .cell", { hasText: "Connection refused" }).count() > 0, true, "a few words"));
   assert.deepEqual((await objections(page)).found, []);
   assert.deepEqual(complaints, []);
 });
@@ -92,8 +92,8 @@ test("all rules of a node lead to their lines, and ipvs has its scheduler; a nod
   await page.reload();
   await ready(page);
   await page.locator(".holds summary").click();
-  assert.equal(await page.locator(".choices input[type=checkbox]").last().isChecked(), false);
-  assert.equal(await page.locator(".scheduler").inputValue(), "sh");
+  await eventually(async () => assert.equal(await page.locator(".choices input[type=checkbox]").last().isChecked(), false));
+  await eventually(async () => assert.equal(await page.locator(".scheduler").inputValue(), "sh"));
   assert.deepEqual(complaints, []);
 });
 
@@ -114,14 +114,14 @@ test("what a teacher is setting outlives the way to the desk and a reload, and t
   await plugs.nth(1).uncheck();
   await go(page, "#/teach");
   await page.locator(".order li").nth(1).waitFor();
-  assert.deepEqual(await page.locator(".order li > span:first-of-type").allInnerTexts(), ["Labels pick the pods", "A node goes dark"]);
-  assert.equal(await page.locator(".set-nodes").inputValue(), "4");
+  await eventually(async () => assert.deepEqual(await page.locator(".order li > span:first-of-type").allInnerTexts(), ["Labels pick the pods", "A node goes dark"]));
+  await eventually(async () => assert.equal(await page.locator(".set-nodes").inputValue(), "4"));
   await page.locator(".order .own-start").click();
   await page.waitForFunction((plain) => document.querySelector(".made .link").value !== plain, plain);
   const link = await page.locator(".made .link").inputValue();
   await page.reload();
   await page.locator(".order li").nth(1).waitFor();
-  assert.equal(await page.locator(".made .link").inputValue(), link);
+  await eventually(async () => assert.equal(await page.locator(".made .link").inputValue(), link));
   // A class that was read stays, too.
   const file = { name: "p.txt", mimeType: "text/plain", buffer: Buffer.from("hello") };
   await page.locator(".results input[type=file]").setInputFiles(file);
@@ -129,7 +129,7 @@ test("what a teacher is setting outlives the way to the desk and a reload, and t
   await page.evaluate(() => document.querySelector("#page").scrollTo(0, 1e6));
   await go(page, "#/lessons");
   await page.locator(".track-card").first().waitFor();
-  assert.equal(await page.evaluate(() => document.querySelector("#page").scrollTop), 0, "another page begins at its top");
+  await eventually(async () => assert.equal(await page.evaluate(() => document.querySelector("#page").scrollTop), 0, "another page begins at its top"));
   await go(page, "#/teach");
   await page.locator(".figures .spoilt").waitFor();
   await go(page, new URL(link).hash);
@@ -137,7 +137,7 @@ test("what a teacher is setting outlives the way to the desk and a reload, and t
   await page.locator(".lesson .check").first().waitFor();
   await go(page, "#/lesson/dark-node");
   await page.locator(".question").waitFor();
-  assert.equal(await plugs.nth(1).isChecked(), false, "the pupil begins with the teacher's nodes");
+  await eventually(async () => assert.equal(await plugs.nth(1).isChecked(), false, "the pupil begins with the teacher's nodes"));
   assert.deepEqual(complaints, []);
 });
 

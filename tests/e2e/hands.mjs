@@ -1,4 +1,5 @@
 // What a person does with the open page whatever the test is about, and what is looked at on the way.
+import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -13,6 +14,22 @@ export const picture = (page, name) => page.screenshot({ path: `${PICTURES}${nam
 export async function press(page, key) {
   await page.evaluate(() => document.activeElement?.blur());
   await page.keyboard.press(key);
+}
+
+/**
+ * Asks again until the assertion holds, ten seconds at most; what it objects to then is the failure. The page answers what a person
+ * does a frame or more later, on a busy machine much later.
+ */
+export async function eventually(assertion) {
+  const end = performance.now() + 10_000;
+  for (;;) {
+    try {
+      return await assertion();
+    } catch (error) {
+      if (!(error instanceof assert.AssertionError) || performance.now() > end) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
 }
 
 /** Makes `text` the text of the file that is shown (in the desk's editor, or in another `place`), as a person would who pastes it. */

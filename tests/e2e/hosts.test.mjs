@@ -7,6 +7,7 @@ import { extname, join, normalize } from "node:path";
 import { after, before, test } from "node:test";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { launch, launchOpenly, ready } from "./browser.mjs";
+import { eventually } from "./hands.mjs";
 import { SITE } from "./server.mjs";
 
 const TYPES = { ".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".json": "application/json", ".png": "image/png", ".svg": "image/svg+xml", ".txt": "text/plain", ".wasm": "application/wasm", ".webmanifest": "application/manifest+json" };
@@ -183,7 +184,7 @@ for (const denied of [false, true]) {
     await page.keyboard.type("# typed in a frame");
     const typed = inside.locator(".cm-content", { hasText: "# typed in a frame" }).first();
     await typed.waitFor();
-    assert.equal(await inside.getByText("This browser keeps nothing for this page").count(), denied ? 1 : 0);
+    await eventually(async () => assert.equal(await inside.getByText("This browser keeps nothing for this page").count(), denied ? 1 : 0));
     if (!denied) {
       // What was typed is kept before the page is left.
       await inside.locator("body").evaluate(async () => {

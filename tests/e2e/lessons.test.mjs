@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import jsQR from "jsqr";
 import { launch, open } from "./browser.mjs";
-import { objections, shown, write } from "./hands.mjs";
+import { eventually, objections, shown, write } from "./hands.mjs";
 
 let browser;
 before(async () => {
@@ -49,20 +49,20 @@ test("a lesson from its first question to its last word, and it is still there a
   await lookAt(page, "a question");
   await answer(page, "Nothing comes back");
   await page.locator(".choice.bad").waitFor();
-  assert.match(await page.locator(".turn").innerText(), /REJECT/, "a wrong choice has words of its own");
+  await eventually(async () => assert.match(await page.locator(".turn").innerText(), /REJECT/, "a wrong choice has words of its own"));
   await upToTheLast(page);
-  assert.match(await page.locator(".check.bad").innerText(), /refused/, "what is seen now is said");
-  assert.equal(await page.locator(".turn").count(), 0, "nothing is given away before anything was tried");
+  await eventually(async () => assert.match(await page.locator(".check.bad").innerText(), /refused/, "what is seen now is said"));
+  await eventually(async () => assert.equal(await page.locator(".turn").count(), 0, "nothing is given away before anything was tried"));
   const text = await shown(page);
   await write(page, text.replace("kimhotarget", "406"));
   await page.locator(".turn", { hasText: "8080" }).waitFor();
   await page.locator(".hint").click();
-  assert.equal(await page.locator(".hints li").count(), 1);
+  await eventually(async () => assert.equal(await page.locator(".hints li").count(), 1));
   await lookAt(page, "a wrong turn");
   await write(page, text.replace("kimhotarget", "http"));
   await page.locator(".solved").waitFor();
-  assert.match(await page.locator(".solved").innerText(), /15 of 20/);
-  assert.match(await page.locator(".solved .stars").getAttribute("aria-label"), /1 of 3|2 of 3/);
+  await eventually(async () => assert.match(await page.locator(".solved").innerText(), /15 of 20/));
+  await eventually(async () => assert.match(await page.locator(".solved .stars").getAttribute("aria-label"), /1 of 3|2 of 3/));
   await lookAt(page, "solved");
   await page.reload();
   await page.locator(".solved").waitFor();
@@ -76,7 +76,7 @@ test("a lesson from its first question to its last word, and it is still there a
   // Free play is as it was.
   await go(page, "#/");
   await page.locator(".tries").waitFor();
-  assert.match(await shown(page), /kimhotarget|kind: Service/);
+  await eventually(async () => assert.match(await shown(page), /kimhotarget|kind: Service/));
   assert.deepEqual(complaints, []);
 });
 
@@ -86,20 +86,20 @@ test("who is stuck is shown the goal and a way, which the page can go; one lesso
   await upToTheLast(page);
   await page.locator(".goal").click();
   await page.locator(".what-if", { hasText: "The goal of this step" }).waitFor();
-  assert.match(await page.locator(".what-if header").innerText(), /HTTP 200/, "the same request, as it will go");
+  await eventually(async () => assert.match(await page.locator(".what-if header").innerText(), /HTTP 200/, "the same request, as it will go"));
   await page.locator(".goal").click();
   await page.locator(".what-if").waitFor({ state: "detached" });
   const hint = page.locator(".hint");
   await hint.click();
   await hint.click();
-  assert.equal(await hint.innerText(), "Show me a way");
+  await eventually(async () => assert.equal(await hint.innerText(), "Show me a way"));
   await hint.click();
   await lookAt(page, "a way");
-  assert.match(await page.locator(".step-way").innerText(), /targetPort: kimhotarget[^]*targetPort: http/);
+  await eventually(async () => assert.match(await page.locator(".step-way").innerText(), /targetPort: kimhotarget[^]*targetPort: http/));
   await page.locator(".do-it").click();
   await page.locator(".solved").waitFor();
-  assert.equal(await page.locator(".confetti i").count(), 18);
-  assert.match(await page.locator(".solved .stars").getAttribute("aria-label"), /2 of 3/, "a way costs what a hint costs");
+  await eventually(async () => assert.equal(await page.locator(".confetti i").count(), 18));
+  await eventually(async () => assert.match(await page.locator(".solved .stars").getAttribute("aria-label"), /2 of 3/, "a way costs what a hint costs"));
   await page.locator(".watch").click();
   await page.locator(".hop-delivered, .journey", { hasText: "kimho" }).first().waitFor();
   await page.locator(".tail .forget").click();
@@ -112,7 +112,7 @@ test("who is stuck is shown the goal and a way, which the page can go; one lesso
   await go(page, "#/lessons");
   const kept = page.locator(".lesson-list li", { hasText: "10 / 20" });
   await kept.waitFor();
-  assert.equal(await page.locator(".done-lesson").count(), 0);
+  await eventually(async () => assert.equal(await page.locator(".done-lesson").count(), 0));
   await kept.locator(".forget").click();
   await page.locator(".forget-ask .btn", { hasText: "No" }).click();
   await kept.locator(".forget").click();
@@ -183,7 +183,7 @@ test("an exam drawn from a seed is mended fault by fault, and another is drawn f
   await page.locator(".solved").waitFor();
   await page.locator(".tail .btn").first().click();
   await page.locator(".check.bad").first().waitFor();
-  assert.notEqual(await texts(), seed);
+  await eventually(async () => assert.notEqual(await texts(), seed));
   assert.deepEqual(complaints, []);
 });
 
@@ -220,13 +220,13 @@ test("pupils begin with what their teacher has prepared, in the cluster that was
   await pupil.goto("about:blank");
   await pupil.goto(link.replace(/^.*#/, `${url}#`));
   await pupil.locator(".assignment .lesson-list a").first().waitFor();
-  assert.equal(await pupil.locator(".assignment .stars").count(), 0, "what was achieved elsewhere does not count here");
-  assert.equal(await pupil.locator(".tracks .stars").count(), 1, "and stays in the pupil's own book");
+  await eventually(async () => assert.equal(await pupil.locator(".assignment .stars").count(), 0, "what was achieved elsewhere does not count here"));
+  await eventually(async () => assert.equal(await pupil.locator(".tracks .stars").count(), 1, "and stays in the pupil's own book"));
   await pupil.locator(".assignment .lesson-list a").first().click();
   await pupil.locator(".question").waitFor();
   await pupil.locator(".editor .cm-content", { hasText: "class 3" }).waitFor();
-  assert.equal(await pupil.locator("#map", { hasText: "node-3" }).count(), 0);
-  assert.equal(await pupil.locator("#map [data-tip*='kimho-']").count(), 1);
+  await eventually(async () => assert.equal(await pupil.locator("#map", { hasText: "node-3" }).count(), 0));
+  await eventually(async () => assert.equal(await pupil.locator("#map [data-tip*='kimho-']").count(), 1));
   await answer(pupil, "The name cannot be resolved");
   await pupil.locator(".go-on").click();
   await pupil.locator(".check").first().waitFor();
@@ -259,8 +259,8 @@ test("two tabs tell each other; progress goes to a file and comes back", async (
   await lookAt(page, "the lesson map");
   await go(page, "#/notes");
   await page.locator(".heading").first().waitFor();
-  assert.equal(await page.locator(".heading").count(), 120);
-  assert.ok(await page.locator(".heading .stars").count());
+  await eventually(async () => assert.equal(await page.locator(".heading").count(), 120));
+  await eventually(async () => assert.ok(await page.locator(".heading .stars").count()));
   await lookAt(page, "the map of the notes");
 });
 
@@ -289,7 +289,7 @@ test("an assignment's QR code says its link, and the link nothing of a solution;
   await lookAt(page, "the teacher's page");
   await go(page, new URL(link).hash);
   await page.locator(".assignment .lesson-list a").first().waitFor();
-  assert.deepEqual(await page.locator(".assignment .lesson-title").allInnerTexts(), ["406번 포트는 왜 거절될까요?", "첫 서비스"]);
+  await eventually(async () => assert.deepEqual(await page.locator(".assignment .lesson-title").allInnerTexts(), ["406번 포트는 왜 거절될까요?", "첫 서비스"]));
   await page.locator(".assignment input").fill("3반 길동");
   const result = await download(page, () => page.locator(".assignment .btn-primary").click());
   assert.equal(result.name, "giljabi-result-3반길동.txt");
@@ -331,9 +331,9 @@ test("a class of two hundred results becomes a table; spoilt files do no harm", 
   await Promise.all(files.map(({ buffer }, i) => writeFile(paths[i], buffer)));
   await page.locator(".results input").setInputFiles(paths);
   await page.locator(".figures tbody tr").nth(199).waitFor();
-  assert.equal(await page.locator(".spoilt").count(), 3);
-  assert.match(await page.locator(".old-result").innerText(), /another version/);
-  assert.match(await page.locator(".stuck li").first().innerText(), /49 of 196/);
+  await eventually(async () => assert.equal(await page.locator(".spoilt").count(), 3));
+  await eventually(async () => assert.match(await page.locator(".old-result").innerText(), /another version/));
+  await eventually(async () => assert.match(await page.locator(".stuck li").first().innerText(), /49 of 196/));
   const csv = await download(page, () => page.locator(".results .btn", { hasText: "CSV" }).click());
   assert.equal(csv.bytes.toString().split("\r\n").length, 202);
   await lookAt(page, "a class");
@@ -371,7 +371,7 @@ test("links of strangers: what is wrong is told with file and line, and nothing 
   const words = "# <img src=x onerror=alert(1)>\nHi [x](javascript:alert(1)).\n\n## a A\nDo `it`.\n- check ok: fine\n- check there: there\n- hint: h\n## solved\nyes\n## cheat\nc\n";
   await carry({ "lesson.yaml": lesson, "en.md": words, [start]: "# write here\n" });
   await page.locator(".check").first().waitFor();
-  assert.match(await page.locator(".crumb").innerText(), /<img src=x onerror=alert\(1\)>/);
+  await eventually(async () => assert.match(await page.locator(".crumb").innerText(), /<img src=x onerror=alert\(1\)>/));
   assert.equal(await page.locator(".lesson img, .lesson .intro a, .crumb img").count(), 0);
   await go(page, "#/try/broken");
   await page.locator(".task [role=alert]").waitFor();
@@ -390,13 +390,13 @@ test("a lesson is written from the desk: checks from what is seen, a solution by
   await page.locator(".add-prediction").click();
   // How the request ended is the one right choice: the gate of questions is open.
   await page.locator(".draft-text .cm-content", { hasText: "kind: predict" }).waitFor();
-  assert.match(await shown(page, ".draft-text"), /question: \{request: \{from: pod\/client, to: "http:\/\/kimho:406"\}, choices: \{answer: \{ok: true\}, refused:/);
+  await eventually(async () => assert.match(await shown(page, ".draft-text"), /question: \{request: \{from: pod\/client, to: "http:\/\/kimho:406"\}, choices: \{answer: \{ok: true\}, refused:/));
   await page.locator(".add-step").click();
   const label = '{request: {from: pod/client, to: "http://kimho:406"}, ok: true}';
   await page.locator(".offer").selectOption({ label });
   await page.locator(".add-check").click();
   await page.locator(".gates li", { hasText: "no solution" }).waitFor();
-  assert.doesNotMatch(await page.locator(".gates").innerText(), /exactly one right choice/);
+  await eventually(async () => assert.doesNotMatch(await page.locator(".gates").innerText(), /exactly one right choice/));
   await lookAt(page, "the author's page");
   await page.locator(".record").click();
   await page.locator(".recorder").waitFor();
@@ -438,7 +438,7 @@ test("a lesson is written from the desk: checks from what is seen, a solution by
   await page.locator(".cm-tooltip-autocomplete li", { hasText: "fails" }).click();
   await page.keyboard.press("Control+Space");
   await page.locator(".cm-tooltip-autocomplete li", { hasText: "predict" }).click();
-  assert.match(await shown(page, ".draft-text"), /wrong:\n  one:\n    fails: predict$/);
+  await eventually(async () => assert.match(await shown(page, ".draft-text"), /wrong:\n  one:\n    fails: predict$/));
   // What cannot be read is told with its line.
   await write(page, "track: first\nstepz: []\n", ".draft-text");
   await page.locator(".draft-text .cm-lintRange-error", { hasText: "stepz: []" }).waitFor();

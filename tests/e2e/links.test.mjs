@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launch, open, ready } from "./browser.mjs";
+import { eventually } from "./hands.mjs";
 
 let browser;
 before(async () => {
@@ -26,7 +27,7 @@ async function begin(page, title) {
 test("the first visit: one button in the middle of the page sends, and the answer is seen", async (t) => {
   const { page, complaints } = await open(t, browser, english);
   await ready(page);
-  assert.match(await page.locator(".inviting").innerText(), /What does a Service do\?/);
+  await eventually(async () => assert.match(await page.locator(".inviting").innerText(), /What does a Service do\?/));
   await page.locator(".first-send").click();
   await page.locator(".map-main .packet").waitFor({ state: "attached" });
   await page.locator(".ending.good").waitFor({ timeout: 15_000 });
@@ -52,13 +53,13 @@ test("hop, line, place and rule light each other; a click holds, Escape lets go"
   await lit(".badge.lit").waitFor({ state: "attached" });
   await lit(".tick.lit").waitFor({ state: "attached" });
   await lit(".cm-line.line-lit").waitFor();
-  assert.equal(await page.locator(".cm-line.line-lit").count(), 1, "the line that the rule was written for");
+  await eventually(async () => assert.equal(await page.locator(".cm-line.line-lit").count(), 1, "the line that the rule was written for"));
   await page.mouse.move(3, 3);
   await page.locator(".kernel.lit").waitFor({ state: "detached" });
   // Held, it stays when the pointer goes, until Escape.
   await rule.locator(".rule").click();
   await page.mouse.move(3, 3);
-  assert.equal(await rule.locator(".rule").getAttribute("aria-pressed"), "true");
+  await eventually(async () => assert.equal(await rule.locator(".rule").getAttribute("aria-pressed"), "true"));
   await lit(".kernel.lit").waitFor();
   await press(page, "Escape");
   await page.locator(".kernel.lit").waitFor({ state: "detached" });
@@ -83,17 +84,17 @@ test("back to a moment: its scenario, its cluster's settings and its request com
   await page.locator(".url").fill("http://kimho:406");
   await begin(page, "A load balancer before the cluster");
   const balancer = () => page.locator(".choices select").nth(1).inputValue();
-  assert.equal(await balancer(), "cloud");
+  await eventually(async () => assert.equal(await balancer(), "cloud"));
   await page.locator("#tab\\.history").click();
   await page.locator(".moments tbody tr").last().locator(".line-link").click();
   await page.locator("#task-title", { hasText: "Only port 406" }).waitFor();
-  assert.equal(await page.locator(".url").inputValue(), "http://kimho:406");
-  assert.equal(await balancer(), "none");
+  await eventually(async () => assert.equal(await page.locator(".url").inputValue(), "http://kimho:406"));
+  await eventually(async () => assert.equal(await balancer(), "none"));
   await page.locator(".file", { hasText: "service.yaml" }).waitFor();
   // And forward again.
   await page.locator(".moments tbody tr").first().locator(".line-link").click();
   await page.locator("#task-title", { hasText: "A load balancer" }).waitFor();
-  assert.equal(await balancer(), "cloud");
+  await eventually(async () => assert.equal(await balancer(), "cloud"));
   assert.deepEqual(complaints, []);
 });
 
@@ -122,7 +123,7 @@ test("with applying switched off the text waits, follows its file, outlives a re
   await page.locator(".apply").waitFor({ state: "detached" });
   await page.locator(".file", { hasText: "pods.yaml" }).click();
   await page.waitForFunction(() => document.querySelector(".cm-content").innerText.startsWith("# two"));
-  assert.match(await text(), /^# two\n/);
+  await eventually(async () => assert.match(await text(), /^# two\n/));
   // One undo takes both back.
   await press(page, "Control+z");
   await page.waitForFunction(() => !document.querySelector(".cm-content").innerText.startsWith("# two"));
@@ -140,9 +141,9 @@ test("who reaches what, among a hundred pods: a row a workload, which unfolds", 
   await row.locator(".cell.good").first().waitFor();
   await row.locator(".cell", { hasText: "all 100" }).first().waitFor({ timeout: 30_000 });
   await page.locator(".reach-progress").waitFor({ state: "detached", timeout: 30_000 });
-  assert.ok((await page.locator(".reach tbody tr").count()) < 10, "a row a workload");
+  await eventually(async () => assert.ok((await page.locator(".reach tbody tr").count()) < 10, "a row a workload"));
   await row.locator(".unfold").click();
-  assert.equal(await page.locator(".reach tr.inner .cell.good").count(), 100);
+  await eventually(async () => assert.equal(await page.locator(".reach tr.inner .cell.good").count(), 100));
   assert.deepEqual(complaints, []);
 });
 
@@ -158,7 +159,7 @@ test("two fingers zoom the map, one finger taps", async (t) => {
   for (let i = 1; i <= 6; i++) await touch("touchMove", [160 - 10 * i, 300], [220 + 10 * i, 300]);
   await touch("touchEnd");
   await page.waitForFunction((w) => document.querySelector(".map-main").getBoundingClientRect().width > w * 1.5, before);
-  assert.equal(await page.evaluate(() => visualViewport.scale), 1, "the page itself is not zoomed");
+  await eventually(async () => assert.equal(await page.evaluate(() => visualViewport.scale), 1, "the page itself is not zoomed"));
   await page.locator(".zoom .btn").last().tap();
   await page.waitForFunction((w) => document.querySelector(".map-main").getBoundingClientRect().width <= w, before);
   await page.locator(".send").tap();
@@ -202,7 +203,7 @@ test("a lesson by keyboard alone, and as a screen reader hears it", async (t) =>
   await tabTo(page, ".go-on");
   await page.keyboard.press("Enter");
   await page.locator(".check").first().waitFor();
-  assert.match(await tree(), /img "not yet"/, "what is still to do is said, not only coloured");
+  await eventually(async () => assert.match(await tree(), /img "not yet"/, "what is still to do is said, not only coloured"));
   // Into the editor, to the line, and the mend.
   await tabTo(page, ".file");
   for (let i = 0; i < 4; i++) {
@@ -221,7 +222,7 @@ test("a lesson by keyboard alone, and as a screen reader hears it", async (t) =>
   await page.keyboard.type("http");
   await page.keyboard.press("Escape");
   await page.locator(".solved").waitFor();
-  assert.match(await tree(), /of 20/, "the result is said");
+  await eventually(async () => assert.match(await tree(), /of 20/, "the result is said"));
   assert.deepEqual(complaints, []);
 });
 
@@ -232,7 +233,7 @@ test("at 200 % nothing is cut off, and everything can be reached", async (t) => 
   const fits = () => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth && document.querySelector(".app").scrollWidth <= innerWidth);
   for (const pane of await page.locator(".panes button").all()) {
     await pane.click();
-    assert.ok(await fits(), await pane.innerText());
+    await eventually(async () => assert.ok(await fits(), await pane.innerText()));
     const send = await page.locator(".send").boundingBox();
     assert.ok(send && send.x >= 0 && send.y + send.height <= 450, "what sends is in sight");
   }
@@ -241,7 +242,7 @@ test("at 200 % nothing is cut off, and everything can be reached", async (t) => 
   await page.locator(".panes button").nth(3).click();
   for (const tab of await page.locator(".tab").all()) {
     await tab.click();
-    assert.ok(await fits(), await tab.innerText());
+    await eventually(async () => assert.ok(await fits(), await tab.innerText()));
   }
   // Nothing that one presses is smaller than it should be.
   const small = await page.evaluate(() =>
@@ -260,6 +261,7 @@ test("where things should keep still they move in steps", async (t) => {
   const { page } = await open(t, browser, english);
   await ready(page);
   await page.locator(".send").click();
+  await page.locator(".map-main .packet > g").first().waitFor({ state: "attached" });
   const seen = await page.evaluate(async () => {
     const places = new Set();
     const until = performance.now() + 3_000;
@@ -270,6 +272,6 @@ test("where things should keep still they move in steps", async (t) => {
     return places.size;
   });
   assert.ok(seen > 2 && seen < 25, `the packet was seen in ${seen} places`);
-  const moving = await page.evaluate(() => document.getAnimations().filter((a) => a.playState === "running").length);
-  assert.equal(moving, 0);
+  const moving = () => page.evaluate(() => document.getAnimations().filter((a) => a.playState === "running").length);
+  await eventually(async () => assert.equal(await moving(), 0));
 });

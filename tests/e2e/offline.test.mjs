@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { tmpdir } from "node:os";
 import { after, before, test } from "node:test";
 import { launch, ready } from "./browser.mjs";
+import { eventually } from "./hands.mjs";
 import { SITE, serve } from "./server.mjs";
 
 let browser;
@@ -68,7 +69,7 @@ test("a new build is told of, and changing over keeps the text", async (t) => {
   await page.evaluate(async () => (await navigator.serviceWorker.getRegistration()).update());
   const notice = page.locator("#update");
   await notice.waitFor();
-  assert.match(await notice.innerText(), /new version is ready/i);
+  await eventually(async () => assert.match(await notice.innerText(), /new version is ready/i));
   await Promise.all([page.waitForEvent("load"), notice.getByRole("button", { name: /change over/i }).click()]);
   await ready(page);
   await page.waitForFunction(() => document.querySelector(".cm-content")?.innerText.includes("# mine"));

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launch, open, ready } from "./browser.mjs";
+import { eventually } from "./hands.mjs";
 
 const SESSIONS = Number(process.env.SESSIONS ?? 4);
 const ACTIONS = Number(process.env.ACTIONS ?? 40);
@@ -95,8 +96,8 @@ for (let seed = FIRST; seed < FIRST + SESSIONS; seed += 1) {
       assert.deepEqual(complaints, [], `after:\n${done.join("\n")}`);
     }
     // The program still answers.
-    assert.equal(await page.locator("#failure").count(), 0, done.join("\n"));
-    assert.ok(await page.evaluate(() => document.querySelector(".app") !== null));
+    await eventually(async () => assert.equal(await page.locator("#failure").count(), 0, done.join("\n")));
+    await eventually(async () => assert.ok(await page.evaluate(() => document.querySelector(".app") !== null)));
   });
 }
 

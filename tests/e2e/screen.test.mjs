@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launch, open, ready } from "./browser.mjs";
-import { objections, picture, press, shown, write } from "./hands.mjs";
+import { eventually, objections, picture, press, shown, write } from "./hands.mjs";
 
 let browser;
 before(async () => {
@@ -26,7 +26,7 @@ test("a first visit: one press sends a request that arrives", async (t) => {
   await page.locator(".send").click();
   await press(page, "End");
   await page.locator(".ending.good").waitFor();
-  assert.match(await page.locator(".ending").innerText(), /200/);
+  await eventually(async () => assert.match(await page.locator(".ending").innerText(), /200/));
   await picture(page, "main-light-ko");
   assert.deepEqual(complaints, []);
 });
@@ -52,8 +52,8 @@ test("the failing port is found, mended, and answers", async (t) => {
   // A reload brings all of it back.
   await page.reload();
   await ready(page);
-  assert.match(await shown(page), /port: 406\n\s*targetPort: http\n/);
-  assert.equal(await page.locator(".url").inputValue(), "http://kimho:406");
+  await eventually(async () => assert.match(await shown(page), /port: 406\n\s*targetPort: http\n/));
+  await eventually(async () => assert.equal(await page.locator(".url").inputValue(), "http://kimho:406"));
   assert.deepEqual(complaints, []);
 });
 
@@ -64,7 +64,7 @@ test("broken text is told, and the last good cluster stays", async (t) => {
   await write(page, before.replace("  selector:", "\tselector:"));
   await page.locator(".map-notice").waitFor();
   await page.locator(".problem-error").first().waitFor();
-  assert.ok((await page.locator(".node").count()) >= 3, "the nodes are still there");
+  await eventually(async () => assert.ok((await page.locator(".node").count()) >= 3, "the nodes are still there"));
   assert.match(await send(page, "http://kimho"), /200/, "and requests still find their way");
   await picture(page, "broken-light-en");
   await write(page, before);
@@ -108,8 +108,7 @@ test("the keyboard does everything, one hop at a time", async (t) => {
   await press(page, "m");
   await page.locator(".place-list button:focus").waitFor();
   await page.keyboard.press("ArrowDown");
-  const heard = await page.locator("[role=log]").innerText();
-  assert.match(heard, /1/);
+  await eventually(async () => assert.match(await page.locator("[role=log]").innerText(), /1/));
 });
 
 const TABS = ["journey", "terminal", "packet", "rules", "reach", "spread", "objects", "events", "history"];

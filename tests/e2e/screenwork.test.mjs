@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launch, open, ready } from "./browser.mjs";
-import { press } from "./hands.mjs";
+import { eventually, press } from "./hands.mjs";
 
 let browser;
 before(async () => {
@@ -39,7 +39,7 @@ test("the cluster's clock goes on to the next probe, and the pods become ready",
   for (let i = 0; i < 9 && (await page.locator(".pod-backend.faded").count()) > 0; i++) await jump(page, "The next probe");
   await page.locator(".clock-said", { hasText: /was probed/ }).waitFor();
   await jump(page, "10 seconds");
-  assert.equal(await page.locator(".pod-backend.faded").count(), 0);
+  await eventually(async () => assert.equal(await page.locator(".pod-backend.faded").count(), 0));
   assert.match(await attempt(page, 0), /200/);
   // It runs by itself, too, and pauses.
   const before = await page.locator(".clock-bar .clock").innerText();
@@ -70,7 +70,7 @@ test("back to an earlier moment, on from there, and both side by side", async (t
   await rows.filter({ hasText: "pulled the plug" }).locator(".btn").click();
   await page.locator(".differences").waitFor();
   await page.locator(".what-if .map-twin .node").first().waitFor();
-  assert.match(await page.locator(".what-if header").innerText(), /moment/);
+  await eventually(async () => assert.match(await page.locator(".what-if header").innerText(), /moment/));
   await page.locator(".what-if header .btn").click();
   await page.locator(".what-if").waitFor({ state: "detached" });
   // Back: the first scenario's files are there again, and the next edit would branch off.
@@ -86,11 +86,11 @@ test("a thousand requests flow as streams, can be stopped, and come out as the r
   await page.locator("#tab\\.spread").click();
   await page.locator(".spread .btn-primary").click();
   await page.locator(".spread .btn-primary", { hasText: "Send them all" }).waitFor();
-  assert.ok((await page.locator(".map-main .stream").count()) >= 3);
-  assert.ok((await page.locator(".map-main .packet").count()) <= 1, "no dot a request");
+  await eventually(async () => assert.ok((await page.locator(".map-main .stream").count()) >= 3));
+  await eventually(async () => assert.ok((await page.locator(".map-main .packet").count()) <= 1, "no dot a request"));
   const counts = await page.locator(".spread tbody tr td:nth-child(2)").allInnerTexts();
   assert.equal(counts.map(Number).reduce((a, b) => a + b, 0), 1000);
-  assert.match(await page.locator(".spread-words").innerText(), /chi-square/);
+  await eventually(async () => assert.match(await page.locator(".spread-words").innerText(), /chi-square/));
   // A million can be stopped on the way, also by who is slower than the processor: it is made slow meanwhile.
   const sum = async () => (await page.locator(".spread tbody tr td:nth-child(2)").allInnerTexts()).map(Number).reduce((a, b) => a + b, 0);
   const said = page.locator(".spread [role=status]");
@@ -102,8 +102,8 @@ test("a thousand requests flow as streams, can be stopped, and come out as the r
   await page.locator(".spread .btn-primary", { hasText: "Send them all" }).waitFor();
   const stopped = Number(await page.locator(".spread progress").getAttribute("value"));
   assert.ok(stopped < 1_000_000, "stopped on the way");
-  assert.equal(await sum(), stopped, "what is shown is what was sent");
-  assert.match(await said.textContent(), stopped > 0 ? new RegExp(`^${stopped} `) : /^$/);
+  await eventually(async () => assert.equal(await sum(), stopped, "what is shown is what was sent"));
+  await eventually(async () => assert.match(await said.textContent(), stopped > 0 ? new RegExp(`^${stopped} `) : /^$/));
   // And all of it: the bar moves, and the end is said.
   await tools.send("Emulation.setCPUThrottlingRate", { rate: 1 });
   await page.evaluate(() => {
@@ -118,7 +118,7 @@ test("a thousand requests flow as streams, can be stopped, and come out as the r
   });
   await page.locator(".spread .btn-primary").click();
   await page.locator(".spread .btn-primary", { hasText: "Send them all" }).waitFor();
-  assert.equal(await sum(), 1_000_000);
+  await eventually(async () => assert.equal(await sum(), 1_000_000));
   await page.waitForFunction(() => document.querySelector(".spread [role=status]").textContent.startsWith("1000000 "));
   const [moved, heard] = await page.evaluate(() => [globalThis.bar.size, globalThis.heard]);
   assert.ok(moved > 3, `the bar stood at ${moved} places`);
@@ -133,12 +133,12 @@ test("a large cluster: search, unfold and fold, small map, zoom", async (t) => {
   await page.locator(".mini").waitFor();
   await page.locator("#map-find").fill("node-19");
   await page.locator(".found-now").waitFor({ state: "attached" });
-  assert.match(await page.locator(".find-tally").innerText(), /1\/1/);
-  const seen = await page.evaluate(() => {
+  await eventually(async () => assert.match(await page.locator(".find-tally").innerText(), /1\/1/));
+  // What is found is scrolled to.
+  await page.waitForFunction(() => {
     const [frame, ring] = [".map-frame", ".found-now"].map((s) => document.querySelector(s).getBoundingClientRect());
     return ring.top >= frame.top && ring.bottom <= frame.bottom;
   });
-  assert.ok(seen, "what is found is scrolled to");
   await page.locator("#map-find").press("Escape");
   const group = page.locator(".place-list button", { hasText: /web: \d+ pods/ }).first();
   await group.focus();
@@ -174,7 +174,7 @@ test("bytes, rules of every mode, exports and print", async (t) => {
     await page.locator(".journey tr:has(del) .hop-number").first().click();
     await page.locator("#tab\\.rules").click();
     await page.locator(".rules li.hit").first().waitFor();
-    assert.ok((await page.locator(".rules li:not(.hit) small").count()) > 0, `${mode}: why others did not match`);
+    await eventually(async () => assert.ok((await page.locator(".rules li:not(.hit) small").count()) > 0, `${mode}: why others did not match`));
   }
   for (const [words, ending] of [[/journey as SVG/, ".svg"], [/map as SVG/, ".svg"], [/map as PNG/, ".png"]]) {
     await page.locator(".top .menu summary").click();
@@ -182,20 +182,20 @@ test("bytes, rules of every mode, exports and print", async (t) => {
       page.waitForEvent("download"),
       page.locator(".top .menu-list button", { hasText: words }).click(),
     ]);
-    assert.equal(await page.locator(".menu[open]").count(), 0, "a choice closes the menu");
+    await eventually(async () => assert.equal(await page.locator(".menu[open]").count(), 0, "a choice closes the menu"));
     assert.ok(download.suggestedFilename().endsWith(ending));
   }
   await page.locator(".top .menu summary").press("Enter");
   await page.locator(".top .menu-list button").first().focus();
   await page.keyboard.press("Escape");
-  assert.equal(await page.locator(".menu[open]").count(), 0);
-  assert.equal(await page.evaluate(() => document.activeElement.closest(".menu summary") !== null), true, "back where it was opened");
+  await eventually(async () => assert.equal(await page.locator(".menu[open]").count(), 0));
+  await eventually(async () => assert.equal(await page.evaluate(() => document.activeElement.closest(".menu summary") !== null), true, "back where it was opened"));
   await page.locator(".top .menu summary").click();
   await page.locator(".brand").click();
-  assert.equal(await page.locator(".menu[open]").count(), 0, "a press elsewhere closes it");
+  await eventually(async () => assert.equal(await page.locator(".menu[open]").count(), 0, "a press elsewhere closes it"));
   await page.emulateMedia({ media: "print" });
-  assert.equal(await page.locator(".time").isVisible(), false);
-  assert.ok(await page.locator(".map-main").isVisible());
+  await eventually(async () => assert.equal(await page.locator(".time").isVisible(), false));
+  await eventually(async () => assert.ok(await page.locator(".map-main").isVisible()));
   assert.deepEqual(complaints, []);
 });
 
@@ -237,7 +237,7 @@ test("by keyboard alone: a request, a hop's steps, the map's list, the palette, 
   const size = () => page.locator(".splitter-upright").getAttribute("aria-valuenow");
   const before = Number(await size());
   await page.keyboard.press("ArrowRight");
-  assert.ok(Number(await size()) > before);
+  await eventually(async () => assert.ok(Number(await size()) > before));
 });
 
 test("as a screen reader has it: landmarks, the map as a list, each hop as it happens, the journey as a table", async (t) => {
@@ -250,7 +250,7 @@ test("as a screen reader has it: landmarks, the map as a list, each hop as it ha
   await page.waitForFunction(() => /^2 — /.test(document.querySelector("[role=log]").innerText));
   await press(page, "End");
   await page.waitForFunction(() => /200/.test(document.querySelector("[role=log]").innerText));
-  assert.match(await log.innerText(), /HTTP 200/);
+  await eventually(async () => assert.match(await log.innerText(), /HTTP 200/));
   const tree = await page.locator("body").ariaSnapshot();
   for (const part of [/banner/, /main/, /list "The map as a list/, /listitem/, /table/, /tablist "Views"/, /group "Steps"/, /slider "Hop"/, /search/]) {
     assert.match(tree, part);
@@ -282,12 +282,12 @@ test("what never comes to rest is cut off in words, and the page lives meanwhile
   await jump(page, "Until nothing more happens");
   const said = page.locator(".clock-said", { hasText: /never comes to rest, so time was stopped: replicaset-controller makes a Pod/ });
   await said.waitFor({ timeout: 60_000 });
-  assert.match(await said.innerText(), /node\/node-1 spec\.taints/);
+  await eventually(async () => assert.match(await said.innerText(), /node\/node-1 spec\.taints/));
   t.diagnostic(`longest task ${Math.round(await page.evaluate(() => window.longest))} ms`);
   // It can be mended from there.
   await type("kubectl taint nodes node-1 full-");
   await jump(page, "Until nothing more happens");
   await page.locator(".clock-said", { hasText: /rest|quiet/i }).waitFor({ timeout: 60_000 });
-  assert.doesNotMatch(await page.locator(".clock-said").innerText(), /never/);
+  await eventually(async () => assert.doesNotMatch(await page.locator(".clock-said").innerText(), /never/));
   assert.deepEqual(complaints, []);
 });

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launch, open, ready } from "./browser.mjs";
+import { eventually } from "./hands.mjs";
 
 let browser;
 before(async () => {
@@ -16,7 +17,7 @@ test("the page opens, and nothing complains", async (t) => {
   await page.locator(".cm-content").first().click();
   await page.keyboard.press("Control+End");
   await page.keyboard.type("# 한글 comment");
-  assert.match(await page.locator(".cm-content").first().innerText(), /# 한글 comment/);
+  await eventually(async () => assert.match(await page.locator(".cm-content").first().innerText(), /# 한글 comment/));
   assert.deepEqual(complaints, []);
 });
 
@@ -42,18 +43,18 @@ test("the keyboard leaves the editor by Escape, then Tab", async (t) => {
   const inEditor = () => page.evaluate(() => document.activeElement.classList.contains("cm-content"));
   await page.locator(".cm-content").first().click();
   await page.keyboard.press("Tab");
-  assert.equal(await inEditor(), true, "Tab indents");
+  await eventually(async () => assert.equal(await inEditor(), true, "Tab indents"));
   await page.keyboard.press("Escape");
   await page.keyboard.press("Tab");
-  assert.equal(await inEditor(), false, "after Escape it moves on");
+  await eventually(async () => assert.equal(await inEditor(), false, "after Escape it moves on"));
 });
 
 test("a WASM that does not come is told in words", async (t) => {
   const { page } = await open(t, browser, { failing: { ".wasm": 503 } });
   const failure = page.locator("#failure[role=alert]");
   await failure.waitFor();
-  assert.match(await failure.innerText(), /시작하지 못했어요[^]*could not start[^]*503/);
-  assert.equal(await page.locator("#starting").count(), 0);
+  await eventually(async () => assert.match(await failure.innerText(), /시작하지 못했어요[^]*could not start[^]*503/));
+  await eventually(async () => assert.equal(await page.locator("#starting").count(), 0));
 });
 
 test("an editor that does not come is told in words", async (t) => {
@@ -68,7 +69,7 @@ test("a panic is told in words, and the text is said to be kept", async (t) => {
   const { page } = await open(t, browser);
   await ready(page);
   await page.evaluate(() => dispatchEvent(new CustomEvent("giljabi:panic", { detail: "index out of bounds" })));
-  assert.match(await page.locator("#failure").innerText(), /멈췄어요[^]*Reload[^]*index out of bounds/);
+  await eventually(async () => assert.match(await page.locator("#failure").innerText(), /멈췄어요[^]*Reload[^]*index out of bounds/));
 });
 
 test("without JavaScript the page still says what it is", async (t) => {

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launch, open, ready } from "./browser.mjs";
+import { eventually } from "./hands.mjs";
 import { serve } from "./server.mjs";
 
 let browser;
@@ -79,7 +80,7 @@ test("garbage in the store is put aside, not written over", async (t) => {
     }, garbage);
     await type(page, "# new");
     await page.waitForFunction(() => localStorage.getItem("giljabi.files")?.includes("# new"));
-    assert.equal(await kept(page, "giljabi.files.unread"), garbage);
+    await eventually(async () => assert.equal(await kept(page, "giljabi.files.unread"), garbage));
     assert.deepEqual(errors, []);
   }
 });
@@ -92,8 +93,8 @@ test("what a newer version has kept is left alone", async (t) => {
   await page.getByText("A newer version has been used in this browser").waitFor();
   await type(page, "# works");
   await page.locator(".send").click();
-  assert.equal(await kept(page, "giljabi.files"), "in a form of the future");
-  assert.equal(await kept(page, "giljabi.version"), "999");
+  await eventually(async () => assert.equal(await kept(page, "giljabi.files"), "in a form of the future"));
+  await eventually(async () => assert.equal(await kept(page, "giljabi.version"), "999"));
   assert.deepEqual(errors, []);
 });
 
@@ -109,7 +110,7 @@ test("two tabs do not write over each other", async (t) => {
   await first.bringToFront();
   await first.getByText("Another tab has changed these files").waitFor();
   await type(first, "# first");
-  assert.doesNotMatch(await kept(first, "giljabi.files"), /# first/);
+  await eventually(async () => assert.doesNotMatch(await kept(first, "giljabi.files"), /# first/));
   await first.getByRole("button", { name: "Keep what is here" }).click();
   await first.waitForFunction(() => localStorage.getItem("giljabi.files")?.includes("# first"));
   await first.getByText("Another tab has changed these files").waitFor({ state: "detached" });
@@ -117,7 +118,7 @@ test("two tabs do not write over each other", async (t) => {
   await second.getByText("Another tab has changed these files").waitFor();
   await Promise.all([second.waitForEvent("load"), second.getByRole("button", { name: "Load the other tab's" }).click()]);
   await ready(second);
-  assert.match(await second.locator(".cm-content").first().innerText(), /# first/);
+  await eventually(async () => assert.match(await second.locator(".cm-content").first().innerText(), /# first/));
 });
 
 test("a crash keeps text and progress, gives a report, and goes on without reload", async (t) => {
@@ -136,10 +137,10 @@ test("a crash keeps text and progress, gives a report, and goes on without reloa
   assert.match(text, /stopped/);
   assert.match(text, /panicked at src\/app\/failure\.rs[^]*index out of bounds/);
   assert.match(text, /Giljabi \d+\.\d+\.\d+/);
-  assert.ok(await failure.getByRole("button", { name: /Copy the report/ }).isVisible());
+  await eventually(async () => assert.ok(await failure.getByRole("button", { name: /Copy the report/ }).isVisible()));
   await failure.getByRole("button", { name: /Go on/ }).click();
   await ready(page);
-  assert.equal(await page.evaluate(() => globalThis.sameDocument), true, "no reload");
+  await eventually(async () => assert.equal(await page.evaluate(() => globalThis.sameDocument), true, "no reload"));
   await page.waitForFunction(() => document.querySelector(".cm-content")?.innerText.includes("# before the crash"));
   await page.locator(".send").click();
   await page.evaluate(() => document.activeElement?.blur());

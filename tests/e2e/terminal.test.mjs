@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launch, open, ready } from "./browser.mjs";
-import { objections, picture } from "./hands.mjs";
+import { eventually, objections, picture } from "./hands.mjs";
 
 let browser;
 before(async () => {
@@ -46,29 +46,28 @@ test("lines run; a request is on the map; a name leads there; an error explains 
   await page.locator(".card.lit, .svc-chip.lit").first().waitFor();
   // A request made here is the one that is shown and can be inspected.
   assert.match(await run(page, "kubectl exec client -- curl -sS http://kimho:406"), /curl: \(7\)/);
-  assert.equal(await page.locator(".term-chip.bad").count(), 1);
+  await eventually(async () => assert.equal(await page.locator(".term-chip.bad").count(), 1));
   await page.locator(".term-why").first().click();
-  const note = await page.locator(".term-note").first().innerText();
-  assert.match(note, /kimhotarget/);
+  await eventually(async () => assert.match(await page.locator(".term-note").first().innerText(), /kimhotarget/));
   await picture(page, "terminal-light-en");
   await page.locator(".term-chip").first().click();
   await page.locator("[role=tab]", { hasText: "Journey" }).click();
   await page.locator(".journey tr").nth(3).waitFor();
   // What was shown is still there afterwards.
   await page.locator("[role=tab]", { hasText: "Terminal" }).click();
-  assert.match(await log(page).innerText(), /kimhotarget/);
+  await eventually(async () => assert.match(await log(page).innerText(), /kimhotarget/));
   assert.deepEqual(complaints, []);
 });
 
 test("the prompt says where one is: computer, container, node", async (t) => {
   const { page } = await start(t);
   await run(page, "kubectl exec -it client -- sh");
-  assert.match(await page.locator(".term-line .term-prompt").innerText(), /#/);
-  assert.match(await page.locator(".term-place").innerText(), /container .* in client/);
+  await eventually(async () => assert.match(await page.locator(".term-line .term-prompt").innerText(), /#/));
+  await eventually(async () => assert.match(await page.locator(".term-place").innerText(), /container .* in client/));
   assert.match(await run(page, "cat /etc/resolv.conf"), /search default\.svc\.cluster\.local/);
   await run(page, "exit");
   await run(page, "ssh node-1");
-  assert.match(await page.locator(".term-line .term-prompt").innerText(), /root@node-1/);
+  await eventually(async () => assert.match(await page.locator(".term-line .term-prompt").innerText(), /root@node-1/));
   assert.match(await run(page, "iptables-save -t nat | grep -c KUBE"), /\n\d+\n/);
   await field(page).press("Control+d");
   await page.waitForFunction(() => document.querySelector(".term-line .term-prompt").textContent === "$ ");
@@ -93,12 +92,12 @@ test("kubectl edit goes through the YAML editor and comes back", async (t) => {
   await page.keyboard.press("Control+s");
   await page.locator(".sheet").waitFor({ state: "detached" });
   await idle(page);
-  assert.match(await log(page).innerText(), /service\/kimho edited/);
+  await eventually(async () => assert.match(await log(page).innerText(), /service\/kimho edited/));
   assert.match(await run(page, "kubectl get svc kimho"), /kimho +NodePort/);
   await edit();
   await page.locator(".sheet .btn:not(.btn-primary)").click();
   await idle(page);
-  assert.match(await log(page).innerText(), /Edit cancelled, no changes made\./);
+  await eventually(async () => assert.match(await log(page).innerText(), /Edit cancelled, no changes made\./));
   assert.deepEqual(complaints, []);
 });
 
@@ -106,35 +105,35 @@ test("history, completion and the keys of a line editor", async (t) => {
   const { page } = await start(t);
   await field(page).fill("kubectl get endp");
   await field(page).press("Tab");
-  assert.match(await field(page).inputValue(), /^kubectl get endpoint/);
+  await eventually(async () => assert.match(await field(page).inputValue(), /^kubectl get endpoint/));
   await field(page).fill("kubectl describe pod cli");
   await field(page).press("Tab");
-  assert.equal(await field(page).inputValue(), "kubectl describe pod client ");
+  await eventually(async () => assert.equal(await field(page).inputValue(), "kubectl describe pod client "));
   await field(page).press("Control+a");
   await field(page).press("Control+k");
-  assert.equal(await field(page).inputValue(), "");
-  assert.equal(await page.locator("dialog[open]").count(), 0, "Ctrl+K is the line's here");
+  await eventually(async () => assert.equal(await field(page).inputValue(), ""));
+  await eventually(async () => assert.equal(await page.locator("dialog[open]").count(), 0, "Ctrl+K is the line's here"));
   await run(page, "echo one");
   await run(page, "echo two");
   await field(page).press("ArrowUp");
   await field(page).press("ArrowUp");
-  assert.equal(await field(page).inputValue(), "echo one");
+  await eventually(async () => assert.equal(await field(page).inputValue(), "echo one"));
   await field(page).press("Control+u");
   await field(page).press("Control+r");
   await field(page).pressSequentially("tw");
   await page.locator(".term-prompt", { hasText: "echo two" }).last().waitFor();
   await field(page).press("Enter");
   await idle(page);
-  assert.equal((await log(page).innerText()).match(/^two$/gm).length, 2);
+  await eventually(async () => assert.equal((await log(page).innerText()).match(/^two$/gm).length, 2));
   // The history outlives the page; an empty line lets go of the focus.
   await page.reload();
   await ready(page);
   await page.keyboard.press("t");
   await field(page).press("ArrowUp");
-  assert.equal(await field(page).inputValue(), "echo two");
+  await eventually(async () => assert.equal(await field(page).inputValue(), "echo two"));
   await field(page).fill("");
   await field(page).press("Shift+Tab");
-  assert.notEqual(await page.evaluate(() => document.activeElement.id), "term-input-1");
+  await eventually(async () => assert.notEqual(await page.evaluate(() => document.activeElement.id), "term-input-1"));
 });
 
 test("Ctrl-C ends what never would; a flood ends and scrolls", async (t) => {
@@ -160,7 +159,7 @@ test("Ctrl-C ends what never would; a flood ends and scrolls", async (t) => {
   await page.waitForTimeout(300);
   await field(page).press("Control+c");
   assert.match(await run(page, "echo alive"), /alive/);
-  assert.ok((await page.locator(".term-block").count()) < 140, "old lines are let go");
+  await eventually(async () => assert.ok((await page.locator(".term-block").count()) < 140, "old lines are let go"));
   assert.match(await run(page, "printf 'a\\033[31mb\\007c\\n'"), /^abc$/m);
   assert.deepEqual(complaints, []);
 });
@@ -194,7 +193,7 @@ test("390 px wide, Korean typed through an input method", async (t) => {
   // Enter belongs to the input method while a syllable is open.
   await field(page).dispatchEvent("keydown", { key: "Enter", keyCode: 229, isComposing: true, bubbles: true });
   await client.send("Input.insertText", { text: "길" });
-  assert.equal(await field(page).inputValue(), "echo 길");
+  await eventually(async () => assert.equal(await field(page).inputValue(), "echo 길"));
   assert.match(await run(page, "echo 길잡이"), /^길잡이$/m);
   await run(page, "kubectl get pods -o wide");
   await picture(page, "terminal-narrow-light-ko");

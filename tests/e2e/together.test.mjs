@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launch, open, ready } from "./browser.mjs";
-import { press, shown, write } from "./hands.mjs";
+import { eventually, press, shown, write } from "./hands.mjs";
 
 let browser;
 before(async () => {
@@ -44,7 +44,7 @@ test("a line of the terminal and the hops that it sent light each other", async 
   // From the map to the terminal: a hop's badge, the place, the line of YAML.
   await page.locator(".map-main .badge:not(.gone)").last().hover();
   await page.locator(".term-typed.lit").waitFor();
-  assert.match(await page.locator(".term-typed.lit").innerText(), /kimho:443/);
+  await eventually(async () => assert.match(await page.locator(".term-typed.lit").innerText(), /kimho:443/));
   await page.mouse.move(3, 3);
   await page.locator(".term-typed.lit").waitFor({ state: "detached" });
   await page.locator(".map-main .pod-client").hover();
@@ -58,11 +58,11 @@ test("a line of the terminal and the hops that it sent light each other", async 
   await page.locator(".cm-line.line-lit").first().waitFor();
   await sender.locator(".term-words").click();
   await page.mouse.move(3, 3);
-  assert.ok((await page.locator(".map-main .badge.lit").count()) > 3, "held");
+  await eventually(async () => assert.ok((await page.locator(".map-main .badge.lit").count()) > 3, "held"));
   await press(page, "Escape");
   await page.locator(".map-main .badge.lit").first().waitFor({ state: "detached" });
   // A line that sent nothing leads nowhere; an earlier one brings its own request back.
-  assert.equal(await typed.filter({ hasText: "get pods" }).locator("[role=button]").count(), 0);
+  await eventually(async () => assert.equal(await typed.filter({ hasText: "get pods" }).locator("[role=button]").count(), 0));
   await typed.first().locator(".term-words").click();
   await page.locator(".badge.lit").first().waitFor({ state: "attached" });
   await press(page, "Escape");
@@ -98,8 +98,8 @@ test("rules that no packet met lead to their field and place, in every mode", as
     await page.waitForFunction((e) => !e.classList.contains("line-lit"), await written.elementHandle());
     await other.locator(".rule").click();
     await page.mouse.move(3, 3);
-    assert.equal(await other.locator(".rule").getAttribute("aria-pressed"), "true", mode);
-    assert.ok(await written.evaluate((e) => e.classList.contains("line-lit")), "held");
+    await eventually(async () => assert.equal(await other.locator(".rule").getAttribute("aria-pressed"), "true", mode));
+    await eventually(async () => assert.ok(await written.evaluate((e) => e.classList.contains("line-lit")), "held"));
     await press(page, "Escape");
     await page.waitForFunction((e) => !e.classList.contains("line-lit"), await written.elementHandle());
     // Its line lights it back.
@@ -119,7 +119,7 @@ test("two requests side by side, and two states: Cluster against Local, before a
   await page.locator(".requests tbody tr").last().locator(".btn").click();
   await page.locator(".what-if .map-twin .node").first().waitFor();
   await page.locator("table.beside tr.changed").first().waitFor();
-  assert.match(await page.locator(".what-if header").innerText(), /200/);
+  await eventually(async () => assert.match(await page.locator(".what-if header").innerText(), /200/));
   await page.locator(".requests tbody tr").last().locator(".btn").click();
   await page.locator(".what-if").waitFor({ state: "detached" });
   // Mended, and held beside what it was.
@@ -128,7 +128,7 @@ test("two requests side by side, and two states: Cluster against Local, before a
   await send(page, "http://kimho:406");
   await page.locator(".moments tbody tr").last().locator(".btn").click();
   await page.locator(".what-if header .bad").waitFor();
-  assert.match(await page.locator(".what-if header").innerText(), /refused/);
+  await eventually(async () => assert.match(await page.locator(".what-if header").innerText(), /refused/));
   await page.locator(".what-if header .btn-icon").click();
   // The same of one line of a policy.
   await begin(page, "Cluster or Local?");
@@ -150,7 +150,7 @@ test("a load that runs during a roll-out: who answered, what failed and when", a
   const { page, complaints } = await open(t, browser, english);
   await ready(page);
   await view(page, "spread");
-  assert.match(await page.locator(".spread").innerText(), /copy of the cluster/);
+  await eventually(async () => assert.match(await page.locator(".spread").innerText(), /copy of the cluster/));
   await page.locator(".spread select").first().selectOption("steady");
   await page.locator(".spread select").last().selectOption({ label: "roll deployment/kimho out anew" });
   await page.locator(".spread .btn-primary").click();
@@ -162,16 +162,16 @@ test("a load that runs during a roll-out: who answered, what failed and when", a
   assert.ok(new Set(names.map((name) => name.split("-").slice(0, 2).join("-"))).size > 1, `old pods and new ones: ${names}`);
   const failures = page.locator(".spread th.bad");
   if (await failures.count()) {
-    assert.match(await rows.last().innerText(), /from \d+\.\d\d s to \d+\.\d\d s/);
+    await eventually(async () => assert.match(await rows.last().innerText(), /from \d+\.\d\d s to \d+\.\d\d s/));
   } else {
-    assert.match(await page.locator(".spread").innerText(), /No request failed/);
+    await eventually(async () => assert.match(await page.locator(".spread").innerText(), /No request failed/));
   }
   // To a port that nobody serves, all fail, from the first to the last.
   await page.locator(".url").fill("http://kimho:406");
   await page.locator(".spread .btn-primary").click();
   await page.locator(".spread th.bad").waitFor();
   await page.locator(".spread [role=status]", { hasText: "500 requests to http://kimho:406" }).waitFor({ timeout: 60_000 });
-  assert.match(await rows.last().innerText(), /500[\s\S]*from 0\.0\d s to 9\.\d\d s/);
+  await eventually(async () => assert.match(await rows.last().innerText(), /500[\s\S]*from 0\.0\d s to 9\.\d\d s/));
   assert.deepEqual(complaints, []);
 });
 
@@ -184,11 +184,11 @@ test("a Service of sixty ports: the card counts what has no room, the table turn
   await view(page, "reach");
   const head = () => page.locator(".reach thead th").allInnerTexts();
   await page.locator(".reach-pages").waitFor();
-  assert.match(await page.locator(".reach-pages").innerText(), /Ports 1 to 40 of 60/);
-  assert.equal((await head()).length, 41);
+  await eventually(async () => assert.match(await page.locator(".reach-pages").innerText(), /Ports 1 to 40 of 60/));
+  await eventually(async () => assert.equal((await head()).length, 41));
   await page.locator(".reach-pages .btn").last().click();
   await page.locator(".reach-pages", { hasText: "Ports 41 to 60 of 60" }).waitFor();
-  assert.match((await head()).at(-1), /7059/);
+  await eventually(async () => assert.match((await head()).at(-1), /7059/));
   await page.locator(".reach .cell.good").first().waitFor({ timeout: 30_000 });
   assert.deepEqual(complaints, []);
 });
@@ -201,10 +201,10 @@ test("where there is little room the small map stands beside the large one", asy
     const [frame, mini] = [".map > .map-frame", ".mini"].map((s) => document.querySelector(s).getBoundingClientRect());
     return frame.right <= mini.left + 1 && mini.right <= innerWidth && document.scrollingElement.scrollWidth <= innerWidth;
   });
-  assert.ok(await apart());
+  await eventually(async () => assert.ok(await apart()));
   await page.locator(".send").click();
   await press(page, "End");
-  assert.ok(await apart());
+  await eventually(async () => assert.ok(await apart()));
 });
 
 test("on paper: the map and the journey in light colours, and nothing that is only to be pressed", async (t) => {
@@ -213,10 +213,10 @@ test("on paper: the map and the journey in light colours, and nothing that is on
   await send(page, "http://kimho:406");
   await page.emulateMedia({ media: "print", colorScheme: "dark" });
   for (const gone of [".time", ".map-tools", ".left", ".tabs", ".panes", ".map-ended", ".splitter"]) {
-    assert.equal(await page.locator(gone).first().isVisible(), false, gone);
+    await eventually(async () => assert.equal(await page.locator(gone).first().isVisible(), false, gone));
   }
   for (const there of [".map-main", ".journey", ".ending", ".brand", ".crumb"]) {
-    assert.ok(await page.locator(there).first().isVisible(), there);
+    await eventually(async () => assert.ok(await page.locator(there).first().isVisible(), there));
   }
   const light = await page.evaluate(() => {
     const sum = (colour) => colour.match(/[\d.]+/g).slice(0, 3).reduce((a, b) => a + Number(b), 0);

@@ -21,6 +21,14 @@ impl Count {
     }
 }
 
+/// The file of `test at tests/e2e/screen.test.mjs:12:1`, with which Node's runner begins each failure of its summary.
+pub fn failing_file(line: &str) -> Option<String> {
+    let line = without_colours(line);
+    let place = line.strip_prefix("test at ")?;
+    let mut parts = place.rsplitn(3, ':').skip(2);
+    parts.next().map(str::to_string)
+}
+
 /// `test result: ok. 3 passed; 0 failed; 0 ignored; …`, of cargo's and of wasm-bindgen's runner.
 fn of_rust(line: &str) -> Option<Count> {
     let (_, result) = line.strip_prefix("test result: ")?.split_once(". ")?;
@@ -78,6 +86,14 @@ mod tests {
         let printed = "✔ opens (12ms)\n\u{1b}[34mℹ tests 5\u{1b}[39m\n\u{1b}[34mℹ pass 3\u{1b}[39m\nℹ fail 1\n\
             ℹ cancelled 1\nℹ skipped 0\n";
         assert_eq!(count(printed), Count { passed: 3, failed: 2 });
+    }
+
+    #[test]
+    fn a_failure_of_node_names_its_file() {
+        let file = Some("tests/e2e/screen.test.mjs".to_string());
+        assert_eq!(failing_file("test at tests/e2e/screen.test.mjs:12:1"), file);
+        assert_eq!(failing_file("\u{1b}[31mtest at tests/e2e/screen.test.mjs:12:1\u{1b}[39m"), file);
+        assert_eq!(failing_file("    at test at home:1:2"), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::count::Count;
+use crate::count::{self, Count};
 use crate::process::{Outcome, command, root, run as run_command, run_reading, say};
 use crate::setup;
 
@@ -99,23 +99,28 @@ fn e2e(suite: &mut Suite) {
         setup::for_app()?;
         run_command(crate::release().args(["--dist", SITE]))
     });
-    suite.tests("end-to-end tests", || {
+    suite.tests_of_files("end-to-end tests", browser_tests, || {
         if !built {
             return Err("there is no site to test".to_string());
         }
         setup::for_browser_tests()?;
-        let mut tests = command("node", &["--test", "--test-reporter=spec", "--test-timeout=180000"]);
-        tests.args(test_files("tests/e2e", ".test.mjs")?).env("SITE_DIR", root().join(SITE));
-        if let Some(browser) = setup::browser() {
-            tests.env("CHROME", browser);
-        }
-        // Without one its test fails, and says so.
-        match setup::nginx() {
-            Ok(nginx) => drop(tests.env("NGINX", nginx)),
-            Err(why) => eprintln!("{why}"),
-        }
-        Ok(tests)
+        test_files("tests/e2e", ".test.mjs")
     });
+}
+
+/// Node's runner over files of browser tests.
+fn browser_tests(files: &[String]) -> Command {
+    let mut tests = command("node", &["--test", "--test-reporter=spec", "--test-timeout=180000"]);
+    tests.args(files).env("SITE_DIR", root().join(SITE));
+    if let Some(browser) = setup::browser() {
+        tests.env("CHROME", browser);
+    }
+    // Without one its test fails, and says so.
+    match setup::nginx() {
+        Ok(nginx) => drop(tests.env("NGINX", nginx)),
+        Err(why) => eprintln!("{why}"),
+    }
+    tests
 }
 
 /// The files of a folder with an ending, in order.
@@ -139,6 +144,8 @@ struct Stage {
     count: Count,
     seconds: u64,
     trouble: Option<String>,
+    /// What a reader of the summary should know though it passed.
+    note: Option<String>,
 }
 
 impl Suite {
@@ -159,6 +166,45 @@ impl Suite {
         });
     }
 
+    /// A test runner over files whose tests share the machine with a browser. The files in which a test failed run once more, by
+    /// themselves: what fails twice has failed, and what passed at the second attempt is named in the summary.
+    fn tests_of_files(
+        &mut self,
+        name: &'static str,
+        runner: impl Fn(&[String]) -> Command,
+        prepare: impl FnOnce() -> Result<Vec<String>, String>,
+    ) {
+        let mut again = Vec::new();
+        self.stage(name, |count| {
+            let mut named = 0;
+            let Err(why) = run_reading(&mut runner(&prepare()?), |line| {
+                count.read(line);
+                if let Some(file) = count::failing_file(line) {
+                    named += 1;
+                    again.push(file);
+                }
+            }) else {
+                return Ok(());
+            };
+            // A failure whose file is not known cannot be tried again.
+            if named < count.failed.max(1) {
+                return Err(why);
+            }
+            again.sort();
+            again.dedup();
+            say(&format!("once more: {}", again.join(" ")));
+            let mut second = Count::default();
+            let outcome = run_reading(&mut runner(&again), |line| second.read(line));
+            // A file that breaks off counts less than it holds, and then all that failed before has failed.
+            let failed = if second.passed == 0 { count.failed } else { second.failed.min(count.failed) };
+            *count = Count { passed: count.passed + count.failed - failed, failed };
+            outcome
+        });
+        if let Some(stage) = self.stages.last_mut().filter(|stage| stage.trouble.is_none() && !again.is_empty()) {
+            stage.note = Some(format!("passed at the second attempt only: {}", again.join(" ")));
+        }
+    }
+
     fn stage(&mut self, name: &'static str, work: impl FnOnce(&mut Count) -> Outcome) -> bool {
         say(name);
         let start = Instant::now();
@@ -169,7 +215,7 @@ impl Suite {
             // What failed without counting its failures (it did not compile, say) is one failure.
             count.failed = count.failed.max(1);
         }
-        self.stages.push(Stage { name, count, seconds: start.elapsed().as_secs(), trouble });
+        self.stages.push(Stage { name, count, seconds: start.elapsed().as_secs(), trouble, note: None });
         count.failed == 0
     }
 
@@ -177,10 +223,10 @@ impl Suite {
     fn summary(&self) -> Count {
         say("summary");
         let mut all = Count::default();
-        for Stage { name, count, seconds, trouble } in &self.stages {
+        for Stage { name, count, seconds, trouble, note } in &self.stages {
             let Count { passed, failed } = count;
             println!("{name:<34} {passed:>5} passed {failed:>3} failed {seconds:>5} s");
-            if let Some(why) = trouble {
+            if let Some(why) = trouble.as_ref().or(note.as_ref()) {
                 println!("    {}", why.replace('\n', "\n    "));
             }
             all.add(*count);
