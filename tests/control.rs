@@ -457,8 +457,11 @@ fn history_goes_back_branches_and_tells_what_differs() {
     assert_eq!(bytes(&back), bytes(&full), "played again, it comes out the same");
     let (line, _) = history.branch(middle).expect("a branch");
     assert_eq!(line.moments().len(), 2);
+    let now = cluster.now();
+    cluster.runtime_mut().set_power("node-3", false, now);
     let told: Vec<String> =
-        compare(full.store(), cluster.store()).iter().map(|d| d.message.text(giljabi::locale::Lang::En)).collect();
+        compare(&full, &cluster).iter().map(|d| d.message.text(giljabi::locale::Lang::En)).collect();
+    assert_eq!(told.first().map(String::as_str), Some("node/node-3 has no power"), "{told:#?}");
     assert!(told.iter().any(|t| t == "deployment/web spec.replicas: 3 → 1"), "{told:#?}");
     assert_eq!(told.iter().filter(|t| t.starts_with("pod/web") && t.ends_with("is gone")).count(), 2, "{told:#?}");
     assert!(told.iter().any(|t| t.contains("has 1 ready endpoint; it had 3")), "{told:#?}");

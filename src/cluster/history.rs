@@ -8,7 +8,7 @@ use crate::api::object::{FieldRef, Object};
 use crate::api::path::FieldPath;
 use crate::api::time::Time;
 use crate::api::value::Value;
-use crate::apiserver::store::{Change, Store};
+use crate::apiserver::store::Change;
 use crate::arrange::set_of;
 use crate::locale::Message;
 use std::sync::Arc;
@@ -109,14 +109,29 @@ pub struct Difference {
 /// The most fields of one object that are told one by one.
 const MOST_FIELDS: usize = 12;
 
-/// What differs between two states, object by object. Bookkeeping (versions, times) does not count.
-pub fn compare(before: &Store, after: &Store) -> Vec<Difference> {
-    let mut list = Vec::new();
+/// What differs between two states: what no object says, then object by object. Bookkeeping (versions, times) does not count.
+pub fn compare(before: &Cluster, after: &Cluster) -> Vec<Difference> {
+    let mut list = beside_objects(before, after);
+    let (before, after) = (before.store(), after.store());
     for change in before.changes_to(after) {
         match change {
             Change::Added(object) => list.push(tell("compare.added", object.key.field(""))),
             Change::Removed(object) => list.push(tell("compare.removed", object.key.field(""))),
             Change::Changed(old, new) => changed(old, new, &mut list),
+        }
+    }
+    list
+}
+
+/// Nodes whose plug was pulled or put back: their status follows forty seconds later.
+fn beside_objects(before: &Cluster, after: &Cluster) -> Vec<Difference> {
+    let mut list = Vec::new();
+    for node in after.store().list("Node") {
+        let up = [before, after].map(|cluster| cluster.runtime().is_up(&node.key.name));
+        match up {
+            [true, false] => list.push(tell("compare.power_off", node.key.field(""))),
+            [false, true] => list.push(tell("compare.power_on", node.key.field(""))),
+            _ => {}
         }
     }
     list

@@ -94,8 +94,8 @@ fn moment(s: Session, history: History, rows: &[Row], row: &Row) -> impl IntoVie
 }
 
 fn differences(s: Session, history: History, number: usize) -> Option<impl IntoView> {
-    let before = history.store(number)?;
-    let list = compare(&before, &s.state.read().store);
+    s.state.track();
+    let list = compare(history.workspace(number)?.cluster(), &s.fork());
     let more = list.len().saturating_sub(LISTED);
     let none = list.is_empty();
     let rows = list
