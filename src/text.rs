@@ -34,6 +34,12 @@ impl Span {
         self.start == self.end
     }
 
+    /// Moves it some bytes on, or back.
+    pub fn shift(&mut self, by: i64) {
+        let moved = |place: u32| u32::try_from(i64::from(place) + by).unwrap_or(0);
+        (self.start, self.end) = (moved(self.start), moved(self.end));
+    }
+
     /// The smallest span that covers both.
     pub fn cover(self, other: Span) -> Span {
         Span { start: self.start.min(other.start), end: self.end.max(other.end) }

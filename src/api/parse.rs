@@ -27,7 +27,7 @@ pub fn parse_up_to(most: usize, file: &str, text: &str) -> (Vec<Manifest>, Vec<D
 /// A file that is read in pieces.
 pub struct Parsing {
     file: SmolStr,
-    parts: std::iter::Enumerate<std::vec::IntoIter<yaml::Part>>,
+    parts: std::vec::IntoIter<(usize, yaml::Part)>,
     /// The document that is being read: its place in the file and its range.
     now: Option<(usize, Span, yaml::Pieces)>,
     /// Where the last document ended.
@@ -50,8 +50,15 @@ impl Parsing {
         } else {
             parts = yaml::split(text);
         }
-        let (parts, lines) = (parts.into_iter().enumerate(), std::cell::OnceCell::new());
+        let parts = parts.into_iter().enumerate().collect::<Vec<_>>().into_iter();
+        let lines = std::cell::OnceCell::new();
         Parsing { file: file.into(), parts, now: None, done: 0, lines, manifests: Vec::new(), diagnostics }
+    }
+
+    /// Leaves documents out, by their places in the file.
+    pub fn leave_out(&mut self, is_out: impl Fn(usize) -> bool) {
+        let parts: Vec<_> = self.parts.by_ref().filter(|(index, _)| !is_out(*index)).collect();
+        self.parts = parts.into_iter();
     }
 
     /// Reads on, so many events of a document at most. `true`: everything is read. `text` is the one that it began with.
@@ -146,6 +153,12 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// The same some bytes further down in the file, or up.
+    pub fn shift(&mut self, by: i64) {
+        self.span.shift(by);
+        self.node.shift(by);
+    }
+
     /// The items of a `v1` List as manifests of their own, each with its own place in the text. The items of a list of one
     /// kind may leave kind and version to the list.
     pub fn items(mut self) -> Vec<Manifest> {
@@ -228,6 +241,19 @@ impl Node {
         match &mut self.content {
             Content::Map(entries) => entries.iter_mut().rev().find(|e| e.key == key),
             _ => None,
+        }
+    }
+
+    /// Goes as deep as a text that could be read, which is not deep.
+    fn shift(&mut self, by: i64) {
+        self.span.shift(by);
+        match &mut self.content {
+            Content::Scalar => {}
+            Content::List(items) => items.iter_mut().for_each(|item| item.shift(by)),
+            Content::Map(entries) => entries.iter_mut().for_each(|entry| {
+                entry.key_span.shift(by);
+                entry.value.shift(by);
+            }),
         }
     }
 

@@ -46,7 +46,7 @@ impl Editing {
             self.files = files.collect::<Vec<_>>().into_iter();
         } else if let Some(file) = self.files.next() {
             let (manifests, reading) = parse(&file.name, &file.text);
-            self.read.push(Prepared { file, manifests, reading });
+            self.read.push(Prepared { file, manifests, reading, whole: true });
         } else {
             let (mut workspace, mut work) = match self.work.take() {
                 Some(begun) => begun,

@@ -72,7 +72,7 @@ impl Read {
                 }
                 let (mut file, manifests) = (std::mem::take(file), std::mem::take(kept));
                 redact(&mut file.text, secrets);
-                self.files.push(Prepared { file, manifests, reading: Vec::new() });
+                self.files.push(Prepared { file, manifests, ..Prepared::default() });
                 true
             }
         }

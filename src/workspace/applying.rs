@@ -37,8 +37,8 @@ type Place = (usize, usize);
 /// What comes next.
 #[derive(Debug)]
 pub(super) enum Todo {
-    /// Reading these files.
-    Read(std::vec::IntoIter<File>),
+    /// Reading these files, after those that were open.
+    Read(std::vec::IntoIter<File>, Vec<Arc<Open>>),
     /// Sending this manifest to the API server.
     Submit(Place),
     /// Letting time run until nothing more happens.
@@ -51,15 +51,14 @@ pub(super) enum Todo {
 impl Workspace {
     /// Begins to replace all files and to apply them; [`Workspace::go_on`] does it.
     pub fn begin(&mut self, files: Vec<File>) -> Applying {
-        self.files.clear();
-        Applying { todo: Todo::Read(files.into_iter()), waiting: Vec::new() }
+        Applying { todo: Todo::Read(files.into_iter(), std::mem::take(&mut self.files)), waiting: Vec::new() }
     }
 
     /// Takes one step. `true`: everything is applied, and the cluster is at rest.
     pub fn go_on(&mut self, work: &mut Applying) -> bool {
         match &mut work.todo {
-            Todo::Read(files) => match files.next() {
-                Some(file) => self.files.push(Arc::new(Open::new(file))),
+            Todo::Read(files, before) => match files.next() {
+                Some(file) => self.files.push(Open::after(before, file)),
                 None => work.todo = self.prepare(),
             },
             Todo::Submit(place) => {

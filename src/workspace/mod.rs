@@ -12,6 +12,7 @@ mod explain;
 pub mod link;
 mod lint;
 mod locate;
+mod open;
 mod unreadable;
 
 pub use assist::{Card, Suggestion, Suggestions, complete, hover, sentences_ready};
@@ -19,8 +20,7 @@ pub use lint::{Finding, is_simulated, lint, nearest};
 pub use locate::{Location, key_of, origin};
 
 use crate::api::object::{FieldRef, ObjectKey};
-use crate::api::parse::{Manifest, parse};
-use crate::api::schema::schema;
+use crate::api::parse::Manifest;
 use crate::api::value::Value;
 use crate::apiserver::status::Status;
 use crate::arrange::map_of;
@@ -32,6 +32,7 @@ use apply::Accepted;
 pub use applying::Applying;
 use applying::Todo;
 use locate::Written;
+use open::Open;
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -49,40 +50,8 @@ pub struct Prepared {
     pub file: File,
     pub manifests: Vec<Manifest>,
     pub reading: Vec<Diagnostic>,
-}
-
-/// A file and what was read from it.
-#[derive(Clone, Debug)]
-struct Open {
-    file: File,
-    manifests: Vec<Manifest>,
-    /// The objects that they describe.
-    keys: Vec<ObjectKey>,
-    /// What the YAML reader has to say.
-    reading: Vec<Diagnostic>,
-}
-
-impl Open {
-    fn new(file: File) -> Open {
-        let (manifests, reading) = parse(&file.name, &file.text);
-        let manifests = manifests.into_iter().flat_map(take_apart).collect();
-        Open::of(Prepared { file, manifests, reading })
-    }
-
-    fn of(prepared: Prepared) -> Open {
-        let Prepared { file, manifests, reading } = prepared;
-        let keys = manifests.iter().map(key_of).collect();
-        Open { file, manifests, keys, reading }
-    }
-
-    /// The manifests with their objects.
-    fn described(&self) -> impl Iterator<Item = (&ObjectKey, &Manifest)> {
-        self.keys.iter().zip(&self.manifests)
-    }
-
-    fn is_broken(&self) -> bool {
-        self.reading.iter().any(Diagnostic::is_error)
-    }
+    /// Whether the manifests are all that the text says.
+    pub whole: bool,
 }
 
 /// All files as they were at some time. They share what they have in common with those of now.
@@ -224,10 +193,21 @@ impl Workspace {
 
     /// Sets one file's text (a new file when there is none of that name) and applies.
     pub fn set_file(&mut self, name: &str, text: &str) -> &Applied {
-        match self.files.iter_mut().find(|open| open.file.name == name) {
-            Some(open) if open.file.text == text => return &self.last,
-            Some(open) => *open = Arc::new(Open::new(File { name: name.into(), text: text.to_string() })),
-            None => self.files.push(Arc::new(Open::new(File { name: name.into(), text: text.to_string() }))),
+        if self.file(name).is_some_and(|file| file.text == text) {
+            return &self.last;
+        }
+        self.set_some(vec![File { name: name.into(), text: text.to_string() }])
+    }
+
+    /// Sets the texts of some files (new ones where there is none of that name) and applies them as one edit.
+    pub fn set_some(&mut self, files: Vec<File>) -> &Applied {
+        for file in files {
+            let place = self.files.iter().position(|open| open.file.name == file.name);
+            let open = Open::after(&self.files, file);
+            match place {
+                Some(place) => self.files[place] = open,
+                None => self.files.push(open),
+            }
         }
         self.apply()
     }
@@ -330,17 +310,6 @@ impl Workspace {
             exact: found.exact,
         })
     }
-}
-
-/// A `v1` List is its items, each with its own place in the text; so is a list of one kind (`RoleBindingList`).
-fn take_apart(manifest: Manifest) -> Vec<Manifest> {
-    let (version, kind) = (manifest.value.text("apiVersion"), manifest.value.text("kind"));
-    let element = kind.strip_suffix("List").unwrap_or("");
-    let known = kind == "List" || schema().kind(version, element).is_some();
-    if !known || manifest.value.get("items").is_none() {
-        return vec![manifest];
-    }
-    manifest.items()
 }
 
 fn cannot_change_a_pod(key: &ObjectKey, status: &Status) -> bool {

@@ -29,14 +29,10 @@ impl Session {
 
     /// Applies the new texts of several files as one edit.
     pub fn edit_all(self, texts: Vec<(String, String)>) {
-        let mut files = self.pairs();
-        for (file, text) in files.iter_mut() {
-            if let Some((_, new)) = texts.iter().find(|(name, _)| name == file) {
-                text.clone_from(new);
-            }
-        }
+        let known = self.files.get_untracked();
+        let texts = texts.into_iter().filter(|(file, _)| known.contains(file)).collect();
         self.change(|w| {
-            w.set_files(files_of(files));
+            w.set_some(files_of(texts));
         });
     }
 
