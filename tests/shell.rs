@@ -310,3 +310,53 @@ fn history_put_into_lines_grows_no_farther_than_a_line_may() {
     assert_eq!(seat.enter(&format!("echo {}", "!$".repeat(2_000))), "bash: the input is too long\n");
     assert_eq!(seat.enter("echo alive"), "alive\n");
 }
+
+/// What a terminal prints for lines that are typed one after the other.
+fn printed(lines: impl IntoIterator<Item = String>) -> String {
+    let (mut workspace, mut computer) = (Workspace::new(Settings::default()), Computer::default());
+    let mut terminal = Terminal::new();
+    let mut out = String::new();
+    let mut show = |events: Vec<Event>| {
+        for event in events {
+            if let Event::Out(text) | Event::Err(text) = event {
+                out.push_str(&text);
+            }
+        }
+    };
+    for line in lines {
+        show(terminal.enter(&line));
+        while terminal.is_running() {
+            let (state, events) = terminal.step(workspace.cluster_mut(), &mut computer, &[]);
+            show(events);
+            if let State::Waiting(until) = state {
+                let time = until.since(workspace.cluster().now());
+                workspace.cluster_mut().run_for(time);
+            }
+        }
+    }
+    out
+}
+
+#[test]
+fn what_is_pasted_is_bounded_by_what_it_weighs() {
+    for word in ["> a ", ">a", "a& ", "a|", ":;", "a=1 ", "$a", "$(a)", "<(a) ", "a&&", "`a`", "\"$a\" ", "<<<a "] {
+        let line = format!("echo {}", word.repeat(260_000 / word.len()));
+        assert_eq!(printed([line]), "bash: the input is too long\n", "{word}");
+    }
+    // Text weighs what it is long.
+    let lines = (0..6_000).map(|i| format!("line {i} of many $a"));
+    let document = ["wc -l <<EOF".to_string()].into_iter().chain(lines).chain(["EOF".to_string()]);
+    assert_eq!(printed(document), "6000\n");
+    assert_eq!(printed([format!("echo {} | wc -c", "a".repeat(900_000))]), "900001\n");
+}
+
+#[test]
+fn a_job_is_called_by_its_own_command() {
+    let typed = ["sleep 50 & sleep 60 | cat & true && sleep 70 &", "jobs"].map(str::to_string);
+    let out = printed(typed);
+    let jobs: Vec<&str> = out.lines().filter(|line| line.contains("Running")).collect();
+    assert_eq!(jobs.len(), 3, "{out}");
+    for (line, command) in jobs.iter().zip(["sleep 50 &", "sleep 60 | cat &", "true && sleep 70 &"]) {
+        assert!(line.ends_with(&format!(" {command}")), "{out}");
+    }
+}

@@ -4,6 +4,7 @@ use super::machine::{Io, Machine, Poll, Process, emit};
 use super::world::{Computer, Event, World};
 use crate::api::time::Time;
 use crate::cluster::Cluster;
+use std::rc::Rc;
 
 /// How many may run at once; a fork bomb gets no further.
 const MOST: usize = 32;
@@ -21,7 +22,7 @@ struct Entry {
     /// `%1`.
     number: usize,
     pid: u32,
-    line: String,
+    line: Rc<str>,
     state: State,
 }
 
@@ -35,20 +36,18 @@ pub struct Board {
     brought_back: Option<u32>,
     /// How many were ever sent, for process numbers.
     count: u32,
-    /// The line that is running, which new jobs are called by.
-    pub line: String,
 }
 
 impl Board {
-    /// Sends a machine into the background; its number and its process number.
-    pub fn send(&mut self, machine: Machine) -> Option<(usize, u32)> {
+    /// Sends a machine into the background, which runs what `line` says; its number and its process number.
+    pub fn send(&mut self, machine: Machine, line: Rc<str>) -> Option<(usize, u32)> {
         if self.entries.iter().filter(|e| e.state == State::Running).count() >= MOST {
             return None;
         }
         self.count += 1;
         let pid = 4_242 + self.count;
         let number = self.entries.iter().map(|e| e.number).max().unwrap_or(0) + 1;
-        self.entries.push(Entry { number, pid, line: self.line.clone(), state: State::Running });
+        self.entries.push(Entry { number, pid, line, state: State::Running });
         self.sent.push((pid, machine));
         Some((number, pid))
     }
@@ -97,7 +96,7 @@ impl Board {
     /// Brings a job into the foreground; its line.
     pub fn bring_back(&mut self, pid: u32) -> String {
         self.brought_back = Some(pid);
-        self.entries.iter().find(|e| e.pid == pid).map_or(String::new(), |e| e.line.clone())
+        self.entries.iter().find(|e| e.pid == pid).map_or(String::new(), |e| e.line.to_string())
     }
 }
 

@@ -1,10 +1,15 @@
 //! The words of the shell's language: quotes, variables, `${…}`, `$(…)`, backquotes, `$((…))`, here-documents, operators.
 
 use super::parse::{List, Problem, parse_at};
+use std::cell::Cell;
 use std::rc::Rc;
 
 /// How deep constructs may nest.
 pub const DEEPEST: usize = 64;
+/// How many words, signs and values a text may have: each weighs a hundred times its letters, and nobody types as many.
+pub const MOST: usize = 50_000;
+/// What is said of an input that is too long.
+pub const TOO_LONG: &str = "the input is too long";
 
 /// A part of a word.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,6 +66,8 @@ pub struct Lexer<'a> {
     pub waiting: Vec<(String, bool, bool, usize)>,
     pub texts: Vec<Word>,
     pub depth: usize,
+    /// How many more words and signs the whole text may have, with all that nests in it.
+    room: &'a Cell<usize>,
     /// A command may stand here.
     fresh: bool,
     /// How often `((` was looked through in vain.
@@ -68,8 +75,15 @@ pub struct Lexer<'a> {
 }
 
 impl<'a> Lexer<'a> {
-    pub fn new(rest: &'a str, depth: usize) -> Lexer<'a> {
-        Lexer { rest, waiting: Vec::new(), texts: Vec::new(), depth, fresh: true, failed: 0 }
+    pub fn new(rest: &'a str, depth: usize, room: &'a Cell<usize>) -> Lexer<'a> {
+        Lexer { rest, waiting: Vec::new(), texts: Vec::new(), depth, room, fresh: true, failed: 0 }
+    }
+
+    /// Takes room for one more word, sign or value in a word.
+    fn take_room(&self) -> Result<(), Problem> {
+        let left = self.room.get().checked_sub(1).ok_or_else(|| Problem::Syntax(TOO_LONG.to_string()))?;
+        self.room.set(left);
+        Ok(())
     }
 
     pub fn blank(&mut self) {
@@ -86,6 +100,7 @@ impl<'a> Lexer<'a> {
     }
 
     pub fn token(&mut self) -> Result<Token, Problem> {
+        self.take_room()?;
         self.blank();
         if self.rest.is_empty() {
             if let Some((delimiter, ..)) = self.waiting.first() {
@@ -149,7 +164,7 @@ impl<'a> Lexer<'a> {
             self.texts[at] = if quoted {
                 vec![Part::Text { text, quoted: true }]
             } else {
-                Lexer::new(&text, self.depth + 1).double_quoted(false)?
+                Lexer::new(&text, self.depth + 1, self.room).double_quoted(false)?
             };
         }
         Ok(())
@@ -164,7 +179,7 @@ impl<'a> Lexer<'a> {
         if self.depth > DEEPEST {
             return Err(too_deep());
         }
-        Lexer::new(text, self.depth + 1).parts(|_| false)
+        Lexer::new(text, self.depth + 1, self.room).parts(|_| false)
     }
 
     fn parts(&mut self, ends: impl Fn(char) -> bool) -> Result<Word, Problem> {
@@ -175,7 +190,7 @@ impl<'a> Lexer<'a> {
                 '<' if parts.is_empty() && text.is_empty() && self.rest[1..].starts_with('(') && ends('<') => {
                     let inner = &self.rest[2..];
                     let end = closing(inner, '(', ')').ok_or_else(|| open_quote(")"))?;
-                    parts.push(Part::Pipe { list: Rc::new(parse_at(&inner[..end], self.depth + 1)?) });
+                    parts.push(Part::Pipe { list: Rc::new(parse_at(&inner[..end], self.depth + 1, self.room)?) });
                     self.rest = &inner[end + 1..];
                 }
                 c if ends(c) => break,
@@ -287,12 +302,13 @@ impl<'a> Lexer<'a> {
 
     /// `$…` or a backquote. `None`: a bare dollar sign (which has been read).
     fn dollar(&mut self, quoted: bool) -> Result<Option<Part>, Problem> {
+        self.take_room()?;
         if self.depth > DEEPEST {
             return Err(too_deep());
         }
         if let Some(inner) = self.rest.strip_prefix('`') {
             let end = unescaped(inner, '`').ok_or_else(|| open_quote("`"))?;
-            let list = parse_at(&inner[..end].replace("\\`", "`"), self.depth + 1)?;
+            let list = parse_at(&inner[..end].replace("\\`", "`"), self.depth + 1, self.room)?;
             self.rest = &inner[end + 1..];
             return Ok(Some(Part::Command { list: Rc::new(list), quoted }));
         }
@@ -305,7 +321,7 @@ impl<'a> Lexer<'a> {
         }
         if let Some(inner) = after.strip_prefix('(') {
             let end = closing(inner, '(', ')').ok_or_else(|| open_quote(")"))?;
-            let list = parse_at(&inner[..end], self.depth + 1)?;
+            let list = parse_at(&inner[..end], self.depth + 1, self.room)?;
             self.rest = &inner[end + 1..];
             return Ok(Some(Part::Command { list: Rc::new(list), quoted }));
         }
@@ -397,6 +413,11 @@ fn open_quote(mark: &str) -> Problem {
 
 fn open_document(delimiter: &str) -> Problem {
     Problem::Unfinished(format!("here-document delimited by end-of-file (wanted `{delimiter}')"))
+}
+
+/// The line that ends the here-document which a text breaks off in, by the words of the problem.
+pub fn end_of_document(words: &str) -> Option<&str> {
+    words.strip_prefix("here-document delimited by end-of-file (wanted `")?.strip_suffix('\'')
 }
 
 pub fn too_deep() -> Problem {

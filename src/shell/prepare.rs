@@ -4,7 +4,7 @@
 use super::compile;
 use super::expand::{self, Found};
 use super::machine::{DEEPEST, Io, Job, Kind, Left, Machine, Stage, Target};
-use super::parse::{Assign, Assigned, BACKGROUND, Body, Command, Link, List, Part, Pipeline, Redirect, Word};
+use super::parse::{Assign, Assigned, Body, Command, Link, List, Part, Pipeline, Redirect, Word};
 use super::world::World;
 use super::{builtins, condition, programs};
 use std::rc::Rc;
@@ -82,10 +82,10 @@ impl Machine {
     ) -> Result<(), Trouble> {
         let (assigns, words) = match &command.body {
             Body::Simple { assigns, words } => (assigns, words),
-            Body::Function { name, body } if name == BACKGROUND => {
+            Body::Background { line, body } => {
                 let list = single_list(body);
                 let machine = Machine::of(self.env.clone(), &list, self.depth + 1, Kind::Subshell);
-                let Some((number, pid)) = world.jobs.send(machine) else {
+                let Some((number, pid)) = world.jobs.send(machine, line.clone()) else {
                     return Err(Trouble::of_command("fork: retry: Resource temporarily unavailable".to_string()));
                 };
                 self.env.last_background = Some(pid);

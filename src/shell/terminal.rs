@@ -3,6 +3,7 @@
 
 use super::env::{Env, Place};
 use super::jobs::{Board, Jobs};
+use super::lex::{TOO_LONG, end_of_document};
 use super::machine::{Io, Machine, Poll, Process, emit};
 use super::parse::{self, Problem};
 use super::programs;
@@ -23,8 +24,6 @@ const LONGEST_INPUT: usize = 1 << 20;
 const LONGEST_RECALL: usize = 1 << 16;
 /// How many bytes all lines of the history have together.
 const LONGEST_HISTORY: usize = 4 << 20;
-/// What is said of an input that is too long.
-const TOO_LONG: &str = "the input is too long";
 
 /// Whether something runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +60,8 @@ pub struct Terminal {
     jobs: Jobs,
     /// Lines that are not finished yet.
     open: String,
+    /// The line that ends the here-document in them.
+    until: Option<String>,
     pub history: Vec<String>,
     printed: usize,
 }
@@ -78,6 +79,7 @@ impl Terminal {
             levels: vec![Level::new(Env::new(Place::Computer))],
             jobs: Jobs::default(),
             open: String::new(),
+            until: None,
             history: Vec::new(),
             printed: 0,
         }
@@ -133,13 +135,19 @@ impl Terminal {
         if self.open.is_empty() && !line.trim().is_empty() && self.history.last().map(String::as_str) != Some(line) {
             self.remember(line);
         }
+        // A long here-document is not read again with each of its lines.
+        let goes_on = |until: &String| !line.contains('\n') && line.trim_matches(['\t', '\r']) != until;
+        if !self.open.is_empty() && self.until.as_ref().is_some_and(goes_on) {
+            self.open.push('\n');
+            self.open.push_str(line);
+            return recalled;
+        }
         let text = if self.open.is_empty() { line.to_string() } else { format!("{}\n{line}", self.open) };
         // The line's end closes a here-document that ends here.
         match parse::parse(&format!("{text}\n")) {
             Ok(list) => {
                 self.open.clear();
                 self.printed = 0;
-                self.jobs.board.line = text.split(" &").next().unwrap_or("").trim().to_string();
                 if let Some(level) = self.levels.last_mut() {
                     level.job = Some(Machine::new(level.env.clone(), &list, 0));
                     level.io = Io { tty: true, ..Io::default() };
@@ -147,7 +155,8 @@ impl Terminal {
                 }
                 recalled
             }
-            Err(Problem::Unfinished(_)) => {
+            Err(Problem::Unfinished(words)) => {
+                self.until = end_of_document(&words).map(str::to_string);
                 self.open = text;
                 recalled
             }

@@ -67,6 +67,8 @@ pub struct Surgery {
     number: StoredValue<u32>,
     /// Whether the last examination was stopped.
     stopped: RwSignal<bool>,
+    /// How many files were handed in of which none could be taken.
+    refused: RwSignal<u32>,
     /// Whether files hang over the page.
     over: RwSignal<bool>,
     examined: RwSignal<Option<Arc<Examined>>, LocalStorage>,
@@ -80,6 +82,7 @@ impl Surgery {
             work: StoredValue::new_local(None),
             number: StoredValue::new(0),
             stopped: RwSignal::new(false),
+            refused: RwSignal::new(0),
             over: RwSignal::new(false),
             examined: RwSignal::new_local(None),
         }
@@ -88,6 +91,10 @@ impl Surgery {
     /// Takes files in, lets the page say that it works, and examines them.
     fn take(self, files: Vec<File>, left_out: u32) {
         self.open.set(true);
+        self.refused.set(if files.is_empty() { left_out } else { 0 });
+        if files.is_empty() {
+            return;
+        }
         self.busy.set(Some(Busy { what: "doctor.reading", far: Some((0, 1)) }));
         self.examined.set(None);
         self.stopped.set(false);
@@ -261,10 +268,13 @@ pub fn Doctor() -> impl IntoView {
                     <button type="button" class="btn" on:click=paste>{s.t("doctor.examine")}</button>
                 </details>
             </div>
-            <div role="status" class="doctor-status" class:sr-only=move || what.get().is_none() && !surgery.stopped.get()>
+            <div role="status" class="doctor-status" class:sr-only=move || what.get().is_none() && !surgery.stopped.get() && surgery.refused.get() == 0>
                 {move || match what.get() {
                     Some(id) => Some(s.tx(id, &[])),
                     None if surgery.stopped.get() => Some(s.tx("doctor.stopped", &[])),
+                    None if surgery.refused.get() > 0 => {
+                        Some(s.tx("doctor.left_out", &[("count", &surgery.refused.get().to_string())]))
+                    }
                     // Who cannot see the report below hears that it is there.
                     None => surgery.examined.read().as_ref().map(|examined| summary(s, &examined.report)),
                 }}

@@ -84,7 +84,8 @@ pub fn ReportView(examined: Arc<Examined>, on_map: impl Fn() + Copy + 'static) -
             e.report.doors.iter().take(DRAWN).map(|d| door(s.tx(verdict_id(d.verdict), &[]), d)).collect_view()
         })
     };
-    let no_faults = kept.with_value(|e| e.report.worst().is_none_or(|w| w == Severity::Info));
+    let well = |r: &doctor::Report| !r.doors.is_empty() && r.worst().is_none_or(|w| w == Severity::Info);
+    let no_faults = kept.with_value(|e| well(&e.report));
     view! {
         <section class="doctor-report" aria-labelledby="doctor-report-title">
             <h3 id="doctor-report-title" tabindex="-1">{s.t("doctor.report")}</h3>

@@ -3,7 +3,7 @@
 use super::{Body, Condition, Parser, Part, Problem, Token, Word, unexpected};
 use crate::shell::lex::{DEEPEST, plain, too_deep};
 
-impl Parser {
+impl Parser<'_> {
     pub(super) fn conditional(&mut self) -> Result<Body, Problem> {
         self.at += 1;
         let (mut branches, mut otherwise) = (Vec::new(), None);

@@ -5,24 +5,28 @@ mod compound;
 mod simple;
 mod syntax;
 
-use super::lex::{DEEPEST, Lexer, plain, too_deep};
+use super::lex::{DEEPEST, Lexer, MOST, plain, too_deep};
 pub use super::lex::{Part, Token, Word};
+use std::cell::Cell;
 use std::rc::Rc;
 pub use syntax::{Assign, Assigned, Body, Command, Condition, Link, List, Pipeline, Problem, Redirect};
 
 /// Reads a line (or several).
 pub fn parse(text: &str) -> Result<List, Problem> {
-    parse_at(text, 0)
+    parse_at(text, 0, &Cell::new(MOST))
 }
 
-pub fn parse_at(text: &str, depth: usize) -> Result<List, Problem> {
+/// The same within a text: `room` is what all of it may still have.
+pub fn parse_at(text: &str, depth: usize, room: &Cell<usize>) -> Result<List, Problem> {
     if depth > DEEPEST {
         return Err(too_deep());
     }
-    let mut lexer = Lexer::new(text, depth);
-    let mut tokens = Vec::new();
+    let mut lexer = Lexer::new(text, depth, room);
+    let (mut tokens, mut places) = (Vec::new(), Vec::new());
     // A here-document's text is known only at its line's end: its place is kept in the token stream.
     loop {
+        lexer.blank();
+        places.push(text.len() - lexer.rest.len());
         let token = lexer.token()?;
         if let Token::Operator(operator @ ("<<" | "<<-")) = token {
             lexer.blank();
@@ -42,7 +46,7 @@ pub fn parse_at(text: &str, depth: usize) -> Result<List, Problem> {
         }
     }
     let here: Vec<Word> = lexer.texts.into_iter().rev().collect();
-    let mut parser = Parser { tokens, at: 0, here, depth };
+    let mut parser = Parser { text, tokens, places, at: 0, here, depth };
     let list = parser.list(&[])?;
     match parser.peek() {
         Token::End => Ok(list),
@@ -62,15 +66,18 @@ fn unexpected(token: &Token) -> Problem {
     Problem::Syntax(format!("syntax error near unexpected token `{shown}'"))
 }
 
-struct Parser {
+struct Parser<'a> {
+    text: &'a str,
     tokens: Vec<Token>,
+    /// Where each token begins.
+    places: Vec<usize>,
     at: usize,
     /// The texts of here-documents, the first one last.
     here: Vec<Word>,
     depth: usize,
 }
 
-impl Parser {
+impl Parser<'_> {
     fn peek(&self) -> &Token {
         self.tokens.get(self.at).unwrap_or(&Token::End)
     }
@@ -109,8 +116,12 @@ impl Parser {
         let mut link = Link::Then;
         // Where the last `;` or `&` left off: a `&` sends all that is linked since then into the background.
         let mut since = 0;
+        let mut first = self.at;
         loop {
             self.lines();
+            if since == list.0.len() {
+                first = self.at;
+            }
             if *self.peek() == Token::End || self.keyword().is_some_and(|k| ends.contains(&k)) {
                 if link != Link::Then || list.0.is_empty() && !ends.is_empty() && !ends.contains(&";;") {
                     return Err(unexpected(self.peek()));
@@ -129,7 +140,10 @@ impl Parser {
                     }
                     let body = Body::Group { body: sent, subshell: true };
                     let command = Command { body, redirects: Vec::new() };
-                    list.0.push((Link::Then, Pipeline { not: false, stages: vec![background(command)] }));
+                    list.0.push((
+                        Link::Then,
+                        Pipeline { not: false, stages: vec![Rc::new(self.background(first, command))] },
+                    ));
                     Link::Then
                 }
                 Token::Operator(";") | Token::Newline => Link::Then,
@@ -251,20 +265,17 @@ impl Parser {
         }))
     }
 
+    /// A command that goes into the background, whose text begins at the token `first` and ends at the one of now.
+    fn background(&self, first: usize, command: Command) -> Command {
+        let place = |at: usize| self.places.get(at).copied().unwrap_or(self.text.len());
+        let line = self.text.get(place(first)..place(self.at)).unwrap_or("").trim_end().into();
+        Command { body: Body::Background { line, body: Rc::new(command) }, redirects: Vec::new() }
+    }
+
     fn function(&mut self, name: String) -> Result<Body, Problem> {
         self.lines();
         Ok(Body::Function { name, body: Rc::new(self.command()?) })
     }
-}
-
-/// What the parser puts around a command that goes into the background: a word that nobody can type.
-pub const BACKGROUND: &str = "\0background";
-
-fn background(command: Command) -> Rc<Command> {
-    Rc::new(Command {
-        body: Body::Function { name: BACKGROUND.to_string(), body: Rc::new(command) },
-        redirects: Vec::new(),
-    })
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::{Assign, Assigned, Body, Parser, Part, Problem, Redirect, Token, Word, unexpected};
 use crate::shell::lex::plain;
 
-impl Parser {
+impl Parser<'_> {
     pub(super) fn simple(&mut self, redirects: &mut Vec<Redirect>) -> Result<Body, Problem> {
         let (mut assigns, mut words) = (Vec::new(), Vec::new());
         loop {

@@ -89,6 +89,11 @@ pub enum Body {
         name: String,
         body: Rc<Command>,
     },
+    /// A command that goes into the background, as it was typed.
+    Background {
+        line: Rc<str>,
+        body: Rc<Command>,
+    },
 }
 
 /// A command and its redirections.
