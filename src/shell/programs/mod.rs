@@ -4,6 +4,7 @@ mod awk;
 mod computer;
 mod curl;
 mod files;
+mod grep;
 mod kubectl;
 mod lookup;
 mod network;
@@ -12,12 +13,13 @@ mod openssl;
 mod ping;
 mod refused;
 mod rules;
+mod say;
 mod sed;
 mod tcpdump;
 mod text;
 mod wget;
 
-pub use text::unescape;
+pub use say::unescape;
 
 use super::builtins;
 use super::env::Env;
@@ -149,13 +151,13 @@ const PROGRAMS: &[(&str, Kind)] = &[
     ("mv", Kind::Plain(files::mv)),
     ("chmod", Kind::Plain(files::chmod)),
     ("pwd", Kind::Plain(files::pwd)),
-    ("echo", Kind::Plain(text::echo)),
-    ("printf", Kind::Plain(text::printf)),
-    ("grep", Kind::Process(text::start_grep)),
-    ("egrep", Kind::Process(text::start_grep)),
-    ("fgrep", Kind::Process(text::start_grep)),
-    ("ag", Kind::Process(text::start_grep)),
-    ("rg", Kind::Process(text::start_grep)),
+    ("echo", Kind::Plain(say::echo)),
+    ("printf", Kind::Plain(say::printf)),
+    ("grep", Kind::Process(grep::start_grep)),
+    ("egrep", Kind::Process(grep::start_grep)),
+    ("fgrep", Kind::Process(grep::start_grep)),
+    ("ag", Kind::Process(grep::start_grep)),
+    ("rg", Kind::Process(grep::start_grep)),
     ("wc", Kind::Filter(text::wc)),
     ("head", Kind::Process(text::start_head)),
     ("tail", Kind::Filter(text::tail)),
@@ -168,9 +170,9 @@ const PROGRAMS: &[(&str, Kind)] = &[
     ("tee", Kind::Filter(text::tee)),
     ("base64", Kind::Filter(text::base64)),
     ("xargs", Kind::Process(start_xargs)),
-    ("seq", Kind::Plain(text::seq)),
-    ("yes", Kind::Process(text::start_yes)),
-    ("sleep", Kind::Plain(text::sleep)),
+    ("seq", Kind::Plain(say::seq)),
+    ("yes", Kind::Process(say::start_yes)),
+    ("sleep", Kind::Plain(say::sleep)),
     ("date", Kind::Plain(files::date)),
     ("whoami", Kind::Plain(files::whoami)),
     ("id", Kind::Plain(files::id)),
@@ -490,7 +492,7 @@ fn start_xargs(_: &mut World, env: Env, words: Vec<String>) -> Box<dyn Process> 
                 let place = if flag == "-i" && joined.is_empty() { "{}".to_string() } else { value() };
                 (xargs.place, xargs.by_line, xargs.most) = (Some(place), true, 1);
             }
-            "-d" => xargs.divider = Some(text::unescape(&value())),
+            "-d" => xargs.divider = Some(say::unescape(&value())),
             "-0" => xargs.divider = Some("\0".to_string()),
             "-P" | "-s" => drop(value()),
             "-r" => xargs.lazy = true,

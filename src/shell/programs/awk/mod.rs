@@ -3,7 +3,7 @@
 mod parse;
 
 use super::Ctx;
-use super::text::format_one;
+use super::say::format_one;
 use crate::shell::pattern::Pattern;
 use parse::{Expr, Rule, Statement, When};
 use std::collections::BTreeMap;
