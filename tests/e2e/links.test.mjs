@@ -30,7 +30,7 @@ test("the first visit: one button in the middle of the page sends, and the answe
   await eventually(async () => assert.match(await page.locator(".inviting").innerText(), /What does a Service do\?/));
   await page.locator(".first-send").click();
   await page.locator(".map-main .packet").waitFor({ state: "attached" });
-  await page.locator(".ending.good").waitFor({ timeout: 15_000 });
+  await page.locator(".ending.good").waitFor();
   assert.deepEqual(complaints, []);
 });
 
