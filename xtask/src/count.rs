@@ -15,6 +15,17 @@ impl Count {
         self.add(found);
     }
 
+    /// What all of a runner's tests came to, when those files ran a second time in which some had failed. A second attempt that
+    /// breaks off counts less than it holds, so then all that had failed has failed.
+    pub fn after_second_attempt(self, second: Self, sound: bool) -> Self {
+        let failed = match second.failed {
+            0 if sound && second.passed > 0 => 0,
+            0 => self.failed,
+            failed => failed.min(self.failed),
+        };
+        Count { passed: self.passed + self.failed - failed, failed }
+    }
+
     pub fn add(&mut self, other: Self) {
         self.passed += other.passed;
         self.failed += other.failed;
@@ -86,6 +97,19 @@ mod tests {
         let printed = "✔ opens (12ms)\n\u{1b}[34mℹ tests 5\u{1b}[39m\n\u{1b}[34mℹ pass 3\u{1b}[39m\nℹ fail 1\n\
             ℹ cancelled 1\nℹ skipped 0\n";
         assert_eq!(count(printed), Count { passed: 3, failed: 2 });
+    }
+
+    #[test]
+    fn what_fails_twice_has_failed() {
+        let first = Count { passed: 5, failed: 2 };
+        let after = |passed, failed, sound| first.after_second_attempt(Count { passed, failed }, sound);
+        assert_eq!(after(3, 0, true), Count { passed: 7, failed: 0 });
+        assert_eq!(after(2, 1, false), Count { passed: 6, failed: 1 });
+        // It broke off, or something else failed the second time.
+        assert_eq!(after(0, 0, false), first);
+        assert_eq!(after(3, 0, false), first);
+        assert_eq!(after(0, 0, true), first);
+        assert_eq!(after(0, 3, false), first);
     }
 
     #[test]

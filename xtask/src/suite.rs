@@ -195,9 +195,7 @@ impl Suite {
             say(&format!("once more: {}", again.join(" ")));
             let mut second = Count::default();
             let outcome = run_reading(&mut runner(&again), |line| second.read(line));
-            // A file that breaks off counts less than it holds, and then all that failed before has failed.
-            let failed = if second.passed == 0 { count.failed } else { second.failed.min(count.failed) };
-            *count = Count { passed: count.passed + count.failed - failed, failed };
+            *count = count.after_second_attempt(second, outcome.is_ok());
             outcome
         });
         if let Some(stage) = self.stages.last_mut().filter(|stage| stage.trouble.is_none() && !again.is_empty()) {
