@@ -104,7 +104,12 @@ fn stored(world: &World, head: &str) -> String {
     let path: Vec<&str> = words.flat_map(|w| w.split('.')).collect();
     let namespace = if resource.namespaced { "default" } else { "" };
     let object = world.store.get(&resource.key(namespace, name));
-    let part = object.map(|o| o.value.at(&path).cloned().unwrap_or_default());
+    let step = |value: &Value, key: &&str| match value.as_list() {
+        Some(list) => key.parse().ok().and_then(|i: usize| list.get(i)).cloned(),
+        None => value.get(key).cloned(),
+    };
+    let part =
+        object.map(|o| path.iter().try_fold(o.value.clone(), |value, key| step(&value, key)).unwrap_or_default());
     part.map_or("nothing\n".into(), |part| json::to_string(&part) + "\n")
 }
 

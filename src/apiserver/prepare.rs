@@ -3,6 +3,7 @@
 
 use crate::api::quantity::Quantity;
 use crate::api::value::Value;
+use crate::apiserver::defaulting::{each, within};
 use crate::value;
 use smol_str::{SmolStr, format_smolstr};
 
@@ -20,6 +21,40 @@ pub fn prepare_pod(pod: &mut Value) {
         status.map_mut().insert("conditions", vec![condition]);
     }
     pod.map_mut().insert("status", status);
+    let labels = pod.at(&["metadata", "labels"]).cloned().unwrap_or_default();
+    merge_label_keys(pod.map_mut().entry("spec"), &|key| labels.get(key).and_then(Value::as_str));
+}
+
+/// Where a selector of other pods asks for (or shuns) the values that this pod's own labels have, the values are written
+/// into it (`applyMatchLabelKeysAndMismatchLabelKeys` and what does the same for spreading).
+pub fn merge_label_keys<'a>(spec: &mut Value, label: &dyn Fn(&str) -> Option<&'a str>) {
+    for kind in ["podAffinity", "podAntiAffinity"] {
+        if spec.at(&["affinity", kind]).is_none() {
+            continue;
+        }
+        let affinity = spec.map_mut().entry("affinity").map_mut().entry(kind);
+        each(affinity, "requiredDuringSchedulingIgnoredDuringExecution", |term| merge_into(term, label));
+        each(affinity, "preferredDuringSchedulingIgnoredDuringExecution", |weighted| {
+            within(weighted, "podAffinityTerm", |term| merge_into(term, label));
+        });
+    }
+    each(spec, "topologySpreadConstraints", |constraint| merge_into(constraint, label));
+}
+
+fn merge_into<'a>(term: &mut Value, label: &dyn Fn(&str) -> Option<&'a str>) {
+    let mut added: Vec<Value> = Vec::new();
+    for (list, operator) in [("matchLabelKeys", "In"), ("mismatchLabelKeys", "NotIn")] {
+        for key in term.items(list).iter().filter_map(Value::as_str) {
+            if let Some(value) = label(key) {
+                added.push(value!({ "key": key, "operator": operator, "values": [value] }));
+            }
+        }
+    }
+    if !added.is_empty() {
+        within(term, "labelSelector", |selector| {
+            selector.map_mut().entry("matchExpressions").list_mut().extend(added);
+        });
+    }
 }
 
 /// The class of service that a pod's requests and limits amount to (`pkg/apis/core/helper/qos`).

@@ -9,7 +9,7 @@ use crate::api::time::{self, Duration, Time};
 use crate::api::value::{Map, Value};
 use crate::api::view::{Pod, PodPhase};
 use crate::apiserver::admission;
-use crate::apiserver::prepare::quality_of_service;
+use crate::apiserver::prepare::{merge_label_keys, quality_of_service};
 use crate::apiserver::status::Status;
 use crate::apiserver::store::{Event, Store};
 use crate::apiserver::write::controller_reference;
@@ -45,6 +45,7 @@ impl PodMaker {
             context.memory.refused.remove(owner.uid());
         }
         admission::pod::admit(context.store, &mut spec, &context.random.suffix(5));
+        merge_label_keys(&mut spec, &|key| template.at(&["metadata", "labels", key]).and_then(Value::as_str));
         let mut status = Map::new();
         status.insert("phase", "Pending");
         status.insert("qosClass", quality_of_service(&spec));
@@ -88,6 +89,7 @@ impl PodMaker {
 
     /// A label for all pods made from now on.
     pub fn label(&mut self, key: &str, value: &str) {
+        merge_label_keys(&mut self.spec, &|asked| (asked == key).then_some(value));
         self.labels.map_mut().insert(key, value);
     }
 

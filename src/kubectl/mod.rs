@@ -21,8 +21,9 @@ pub mod selector;
 pub mod verbs;
 
 use crate::cluster::Cluster;
-use call::{Call, Config, Files, Next, Streams};
+use call::{Call, Config, Files, Next, Streams, own};
 use flags::{Flags, GLOBAL};
+use output::check_printed;
 use verbs::{Act, Verb};
 
 /// What a command line came to: what it printed at once, and what comes next.
@@ -96,7 +97,8 @@ pub fn start(cluster: &mut Cluster, config: &mut Config, files: &dyn Files, stdi
         return Started::failed(format!("error: context {context:?} does not exist\n"));
     }
     let mut call = Call::new(cluster, config, files, stdin, flags, path);
-    let result = act(&mut call);
+    let known = if verb.flags.contains(&verbs::PRINT) { check_printed(call.flags.text("output")) } else { Ok(()) };
+    let result = known.map_err(own).and_then(|()| act(&mut call));
     let (streams, next) = call.finish(result);
     Started { streams, next }
 }

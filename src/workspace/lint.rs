@@ -232,7 +232,32 @@ fn lint_slice(store: &Store, object: &Object, findings: &mut Vec<Finding>) {
     }
 }
 
+/// How annotations of ingress-nginx begin that change what becomes of a request and are not simulated.
+const ONLY_KEPT: [&str; 13] = [
+    "auth-",
+    "configuration-snippet",
+    "custom-http-errors",
+    "default-backend",
+    "enable-global-auth",
+    "enable-modsecurity",
+    "global-rate-limit",
+    "limit-",
+    "load-balance",
+    "mirror-",
+    "satisfy",
+    "server-snippet",
+    "upstream-hash-by",
+];
+
 fn lint_ingress(store: &Store, object: &Object, findings: &mut Vec<Finding>) {
+    let annotations = object.value.at(&["metadata", "annotations"]).and_then(Value::as_map);
+    for key in annotations.into_iter().flat_map(|map| map.keys()) {
+        let name = key.strip_prefix("nginx.ingress.kubernetes.io/").unwrap_or("");
+        if ONLY_KEPT.iter().any(|start| name.starts_with(start)) {
+            let at = format_smolstr!("metadata.annotations[{key}]");
+            findings.push(finding(object, at, Severity::Hint, Message::new("lint-ingress-annotation")));
+        }
+    }
     if let Some(backend) = object.value.at(&["spec", "defaultBackend", "service"]) {
         lint_backend(store, object, backend, "spec.defaultBackend.service", findings);
     }

@@ -1,7 +1,8 @@
 //! Defaults of pods and of pod templates (`pkg/apis/core/v1/defaults.go`: `SetDefaults_PodSpec`, `_Container`, `_Probe` …, and
 //! `SetDefaults_Pod` for what only a real pod gets).
 //!
-//! Left out: huge pages as pod-level resources.
+//! What belongs to features that v1.36 keeps off unless somebody turns them on is taken away here, too
+//! (`pkg/api/pod`: `dropDisabledFields`). Left out: huge pages as pod-level resources.
 
 use super::volume::{default_object_field_ref, default_volume};
 use super::{each, fill, fill_number, fill_text, within};
@@ -41,6 +42,9 @@ pub fn default_pod_template(template: &mut Value) {
 /// What a pod's spec and a template's spec have in common.
 pub fn default_pod_spec(spec: &mut Value) {
     adopt_service_account(spec);
+    if spec.field("schedulingGroup").is_some() {
+        spec.map_mut().remove("schedulingGroup");
+    }
     fill_text(spec, "dnsPolicy", "ClusterFirst");
     fill_text(spec, "restartPolicy", "Always");
     fill(spec, "securityContext", Value::map());
@@ -80,6 +84,13 @@ fn default_container(container: &mut Value) {
     each(container, "env", |variable| within(variable, "valueFrom", default_env_source));
     for probe in ["livenessProbe", "readinessProbe", "startupProbe"] {
         within(container, probe, default_probe);
+    }
+    if container.at(&["lifecycle", "stopSignal"]).is_some() {
+        let lifecycle = container.map_mut().entry("lifecycle").map_mut();
+        lifecycle.remove("stopSignal");
+        if lifecycle.is_empty() {
+            container.map_mut().remove("lifecycle");
+        }
     }
     within(container, "lifecycle", |lifecycle| {
         for hook in ["postStart", "preStop"] {

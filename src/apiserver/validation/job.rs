@@ -1,17 +1,18 @@
 //! Jobs and CronJobs (`pkg/apis/batch/validation`), without their metadata.
 //!
-//! Left out: the list of time zones (any name of the right form is taken), and what a pod failure policy may say of exit
-//! codes.
+//! Left out: the list of time zones (any name of the right form is taken).
 
 use crate::api::path::Path;
 use crate::api::value::Value;
-use crate::apiserver::status::CauseReason;
 use crate::apiserver::validation::cron::parse_schedule;
+use crate::apiserver::validation::job_policy::{validate_failure_policy, validate_success_policy};
 use crate::apiserver::validation::label_selector::{as_selector, matches, validate_label_selector};
 use crate::apiserver::validation::pod::validate_pod_template;
 use crate::apiserver::validation::{Errors, internal, names};
 
 const MOST_INDEXES: i64 = 100_000;
+/// Most pods at once, and most failed indexes, of a Job of more indexes than that whose indexes fail each for itself.
+const MOST_OF_MANY: i64 = 10_000;
 
 pub fn validate_job(errors: &mut Errors, job: &Value) {
     let spec = job.get("spec").unwrap_or(&Value::Null);
@@ -119,6 +120,21 @@ fn validate_job_spec(errors: &mut Errors, path: &Path, spec: &Value) {
                 errors.invalid(&at, &Value::Int(failed), &detail);
             }
         }
+        if per_index.is_some() && number("completions").is_some_and(|c| c > MOST_INDEXES) {
+            let at = path.child("maxFailedIndexes");
+            if number("maxFailedIndexes").is_none() {
+                errors.required(&at, &format!("must be specified when completions is above {MOST_INDEXES}"));
+            }
+            for field in ["parallelism", "maxFailedIndexes"] {
+                if let Some(number) = number(field).filter(|n| *n > MOST_OF_MANY) {
+                    let detail = format!(
+                        "must be less than or equal to {MOST_OF_MANY} when completions are above {MOST_INDEXES} and used with \
+                         backoff limit per index"
+                    );
+                    errors.invalid(&path.child(field), &Value::Int(number), &detail);
+                }
+            }
+        }
     } else if matches!(mode, "" | "NonIndexed") {
         for field in ["backoffLimitPerIndex", "maxFailedIndexes"] {
             if let Some(value) = spec.field(field) {
@@ -127,6 +143,7 @@ fn validate_job_spec(errors: &mut Errors, path: &Path, spec: &Value) {
         }
     }
     validate_failure_policy(errors, &path.child("podFailurePolicy"), spec);
+    validate_success_policy(errors, &path.child("successPolicy"), spec);
     validate_replacement(errors, &path.child("podReplacementPolicy"), spec);
     let template_path = path.child("template");
     let template = spec.get("template").unwrap_or(&Value::Null);
@@ -174,37 +191,6 @@ pub(super) fn http_path_error() -> String {
     r"Invalid path (regex used for validation is '[A-Za-z0-9/\-._~%!$&'()*+,;=:]+')".to_string()
 }
 
-fn validate_failure_policy(errors: &mut Errors, path: &Path, spec: &Value) {
-    let Some(policy) = spec.field("podFailurePolicy") else { return };
-    let rules_path = path.child("rules");
-    for (i, rule) in policy.items("rules").iter().enumerate() {
-        let at = rules_path.index(i);
-        let action = rule.text("action");
-        let actions = ["Count", "FailIndex", "FailJob", "Ignore"];
-        if action.is_empty() {
-            let detail = "valid values: [\"Count\" \"FailIndex\" \"FailJob\" \"Ignore\"]";
-            errors.required(&at.child("action"), detail);
-        } else if action == "FailIndex" {
-            if spec.field("backoffLimitPerIndex").is_none() {
-                let detail = "requires the backoffLimitPerIndex to be set";
-                errors.invalid(&at.child("action"), &Value::from(action), detail);
-            }
-        } else if !actions.contains(&action) {
-            errors.not_supported(&at.child("action"), &Value::from(action), &actions);
-        }
-        let codes = rule.field("onExitCodes").is_some();
-        let conditions = !rule.items("onPodConditions").is_empty();
-        if codes == conditions {
-            let what = if codes {
-                "specifying both OnExitCodes and OnPodConditions is not supported"
-            } else {
-                "specifying one of OnExitCodes and OnPodConditions is required"
-            };
-            errors.push(CauseReason::Invalid, &at, format!("Invalid value: {what}"));
-        }
-    }
-}
-
 fn validate_replacement(errors: &mut Errors, path: &Path, spec: &Value) {
     let Some(policy) = spec.field("podReplacementPolicy") else { return };
     let values: &[&str] =
@@ -226,7 +212,8 @@ pub fn validate_job_update(errors: &mut Errors, new: &Value, old: &Value) {
     };
     if new.text("completionMode") != "Indexed" {
         immutable(errors, "completions");
-    } else if value(new, "completions") != value(old, "completions") && new.int("completions") != new.int("parallelism")
+    } else if new.field("completions").is_some_and(|c| Some(c) != old.field("completions"))
+        && new.int("completions") != new.int("parallelism")
     {
         let detail = "can only be modified in tandem with spec.parallelism";
         errors.invalid(&path.child("completions"), &value(new, "completions"), detail);
@@ -266,7 +253,7 @@ fn same_template(new: &Value, old: &Value) -> bool {
 }
 
 pub fn validate_cron_job(errors: &mut Errors, job: &Value) {
-    validate_cron_job_spec(errors, job);
+    validate_cron_job_spec(errors, job, None);
     let name = job.str_at(&["metadata", "name"]);
     if name.len() > 52 {
         let meta = Path::root("metadata");
@@ -274,11 +261,11 @@ pub fn validate_cron_job(errors: &mut Errors, job: &Value) {
     }
 }
 
-pub fn validate_cron_job_update(errors: &mut Errors, new: &Value, _old: &Value) {
-    validate_cron_job_spec(errors, new);
+pub fn validate_cron_job_update(errors: &mut Errors, new: &Value, old: &Value) {
+    validate_cron_job_spec(errors, new, Some(old));
 }
 
-fn validate_cron_job_spec(errors: &mut Errors, job: &Value) {
+fn validate_cron_job_spec(errors: &mut Errors, job: &Value, old: Option<&Value>) {
     let path = Path::root("spec");
     let spec = job.get("spec").unwrap_or(&Value::Null);
     let schedule = spec.text("schedule");
@@ -289,13 +276,21 @@ fn validate_cron_job_spec(errors: &mut Errors, job: &Value) {
         if let Err(problem) = parse_schedule(schedule) {
             errors.invalid(&at, &Value::from(schedule), &problem);
         }
-        if schedule.contains("TZ") {
-            let detail = "cannot use TZ or CRON_TZ in schedule, use timeZone field instead";
+        // Who wrote the zone into the schedule before that was refused may leave it there.
+        let kept = old.is_some_and(|o| o.str_at(&["spec", "schedule"]).contains("TZ"));
+        if schedule.contains("TZ") && (!kept || spec.field("timeZone").is_some()) {
+            let detail = if kept {
+                "cannot use both timeZone field and TZ or CRON_TZ in schedule"
+            } else {
+                "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"
+            };
             errors.invalid(&at, &Value::from(schedule), detail);
         }
     }
     errors.non_negative(&path.child("startingDeadlineSeconds"), spec.int("startingDeadlineSeconds"));
-    validate_time_zone(errors, &path.child("timeZone"), spec);
+    if old.is_none_or(|o| o.at(&["spec", "timeZone"]) != spec.get("timeZone")) {
+        validate_time_zone(errors, &path.child("timeZone"), spec);
+    }
     let policy = spec.text("concurrencyPolicy");
     let policies = ["Allow", "Forbid", "Replace"];
     if policy.is_empty() {

@@ -13,6 +13,7 @@ pub mod ingress;
 pub mod internal;
 pub mod ip;
 pub mod job;
+mod job_policy;
 pub mod label_selector;
 pub mod names;
 pub mod namespace;
@@ -30,6 +31,7 @@ pub mod stateful_set;
 pub mod unified_diff;
 pub mod volume;
 pub mod volume_source;
+pub mod windows;
 pub mod workload;
 
 use crate::api::json;

@@ -1,6 +1,4 @@
 //! Pods and pod templates (`pkg/apis/core/validation`: `ValidatePodSpec`, `ValidatePodCreate`, `ValidatePodTemplateSpec`).
-//!
-//! Left out: host process pods of Windows.
 
 use crate::api::path::Path;
 use crate::api::value::Value;
@@ -17,6 +15,7 @@ use crate::apiserver::validation::scheduling::{
 };
 use crate::apiserver::validation::security_context::{validate_os, validate_pod_security_context};
 use crate::apiserver::validation::volume::validate_volumes;
+use crate::apiserver::validation::windows::validate_host_process;
 use crate::apiserver::validation::{Errors, internal, names};
 use crate::arrange::set_of;
 use std::collections::BTreeSet;
@@ -129,6 +128,7 @@ pub fn validate_pod_spec(errors: &mut Errors, path: &Path, spec: &Value, place: 
     validate_readiness_gates(errors, &path.child("readinessGates"), spec.items("readinessGates"));
     validate_scheduling_gates(errors, &path.child("schedulingGates"), spec.items("schedulingGates"));
     validate_spread(errors, &path.child("topologySpreadConstraints"), spec.items("topologySpreadConstraints"));
+    validate_host_process(errors, path, spec);
     if spec.field("hostUsers").is_some() && !spec.flag("hostUsers") {
         const WHEN: &str = "when `hostUsers` is false";
         for (field, printed) in [("hostNetwork", "hostNetwork"), ("hostPID", "HostPID"), ("hostIPC", "HostIPC")] {

@@ -6,6 +6,7 @@ use crate::api::value::Value;
 use crate::apiserver::status::CauseReason;
 use crate::apiserver::validation::label_selector::{validate_label_name, validate_label_selector};
 use crate::apiserver::validation::{Errors, names};
+use crate::arrange::set_of;
 use std::collections::BTreeSet;
 
 const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
@@ -133,26 +134,7 @@ fn validate_pod_affinity_term(errors: &mut Errors, path: &Path, term: &Value) {
         let reasons = names::is_dns1123_label(namespace.as_str().unwrap_or(""));
         errors.invalid_each(&path.child("namespace"), namespace, reasons);
     }
-    for list in ["matchLabelKeys", "mismatchLabelKeys"] {
-        let keys = term.items(list);
-        let path = path.child(list);
-        if keys.is_empty() {
-            continue;
-        }
-        if selector.is_none() {
-            errors.forbidden(&path, "must not be specified when labelSelector is not set");
-            continue;
-        }
-        for (i, key) in keys.iter().enumerate() {
-            validate_label_name(errors, &path.index(i), key.as_str().unwrap_or(""));
-        }
-    }
-    let match_keys = path.child("matchLabelKeys");
-    for (i, key) in term.items("matchLabelKeys").iter().enumerate() {
-        if term.items("mismatchLabelKeys").contains(key) {
-            errors.invalid(&match_keys.index(i), key, "exists in both matchLabelKeys and mismatchLabelKeys");
-        }
-    }
+    validate_label_keys(errors, path, term);
     let topology = term.text("topologyKey");
     if topology.is_empty() {
         errors.required(&path.child("topologyKey"), "can not be empty");
@@ -188,7 +170,7 @@ pub fn validate_tolerations(errors: &mut Errors, path: &Path, tolerations: &[Val
             "Exists" => {
                 if !value.is_empty() {
                     let detail = "value must be empty when `operator` is 'Exists'";
-                    errors.invalid(&operator_path, &Value::from(value), detail);
+                    errors.invalid_shown(&operator_path, &super::internal::compact("Toleration", toleration), detail);
                 }
             }
             // They compare numbers where an alpha feature lets them.
@@ -270,29 +252,40 @@ pub fn validate_spread(errors: &mut Errors, path: &Path, constraints: &[Value]) 
                 errors.not_supported(&path.child(policy), v, &values);
             }
         }
-        validate_spread_keys(errors, &path.child("matchLabelKeys"), constraint);
+        validate_label_keys(errors, &path, constraint);
         validate_label_selector(errors, &path.child("labelSelector"), constraint.field("labelSelector"));
     }
 }
 
-fn validate_spread_keys(errors: &mut Errors, path: &Path, constraint: &Value) {
-    let keys = constraint.items("matchLabelKeys");
-    if keys.is_empty() {
-        return;
-    }
-    let selector = constraint.field("labelSelector");
-    if selector.is_none() {
-        errors.forbidden(path, "must not be specified when labelSelector is not set");
-    }
-    for (i, key) in keys.iter().enumerate() {
-        let name = key.as_str().unwrap_or("");
-        validate_label_name(errors, &path.index(i), name);
-        let in_selector = selector.is_some_and(|s| {
-            s.at(&["matchLabels", name]).is_some() || s.items("matchExpressions").iter().any(|e| e.text("key") == name)
-        });
-        if in_selector {
-            errors.invalid(&path.index(i), key, "exists in both matchLabelKeys and labelSelector");
+/// Keys whose values the pod itself has. A new pod's selector asks for these values by the time it is looked at
+/// ([`merge_label_keys`](crate::apiserver::prepare::merge_label_keys)): what stands there twice was written by hand as well.
+fn validate_label_keys(errors: &mut Errors, path: &Path, of: &Value) {
+    let (selector, keys) = (of.field("labelSelector"), of.items("matchLabelKeys"));
+    for list in ["matchLabelKeys", "mismatchLabelKeys"] {
+        let (path, keys) = (path.child(list), of.items(list));
+        if selector.is_none() && !keys.is_empty() {
+            errors.forbidden(&path, "must not be specified when labelSelector is not set");
+            continue;
         }
+        for (i, key) in keys.iter().enumerate() {
+            validate_label_name(errors, &path.index(i), key.as_str().unwrap_or(""));
+        }
+    }
+    if let Some(selector) = selector {
+        let mut seen: BTreeSet<&str> = set_of(selector.entries("matchLabels").map(|(key, _)| key.as_str()));
+        for expression in selector.items("matchExpressions") {
+            let key = expression.text("key");
+            let place = keys.iter().rposition(|k| k.as_str() == Some(key));
+            if let Some(i) = place.filter(|_| seen.contains(key)) {
+                // Upstream leaves the list out of this path.
+                errors.invalid(&path.index(i), &key.into(), "exists in both matchLabelKeys and labelSelector");
+            }
+            seen.insert(key);
+        }
+    }
+    let path = path.child("matchLabelKeys");
+    for (i, key) in keys.iter().enumerate().filter(|(_, key)| of.items("mismatchLabelKeys").contains(key)) {
+        errors.invalid(&path.index(i), key, "exists in both matchLabelKeys and mismatchLabelKeys");
     }
 }
 

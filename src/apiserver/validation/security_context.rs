@@ -1,12 +1,11 @@
 //! Security contexts of pods and containers (`pkg/apis/core/validation`: `validatePodSpecSecurityContext`,
 //! `ValidateSecurityContext`).
-//!
-//! Left out: what the options of Windows may say.
 
 use crate::api::path::Path;
 use crate::api::value::Value;
 use crate::apiserver::validation::pod::each_container;
 use crate::apiserver::validation::volume::validate_descending_path;
+use crate::apiserver::validation::windows::validate_windows_options;
 use crate::apiserver::validation::{Errors, internal, names};
 use std::collections::BTreeSet;
 
@@ -27,6 +26,7 @@ pub fn validate_pod_security_context(errors: &mut Errors, path: &Path, spec: &Va
     validate_sysctls(errors, &path.child("sysctls"), context, spec);
     one_of(errors, path, context, "fsGroupChangePolicy", &["Always", "OnRootMismatch"]);
     validate_seccomp(errors, &path.child("seccompProfile"), context.field("seccompProfile"));
+    validate_windows_options(errors, path, context);
     validate_app_armor(errors, &path.child("appArmorProfile"), context.field("appArmorProfile"));
     one_of(errors, path, context, "supplementalGroupsPolicy", &["Merge", "Strict"]);
     one_of(errors, path, context, "seLinuxChangePolicy", &["MountOption", "Recursive"]);
@@ -115,7 +115,7 @@ pub fn validate_os(errors: &mut Errors, path: &Path, spec: &Value) {
                 }
             });
         }
-        other => errors.not_supported(&os_path.child("name"), &Value::from(other), &["linux", "windows"]),
+        other => errors.not_supported(&os_path, &Value::from(other), &["linux", "windows"]),
     }
 }
 
@@ -187,6 +187,7 @@ pub fn validate_security_context(errors: &mut Errors, path: &Path, context: &Val
             errors.invalid_shown(path, &shown(), detail);
         }
     }
+    validate_windows_options(errors, path, context);
     validate_app_armor(errors, &path.child("appArmorProfile"), context.field("appArmorProfile"));
 }
 

@@ -48,8 +48,21 @@ pub enum Format {
     GoTemplate(gotemplate::Template, String),
 }
 
-/// The formats that `kubectl get` names when it does not know one.
-const ALLOWED: &str = "custom-columns,custom-columns-file,go-template,go-template-file,json,jsonpath,jsonpath-as-json,jsonpath-file,kyaml,name,template,templatefile,wide,yaml";
+/// The formats that every command knows but YAML, as kubectl names them when it does not know one.
+const PRINTED: &str =
+    "go-template,go-template-file,json,jsonpath,jsonpath-as-json,jsonpath-file,kyaml,name,template,templatefile";
+
+fn unmatched(format: &str, allowed: &str) -> String {
+    let format = json::quote(format);
+    format!("unable to match a printer suitable for the output format {format}, allowed formats are: {allowed}")
+}
+
+/// Whether a command that prints what it made knows the format: there are no tables.
+pub fn check_printed(output: &str) -> Result<(), String> {
+    let name = output.split('=').next().unwrap_or("");
+    let known = matches!(name, "" | "yaml") || PRINTED.split(',').any(|f| f == name);
+    if known { Ok(()) } else { Err(unmatched(name, &format!("{PRINTED},yaml"))) }
+}
 
 impl Format {
     /// Reads the value of `-o`. `file` reads a template out of a file.
@@ -98,10 +111,7 @@ impl Format {
                     .map_err(|e| format!("error parsing template {template}, template: output:1: {e}\n"))?;
                 Ok(Format::GoTemplate(parsed, template))
             }
-            _ => Err(format!(
-                "unable to match a printer suitable for the output format {}, allowed formats are: {ALLOWED}",
-                json::quote(name)
-            )),
+            _ => Err(unmatched(name, &format!("custom-columns,custom-columns-file,{PRINTED},wide,yaml"))),
         }
     }
 

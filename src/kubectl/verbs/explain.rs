@@ -18,6 +18,8 @@ pub const VERB: Verb = Verb {
 
 /// How deep `--recursive` goes.
 const DEEPEST: usize = 40;
+/// What objects of all kinds have.
+const COMMON: [&str; 3] = ["apiVersion", "kind", "metadata"];
 
 fn run(call: &mut Call) -> Result<Next, Failure> {
     let args = call.flags.args.clone();
@@ -63,15 +65,30 @@ fn run(call: &mut Call) -> Result<Next, Failure> {
     }
     text.push_str(&format!("KIND:       {}\nVERSION:    {}\n\n", found.kind, found.version()));
     call.streams.out.push_str(&text);
-    let Some(root) = found.root else {
+    let about = schema().kind(&found.group_version, &found.kind).and_then(|k| k.en());
+    // A kind that is kept as it comes has in common with all others what a node has beside its spec and status.
+    let spelled = found.root.is_some();
+    let Some(root) =
+        found.root.or(schema().kind("v1", "Node").and_then(|k| k.root)).filter(|_| spelled || about.is_some())
+    else {
         call.streams.out.push_str("DESCRIPTION:\n    <empty>\n");
         return Ok(Next::Done(0));
     };
+    if !spelled && fields.first().is_some_and(|f| !COMMON.contains(f)) {
+        return Err(own(format!(
+            "the fields of {} are kept as they are written; they are not described here",
+            found.kind
+        )));
+    }
     let text = if fields.is_empty() {
-        let about = schema().kind(&found.group_version, &found.kind).and_then(|k| k.en()).unwrap_or("<empty>");
-        let mut text = format!("DESCRIPTION:\n{}\n", wrap(about, 76, 4));
+        let about = about.unwrap_or("<empty>");
+        let rest =
+            if spelled { "" } else { " Its other fields are kept as they are written; they are not described here." };
+        let mut text = format!("DESCRIPTION:\n{}\n", wrap(&format!("{about}{rest}"), 76, 4));
         text.push_str("FIELDS:\n");
-        list(&mut text, schema().at(root), 1, recursive, depth as usize, &mut Vec::new());
+        for field in schema().at(root).fields_by_name().filter(|f| spelled || COMMON.contains(&f.name)) {
+            item(&mut text, field, 1, recursive, depth as usize, &mut vec![schema().at(root).name]);
+        }
         if recursive {
             text.push('\n');
         }
@@ -126,28 +143,32 @@ fn list(
     }
     above.push(of.name);
     for field in of.fields_by_name() {
-        let indent = " ".repeat(level * 2);
-        let required = if field.required { " -required-" } else { "" };
-        text.push_str(&format!("{indent}{}\t<{}>{required}\n", field.name, field.ty.explain_name()));
-        if let Some(values) = field.listed_values() {
-            let quoted = |v: &&'static str| if v.is_empty() { "\"\"" } else { *v };
-            let mut shown: Vec<&str> = values.values.iter().take(4).map(quoted).collect();
-            if values.values.len() > 4 {
-                shown.push("....");
-            }
-            text.push_str(&format!("{indent}enum: {}\n", shown.join(", ")));
-        }
-        if !recursive {
-            let about = field.en().unwrap_or("<no description>");
-            text.push_str(&wrap(about, 78 - level * 2, level * 2 + 2));
-            text.push('\n');
-        } else if (depth == 0 || level < depth)
-            && let Some(inner) = below(&field.ty)
-        {
-            list(text, inner, level + 1, recursive, depth, above);
-        }
+        item(text, field, level, recursive, depth, above);
     }
     above.pop();
+}
+
+fn item(text: &mut String, field: &Field, level: usize, recursive: bool, depth: usize, above: &mut Vec<&'static str>) {
+    let indent = " ".repeat(level * 2);
+    let required = if field.required { " -required-" } else { "" };
+    text.push_str(&format!("{indent}{}\t<{}>{required}\n", field.name, field.ty.explain_name()));
+    if let Some(values) = field.listed_values() {
+        let quoted = |v: &&'static str| if v.is_empty() { "\"\"" } else { *v };
+        let mut shown: Vec<&str> = values.values.iter().take(4).map(quoted).collect();
+        if values.values.len() > 4 {
+            shown.push("....");
+        }
+        text.push_str(&format!("{indent}enum: {}\n", shown.join(", ")));
+    }
+    if !recursive {
+        let about = field.en().unwrap_or("<no description>");
+        text.push_str(&wrap(about, 78 - level * 2, level * 2 + 2));
+        text.push('\n');
+    } else if (depth == 0 || level < depth)
+        && let Some(inner) = below(&field.ty)
+    {
+        list(text, inner, level + 1, recursive, depth, above);
+    }
 }
 
 /// Text in lines of at most `width` characters, each behind `indent` blanks.

@@ -85,7 +85,7 @@ const OTHER: &str = "Other Commands:";
 pub const GROUPS: [&str; 8] = [BEGINNER, INTERMEDIATE, DEPLOY, CLUSTER, TROUBLE, ADVANCED, SETTINGS, OTHER];
 
 /// Flags of commands that print what they made.
-const PRINT: &str = "output,o= template= show-managed-fields allow-missing-template-keys";
+pub(super) const PRINT: &str = "output,o= template= show-managed-fields allow-missing-template-keys";
 const DRY: &str = "dry-run?unchanged field-manager=";
 /// Flags of commands that ask for strict fields unless told otherwise; the server only warns everybody else.
 const VALIDATE: &str = "validate?strict";

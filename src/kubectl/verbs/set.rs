@@ -7,6 +7,7 @@ use crate::kubectl::arguments::Target;
 use crate::kubectl::call::{Call, Next, own};
 use crate::kubectl::failure::Failure;
 use crate::kubectl::run::DryRun;
+use crate::kubectl::selector::{LabelSelector, Requirement};
 
 const GROUP: &str = "Available Commands:";
 
@@ -144,19 +145,35 @@ fn image(call: &mut Call) -> Result<Next, Failure> {
 
 fn selector(call: &mut Call) -> Result<Next, Failure> {
     let args = call.flags.args.clone();
-    let Some((expression, resources)) = args.split_last().filter(|(e, _)| e.contains('=')) else {
-        return Err(own("one or more resources must be specified as <resource> <name> or <resource>/<name>"));
-    };
+    let Some((expression, resources)) = args.split_last() else { return Err(own("one selector is required")) };
+    let parsed = LabelSelector::parse(expression)
+        .map_err(|problem| own(format!("couldn't parse the selector string \"{expression}\": {problem}")))?;
     let mut wanted = Map::new();
-    for pair in expression.split(',') {
-        match pair.split_once('=') {
-            Some((key, value)) if !key.is_empty() => drop(wanted.insert(key, value.trim_start_matches('='))),
-            _ => return Err(own(format!("unexpected selector: {pair}"))),
+    let mut expressions: Vec<String> = Vec::new();
+    for (requirement, text) in parsed.0.iter().zip(parts(expression)) {
+        let mut other = |key: &str, operator: &str, values: &[String]| {
+            expressions.push(format!("{{{key} {operator} [{}]}}", values.join(" ")));
+        };
+        match requirement {
+            Requirement::In(key, values) if !text.contains('(') => {
+                wanted.insert(key.as_str(), values.first().map_or("", String::as_str));
+            }
+            Requirement::In(key, values) => other(key, "In", values),
+            Requirement::NotIn(key, values) => other(key, "NotIn", values),
+            Requirement::Exists(key) => other(key, "Exists", &[]),
+            Requirement::DoesNotExist(key) => other(key, "DoesNotExist", &[]),
+            Requirement::Greater(..) => return Err(own("\"gt\" isn't supported in label selectors")),
+            Requirement::Less(..) => return Err(own("\"lt\" isn't supported in label selectors")),
         }
     }
-    for target in targets(call, resources)? {
+    for target in call.targets(resources, false)? {
         if target.resource.stored != "Service" {
-            call.fail(own(format!("setting a selector is only supported for Services, not {}", target.resource.kind)));
+            call.fail(own("setting a selector is only supported for Services"));
+            continue;
+        }
+        if !expressions.is_empty() {
+            let shown = expressions.join(" ");
+            call.fail(own(format!("match expression [{shown}] not supported on this object")));
             continue;
         }
         let mut patch = Value::map();
@@ -178,6 +195,15 @@ fn selector(call: &mut Call) -> Result<Next, Failure> {
         }
     }
     Ok(Next::Done(0))
+}
+
+/// The requirements of a selector as they are written: what stands between commas that are in no parentheses.
+fn parts(expression: &str) -> impl Iterator<Item = &str> {
+    let mut depth = 0;
+    expression.split(move |c| {
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        c == ',' && depth == 0
+    })
 }
 
 fn env(call: &mut Call) -> Result<Next, Failure> {
