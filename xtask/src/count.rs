@@ -32,12 +32,26 @@ impl Count {
     }
 }
 
-/// The file of `test at tests/e2e/screen.test.mjs:12:1`, with which Node's runner begins each failure of its summary.
-pub fn failing_file(line: &str) -> Option<String> {
-    let line = without_colours(line);
-    let place = line.strip_prefix("test at ")?;
-    let mut parts = place.rsplitn(3, ':').skip(2);
-    parts.next().map(str::to_string)
+/// The failures of Node's runner, as its last part lists them: `test at tests/e2e/screen.test.mjs:12:1`, and on the next line
+/// `✖ what it is about (12.3ms)`. A goal that is not reached yet is listed as well, its reason behind the time, and is no failure.
+#[derive(Default)]
+pub struct Failures {
+    place: Option<String>,
+    pub files: Vec<String>,
+}
+
+impl Failures {
+    pub fn read(&mut self, line: &str) {
+        let line = without_colours(line);
+        if let Some(place) = line.strip_prefix("test at ") {
+            self.place = place.rsplitn(3, ':').nth(2).map(str::to_string);
+        } else if let Some(place) = self.place.take()
+            && line.starts_with("✖ ")
+            && line.ends_with("ms)")
+        {
+            self.files.push(place);
+        }
+    }
 }
 
 /// `test result: ok. 3 passed; 0 failed; 0 ignored; …`, of cargo's and of wasm-bindgen's runner.
@@ -113,11 +127,12 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_of_node_names_its_file() {
-        let file = Some("tests/e2e/screen.test.mjs".to_string());
-        assert_eq!(failing_file("test at tests/e2e/screen.test.mjs:12:1"), file);
-        assert_eq!(failing_file("\u{1b}[31mtest at tests/e2e/screen.test.mjs:12:1\u{1b}[39m"), file);
-        assert_eq!(failing_file("    at test at home:1:2"), None);
+    fn a_failure_of_node_names_its_file_and_a_goal_does_not() {
+        let mut failures = Failures::default();
+        let printed = "✖ failing tests:\n\ntest at tests/e2e/size.test.mjs:86:1\n✖ goal: smaller (9145.3ms) # not yet\n  stack\n\n\
+            test at tests/e2e/screen.test.mjs:12:1\n\u{1b}[31m✖ sends (1070.0ms)\u{1b}[39m\n  at test at home:1:2\n✖ sends (1ms)\n";
+        printed.lines().for_each(|line| failures.read(line));
+        assert_eq!(failures.files, ["tests/e2e/screen.test.mjs"]);
     }
 
     #[test]

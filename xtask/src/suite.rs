@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::count::{self, Count};
+use crate::count::{Count, Failures};
 use crate::process::{Outcome, command, root, run as run_command, run_reading, say};
 use crate::setup;
 
@@ -176,20 +176,18 @@ impl Suite {
     ) {
         let mut again = Vec::new();
         self.stage(name, |count| {
-            let mut named = 0;
+            let mut failures = Failures::default();
             let Err(why) = run_reading(&mut runner(&prepare()?), |line| {
                 count.read(line);
-                if let Some(file) = count::failing_file(line) {
-                    named += 1;
-                    again.push(file);
-                }
+                failures.read(line);
             }) else {
                 return Ok(());
             };
             // A failure whose file is not known cannot be tried again.
-            if named < count.failed.max(1) {
+            if (failures.files.len() as u64) < count.failed.max(1) {
                 return Err(why);
             }
+            again = failures.files;
             again.sort();
             again.dedup();
             say(&format!("once more: {}", again.join(" ")));
