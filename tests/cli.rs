@@ -176,6 +176,19 @@ fn a_command_line_that_cannot_be_read_exits_with_2() {
 }
 
 #[test]
+fn what_holds_no_object_is_no_healthy_cluster() {
+    let empty = file("empty.yaml", "# nothing\n---\n");
+    let list = file("list.yaml", "apiVersion: v1\nkind: List\nitems: []\n");
+    for path in [&empty, &list] {
+        let output = giljabi(&["doctor", "-f", path]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(String::from_utf8_lossy(&output.stderr).contains("no object"));
+        assert_eq!(giljabi(&["doctor", "-f", path, "--fail-on", "never"]).status.code(), Some(0));
+    }
+    assert_eq!(giljabi(&["doctor", "-f", PODS]).status.code(), Some(0));
+}
+
+#[test]
 fn rules_print_what_iptables_restore_reads() {
     let output = giljabi(&["rules", "-f", SERVICE, PODS, "--node", "node-2"]);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -6,7 +6,7 @@ use doctor_world::{Dump, SECRET};
 use giljabi::api::json;
 use giljabi::doctor::{self, Report, Severity, Stand, Verdict};
 use giljabi::locale::Lang;
-use giljabi::workspace::File;
+use giljabi::workspace::{File, Workspace};
 use std::sync::Arc;
 
 fn examine(text: String) -> (Arc<Stand>, Report) {
@@ -51,6 +51,46 @@ fn a_healthy_cluster_of_thousands_of_objects_stands_as_it_stood() {
     let made = |kind: &str| matches!(kind, "Pod" | "ReplicaSet" | "Endpoints" | "EndpointSlice");
     assert!(told.iter().all(|(kind, _)| !made(kind)), "{:?}", told.first());
     assert!(told.iter().filter(|(kind, name)| *kind == "Deployment" && *name == "app-7").count() <= 1);
+}
+
+/// Changes the document of an object in the file that has it.
+fn edit(workspace: &mut Workspace, kind: &str, name: &str, from: &str, to: &str) {
+    let is_it =
+        |part: &&str| part.contains(&format!("\nkind: {kind}\n")) && part.contains(&format!("\n  name: {name}\n"));
+    let found = workspace
+        .files()
+        .find_map(|f| Some((f.name.clone(), f.text.clone(), f.text.split("---\n").find(is_it)?.to_string())));
+    let (file, text, part) = found.expect("the object is in a file");
+    assert!(part.contains(from), "{part}");
+    workspace.set_file(&file, &text.replace(&part, &part.replace(from, to)));
+}
+
+#[test]
+fn a_cluster_that_was_opened_can_be_edited_again_and_again() {
+    let (stand, _) = examine(SMALL.list());
+    let mut workspace = doctor::Editing::new(stand).finish();
+    let ready = |workspace: &Workspace| {
+        let slices = workspace.cluster().store().list("EndpointSlice");
+        let of_it = slices.filter(|s| s.label("kubernetes.io/service-name") == Some("app-3"));
+        of_it.map(|s| s.value.items_at(&["endpoints"]).len()).sum::<usize>()
+    };
+    assert_eq!(ready(&workspace), 2);
+    for (kind, from, to, left) in [
+        ("Service", "    app: app-3\n", "    app: app-x\n", 0),
+        ("Service", "    app: app-x\n", "    app: app-3\n", 2),
+        ("Service", "port: 80\n", "port: 81\n", 2),
+        ("Service", "port: 81\n", "port: 82\n", 2),
+        ("Deployment", "registry.example.com/app-3:1.0.3", "registry.example.com/app-3:1.0.4", 2),
+        ("Deployment", "registry.example.com/app-3:1.0.4", "registry.example.com/app-3:1.0.5", 2),
+    ] {
+        edit(&mut workspace, kind, "app-3", from, to);
+        let told: Vec<_> = workspace.diagnostics().iter().filter(|d| d.is_error()).collect();
+        assert_eq!(told, Vec::<&giljabi::diagnostic::Diagnostic>::new(), "{kind} {to}");
+        let changed: Vec<_> =
+            workspace.last().changed.iter().map(|key| (key.kind.as_str(), key.name.as_str())).collect();
+        assert_eq!(changed, [(kind, "app-3")]);
+        assert_eq!(ready(&workspace), left, "{kind} {to}");
+    }
 }
 
 #[test]

@@ -73,7 +73,11 @@ impl Editing {
             if !text.is_empty() {
                 text.push_str("---\n");
             }
-            text.push_str(&yaml::print(&manifest.value));
+            // With the version that the cluster printed, only the first edit of an object would be taken; every later one would be
+            // refused as a change of what somebody else has changed meanwhile.
+            let mut value = manifest.value.clone();
+            value.remove_at(&["metadata", "resourceVersion"]);
+            text.push_str(&yaml::print(&value));
         }
     }
 

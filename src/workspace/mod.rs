@@ -133,7 +133,7 @@ impl Workspace {
         Written::new(self.files.iter().map(|open| (&open.file.name, open.keys.as_slice())))
     }
 
-    pub fn files(&self) -> impl ExactSizeIterator<Item = &File> {
+    pub fn files(&self) -> impl ExactSizeIterator<Item = &File> + DoubleEndedIterator {
         self.files.iter().map(|open| &open.file)
     }
 

@@ -127,6 +127,8 @@ fn take_apart(manifest: Manifest) -> Vec<Manifest> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::Settings;
+    use crate::workspace::Workspace;
 
     fn file(text: &str) -> File {
         File { name: "f.yaml".into(), text: text.into() }
@@ -163,6 +165,24 @@ mod tests {
             "",
             one,
         ]);
+    }
+
+    #[test]
+    fn an_edit_leaves_the_other_files_as_they_are() {
+        let named = |name: &str, text: &str| File { name: name.into(), text: text.into() };
+        let service = "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {ports: [{port: 1}]}\n";
+        let mut workspace = Workspace::new(Settings::default());
+        workspace.set_files(vec![named("a", service), named("b", "kind: {\n"), named("c", "# nothing\n")]);
+        let before = workspace.texts().0;
+        let shared = |workspace: &Workspace| {
+            before.iter().map(|old| workspace.files.iter().any(|new| Arc::ptr_eq(old, new))).collect::<Vec<_>>()
+        };
+        workspace.set_some(vec![named("c", "# else\n"), named("d", "")]);
+        assert_eq!(shared(&workspace), [true, true, false]);
+        let all = workspace.files().cloned().rev().collect();
+        workspace.set_files(all);
+        assert_eq!(shared(&workspace), [true, true, false]);
+        assert_eq!(workspace.files().map(|f| f.name.as_str()).collect::<Vec<_>>(), ["d", "c", "b", "a"]);
     }
 
     #[test]

@@ -41,6 +41,10 @@ pub fn run(arguments: &Arguments, lang: Lang) -> Result<bool, Usage> {
         other => return Err(Usage(format!("doctor prints text, json, sarif or junit, not {}", other.name()))),
     }
     let worst = report.worst();
+    // An empty stream is what a program that failed before this one leaves: it must not pass for a healthy cluster.
+    if report.objects == 0 && worst != Some(Severity::Error) && arguments.fail_on != FailOn::Never {
+        return Err(Usage("there is no object in the files, so nothing was examined".to_string()));
+    }
     Ok(match arguments.fail_on {
         FailOn::Error => worst != Some(Severity::Error),
         FailOn::Warning => !matches!(worst, Some(Severity::Error | Severity::Warning)),
