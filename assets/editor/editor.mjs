@@ -4,7 +4,7 @@ import { acceptCompletion, autocompletion, completionKeymap } from "@codemirror/
 import { defaultKeymap, history, historyKeymap, indentWithTab, redo, undo } from "@codemirror/commands";
 import { yaml } from "@codemirror/lang-yaml";
 import { bracketMatching, indentOnInput, indentUnit } from "@codemirror/language";
-import { forEachDiagnostic, lintGutter, lintKeymap, setDiagnostics } from "@codemirror/lint";
+import { forEachDiagnostic, lintGutter, lintKeymap, openLintPanel, setDiagnostics } from "@codemirror/lint";
 import { search, searchKeymap } from "@codemirror/search";
 import { Annotation, Compartment, EditorState, Text } from "@codemirror/state";
 import {
@@ -27,6 +27,20 @@ const fromProgram = Annotation.define();
 const language = new Compartment();
 const [coloured, plain] = [yaml(), []];
 const languageFor = (doc) => (isTooDeep(doc) ? plain : coloured);
+
+/** Longer than this nothing is pasted: it is twice what is read of a file, and a text of a hundred megabytes holds a page up. */
+const MOST_PASTED = 8 << 20;
+
+/** Refuses a text that is too long, and says so at the line where it would have come. */
+function refuseTooLong(event, view) {
+  if (!((event.clipboardData?.getData("text/plain").length ?? 0) > MOST_PASTED)) return false;
+  event.preventDefault();
+  const { from, to } = view.state.doc.lineAt(view.state.selection.main.head);
+  const message = view.state.phrase("What you pasted is longer than 8 MB. Nothing was changed.");
+  view.dispatch(setDiagnostics(view.state, [{ from, to, severity: "error", message }]));
+  openLintPanel(view);
+  return true;
+}
 
 /** Carries out the first mend of the first problem on the cursor's line that has one. */
 function mendHere(view) {
@@ -117,6 +131,7 @@ class Editor {
           }
         }),
         EditorView.domEventHandlers({
+          paste: refuseTooLong,
           // The composed text is in the document only after this event.
           compositionend: () => void setTimeout(() => this.applyWaiting()),
         }),

@@ -86,6 +86,27 @@ test("YAML that is meant to hurt is answered in the page", async (t) => {
   assert.deepEqual(complaints, []);
 });
 
+test("what is far too long is neither pasted nor examined, and the page says so", async (t) => {
+  const { page, complaints } = await open(t, browser);
+  await ready(page);
+  const editor = page.locator(".cm-content").first();
+  const text = () => editor.evaluate((content) => content.cmTile.view.state.doc.toString());
+  const before = await text();
+  await write(page, "a: b\n".repeat(2_000_000));
+  await page.locator(".cm-panel-lint").getByText("8 MB를 넘어요").waitFor();
+  assert.equal(await text(), before);
+  // A file of a hundred megabytes, and one that is no text.
+  await page.evaluate(() => {
+    const carried = new DataTransfer();
+    for (const [name, part] of [["bomb.yaml", "a: b\n".repeat(20_000_000)], ["bomb.gz", "x"]]) carried.items.add(new File([part], name));
+    document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: carried, bubbles: true, cancelable: true }));
+  });
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("status").getByText("파일 2개는").waitFor();
+  assert.equal(await dialog.locator(".doctor-report").count(), 0);
+  assert.deepEqual(complaints, []);
+});
+
 test("a cluster from a stranger is examined, and nothing in it runs", async (t) => {
   const { page, complaints } = await open(t, browser, { locale: "en-GB" });
   await ready(page);

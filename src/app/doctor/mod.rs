@@ -34,6 +34,9 @@ extern "C" {
 /// So many milliseconds the page is held at a time.
 const SLICE: f64 = 12.0;
 
+/// How many bytes are taken from the text field: as many as from files (`take.js`).
+const MOST_PASTED: usize = 64_000_000;
+
 /// The file field's id.
 const FIELD: &str = "doctor-files";
 
@@ -228,7 +231,9 @@ pub fn Doctor() -> impl IntoView {
     });
     let paste = move |_| {
         let text = pasted.get().map(|t| t.value()).unwrap_or_default();
-        if !text.trim().is_empty() {
+        if text.len() > MOST_PASTED {
+            surgery.take(Vec::new(), 1);
+        } else if !text.trim().is_empty() {
             surgery.take(vec![File { name: "pasted.yaml".into(), text }], 0);
         }
     };

@@ -1,7 +1,7 @@
 //! CodeMirror's own English words and ours for them, as [`super::exchange::Options::phrases`] takes them.
 
 /// Korean. English needs no table: it is what CodeMirror speaks by itself.
-pub const KOREAN: [(&str, &str); 22] = [
+pub const KOREAN: [(&str, &str); 23] = [
     ("Find", "찾기"),
     ("Replace", "바꾸기"),
     ("next", "다음"),
@@ -24,4 +24,8 @@ pub const KOREAN: [(&str, &str); 22] = [
     ("Control character", "제어 문자"),
     ("Selection deleted", "고른 부분을 지웠어요"),
     ("Completions", "자동 완성 후보"),
+    (
+        "What you pasted is longer than 8 MB. Nothing was changed.",
+        "붙여 넣은 글이 8 MB를 넘어요. 아무것도 바꾸지 않았어요.",
+    ),
 ];
