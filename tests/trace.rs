@@ -2,7 +2,7 @@
 //! cluster. One file a case in `tests/golden/trace`; `UPDATE_GOLDEN=1` rewrites what is expected, and the diff is read.
 //!
 //! A case begins with what it shows, then says what is done and asked, then what is expected, then the manifests. Lines:
-//! `set: mode=ipvs load-balancer=cloud` · `do: power-off NODE`, `do: delete KIND/NAME`, `do: delete-unseen KIND/NAME` (before
+//! `set: mode=ipvs scheduler=sh load-balancer=cloud` · `do: send CLIENT URL [OPTION…]`, `do: power-off NODE`, `do: delete KIND/NAME`, `do: delete-unseen KIND/NAME` (before
 //! anybody notices), `do: scale NAMESPACE/NAME N`, `do: label-unseen KIND/NAME NAME=VALUE` (before anybody notices), `do: run SECONDS`, `do: run-millis N`, `do: hosts ADDRESS NAME`, `do: forward PORT POD PORT` ·
 //! `ask: CLIENT URL [OPTION…]` with `keep`, `max-time=S`, `connect-timeout=S`, `insecure`, `header=NAME:VALUE`.
 
@@ -78,7 +78,10 @@ impl Case {
                 "load-balancer=cloud" => settings.load_balancer = LoadBalancerProvider::Cloud,
                 "load-balancer=metallb" => settings.load_balancer = LoadBalancerProvider::MetalLb,
                 "load-balancer=tunnel" => settings.load_balancer = LoadBalancerProvider::Tunnel,
-                other => panic!("unknown setting {other}"),
+                other => match other.split_once('=') {
+                    Some(("scheduler", name)) => settings.ipvs_scheduler = name.into(),
+                    _ => panic!("unknown setting {other}"),
+                },
             }
         }
         let mut workspace = Workspace::new(settings);
@@ -118,6 +121,10 @@ fn key(text: &str) -> ObjectKey {
 
 fn act(workspace: &mut Workspace, action: &str) {
     let words: Vec<&str> = action.split(' ').collect();
+    if let Some(asked) = action.strip_prefix("send ") {
+        drop(workspace.send(&request(asked)));
+        return;
+    }
     let cluster = workspace.cluster_mut();
     match words[..] {
         ["power-off", node] => cluster.set_power(node, false),

@@ -181,9 +181,13 @@ impl Network {
     pub fn on_node(&mut self, node: &str, v4: bool) -> Option<OnNode<'_>> {
         let Network { routes, proxy, kernels, .. } = self;
         let here = routes.node(node)?;
-        let family = if v4 { kube_proxy::Family::V4 } else { kube_proxy::Family::V6 };
         let kernel = kernels.entry(here.name.clone()).or_default();
-        Some(OnNode { routes, here, program: proxy.node(node).and_then(|n| n.program(family)), kernel })
+        Some(OnNode { routes, here, program: program_of(proxy, node, v4), kernel })
+    }
+
+    /// The rules of one family on a node.
+    pub fn program(&self, node: &str, v4: bool) -> Option<&netfilter::Program> {
+        program_of(&self.proxy, node, v4)
     }
 
     pub fn is_service_address(&self, ip: &IpAddr) -> bool {
@@ -202,4 +206,8 @@ impl Network {
     pub fn close(&mut self, client: &str, origin: &str) {
         self.connections.remove(&(client.into(), origin.into()));
     }
+}
+
+fn program_of<'a>(proxy: &'a KubeProxies, node: &str, v4: bool) -> Option<&'a netfilter::Program> {
+    proxy.node(node)?.program(if v4 { kube_proxy::Family::V4 } else { kube_proxy::Family::V6 })
 }

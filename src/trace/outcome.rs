@@ -202,6 +202,8 @@ pub enum CauseOfFailure {
     EndpointsBehind { service: ObjectKey },
     /// Endpoints are there, but kube-proxy has not written them into the node's rules yet.
     RulesBehind { service: ObjectKey, node: SmolStr },
+    /// Endpoints are in the node's rules, but the scheduler of ipvs gives the connection to none of them.
+    SchedulerFindsNone { service: ObjectKey, scheduler: &'static str },
     /// What listens does not speak HTTP.
     NotHttp { pod: Option<ObjectKey>, port: u16 },
     /// The program closes connections without an answer.

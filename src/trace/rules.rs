@@ -4,7 +4,7 @@ use super::record::Recorder;
 use super::step::{Candidate, StepKind};
 use crate::api::object::FieldRef;
 use crate::apiserver::store::Store;
-use crate::network::netfilter::{Chain, ChainRef, Hit, Match, Program, RealServer, Rules, Scheduler, Target, What};
+use crate::network::netfilter::{Chain, ChainRef, Hit, Match, Program, RealServer, Rules, Target, What};
 use crate::network::packet::Packet;
 use crate::runtime::Runtime;
 use smol_str::{SmolStr, format_smolstr};
@@ -110,9 +110,8 @@ fn choices(program: &Program, trail: &[Hit<'_>]) -> Vec<Choice> {
         match hit.what {
             What::Server { server, real: Some(real), persistent } => {
                 let share = 1.0 / server.real.iter().map(|r| f64::from(r.weight)).sum::<f64>().max(1.0);
-                // A hash leaves nothing to chance: this client always comes to this one.
-                let hashed = matches!(server.scheduler, Scheduler::SourceHash | Scheduler::DestinationHash);
-                let share_of = |r: &RealServer| match hashed {
+                // A hash of the client leaves nothing to chance: this client always comes to this one.
+                let share_of = |r: &RealServer| match server.scheduler.is_fixed() {
                     true => f64::from(u8::from(r.address() == real.address())),
                     false => f64::from(r.weight) * share,
                 };

@@ -316,6 +316,9 @@ pub fn cause_messages(cause: &CauseOfFailure) -> (Message, Message) {
         C::ContainerNotRunning { pod, port } => rows!("container_not_running", pod = named(pod), port = port),
         C::EndpointsBehind { service } => rows!("endpoints_behind", service = named(service)),
         C::RulesBehind { service, .. } => rows!("rules_behind", service = named(service)),
+        C::SchedulerFindsNone { service, scheduler } => {
+            rows!("scheduler_finds_none", service = named(service), scheduler = scheduler)
+        }
         C::NotHttp { port, .. } => rows!("not_http", port = port),
         C::ApplicationCloses { pod } => rows!("application_closes", pod = named(pod)),
         C::AnswerLost => rows!("answer_lost"),

@@ -97,6 +97,65 @@ fn the_schedulers_of_ipvs_choose_as_the_kernels_do() {
     assert_eq!(distinct(Scheduler::DestinationHash, &clients), 1, "one for the virtual server, whoever asks");
     assert_eq!(distinct(Scheduler::SourceHash, &[9; 20]), 1, "one for a client");
     assert_eq!(distinct(Scheduler::SourceHash, &clients), 4, "clients are spread");
+    assert_eq!(distinct(Scheduler::Maglev, &[9; 20]), 1, "one for a socket");
+    assert_eq!(distinct(Scheduler::Maglev, &clients), 4, "sockets are spread");
+    assert_eq!(distinct(Scheduler::Failover, &clients), 1);
+    assert_eq!(chosen(Scheduler::Overflow, &loads([(1, 0), (0, 0), (0, 0), (0, 0)]), &[5]), [real[0]]);
+    assert_eq!(chosen(Scheduler::Overflow, &loads([(2, 0), (3, 0), (1, 0), (0, 0)]), &[5]), [real[2]]);
+}
+
+#[test]
+fn some_schedulers_remember_and_some_choose_nobody() {
+    let send = |scheduler: Scheduler, memory: &mut Memory, flows: &Conntrack, port: u16, hours: u64| {
+        let proxies = synced(&plain(4, false), Settings { scheduler, ..settings(Mode::Ipvs, 0) });
+        let program = &tables(&proxies, 1, Family::V4).program;
+        let from = SocketAddr::new(IpAddr::from([10, 244, 1, 5]), port);
+        let mut passage = Passage::new(Packet::tcp_syn(from, VIP));
+        let (local, rng, now) = (&local(1), &mut Rng::with_seed(1), Time(0) + Duration::secs(3_600 * hours));
+        let mut context = Context { local, flows, memory, rng, now, misses: false, lots: None };
+        let verdict = pass(program, false, &mut passage, &mut context, &mut Vec::new());
+        (verdict == Verdict::Accept).then_some(passage.packet.dst)
+    };
+    let (none, fresh) = (Conntrack::default(), &mut Memory::default());
+    let real: Vec<SocketAddr> =
+        (0..4).map(|_| send(Scheduler::RoundRobin, fresh, &none, 40_000, 0).expect("a turn")).collect();
+    let loads = |open: [u16; 4]| {
+        let loads: Vec<_> = real.iter().zip(open).map(|(to, open)| (*to, open, 0)).collect();
+        flows_to(&loads)
+    };
+    // Open connections of the four, at which hour, and who is chosen by lblc and by lblcr.
+    let (mut one, mut set) = (Memory::default(), Memory::default());
+    for (open, hour, by_one, by_set) in [
+        ([1, 0, 0, 0], 0, 1, 1),
+        ([0, 1, 0, 0], 0, 1, 1),
+        // Overloaded, but nobody is idle.
+        ([1, 3, 1, 1], 0, 1, 1),
+        ([1, 3, 1, 0], 0, 3, 3),
+        // lblcr has two by now.
+        ([1, 0, 1, 1], 0, 3, 1),
+        ([1, 1, 1, 0], 0, 3, 3),
+        // Not used for more than a day: forgotten.
+        ([0, 0, 0, 0], 30, 0, 0),
+    ] {
+        let flows = loads(open);
+        assert_eq!(send(Scheduler::Locality, &mut one, &flows, 40_000, hour), Some(real[by_one]), "lblc {open:?}");
+        assert_eq!(
+            send(Scheduler::LocalityReplicated, &mut set, &flows, 40_000, hour),
+            Some(real[by_set]),
+            "lblcr {open:?}"
+        );
+    }
+    // ovf has nobody when all have more than they weigh.
+    assert_eq!(send(Scheduler::Overflow, fresh, &loads([2; 4]), 40_000, 0), None);
+    // mh spreads the sockets of a client, and has nobody for those that come to one that is going away.
+    let gone = flows_to(&[(SocketAddr::new(IpAddr::from([10, 244, 9, 9]), 8080), 1, 0)]);
+    let all: Vec<_> = (40_000..40_400).map(|port| send(Scheduler::Maglev, fresh, &none, port, 0)).collect();
+    let left: Vec<_> = (40_000..40_400).map(|port| send(Scheduler::Maglev, fresh, &gone, port, 0)).collect();
+    assert!(real.iter().all(|r| (60..140).contains(&all.iter().filter(|to| **to == Some(*r)).count())));
+    let lost = left.iter().filter(|to| to.is_none()).count();
+    assert!((40..120).contains(&lost), "about a fifth: {lost}");
+    let moved = all.iter().zip(&left).filter(|(a, b)| b.is_some() && a != b).count();
+    assert!(moved < 20, "hardly anybody else is moved: {moved}");
 }
 
 #[test]

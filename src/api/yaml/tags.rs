@@ -7,6 +7,7 @@
 //! Then it is first taken for a tag, and the copy is read anew when it turns out to be none.
 
 use super::read::{Error, Offsets, Source, error, parser_of, syntax_error};
+use crate::arrange::Arrange;
 use crate::text::Span;
 use libyaml_safer::{EventData, Parser, ScalarStyle};
 
@@ -128,7 +129,7 @@ fn masked(source: &str, texts: &[usize]) -> Option<(String, Vec<Place>)> {
             break;
         }
     }
-    places.sort_by_key(|place| place.start);
+    places.arrange_by_key(|place| place.start);
     // Letters stand in the place of signs of one byte each.
     (!places.is_empty()).then(|| (String::from_utf8_lossy(&copy).into_owned(), places))
 }

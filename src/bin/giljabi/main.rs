@@ -24,7 +24,7 @@ Usage:
   giljabi check -f FILE…                         what the API server says of the files (exit 1: it refuses something)
   giljabi trace -f FILE… --from pod/NAME --to URL  the way of a request, hop by hop (exit 1: it fails)
                 [--count N] [--seed S] [--mode iptables|ipvs|nftables] [--out FOLDER]
-                [--ipvs-scheduler rr|wrr|lc|wlc|sed|nq|dh|sh] (so do rules and sh)
+                [--ipvs-scheduler rr|wrr|lc|wlc|sed|nq|dh|sh|mh|lblc|lblcr|fo|ovf] (so do rules and sh)
                 [--format text|json|mermaid|svg|pcap] (--from also node/NAME, computer, outside[/IP])
   giljabi rules -f FILE… --node NAME             the kube-proxy rules of a node, as iptables-restore reads them
                 [--mode iptables|ipvs|nftables]

@@ -43,9 +43,5 @@ pub fn scheduler(name: &str) -> Result<SmolStr, Usage> {
         return Ok(name.into());
     }
     let names: Vec<&str> = Scheduler::ALL.iter().map(|(name, _)| *name).collect();
-    let known = names.join(", ");
-    Err(Usage(match name {
-        "mh" | "lblc" | "lblcr" => format!("the ipvs scheduler {name} is not simulated; those that are: {known}"),
-        _ => format!("--ipvs-scheduler is one of {known}, not {name:?}"),
-    }))
+    Err(Usage(format!("--ipvs-scheduler is one of {}, not {name:?}", names.join(", "))))
 }

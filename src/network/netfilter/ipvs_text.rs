@@ -1,6 +1,6 @@
 //! Virtual servers as `ipvsadm -Ln` prints them, and sets as `ipset list` does.
 
-use super::program::{Content, Member, Program, RealServer, SpaceKind, VirtualServer};
+use super::program::{Content, Member, Program, RealServer, Scheduler, SpaceKind, VirtualServer};
 use super::rule::{Match, Peer, SetKey, Space};
 use crate::api::time::Time;
 use crate::api::view::Protocol;
@@ -58,6 +58,9 @@ pub fn servers(program: &Program, flows: Option<(&Conntrack, Time)>) -> String {
 pub fn server_text(server: &VirtualServer) -> String {
     let address = SocketAddr::new(server.ip, server.port);
     let mut out = format!("{:<4} {address} {}", server.protocol.upper(), server.scheduler.name());
+    if server.scheduler == Scheduler::Maglev {
+        out.push_str(" (mh-port)");
+    }
     if let Some(seconds) = server.persistent {
         put(&mut out, format_args!(" persistent {seconds}"));
     }

@@ -107,7 +107,7 @@ impl RealServer {
 }
 
 /// How ipvs chooses a real server. kube-proxy gives all of them the weight 1, so weighted round robin turns as plain round robin
-/// does. Left out: maglev hashing (`mh`) and the two by locality (`lblc`, `lblcr`).
+/// does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scheduler {
     /// Round robin.
@@ -125,11 +125,21 @@ pub enum Scheduler {
     DestinationHash,
     /// By hash of the source address.
     SourceHash,
+    /// By hash of source address and source port: kube-proxy always sets `mh-port`, and never `mh-fallback`.
+    Maglev,
+    /// The one that the virtual server has, until it is overloaded and another one is idle.
+    Locality,
+    /// The least loaded of those that the virtual server has; one more when it is overloaded and another one is idle.
+    LocalityReplicated,
+    /// The first of those that weigh the most.
+    Failover,
+    /// The same, but for those that have more active connections than they weigh.
+    Overflow,
 }
 
 impl Scheduler {
     /// By the names of kernel modules, `ip_vs_NAME`, as `--ipvs-scheduler` takes them.
-    pub const ALL: [(&'static str, Scheduler); 8] = [
+    pub const ALL: [(&'static str, Scheduler); 13] = [
         ("rr", Scheduler::RoundRobin),
         ("wrr", Scheduler::WeightedRoundRobin),
         ("lc", Scheduler::LeastConnection),
@@ -138,6 +148,11 @@ impl Scheduler {
         ("nq", Scheduler::NeverQueue),
         ("dh", Scheduler::DestinationHash),
         ("sh", Scheduler::SourceHash),
+        ("mh", Scheduler::Maglev),
+        ("lblc", Scheduler::Locality),
+        ("lblcr", Scheduler::LocalityReplicated),
+        ("fo", Scheduler::Failover),
+        ("ovf", Scheduler::Overflow),
     ];
 
     pub fn name(self) -> &'static str {
@@ -157,18 +172,14 @@ impl Scheduler {
         matches!(self, Scheduler::RoundRobin | Scheduler::WeightedRoundRobin)
     }
 
-    /// Whether the choice depends on the connections that the real servers have.
-    pub fn counts_connections(self) -> bool {
-        match self {
-            Scheduler::LeastConnection
-            | Scheduler::WeightedLeastConnection
-            | Scheduler::ShortestExpectedDelay
-            | Scheduler::NeverQueue => true,
-            Scheduler::RoundRobin
-            | Scheduler::WeightedRoundRobin
-            | Scheduler::DestinationHash
-            | Scheduler::SourceHash => false,
-        }
+    /// Whether it is always the same real server for a client.
+    pub fn is_fixed(self) -> bool {
+        matches!(self, Scheduler::DestinationHash | Scheduler::SourceHash | Scheduler::Failover)
+    }
+
+    /// Whether it is by the real server that the virtual server had before.
+    pub fn by_locality(self) -> bool {
+        matches!(self, Scheduler::Locality | Scheduler::LocalityReplicated)
     }
 }
 

@@ -9,7 +9,7 @@ use super::passage::{Context, Lot, Passage};
 use super::program::{Chunk, Content, FixedChain, Hook, Part, PortName, Program, RealServer, VirtualServer};
 use super::rule::{Because, Chain, ChainRef, CtState, CtStates, Match, Rule, Space, Table, Target};
 use smol_str::SmolStr;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// What becomes of a packet at a hook.
@@ -352,7 +352,7 @@ impl<'p> Walker<'p, '_, '_> {
                 _ => None,
             })
         })?;
-        let (real, persistent) = self.schedule(server, passage.packet.src.ip());
+        let (real, persistent) = self.schedule(server, passage.packet.src);
         self.trail.push(Hit {
             table: Table::Nat,
             chain: &IPVS,
@@ -368,12 +368,16 @@ impl<'p> Walker<'p, '_, '_> {
         Some(Verdict::Accept)
     }
 
-    fn schedule(&mut self, server: &'p VirtualServer, client: IpAddr) -> (Option<&'p RealServer>, bool) {
+    fn schedule(&mut self, server: &'p VirtualServer, client: SocketAddr) -> (Option<&'p RealServer>, bool) {
         if server.real.is_empty() {
             return (None, false);
         }
         let (memory, now) = (&mut *self.context.memory, self.context.now);
         let (place, persistent) = memory.pick(server, client, 0, self.context.flows, now);
+        if !persistent && server.scheduler.by_locality() {
+            memory.keep(server, place, self.context.flows, now);
+        }
+        let client = client.ip();
         memory.give(server, client, (place, persistent), now);
         self.note(|| Lot::Given { server: Arc::new(server.clone()), client, place, persistent });
         (server.real.get(place), persistent)

@@ -14,7 +14,7 @@ use super::run::{Run, Spot};
 use super::transit::{Fate, Lost};
 use crate::api::object::{FieldRef, ObjectKey};
 use crate::api::view::{Protocol, ServiceType};
-use crate::network::netfilter::PortName;
+use crate::network::netfilter::{Content, PortName};
 use crate::network::packet::Packet;
 use crate::network::route::node_key;
 use crate::network::tls::Distrust;
@@ -280,12 +280,26 @@ fn stopped_by_rule(
         let cause = CauseOfFailure::NoLocalEndpoint { service: meant.key.clone(), node: node.clone(), external };
         return (cause, vec![meant.key.field(policy)]);
     }
+    if !dropped && let Some(scheduler) = owner.and_then(|owner| scheduler_of(run, node, dialled, owner)) {
+        let cause = CauseOfFailure::SchedulerFindsNone { service: meant.key.clone(), scheduler };
+        return (cause, because.cloned().into_iter().collect());
+    }
     // The objects are fine now: the rules are older than they.
     let path = format_smolstr!("spec.ports[{port}]");
     (
         CauseOfFailure::RulesBehind { service: meant.key.clone(), node: node.clone() },
         vec![meant.key.field(path.as_str())],
     )
+}
+
+/// Who chooses among the real servers that a node has for a Service port.
+fn scheduler_of(run: &Run<'_, '_>, node: &str, dialled: &Dialled, owner: &PortName) -> Option<&'static str> {
+    let program = run.world.network.program(node, dialled.to.is_ipv4())?;
+    let servers = program.frame.servers()?;
+    program.get(owner)?.entries(servers).find_map(|content| match content {
+        Content::Server(server) if !server.real.is_empty() => Some(server.scheduler.name()),
+        _ => None,
+    })
 }
 
 /// The client has no address of the family of what it dials.

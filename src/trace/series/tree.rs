@@ -199,7 +199,8 @@ impl Tree {
                 }
                 Ask::Given { kernel, server, client, ahead, at } => {
                     let Kernel { memory, conntrack } = world.network.kernel(kernel)?;
-                    let (place, persistent) = memory.pick(server, *client, *ahead, conntrack, world.now + *at);
+                    let (place, persistent) =
+                        memory.pick(server, SocketAddr::new(*client, 0), *ahead, conntrack, world.now + *at);
                     2 * place + usize::from(persistent)
                 }
             };
@@ -360,7 +361,7 @@ fn asks(tape: &Tape) -> Option<(Vec<(Ask, usize)>, Sockets)> {
                 Lot::Given { server, client, place, persistent } => {
                     let ahead = given.iter().filter(|(k, s)| *k == kernel && s.key() == server.key()).count();
                     let simple = server.scheduler.takes_turns() && server.persistent.is_none();
-                    if server.scheduler.counts_connections() || ahead > 0 && !simple {
+                    if !simple && (ahead > 0 || !server.scheduler.takes_turns() && !server.scheduler.is_fixed()) {
                         return None;
                     }
                     given.push((kernel, server));
