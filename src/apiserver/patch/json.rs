@@ -21,10 +21,30 @@ pub fn json(target: &Value, patch: &Value) -> Result<Value, PatchError> {
             format!("The allowed maximum operations in a JSON patch is {MOST_OPERATIONS}, got {}", operations.len());
         return Err(PatchError::TooLarge(why));
     }
+    for operation in operations {
+        let type_ = operation.json_type();
+        if !matches!(type_, "object" | "null") {
+            return malformed(&format!("json: cannot unmarshal {type_} into Go value of type handlers.jsonPatchOp"));
+        }
+        for (field, value) in operation.as_map().into_iter().flat_map(|fields| fields.iter()) {
+            let type_ = value.json_type();
+            if matches!(field.as_str(), "op" | "path" | "from") && !matches!(type_, "string" | "null") {
+                let why =
+                    format!("json: cannot unmarshal {type_} into Go struct field jsonPatchOp.{field} of type string");
+                return malformed(&why);
+            }
+        }
+    }
     let mut result = target.clone();
     for operation in operations {
         let (name, path) = (operation.text("op"), operation.text("path"));
         let steps = pointer(path);
+        // The whole can be compared and replaced by what can hold something, and nothing else.
+        let whole = operation.field("path").is_some() && path.is_empty();
+        let holds = || matches!(operation.get("value"), Some(Value::Map(_) | Value::List(_)));
+        if steps.is_empty() && !(whole && (name == "test" || name == "replace" && holds())) {
+            return unfit(format!("{name} operation does not apply: doc is missing path: \"{path}\": missing value"));
+        }
         let value = operation.get("value").cloned().unwrap_or_default();
         match name {
             "add" => add(&mut result, &steps, value, path)?,
@@ -45,7 +65,7 @@ pub fn json(target: &Value, patch: &Value) -> Result<Value, PatchError> {
             "move" | "copy" => {
                 let from = operation.text("from");
                 let source = pointer(from);
-                let Some(moved) = find(&result, &source).cloned() else {
+                let Some(moved) = find(&result, &source).filter(|_| !source.is_empty()).cloned() else {
                     return unfit(format!(
                         "{name} operation does not apply: doc is missing from path: {from}: missing value"
                     ));
@@ -170,6 +190,12 @@ mod tests {
             value!([{ "op": "add", "path": "/a/9", "value": 1 }]),
             value!([{ "op": "test", "path": "/a/0", "value": 9 }]),
             value!({ "op": "add" }),
+            value!([{ "op": "add", "value": 1 }]),
+            value!([{ "op": "add", "path": "a", "value": 1 }]),
+            value!([{ "op": "add", "path": 5, "value": 1 }]),
+            value!([{ "op": "replace", "path": "", "value": 1 }]),
+            value!([{ "op": "copy", "from": "", "path": "/c" }]),
+            value!(["add"]),
         ] {
             assert!(json(&object, &wrong).is_err(), "{wrong:?}");
         }

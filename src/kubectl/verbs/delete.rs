@@ -142,9 +142,7 @@ fn targets(call: &mut Call, args: &[String]) -> Result<Vec<Wanted>, Failure> {
         return Ok(wanted);
     }
     if args.is_empty() {
-        return Err(own(
-            "You must provide one or more resources by argument or filename.\nExample resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'\n   '<resource> <name>'\n   '<resource>'",
-        ));
+        return Err(own(super::NOTHING_NAMED));
     }
     let all = call.flags.is_on("all");
     match ask(call.cluster.store(), args, all, call.is_selected(), false)? {

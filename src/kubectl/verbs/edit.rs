@@ -59,9 +59,7 @@ pub enum Saved {
 fn run(call: &mut Call) -> Result<Next, Failure> {
     let args = call.flags.args.clone();
     if args.is_empty() && !call.flags.has("filename") {
-        return Err(own(
-            "You must provide one or more resources by argument or filename.\nExample resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'\n   '<resource> <name>'\n   '<resource>'",
-        ));
+        return Err(own(super::NOTHING_NAMED));
     }
     let targets = call.targets(&args, true)?;
     if targets.is_empty() {

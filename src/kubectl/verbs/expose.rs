@@ -28,9 +28,7 @@ const EXPOSABLE: [&str; 5] = ["ReplicationController", "Service", "Pod", "Deploy
 fn run(call: &mut Call) -> Result<Next, Failure> {
     let args = call.flags.args.clone();
     if args.is_empty() && !call.flags.has("filename") {
-        return Err(own(
-            "You must provide one or more resources by argument or filename.\nExample resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'\n   '<resource> <name>'\n   '<resource>'",
-        ));
+        return Err(own(super::NOTHING_NAMED));
     }
     let service = crate::kubectl::arguments::resource(call.cluster.store(), "services")?;
     // Here --selector is no filter but the new Service's own.

@@ -1,9 +1,12 @@
 //! `kubectl apply` and `kubectl replace`: the command line around the verbs that take files.
 
 use super::{ADVANCED, Act, DRY, FILES, PRINT, VALIDATE, Verb};
+use crate::api::value::Value;
+use crate::api::{json, yaml};
 use crate::kubectl::call::{Call, Next, own};
 use crate::kubectl::failure::Failure;
 use crate::kubectl::{apply, replace};
+use crate::text::Span;
 
 pub const APPLY: Verb = Verb {
     names: &["apply"],
@@ -19,8 +22,43 @@ pub const APPLY: Verb = Verb {
         DRY,
         VALIDATE,
     ],
-    act: Act::Run(apply),
+    act: Act::Both(apply, &[VIEW]),
 };
+
+const VIEW: Verb = Verb {
+    names: &["view-last-applied"],
+    group: ADVANCED,
+    short: "View the latest last-applied-configuration annotations of a resource/object",
+    usage: "(TYPE [NAME | -l label] | TYPE/NAME | -f FILENAME)",
+    examples: "# What was applied last\nkubectl apply view-last-applied svc web",
+    flags: &["selector,l= all output,o=", FILES],
+    act: Act::Run(view),
+};
+
+/// Prints what was applied last; of an object that never was applied, nothing.
+fn view(call: &mut Call) -> Result<Next, Failure> {
+    let as_json = match call.flags.text("output") {
+        "" | "yaml" => false,
+        "json" => true,
+        odd => {
+            return Err(
+                call.usage(format!("Unexpected -o output mode: {odd}, the flag 'output' must be one of yaml|json"))
+            );
+        }
+    };
+    if call.flags.args.is_empty() && !call.flags.has("filename") {
+        return Err(own(super::NOTHING_NAMED));
+    }
+    for target in call.targets(&call.flags.args.clone(), false)? {
+        let text = target.object.value.at(&["metadata", "annotations", apply::LAST_APPLIED]).and_then(Value::as_str);
+        if let Some(read) = text.and_then(|text| yaml::read(text, Span::new(0, text.len())).ok()) {
+            let printed =
+                if as_json { json::to_string_pretty(&read.value, 2) + "\n" } else { yaml::print(&read.value) };
+            call.streams.out.push_str(&printed);
+        }
+    }
+    Ok(Next::Done(0))
+}
 
 pub const REPLACE: Verb = Verb {
     names: &["replace"],

@@ -92,6 +92,9 @@ const VALIDATE: &str = "validate?strict";
 const SELECT: &str = "selector,l= field-selector= all all-namespaces,A";
 const FILES: &str = "filename,f= recursive,R kustomize,k=";
 
+/// What is said to who names no object.
+const NOTHING_NAMED: &str = "You must provide one or more resources by argument or filename.\nExample resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'\n   '<resource> <name>'\n   '<resource>'";
+
 /// Every verb, in the order of `kubectl help`.
 pub const VERBS: &[Verb] = &[
     create::VERB,
