@@ -4,6 +4,7 @@ mod doctor_world;
 
 use doctor_world::{Dump, SECRET};
 use giljabi::api::json;
+use giljabi::api::object::ObjectKey;
 use giljabi::doctor::{self, Report, Severity, Stand, Verdict};
 use giljabi::locale::Lang;
 use giljabi::workspace::{File, Workspace};
@@ -65,15 +66,19 @@ fn edit(workspace: &mut Workspace, kind: &str, name: &str, from: &str, to: &str)
     workspace.set_file(&file, &text.replace(&part, &part.replace(from, to)));
 }
 
+/// How many endpoints of a Service are ready.
+fn ready(workspace: &Workspace) -> usize {
+    let slices = workspace.cluster().store().list("EndpointSlice");
+    let of_it = slices.filter(|s| s.label("kubernetes.io/service-name") == Some("app-3"));
+    let is_ready =
+        |e: &&giljabi::api::value::Value| e.at(&["conditions", "ready"]).and_then(|r| r.as_bool()) == Some(true);
+    of_it.map(|s| s.value.items_at(&["endpoints"]).iter().filter(is_ready).count()).sum()
+}
+
 #[test]
 fn a_cluster_that_was_opened_can_be_edited_again_and_again() {
     let (stand, _) = examine(SMALL.list());
     let mut workspace = doctor::Editing::new(stand).finish();
-    let ready = |workspace: &Workspace| {
-        let slices = workspace.cluster().store().list("EndpointSlice");
-        let of_it = slices.filter(|s| s.label("kubernetes.io/service-name") == Some("app-3"));
-        of_it.map(|s| s.value.items_at(&["endpoints"]).len()).sum::<usize>()
-    };
     assert_eq!(ready(&workspace), 2);
     for (kind, from, to, left) in [
         ("Service", "    app: app-3\n", "    app: app-x\n", 0),
@@ -91,6 +96,32 @@ fn a_cluster_that_was_opened_can_be_edited_again_and_again() {
         assert_eq!(changed, [(kind, "app-3")]);
         assert_eq!(ready(&workspace), left, "{kind} {to}");
     }
+}
+
+#[test]
+fn files_that_are_taken_out_of_a_cluster_that_was_opened_come_back() {
+    let (stand, _) = examine(SMALL.list());
+    let mut workspace = doctor::Editing::new(stand).finish();
+    let keys = |workspace: &Workspace| workspace.cluster().store().iter().map(|o| o.key.clone()).collect::<Vec<_>>();
+    let before = keys(&workspace);
+    let mut back = |take: fn(&mut Workspace)| {
+        let texts = workspace.texts();
+        take(&mut workspace);
+        assert_eq!(workspace.cluster().store().list_in("Pod", "team-0").count(), 0);
+        workspace.put_back(texts);
+        let told: Vec<_> = workspace.diagnostics().iter().filter(|d| d.is_error()).map(|d| &d.verbatim).collect();
+        assert_eq!(told, Vec::<&String>::new());
+        assert_eq!(ready(&workspace), 2, "pods run as they ran");
+        // A slice that its controller had made meanwhile may stand in the place of one.
+        let stays = |key: &&ObjectKey| key.kind == "EndpointSlice" || workspace.cluster().store().get(key).is_some();
+        let gone: Vec<_> = before.iter().filter(|key| !stays(key)).collect();
+        assert_eq!(gone, Vec::<&ObjectKey>::new());
+    };
+    back(|workspace| {
+        workspace.remove_file("team-0.yaml");
+    });
+    // A namespace takes along what is in it.
+    back(|workspace| edit(workspace, "Namespace", "team-0", "Namespace", "ConfigMap"));
 }
 
 #[test]

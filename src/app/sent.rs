@@ -2,7 +2,7 @@
 
 use giljabi::api::object::FieldRef;
 use giljabi::map::{Phase, Stage, Tone, of_hop, phase};
-use giljabi::text::{LineIndex, Span};
+use giljabi::text::Span;
 use giljabi::trace::Trace;
 use giljabi::workspace::Workspace;
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,8 +84,7 @@ impl Sent {
 /// The line of a workspace's files that a field stands on.
 pub fn line_in(workspace: &Workspace, field: &FieldRef) -> Option<LineRef> {
     let at = workspace.locate(field)?;
-    let text = &workspace.file(&at.file)?.text;
-    let line = LineIndex::new(text).line_column(at.span.start as usize, text).line;
+    let line = workspace.line(&at.file, at.span.start)?;
     Some(LineRef { file: at.file.to_string(), line, span: at.span, field: field.clone() })
 }
 

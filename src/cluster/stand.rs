@@ -1,6 +1,6 @@
 //! A cluster that stands as it stood elsewhere: objects with their status are taken over as they are, pods run where they ran
 //! (or not), endpoints say what they said. From then on only endpoints and rules follow what changes; nothing is scheduled,
-//! scaled or cleaned up.
+//! scaled or cleaned up, but what a person deletes goes, a namespace with all that is in it.
 //!
 //! Here, too: pods that are put there without a scheduler, to ask from or to stand in for a program.
 
@@ -8,7 +8,7 @@ use super::Cluster;
 use crate::api::object::ObjectKey;
 use crate::api::value::Value;
 use crate::apiserver::store::Cause;
-use crate::controller::OF_ENDPOINTS;
+use crate::controller::{ACCOUNTS, OF_ENDPOINTS};
 use crate::value;
 use smol_str::{SmolStr, format_smolstr};
 
@@ -57,8 +57,21 @@ impl Cluster {
                 self.wake(controller, service.clone());
             }
         }
+        // A pod that a person adds runs under one, and what was taken over seldom holds them.
+        let namespaces: Vec<ObjectKey> = self.store.list("Namespace").map(|n| n.key.clone()).collect();
+        for namespace in namespaces {
+            self.wake(ACCOUNTS, namespace);
+        }
         self.run_until_settled();
         self.sync_network();
+    }
+
+    /// What a person puts there, or back, has the status that it brings: where pods stand still nobody else gives it one.
+    pub fn bring_status(&mut self, key: &ObjectKey, status: &Value) {
+        let Some(object) = self.store.get(key).cloned().filter(|_| !self.settings.run_pods) else { return };
+        let mut value = object.value.clone();
+        value.set_at(&["status"], status.clone());
+        self.write(Cause::User, |writer| writer.update(&object, value));
     }
 
     fn has_slices(&self, service: &ObjectKey) -> bool {

@@ -151,14 +151,23 @@ pub trait Controller: Sync {
 }
 
 pub use kubelet::count_rested;
+pub use namespace::ACCOUNTS;
 
 /// Who makes a Service's endpoints.
 pub const OF_ENDPOINTS: [&str; 2] = [endpoints::NAME, endpointslice::NAME];
 
 /// The controllers that work even where pods stand still ([`Settings::workloads`]): what follows from a Service's or a pod's
-/// change.
+/// change, and that a namespace comes and goes.
 pub fn follows_changes(name: &str) -> bool {
-    matches!(name, kubelet::NAME | endpoints::NAME | endpointslice::NAME | endpointslice_mirroring::NAME)
+    matches!(
+        name,
+        kubelet::NAME
+            | endpoints::NAME
+            | endpointslice::NAME
+            | endpointslice_mirroring::NAME
+            | namespace::NAME
+            | ACCOUNTS
+    )
 }
 
 /// The registry. A controller's place in it is its number in the work queue.

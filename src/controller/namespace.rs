@@ -8,11 +8,15 @@ use crate::api::object::ObjectKey;
 use crate::apiserver::store::{Event, Store};
 use crate::value;
 
+pub const NAME: &str = "namespace-controller";
+/// Who gives every namespace its ServiceAccount.
+pub const ACCOUNTS: &str = "serviceaccount-controller";
+
 pub struct NamespaceController;
 
 impl Controller for NamespaceController {
     fn name(&self) -> &'static str {
-        "namespace-controller"
+        NAME
     }
 
     fn watch(&self, event: &Event, store: &Store, _: &Index, settings: &Settings, enqueue: Enqueue) {
@@ -51,7 +55,7 @@ pub struct ServiceAccountController;
 
 impl Controller for ServiceAccountController {
     fn name(&self) -> &'static str {
-        "serviceaccount-controller"
+        ACCOUNTS
     }
 
     fn watch(&self, event: &Event, _: &Store, _: &Index, settings: &Settings, enqueue: Enqueue) {

@@ -54,8 +54,11 @@ pub fn refusal(manifest: &Manifest, text: &str, status: &Status) -> Vec<Diagnost
         // Nothing names a field: the value that cannot be read is the place, the kind when it is what is refused, or the name.
         let unreadable = unreadable::find(&manifest.value).filter(|_| status.message.contains("cannot be handled as"));
         let account = status.message.contains("error looking up service account");
+        let printed = status.message.starts_with("resourceVersion should not be set");
         let path = if let Some((path, _)) = &unreadable {
             path.as_str()
+        } else if printed {
+            "metadata.resourceVersion"
         } else if account {
             "spec.serviceAccountName"
         } else if status.message.contains("no matches for kind") || status.message.contains("no kind ") {
@@ -67,6 +70,7 @@ pub fn refusal(manifest: &Manifest, text: &str, status: &Status) -> Vec<Diagnost
         diagnostic.explanation = match unreadable {
             Some((_, message)) => Some(message),
             None if account => Some(Message::new("check-service-account")),
+            None if printed => Some(Message::new("check-printed")),
             None => explain_status(manifest, status),
         };
         found.push(diagnostic);

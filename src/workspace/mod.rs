@@ -141,6 +141,12 @@ impl Workspace {
         self.files().find(|f| f.name == name)
     }
 
+    /// The line of a place in a file, from one.
+    pub fn line(&self, name: &str, offset: u32) -> Option<u32> {
+        let open = self.files.iter().find(|open| open.file.name == name)?;
+        Some(open.lines().line_of(offset as usize) as u32 + 1)
+    }
+
     /// The manifests read from a file.
     pub fn manifests(&self, name: &str) -> &[Manifest] {
         self.files.iter().find(|open| open.file.name == name).map_or(&[], |open| &open.manifests)
@@ -253,6 +259,9 @@ impl Workspace {
             }
             other => other?,
         };
+        if let Some(status) = manifest.value.get("status").filter(|_| !existed) {
+            self.cluster.bring_status(&key, status);
+        }
         let warnings = accepted.warnings.iter().map(|words| diagnose::warning(manifest, text, words));
         Arc::make_mut(&mut self.answers).extend(warnings);
         let last = Arc::make_mut(&mut self.last);

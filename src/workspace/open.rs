@@ -8,7 +8,8 @@ use crate::api::parse::{MAX_TEXT, Manifest, Parsing};
 use crate::api::schema::schema;
 use crate::api::yaml;
 use crate::diagnostic::Diagnostic;
-use std::sync::Arc;
+use crate::text::LineIndex;
+use std::sync::{Arc, OnceLock};
 
 /// A file and what was read from it.
 #[derive(Clone, Debug)]
@@ -21,9 +22,15 @@ pub(super) struct Open {
     pub reading: Vec<Diagnostic>,
     /// Whether the manifests are all that the text says, and nothing of it was left out on the way.
     whole: bool,
+    lines: OnceLock<LineIndex>,
 }
 
 impl Open {
+    /// Where its lines begin: many places of one file are asked for their lines.
+    pub fn lines(&self) -> &LineIndex {
+        self.lines.get_or_init(|| LineIndex::new(&self.file.text))
+    }
+
     /// The file as it is after an edit. `open` are the files before it: what did not change is taken from there.
     pub fn after(open: &[Arc<Open>], file: File) -> Arc<Open> {
         match open.iter().find(|open| open.file.name == file.name) {
@@ -38,8 +45,7 @@ impl Open {
         let places: Vec<usize> = kept.iter().flatten().map(|kept| kept.place).collect();
         parsing.leave_out(|place| places.binary_search(&place).is_ok());
         while !parsing.go_on(&file.text, usize::MAX) {}
-        let mut open =
-            Open { file, manifests: Vec::new(), keys: Vec::new(), reading: parsing.diagnostics, whole: true };
+        let mut open = Open::of(Prepared { file, manifests: Vec::new(), reading: parsing.diagnostics, whole: true });
         let mut read = parsing.manifests.into_iter().flat_map(take_apart).peekable();
         for (key, manifest) in before.iter().flat_map(|before| before.described()) {
             let Some(Some(kept)) = kept.get(manifest.index) else { continue };
@@ -59,7 +65,7 @@ impl Open {
     pub fn of(prepared: Prepared) -> Open {
         let Prepared { file, manifests, reading, whole } = prepared;
         let keys = manifests.iter().map(key_of).collect();
-        Open { file, manifests, keys, reading, whole }
+        Open { file, manifests, keys, reading, whole, lines: OnceLock::new() }
     }
 
     fn push(&mut self, key: ObjectKey, manifest: Manifest) {

@@ -60,7 +60,8 @@ impl Dump {
 
     fn app(&self, out: &mut String, i: usize) {
         let (namespace, name) = (format!("team-{}", i / 25), format!("app-{i}"));
-        let (x, y) = (i / 250, i % 250 + 1);
+        // The first addresses are the cluster's own.
+        let (x, y) = (i / 200, i % 200 + 20);
         let cluster_ip = format!("172.20.{x}.{y}");
         let labels = format!("    labels:\n      app: {name}\n");
         let pod_labels = format!("    labels:\n      app: {name}\n      pod-template-hash: 7d9f6c5b48\n");
@@ -88,6 +89,7 @@ impl Dump {
             )
         };
         let set = format!("{name}-7d9f6c5b48");
+        let hashed = template.replace("      spec:\n", "          pod-template-hash: 7d9f6c5b48\n      spec:\n");
         item(
             out,
             "apps/v1",
@@ -96,7 +98,7 @@ impl Dump {
             &set,
             &format!("{pod_labels}{}", owner("Deployment", &name)),
             &format!(
-                "  spec:\n    replicas: {n}\n    selector:\n      matchLabels:\n        app: {name}\n        pod-template-hash: 7d9f6c5b48\n{template}  status:\n{counts}    fullyLabeledReplicas: {n}\n"
+                "  spec:\n    replicas: {n}\n    selector:\n      matchLabels:\n        app: {name}\n        pod-template-hash: 7d9f6c5b48\n{hashed}  status:\n{counts}    fullyLabeledReplicas: {n}\n"
             ),
         );
         let (mut subsets, mut endpoints) = (String::new(), String::new());

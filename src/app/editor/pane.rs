@@ -3,7 +3,7 @@
 use giljabi::diagnostic::{Diagnostic, Severity as How};
 use giljabi::locale::Lang;
 use giljabi::map::{Tone, of_hop};
-use giljabi::text::{LineIndex, utf16_offset, visible};
+use giljabi::text::{utf16_offset, visible};
 use leptos::html::Div;
 use leptos::prelude::*;
 use std::collections::BTreeMap;
@@ -385,8 +385,7 @@ fn Problems() -> impl IntoView {
         state.diagnostics.iter().filter(|d| d.file == file).take(20).cloned().collect::<Vec<_>>()
     };
     let row = move |d: Diagnostic| {
-        let text = s.text_of(&d.file);
-        let line = LineIndex::new(&text).line_column(d.span.start as usize, &text).line;
+        let line = s.line_at(&d.file, d.span.start);
         let class = match d.severity {
             How::Error => "problem problem-error",
             How::Warning => "problem problem-warning",

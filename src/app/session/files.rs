@@ -188,6 +188,11 @@ impl Session {
         self.workspace.with_value(|w| line_in(w, field))
     }
 
+    /// The line of a place in a file.
+    pub fn line_at(self, file: &str, offset: u32) -> u32 {
+        self.workspace.with_value(|w| w.line(file, offset)).unwrap_or(1)
+    }
+
     /// Goes to where a line is written.
     pub fn open_line(self, line: &LineRef) {
         self.show_file(&line.file);

@@ -66,6 +66,15 @@ impl Controller for Kubelet {
         };
         let Some(view) = pod.view().pod().filter(|p| !p.node_name.is_empty()) else { return Reconcile::default() };
         if !context.settings.run_pods {
+            // Who is deleted here goes at once; who was going when the cluster was taken over stands as it stood.
+            if view.terminating && context.runtime.get(key).is_some_and(|s| !s.pod.is_terminating()) {
+                context.runtime.remove(key);
+                let saw = key.field("metadata.deletionTimestamp");
+                return Reconcile {
+                    writes: vec![super::Write::Purge { key: key.clone(), saw }],
+                    ..Reconcile::default()
+                };
+            }
             let same = context.runtime.get(key).is_some_and(|s| s.pod.uid() == pod.uid() && s.ips == view.ips);
             if !same {
                 context.runtime.adopt(&pod, &context.settings.cluster_domain, context.now);

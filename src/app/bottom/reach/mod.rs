@@ -13,6 +13,8 @@ use crate::app::session::{Session, session};
 
 /// As many columns at once, and as many rows of an unfolded workload, as can be looked through.
 const COLUMNS: usize = 40;
+/// As many rows at once: with all columns each has as many cells, and a cluster may have a thousand workloads.
+const ROWS: usize = 60;
 const MEMBERS: usize = 120;
 
 #[component]
@@ -22,6 +24,7 @@ pub fn Reach() -> impl IntoView {
     let open = RwSignal::new(BTreeSet::<usize>::new());
     // The first column that is shown: of many ports, so many at a time.
     let from = RwSignal::new(0_usize);
+    let from_row = RwSignal::new(0_usize);
     Effect::new(move || {
         s.state.track();
         run.begin(s);
@@ -51,38 +54,55 @@ pub fn Reach() -> impl IntoView {
                 return view! { <p class="empty">{s.t("reach.empty")}</p> }.into_any();
             }
             open.update_untracked(BTreeSet::clear);
-            let first = Some(from.get()).filter(|first| *first < plan.urls.len()).unwrap_or(0);
-            let pages = (plan.urls.len() > COLUMNS).then(|| pages(s, from, first, plan.urls.len()));
-            let columns = plan.urls.iter().skip(first).take(COLUMNS).cloned().collect();
-            view! { {pages}{table(s, run, open, &plan, columns)} }.into_any()
+            let (first, columns) = pages(s, from, plan.urls.len(), COLUMNS, PORTS);
+            let (first_row, rows) = pages(s, from_row, plan.rows.len(), ROWS, CLIENTS);
+            let urls = plan.urls.iter().skip(first).take(COLUMNS).cloned().collect();
+            view! { {columns}{rows}{table(s, run, open, &plan, first_row, urls)} }.into_any()
         }}
     }
     .into_any()
 }
 
-/// Which of many columns are shown, and the ways to the others.
-fn pages(s: Session, from: RwSignal<usize>, first: usize, all: usize) -> impl IntoView {
-    let last = (first + COLUMNS).min(all);
+/// The words of the pages: which are shown, the ones before, the ones after.
+const PORTS: [&str; 3] = ["reach.columns", "reach.columns_before", "reach.columns_after"];
+const CLIENTS: [&str; 3] = ["reach.rows", "reach.rows_before", "reach.rows_after"];
+
+/// The first that is shown of many columns or rows, and the ways to the others.
+fn pages(s: Session, from: RwSignal<usize>, all: usize, step: usize, words: [&'static str; 3]) -> (usize, AnyView) {
+    let first = Some(from.get()).filter(|first| *first < all).unwrap_or(0);
+    let last = (first + step).min(all);
     let shown = [(first + 1).to_string(), last.to_string(), all.to_string()];
-    let words = move || s.tx("reach.columns", &[("first", &shown[0]), ("last", &shown[1]), ("n", &shown[2])]);
-    view! {
-        <p class="rules-head reach-pages">
-            <button type="button" class="btn btn-icon" aria-label=s.t("reach.columns_before") title=s.t("reach.columns_before") disabled=first == 0 on:click=move |_| from.set(first.saturating_sub(COLUMNS))>
-                "◀"
-            </button>
-            <span role="status">{words}</span>
-            <button type="button" class="btn btn-icon" aria-label=s.t("reach.columns_after") title=s.t("reach.columns_after") disabled=last == all on:click=move |_| from.set(last)>
-                "▶"
-            </button>
-        </p>
-    }
+    let [which, before, after] = words;
+    let words = move || s.tx(which, &[("first", &shown[0]), ("last", &shown[1]), ("n", &shown[2])]);
+    let view = (all > step).then(|| {
+        view! {
+            <p class="rules-head reach-pages">
+                <button type="button" class="btn btn-icon" aria-label=s.t(before) title=s.t(before) disabled=first == 0 on:click=move |_| from.set(first.saturating_sub(step))>
+                    "◀"
+                </button>
+                <span role="status">{words}</span>
+                <button type="button" class="btn btn-icon" aria-label=s.t(after) title=s.t(after) disabled=last == all on:click=move |_| from.set(last)>
+                    "▶"
+                </button>
+            </p>
+        }
+    });
+    (first, view.into_any())
 }
 
-fn table(s: Session, run: Run, open: RwSignal<BTreeSet<usize>>, plan: &Plan, urls: Vec<Url>) -> impl IntoView + use<> {
+fn table(
+    s: Session,
+    run: Run,
+    open: RwSignal<BTreeSet<usize>>,
+    plan: &Plan,
+    first: usize,
+    urls: Vec<Url>,
+) -> impl IntoView + use<> {
     let heads =
         urls.iter().cloned().map(|u| view! { <th scope="col" class="mono">{move || run.spoken(&u).to_string()}</th> });
     let heads = heads.collect_view();
-    let rows = plan.rows.iter().enumerate().map(|(i, row)| rows(s, run, open, &urls, i, row)).collect_view();
+    let shown = plan.rows.iter().enumerate().skip(first).take(ROWS);
+    let rows = shown.map(|(i, row)| rows(s, run, open, &urls, i, row)).collect_view();
     view! {
         <table class="reach">
             <thead>
