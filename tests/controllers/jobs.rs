@@ -1,0 +1,109 @@
+//! Jobs: numbers for pods, and what counts as failure and as success.
+
+use super::{apply, condition, get, pods, settle};
+use giljabi::api::time::Duration;
+use giljabi::api::value::Value;
+use giljabi::cluster::{Cluster, Settings};
+
+fn job(spec: &str, command: &str) -> String {
+    format!(
+        "
+apiVersion: batch/v1
+kind: Job
+metadata: {{name: sum}}
+spec:
+  {spec}
+  template:
+    metadata: {{labels: {{app: sum}}}}
+    spec: {{restartPolicy: Never, containers: [{{name: sum, image: \"busybox:1.37\", command: {command}}}]}}
+"
+    )
+}
+
+#[test]
+fn an_indexed_job_gives_each_pod_a_number() {
+    let mut cluster = Cluster::new(Settings::default());
+    apply(&mut cluster, &job("completions: 3\n  parallelism: 2\n  completionMode: Indexed", "[sleep, '5']"));
+    cluster.run_for(Duration::secs(3));
+    let numbers = |cluster: &Cluster| {
+        let key = "batch.kubernetes.io/job-completion-index";
+        let mut all: Vec<String> =
+            pods(cluster, "sum").iter().filter_map(|p| Some(p.label(key)?.to_string())).collect();
+        all.sort();
+        all
+    };
+    assert_eq!(numbers(&cluster), ["0", "1"]);
+    let pod = &pods(&cluster, "sum")[0];
+    assert!(pod.name().starts_with("sum-0-"), "{}", pod.name());
+    assert_eq!(pod.value.str_at(&["spec", "hostname"]), "sum-0");
+    let container = &pod.value.at(&["spec", "containers"]).and_then(Value::as_list).expect("containers")[0];
+    let variable = &container.items_at(&["env"])[0];
+    assert_eq!(variable.str_at(&["name"]), "JOB_COMPLETION_INDEX");
+    let field = variable.str_at(&["valueFrom", "fieldRef", "fieldPath"]);
+    assert_eq!(field, "metadata.labels['batch.kubernetes.io/job-completion-index']");
+    settle(&mut cluster);
+    assert_eq!(numbers(&cluster), ["0", "1", "2"]);
+    let job = get(&cluster, "Job", "sum").expect("the Job");
+    assert_eq!(job.value.str_at(&["status", "completedIndexes"]), "0-2");
+    assert_eq!(condition(&cluster, "Job", "sum", "Complete").map(|c| c.0), Some("CompletionsReached".into()));
+}
+
+#[test]
+fn a_jobs_failure_policy_says_what_a_failure_means() {
+    let policy = |action: &str, more: &str| {
+        format!(
+            "{more}podFailurePolicy: {{rules: [{{action: {action}, onExitCodes: {{operator: In, values: [42]}}}}]}}\n  backoffLimit: 1"
+        )
+    };
+    let mut cluster = Cluster::new(Settings::default());
+    apply(&mut cluster, &job(&policy("FailJob", ""), "[sh, -c, 'exit 42']"));
+    settle(&mut cluster);
+    let pod = pods(&cluster, "sum")[0].name().clone();
+    let message =
+        format!("Container sum for pod default/{pod} failed with exit code 42 matching FailJob rule at index 0");
+    assert_eq!(condition(&cluster, "Job", "sum", "Failed"), Some(("PodFailurePolicy".into(), message)));
+    assert_eq!(pods(&cluster, "sum").len(), 1);
+    // What is ignored does not count: the Job tries on, past its limit.
+    let mut cluster = Cluster::new(Settings::default());
+    apply(&mut cluster, &job(&policy("Ignore", ""), "[sh, -c, 'sleep 2; exit 42']"));
+    cluster.run_for(Duration::secs(60));
+    assert!(pods(&cluster, "sum").len() > 2, "{}", pods(&cluster, "sum").len());
+    assert_eq!(condition(&cluster, "Job", "sum", "Failed"), None);
+    // Each number fails for itself, and none is tried again.
+    let mut cluster = Cluster::new(Settings::default());
+    let indexed = "completions: 3\n  parallelism: 3\n  completionMode: Indexed\n  backoffLimitPerIndex: 1\n  ";
+    let policy = policy("FailIndex", indexed).replace("\n  backoffLimit: 1", "");
+    apply(&mut cluster, &job(&policy, "[sh, -c, 'exit 42']"));
+    settle(&mut cluster);
+    assert_eq!(pods(&cluster, "sum").len(), 3);
+    let job = get(&cluster, "Job", "sum").expect("the Job");
+    assert_eq!(job.value.str_at(&["status", "completedIndexes"]), "");
+    assert_eq!(job.value.str_at(&["status", "failedIndexes"]), "0-2");
+    assert_eq!(condition(&cluster, "Job", "sum", "Failed").map(|c| c.0), Some("FailedIndexes".into()));
+}
+
+#[test]
+fn a_jobs_success_policy_says_what_is_enough() {
+    let policy = |rules: &str| {
+        let indexed = "completions: 4\n  parallelism: 4\n  completionMode: Indexed";
+        job(&format!("{indexed}\n  successPolicy: {{rules: [{rules}]}}"), "[sh, -c, 'sleep 3600']")
+    };
+    let done = |rules: &str, finished: &[&str]| {
+        let mut cluster = Cluster::new(Settings::default());
+        apply(&mut cluster, &policy(rules));
+        cluster.run_for(Duration::secs(10));
+        for number in finished {
+            let label = "batch.kubernetes.io/job-completion-index";
+            let pod = pods(&cluster, "sum").into_iter().find(|p| p.label(label) == Some(number)).expect("its pod");
+            cluster.change_container(&pod.key, "sum", |c| c.behavior.crash = Some((Duration::secs(1), 0)));
+        }
+        cluster.run_for(Duration::secs(60));
+        let left = pods(&cluster, "sum").iter().filter(|p| p.value.str_at(&["status", "phase"]) == "Running").count();
+        (condition(&cluster, "Job", "sum", "Complete"), left)
+    };
+    let matched = |rule: usize| Some(("SuccessPolicy".to_string(), format!("Matched rules at index {rule}")));
+    assert_eq!(done("{succeededIndexes: '0'}", &["0"]), (matched(0), 0), "the others are taken away");
+    assert_eq!(done("{succeededIndexes: '0'}", &["1", "2"]), (None, 2));
+    assert_eq!(done("{succeededIndexes: '0-2', succeededCount: 2}", &["1", "2"]), (matched(0), 0));
+    assert_eq!(done("{succeededIndexes: '0,3'}, {succeededCount: 1}", &["2"]), (matched(1), 0));
+}
