@@ -8,7 +8,7 @@ pub mod api;
 pub mod apiserver;
 pub mod arrange;
 pub mod cluster;
-#[cfg(target_arch = "wasm32")]
+#[cfg(any(target_arch = "wasm32", test))]
 mod compare;
 pub mod controller;
 pub mod diagnostic;

@@ -194,7 +194,7 @@ fn check(cluster: &Cluster) {
         let wanted = set.value.at(&["spec", "replicas"]).and_then(Value::as_i64).unwrap_or(1);
         let active = store.owned_by(set.uid()).filter(|p| {
             p.view().pod().is_some_and(giljabi::controller::pods::is_active)
-                && p.controller().is_some_and(|(_, uid)| uid == set.uid())
+                && p.controller().is_some_and(|(_, uid)| uid == *set.uid())
         });
         assert_eq!(active.count() as i64, wanted, "{} has what it wants", set.key);
     }

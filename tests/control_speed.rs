@@ -38,6 +38,20 @@ fn work_grows_with_the_pods_and_not_faster() {
 }
 
 #[test]
+fn a_pod_that_comes_up_is_looked_at_a_few_times() {
+    const PODS: u64 = 900;
+    let mut cluster = nodes_for(PODS as usize);
+    let work = cost(&mut cluster, |cluster| {
+        deploy(cluster, "web", PODS as usize);
+        settle(cluster);
+    });
+    // Made, bound, begun, ready: four writes and as many looks. The rest is its share of its set, its Deployment and the slices.
+    for ((name, count), most) in counts(work).into_iter().zip([5, 5, 11]) {
+        assert!(count <= most * PODS, "{name}: {count} for {PODS} pods");
+    }
+}
+
+#[test]
 fn one_pod_that_flips_costs_the_same_among_few_and_many() {
     let work = |pods: usize| {
         let mut cluster = nodes_for(pods);

@@ -35,11 +35,13 @@ impl Ord for ObjectKey {
     /// Neighbours in a map mostly have kind and namespace in common, and that short strings are equal is told more quickly than
     /// which of them is less.
     fn cmp(&self, other: &ObjectKey) -> Ordering {
-        if self.kind != other.kind {
-            return self.kind.as_str().cmp(other.kind.as_str());
+        let (kind, other_kind) = (self.kind.as_str(), other.kind.as_str());
+        if kind != other_kind {
+            return kind.cmp(other_kind);
         }
-        if self.namespace != other.namespace {
-            return self.namespace.as_str().cmp(other.namespace.as_str());
+        let (namespace, other_namespace) = (self.namespace.as_str(), other.namespace.as_str());
+        if namespace != other_namespace {
+            return namespace.cmp(other_namespace);
         }
         self.name.as_str().cmp(other.name.as_str())
     }
@@ -83,10 +85,30 @@ pub struct Object {
     pub value: Value,
     /// `metadata.resourceVersion` as a number.
     pub revision: u64,
+    meta: Meta,
     view: OnceLock<View>,
-    owner: OnceLock<Option<(ObjectKey, SmolStr)>>,
+    owner: OnceLock<Option<Arc<(ObjectKey, SmolStr)>>>,
     /// What the store knows of its beginning; every version has the same one.
     pub(crate) origin: OnceLock<Arc<Origin>>,
+}
+
+/// What of an object's metadata everybody asks for, at every write.
+#[derive(Debug, Default)]
+struct Meta {
+    uid: SmolStr,
+    labels: Option<Value>,
+    owners: Option<Value>,
+}
+
+impl Meta {
+    fn read(value: &Value) -> Meta {
+        let Some(meta) = value.get("metadata") else { return Meta::default() };
+        Meta {
+            uid: meta.get("uid").and_then(Value::as_smol).unwrap_or_default(),
+            labels: meta.get("labels").cloned(),
+            owners: meta.get("ownerReferences").cloned(),
+        }
+    }
 }
 
 /// How an object came to be.
@@ -123,6 +145,7 @@ impl Object {
         let revision = value.str_at(&["metadata", "resourceVersion"]).parse().unwrap_or(0);
         Arc::new(Object {
             key,
+            meta: Meta::read(&value),
             value,
             revision,
             view: OnceLock::new(),
@@ -137,14 +160,9 @@ impl Object {
         if let Some(next) = old.view.get().and_then(|before| before.next(&old.value, &value)) {
             let _ = view.set(next);
         }
-        Arc::new(Object {
-            key: old.key.clone(),
-            value,
-            revision,
-            view,
-            owner: OnceLock::new(),
-            origin: OnceLock::new(),
-        })
+        let meta = Meta::read(&value);
+        let owner = if meta.owners == old.meta.owners { old.owner.clone() } else { OnceLock::new() };
+        Arc::new(Object { key: old.key.clone(), meta, value, revision, view, owner, origin: OnceLock::new() })
     }
 
     /// The typed reading of the content, decoded at the first call.
@@ -165,13 +183,19 @@ impl Object {
         &self.key.namespace
     }
 
-    pub fn uid(&self) -> &str {
-        self.value.str_at(&["metadata", "uid"])
+    /// `metadata.uid`; empty when there is none.
+    pub fn uid(&self) -> &SmolStr {
+        &self.meta.uid
     }
 
     /// `metadata.labels`.
     pub fn labels(&self) -> Option<&Value> {
-        self.value.get("metadata")?.get("labels")
+        self.meta.labels.as_ref()
+    }
+
+    /// `metadata.ownerReferences`.
+    pub fn owner_references(&self) -> Option<&Value> {
+        self.meta.owners.as_ref()
     }
 
     /// The value of a label; `None` when the object does not bear it.
@@ -195,16 +219,13 @@ impl Object {
 
     /// The same, lent; read once an object.
     pub fn controller_ref(&self) -> Option<&(ObjectKey, SmolStr)> {
-        self.owner.get_or_init(|| self.read_controller()).as_ref()
+        self.owner.get_or_init(|| self.read_controller().map(Arc::new)).as_deref()
     }
 
     fn read_controller(&self) -> Option<(ObjectKey, SmolStr)> {
-        let owner = self
-            .value
-            .items_at(&["metadata", "ownerReferences"])
-            .iter()
-            .find(|o| o.get("controller").and_then(Value::as_bool) == Some(true))?;
-        let key = ObjectKey::new(owner.str_at(&["kind"]), self.key.namespace.clone(), owner.str_at(&["name"]));
-        Some((key, owner.str_at(&["uid"]).into()))
+        let owners = self.owner_references()?.as_list()?;
+        let owner = owners.iter().find(|o| o.get("controller").and_then(Value::as_bool) == Some(true))?;
+        let text = |field: &str| owner.get(field).and_then(Value::as_smol).unwrap_or_default();
+        Some((ObjectKey::new(text("kind"), self.key.namespace.clone(), text("name")), text("uid")))
     }
 }

@@ -5,6 +5,7 @@
 pub use crate::api::object::Cause;
 use crate::api::object::{Object, ObjectKey, Origin};
 use crate::api::time::Time;
+use crate::api::value::Value;
 use imbl::ordmap::DiffItem;
 use imbl::{OrdMap, OrdSet, Vector};
 use smol_str::SmolStr;
@@ -192,12 +193,11 @@ impl Store {
     pub fn put(&mut self, object: Arc<Object>, cause: Cause, at: Time) -> u64 {
         let old = self.objects.insert(object.key.clone(), object.clone());
         // Most writes change neither labels nor owners.
-        let list = |o: &Object| o.value.get("metadata").and_then(|m| m.get("ownerReferences")).cloned();
         if old.as_ref().is_none_or(|old| old.labels() != object.labels()) {
             old.iter().for_each(|old| self.unindex_labels(old, Some(&object)));
             self.index_labels(&object, old.as_deref());
         }
-        if old.as_ref().is_none_or(|old| list(old) != list(&object)) {
+        if old.as_ref().is_none_or(|old| old.owner_references() != object.owner_references()) {
             old.iter().for_each(|old| self.unindex_owners(old));
             self.index_owners(&object);
         }
@@ -277,7 +277,8 @@ fn label_keys(object: &Object) -> impl Iterator<Item = LabelKey> + '_ {
 }
 
 fn owner_uids(object: &Object) -> impl Iterator<Item = SmolStr> + '_ {
-    object.value.items_at(&["metadata", "ownerReferences"]).iter().filter_map(|o| o.get("uid")?.as_smol())
+    let owners = object.owner_references().and_then(Value::as_list).unwrap_or(&[]);
+    owners.iter().filter_map(|o| o.get("uid")?.as_smol())
 }
 
 #[cfg(test)]

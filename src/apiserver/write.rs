@@ -146,15 +146,15 @@ impl Writer<'_> {
     }
 
     fn replace(&mut self, old: &Arc<Object>, mut value: Value, always: bool, counts: bool) -> Arc<Object> {
-        let same = |field: &str| match (old.value.get(field), value.get(field)) {
+        let before = old.value.get("metadata");
+        let same = match (before, value.get("metadata")) {
             (Some(a), Some(b)) => a.is_same(b),
             (a, b) => a.is_none() && b.is_none(),
         };
         // Most writes leave the metadata as they are, and there is nothing to set right then.
-        if !same("metadata") {
+        if !same {
             let system =
                 ["uid", "creationTimestamp", "resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds"];
-            let before = old.value.get("metadata");
             let meta = value.map_mut().entry("metadata").map_mut();
             for field in system {
                 match before.and_then(|m| m.get(field)) {
@@ -163,10 +163,12 @@ impl Writer<'_> {
                 }
             }
         }
-        let generation = old.value.at(&["metadata", "generation"]).and_then(Value::as_i64);
-        if let Some(generation) = generation {
-            let generation = generation + i64::from(counts || !same_but_status(&old.key.kind, &old.value, &value));
-            if value.at(&["metadata", "generation"]).and_then(Value::as_i64) != Some(generation) {
+        let generation = before.and_then(|m| m.get("generation")).and_then(Value::as_i64);
+        if let Some(earlier) = generation {
+            let generation = earlier + i64::from(counts || !same_but_status(&old.key.kind, &old.value, &value));
+            if !(same && generation == earlier)
+                && value.at(&["metadata", "generation"]).and_then(Value::as_i64) != Some(generation)
+            {
                 value.set_at(&["metadata", "generation"], generation);
             }
         }

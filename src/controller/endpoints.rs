@@ -220,7 +220,7 @@ fn repack(service: &Arc<Object>, view: &Service, pods: &[&Arc<Object>]) -> Vec<S
             continue;
         }
         let Some(ip) = address_of(view, pod) else { continue };
-        let place: Place = (ip.clone(), object.uid().into());
+        let place: Place = (ip.clone(), object.uid().clone());
         let ready = view.publish_not_ready || pod.is_ready();
         let mut offer = |port: Option<Port>| {
             by_port.entry(port).or_default().entry(place.clone()).and_modify(|r| *r &= ready).or_insert(ready);
@@ -302,7 +302,7 @@ fn offer(object: &Arc<Object>, view: &Service) -> Option<Offer> {
         return None;
     }
     let ready = view.publish_not_ready || pod.is_ready();
-    Some(((ip, object.uid().into()), ready, ports))
+    Some(((ip, object.uid().clone()), ready, ports))
 }
 
 impl EndpointsCache {

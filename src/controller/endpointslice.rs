@@ -124,7 +124,7 @@ impl Controller for EndpointSliceController {
                 draft.name(service, context);
             }
             if only && !hints::are_wanted(service, view) {
-                let cache = SliceCache::of(service, &of_family, &plan, context);
+                let cache = SliceCache::of(service, pods.len(), &of_family, &plan, store);
                 context.memory.slices.insert(key.clone(), cache);
             }
             homeless.append(&mut plan.homeless);

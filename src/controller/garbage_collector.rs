@@ -37,9 +37,10 @@ impl Controller for GarbageCollector {
                 enqueue(new.key.clone(), after);
             }
             (Some(old), Some(new)) => {
-                let finishes = has_finalizer(new, "orphan") || has_finalizer(new, FOREGROUND);
-                let differ = old.value.at(&REFERENCES) != new.value.at(&REFERENCES);
-                if new.is_terminating() && finishes || differ {
+                let differ = old.owner_references() != new.owner_references();
+                let finishes =
+                    || new.is_terminating() && (has_finalizer(new, "orphan") || has_finalizer(new, FOREGROUND));
+                if differ || finishes() {
                     enqueue(new.key.clone(), after);
                 }
                 if differ {
@@ -70,7 +71,7 @@ const REFERENCES: [&str; 2] = ["metadata", "ownerReferences"];
 const FOREGROUND: &str = "foregroundDeletion";
 
 fn references(object: &Object) -> &[Value] {
-    object.value.items_at(&REFERENCES)
+    object.owner_references().and_then(Value::as_list).unwrap_or(&[])
 }
 
 /// Puts an owner into the queue that waits for its dependents to go.

@@ -5,7 +5,7 @@ use super::scheduler::{Requests, anti_affinity};
 use super::selector::Selector;
 use super::{conditions, membership};
 use crate::api::object::{Object, ObjectKey};
-use crate::api::value::Value;
+use crate::api::value::{Map, Value};
 use crate::api::view::PodPhase;
 use crate::apiserver::store::{Event, Store};
 use imbl::{OrdMap, OrdSet};
@@ -65,6 +65,9 @@ pub struct Index {
     /// The labels that selectors of Services ask for, by namespace, and how many ask.
     selector_keys: OrdMap<(SmolStr, SmolStr), u32>,
     change: PodChange,
+    /// The Services that pods with these labels of a namespace belong to, for the labels that were seen last: pods of one
+    /// template share them.
+    matched: Arc<Vec<(SmolStr, Value, Vec<ObjectKey>)>>,
     /// The newest revision at which a Service changed: what freezes containers' environments together.
     services_revision: u64,
 }
@@ -122,6 +125,7 @@ impl Index {
             }
             "Service" => {
                 self.services_revision = event.revision;
+                self.matched = Arc::default();
                 for (object, there) in [(&event.old, false), (&event.new, true)] {
                     let Some(object) = object else { continue };
                     let selector = object.view().service().map_or(&[][..], |s| &s.selector);
@@ -226,15 +230,34 @@ impl Index {
         }
     }
 
-    fn pod_change(&self, event: &Event, store: &Store) -> PodChange {
-        let mut change =
-            PodChange { services: membership::services_to_update(event, store, self), ..PodChange::default() };
+    /// The keys of the Services that select the pod. Looked up anew only for labels that are not known.
+    fn services_matching(&mut self, pod: &Object, store: &Store) -> Vec<ObjectKey> {
+        const KNOWN: usize = 8;
+        let Some(labels) = pod.labels() else { return Vec::new() };
+        let is_it = |known: &&(SmolStr, Value, _)| known.1.is_same(labels) && known.0 == *pod.namespace();
+        if let Some((.., services)) = self.matched.iter().find(is_it) {
+            return services.clone();
+        }
+        let services = membership::services_of(pod, store, self);
+        let matched = Arc::make_mut(&mut self.matched);
+        matched.truncate(KNOWN - 1);
+        matched.insert(0, (pod.namespace().clone(), labels.clone(), services.clone()));
+        services
+    }
+
+    fn pod_change(&mut self, event: &Event, store: &Store) -> PodChange {
+        let mut change = PodChange {
+            services: membership::services_to_update(event, self, |index, pod| index.services_matching(pod, store)),
+            ..PodChange::default()
+        };
         let facts = |object: &Option<Arc<Object>>| {
             let object = object.as_ref()?;
             let pod = object.view().pod()?;
             Some((pod.phase, pod.terminating, pod.is_ready()))
         };
-        let owner = |object: &Option<Arc<Object>>| object.as_ref().and_then(|o| o.controller_ref()).cloned();
+        fn owner(object: &Option<Arc<Object>>) -> Option<&(ObjectKey, SmolStr)> {
+            object.as_ref()?.controller_ref()
+        }
         let (old, new) = (owner(&event.old), owner(&event.new));
         let relabelled = match (&event.old, &event.new) {
             (Some(a), Some(b)) => a.labels() != b.labels(),
@@ -242,7 +265,7 @@ impl Index {
         };
         if old != new || relabelled || facts(&event.old) != facts(&event.new) {
             change.orphan = event.new.as_ref().is_some_and(|o| new.is_none() && !o.is_terminating());
-            change.owners = [old.map(|(key, _)| key), new.map(|(key, _)| key)];
+            change.owners = [old, new].map(|owner| owner.map(|(key, _)| key.clone()));
         }
         change
     }
@@ -305,9 +328,10 @@ impl Index {
             other.and_then(|o| o.get(key)) != Some(value)
                 && self.selector_keys.get(&(namespace.clone(), key.clone())).is_some_and(|count| *count > 0)
         };
-        let entries = |labels: Option<&'_ Value>| labels.and_then(Value::as_map).cloned().unwrap_or_default();
-        entries(before).iter().any(|entry| differs(entry, after))
-            || entries(after).iter().any(|entry| differs(entry, before))
+        fn entries(labels: Option<&Value>) -> impl Iterator<Item = (&SmolStr, &Value)> {
+            labels.and_then(Value::as_map).into_iter().flat_map(Map::iter)
+        }
+        entries(before).any(|entry| differs(entry, after)) || entries(after).any(|entry| differs(entry, before))
     }
 
     /// Pods that the scheduler has found no node for.

@@ -42,11 +42,15 @@ pub fn selects(service: &Service, object: &Object) -> bool {
     !service.selector.is_empty() && service.selector.iter().all(|(k, v)| object.label(k) == Some(v))
 }
 
-/// The Services that must look again because a pod changed.
-pub fn services_to_update(event: &Event, store: &Store, index: &Index) -> Vec<ObjectKey> {
+/// The Services that must look again because a pod changed; `services_of` tells those of a pod.
+pub fn services_to_update(
+    event: &Event,
+    index: &mut Index,
+    services_of: impl Fn(&mut Index, &Object) -> Vec<ObjectKey>,
+) -> Vec<ObjectKey> {
     let (old, new) = match (&event.old, &event.new) {
         (Some(old), Some(new)) => (old, new),
-        (Some(pod), None) | (None, Some(pod)) => return services_of(pod, store, index),
+        (Some(pod), None) | (None, Some(pod)) => return services_of(index, pod),
         (None, None) => return Vec::new(),
     };
     let (Some(before), Some(after)) = (old.view().pod(), new.view().pod()) else { return Vec::new() };
@@ -61,9 +65,9 @@ pub fn services_to_update(event: &Event, store: &Store, index: &Index) -> Vec<Ob
     if !relabelled && !changed {
         return Vec::new();
     }
-    let mut keys = services_of(new, store, index);
+    let mut keys = services_of(index, new);
     if relabelled {
-        let earlier = services_of(old, store, index);
+        let earlier = services_of(index, old);
         if changed {
             keys.extend(earlier);
         } else {

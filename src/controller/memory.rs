@@ -20,6 +20,8 @@ pub struct Memory {
     pub(super) hinted: OrdSet<(ObjectKey, SmolStr)>,
     /// Conditions that pods have got of late, to be shared with the next ones that say the same.
     pub(super) conditions: Vec<(SharedCondition, Value)>,
+    /// What images are called in statuses, by the name that their containers have for them: those that were asked for last.
+    pub(super) images: Vec<(SmolStr, ImageNames)>,
     /// Since when a node has been seen with a taint that evicts.
     pub(super) tainted: OrdMap<SmolStr, Time>,
     /// Since when a node is missing that pods are bound to.
@@ -39,14 +41,22 @@ impl Memory {
 }
 
 /// What a pod's condition says, to find one that says the same.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(super) struct SharedCondition {
     pub type_: &'static str,
     pub status: bool,
-    pub since: Value,
+    /// The second of simulated time in which it became so, if that was when it was made.
+    pub since: Option<u64>,
     pub reason: SmolStr,
     pub message: SmolStr,
     pub generation: Value,
+}
+
+/// An image's name with registry and tag, and the name that its digest gives it.
+#[derive(Clone, Debug)]
+pub(super) struct ImageNames {
+    pub full: SmolStr,
+    pub id: SmolStr,
 }
 
 /// State of the trigger-time tracker for one Service (`endpointslice/util/trigger_time_tracker.go`).

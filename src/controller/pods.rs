@@ -64,7 +64,7 @@ impl PodMaker {
     pub fn refusal(&self, name: &str, context: &mut Context, result: &mut Reconcile) -> Option<SmolStr> {
         let status = Status::forbidden("", "pods", name, self.objection.as_deref()?);
         let times = context.memory.refused.get(self.owner.uid()).copied().unwrap_or(0);
-        context.memory.refused.insert(self.owner.uid().into(), times.saturating_add(1));
+        context.memory.refused.insert(self.owner.uid().clone(), times.saturating_add(1));
         let pause = Duration(FIRST_PAUSE.0 << times.min(30)).min(LONGEST_PAUSE);
         if times < HOPEFUL {
             result.again(context.now + pause);
@@ -191,7 +191,7 @@ pub fn claim(
     }
     for key in context.index.relabelled(owner.uid()) {
         let Some(pod) = context.store.get(key) else { continue };
-        let ours = pod.controller().is_some_and(|(_, uid)| uid == owner.uid());
+        let ours = pod.controller().is_some_and(|(_, uid)| uid == *owner.uid());
         if !ours || selector.matches(pod) || pod.is_terminating() {
             continue;
         }
@@ -233,7 +233,7 @@ pub fn available(owner: &Object, ready: u32, min_ready_seconds: i64, context: &C
 /// The pods to delete first when a set has too many: unbound before bound, pending before running, not ready before ready,
 /// cheap before dear, crowded nodes before others, new before old.
 pub fn sort_for_deletion(pods: &mut [&Arc<Object>], owner: &Object, index: &Index) {
-    let uid = SmolStr::from(owner.uid());
+    let uid = owner.uid().clone();
     pods.arrange_by_key(|object| {
         let pod = object.view().pod()?;
         let cost: i64 =

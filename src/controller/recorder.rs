@@ -126,7 +126,7 @@ impl Recorder {
     ) {
         self.record(Record {
             about: object.key.clone(),
-            uid: object.uid().into(),
+            uid: object.uid().clone(),
             field: field.into(),
             warning,
             reason,

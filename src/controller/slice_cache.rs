@@ -10,7 +10,7 @@ use super::{Context, hints, membership};
 use crate::api::object::{Object, ObjectKey};
 use crate::api::value::Value;
 use crate::api::view::Service;
-use crate::apiserver::store::Cause;
+use crate::apiserver::store::{Cause, Store};
 use crate::arrange::Arrange;
 use imbl::OrdMap;
 use smol_str::SmolStr;
@@ -23,6 +23,8 @@ pub(super) struct SliceCache {
     /// The Service's revision, and the store's at the last look.
     service: u64,
     seen: u64,
+    /// Pods that the selector matched at the last whole look.
+    looked: usize,
     /// The slice of each pod.
     members: OrdMap<SmolStr, SmolStr>,
     /// The ports and the number of endpoints of each slice.
@@ -38,10 +40,11 @@ pub(super) struct Changes<'a> {
 
 impl SliceCache {
     /// After a whole look: what stands where once its plan is carried out.
-    pub fn of(service: &Object, existing: &[Arc<Object>], plan: &Plan, context: &Context) -> SliceCache {
+    pub fn of(service: &Object, pods: usize, existing: &[Arc<Object>], plan: &Plan, store: &Store) -> SliceCache {
         let mut cache = SliceCache {
             service: service.revision,
-            seen: context.store.revision(),
+            seen: store.revision(),
+            looked: pods,
             members: OrdMap::new(),
             slices: OrdMap::new(),
         };
@@ -70,10 +73,11 @@ impl SliceCache {
         context: &mut Context<'a>,
     ) -> Option<Changes<'a>> {
         let store = context.store;
-        if self.service != service.revision || self.members.is_empty() || hints::are_wanted(service, view) {
+        if self.service != service.revision || hints::are_wanted(service, view) {
             return None;
         }
-        let names = membership::changed_pods(store, service.namespace(), self.seen, self.members.len())?;
+        let names =
+            membership::changed_pods(store, service.namespace(), self.seen, self.members.len().max(self.looked))?;
         let disturbed = store.events_since(self.seen).any(|e| match e.key.kind.as_str() {
             "Node" => hints::concerns(e),
             "EndpointSlice" => {
@@ -88,6 +92,7 @@ impl SliceCache {
             return None;
         }
         let family = *families(view).first()?;
+        let was_empty = self.members.is_empty();
         let mut touched: BTreeMap<SmolStr, Draft> = BTreeMap::new();
         let mut new: BTreeMap<Vec<PortId>, (Value, Vec<Value>)> = BTreeMap::new();
         let mut pods = Vec::new();
@@ -133,6 +138,14 @@ impl SliceCache {
             }
         }
         let mut plan = Plan::default();
+        if self.members.is_empty() && touched.is_empty() && new.is_empty() {
+            // No pod of the Service has come so far that it could stand anywhere.
+            self.seen = store.revision();
+            return Some(Changes { cache: self, plan, pods });
+        }
+        if was_empty {
+            return None;
+        }
         for (ids, (ports, list)) in new {
             self.place(service, view, family, &ids, &ports, list, &mut touched, &mut plan, context)?;
         }

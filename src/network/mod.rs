@@ -16,6 +16,7 @@ pub mod route;
 pub mod services;
 pub mod tls;
 
+use crate::api::object::Object;
 use crate::api::view::Protocol;
 use crate::apiserver::store::Store;
 use client::{Computer, DnsCache, EphemeralPorts, OpenConnection};
@@ -82,6 +83,8 @@ pub struct Network {
     pub routes: Routes,
     pub services: Services,
     pub corefile: Corefile,
+    /// The ConfigMap that the Corefile was read from.
+    corefile_map: Option<Arc<Object>>,
     pub computer: Computer,
     pub ports: EphemeralPorts,
     pub dns_cache: DnsCache,
@@ -100,6 +103,7 @@ impl Network {
             routes: Routes::default(),
             services: Services::default(),
             corefile: Corefile::default(),
+            corefile_map: None,
             computer: Computer::default(),
             ports: EphemeralPorts::default(),
             dns_cache: DnsCache::default(),
@@ -114,7 +118,11 @@ impl Network {
         self.derived = Arc::new(());
         self.routes = Routes::derive(store);
         self.services.sync(store);
-        self.corefile = dns::server::corefile(store);
+        let map = dns::server::corefile_map(store);
+        if map.map(Arc::as_ptr) != self.corefile_map.as_ref().map(Arc::as_ptr) {
+            self.corefile = dns::server::corefile(map);
+            self.corefile_map = map.cloned();
+        }
         let stale = self.proxy.sync(store);
         if !stale.is_empty() {
             let names: Vec<SmolStr> = self.kernels.keys().cloned().collect();

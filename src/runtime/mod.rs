@@ -35,7 +35,8 @@ type Variables = Arc<Vec<(SmolStr, SmolStr)>>;
 /// Everything that runs. Cheap to clone: its maps share structure.
 #[derive(Clone, Debug, Default)]
 pub struct Runtime {
-    pods: OrdMap<ObjectKey, Arc<PodSandbox>>,
+    /// `None` while the kubelet works on it.
+    pods: OrdMap<ObjectKey, Option<Arc<PodSandbox>>>,
     /// Which pod has an address (host-network pods have none of their own).
     addresses: OrdMap<IpAddr, ObjectKey>,
     /// Where the search for a free address of a pod network goes on.
@@ -57,12 +58,12 @@ impl Runtime {
     }
 
     pub fn get(&self, pod: &ObjectKey) -> Option<&Arc<PodSandbox>> {
-        self.pods.get(pod)
+        self.pods.get(pod)?.as_ref()
     }
 
     /// Every sandbox, ordered by namespace and name.
     pub fn iter(&self) -> impl Iterator<Item = (&ObjectKey, &Arc<PodSandbox>)> {
-        self.pods.iter()
+        self.pods.iter().filter_map(|(key, sandbox)| Some((key, sandbox.as_ref()?)))
     }
 
     /// Puts a sandbox in place of the pod's old one.
@@ -72,22 +73,26 @@ impl Runtime {
                 self.addresses.insert(*ip, pod.clone());
             }
         }
-        self.pods.insert(pod, Arc::new(sandbox));
+        let sandbox = Some(Arc::new(sandbox));
+        match self.pods.get_mut(&pod) {
+            Some(place) => *place = sandbox,
+            None => drop(self.pods.insert(pod, sandbox)),
+        }
     }
 
     /// Takes a sandbox out to be worked on and [`Runtime::put`] back; it keeps its addresses. Copied when a snapshot has it, too.
     pub fn borrow_out(&mut self, pod: &ObjectKey) -> Option<PodSandbox> {
-        self.pods.remove(pod).map(Arc::unwrap_or_clone)
+        self.pods.get_mut(pod)?.take().map(Arc::unwrap_or_clone)
     }
 
     /// A sandbox to change; copied first when it is shared with a snapshot.
     pub fn get_mut(&mut self, pod: &ObjectKey) -> Option<&mut PodSandbox> {
-        self.pods.get_mut(pod).map(Arc::make_mut)
+        self.pods.get_mut(pod)?.as_mut().map(Arc::make_mut)
     }
 
     /// Tears a sandbox down and frees its addresses.
     pub fn remove(&mut self, pod: &ObjectKey) -> Option<Arc<PodSandbox>> {
-        let sandbox = self.pods.remove(pod)?;
+        let sandbox = self.pods.remove(pod)??;
         for ip in &sandbox.ips {
             if self.addresses.get(ip) == Some(pod) {
                 self.addresses.remove(ip);

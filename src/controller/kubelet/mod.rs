@@ -82,11 +82,12 @@ impl Controller for Kubelet {
             return Reconcile::default();
         }
         // No kubelet is there where no node is; one that lost its node goes on with what it has.
-        let there = context.store.get(&ObjectKey::new("Node", "", view.node_name.clone())).is_some();
-        if !context.runtime.is_up(&view.node_name) || (!there && context.runtime.get(key).is_none()) {
+        let node = context.store.get(&ObjectKey::new("Node", "", view.node_name.clone()));
+        let same = context.runtime.get(key).map(|s| s.pod.uid() == pod.uid());
+        if !context.runtime.is_up(&view.node_name) || (node.is_none() && same.is_none()) {
             return Reconcile::default();
         }
-        if context.runtime.get(key).is_some_and(|s| s.pod.uid() != pod.uid()) {
+        if same == Some(false) {
             context.runtime.remove(key);
         }
         let mut result = Reconcile::default();
@@ -97,7 +98,7 @@ impl Controller for Kubelet {
             }
             return result;
         }
-        let mut worker = Worker::new(&pod, view, context, result);
+        let mut worker = Worker::new(&pod, view, node, context, result);
         count_rested(key, &worker.sandbox, worker.context.recorder, worker.now);
         if worker.run() { worker.finish() } else { worker.result }
     }
@@ -108,17 +109,25 @@ struct Worker<'a, 'b> {
     context: &'a mut Context<'b>,
     pod: &'a Arc<Object>,
     view: &'a Pod,
+    /// The node's object, if it has one.
+    node: Option<&'b Arc<Object>>,
     sandbox: PodSandbox,
     result: Reconcile,
     now: Time,
 }
 
 impl<'a, 'b> Worker<'a, 'b> {
-    fn new(pod: &'a Arc<Object>, view: &'a Pod, context: &'a mut Context<'b>, result: Reconcile) -> Worker<'a, 'b> {
+    fn new(
+        pod: &'a Arc<Object>,
+        view: &'a Pod,
+        node: Option<&'b Arc<Object>>,
+        context: &'a mut Context<'b>,
+        result: Reconcile,
+    ) -> Worker<'a, 'b> {
         let now = context.now;
         let sandbox = context.runtime.borrow_out(&pod.key);
         let sandbox = sandbox.unwrap_or_else(|| PodSandbox::new(pod, view, &context.settings.cluster_domain));
-        Worker { context, pod, view, sandbox, result, now }
+        Worker { context, pod, view, node, sandbox, result, now }
     }
 
     /// Moves the pod on as far as it goes at this moment. False: the pod is gone.
@@ -142,7 +151,7 @@ impl<'a, 'b> Worker<'a, 'b> {
     /// Writes the status, puts the sandbox back, and asks for the next look.
     fn finish(mut self) -> Reconcile {
         self.plan_next();
-        let status = status::build(self.pod, self.view, &self.sandbox, self.context, self.now);
+        let status = status::build(self.pod, self.view, &self.sandbox, self.node_ip(), self.context, self.now);
         if self.pod.value.get("status") != Some(&status) {
             let mut value = self.pod.value.clone();
             value.set_at(&["status"], status);
@@ -173,8 +182,7 @@ impl<'a, 'b> Worker<'a, 'b> {
         if start > self.now {
             return false;
         }
-        let node = self.context.store.get(&ObjectKey::new("Node", "", self.view.node_name.clone())).cloned();
-        let Some(node) = node.as_ref().and_then(|n| n.view().node()) else { return false };
+        let Some(node) = self.node.and_then(|n| n.view().node()) else { return false };
         self.warn_of_resolver();
         if self.sandbox.host_network {
             self.sandbox.ips.clone_from(&node.internal_ips);
@@ -236,8 +244,7 @@ impl<'a, 'b> Worker<'a, 'b> {
         } else {
             "containers"
         };
-        let field =
-            if container.is_empty() { SmolStr::default() } else { format_smolstr!("spec.{list}{{{container}}}") };
+        let field = if container.is_empty() { String::new() } else { ["spec.", list, "{", container, "}"].concat() };
         let node = self.view.node_name.clone();
         self.context.recorder.say(self.pod, field, warning, reason, message, NAME, node, self.now);
     }
@@ -250,13 +257,8 @@ impl<'a, 'b> Worker<'a, 'b> {
     }
 
     fn node_ip(&self) -> Option<std::net::IpAddr> {
-        node_ip(self.context.store, &self.view.node_name)
+        self.node?.view().node()?.ip()
     }
-}
-
-/// The first address of a node.
-fn node_ip(store: &Store, node: &SmolStr) -> Option<std::net::IpAddr> {
-    store.get(&ObjectKey::new("Node", "", node.clone()))?.view().node()?.ip()
 }
 
 /// A duration as Go prints it: `10s`, `1m20s`, `5m0s`.

@@ -1,6 +1,7 @@
 //! Running probes and acting on their results.
 
 use super::Worker;
+use crate::api::digits;
 use crate::api::object::ObjectKey;
 use crate::api::time::{Duration, Time};
 use crate::api::view::Protocol;
@@ -218,7 +219,7 @@ pub(super) fn ask(
         .listeners(now)
         .into_iter()
         .find(|l| l.port == number && l.protocol == Protocol::Tcp && l.bind == crate::runtime::Bind::Any);
-    let what = match scheme {
+    let what = || match scheme {
         "tcp" => String::new(),
         "grpc" => "error: ".to_string(),
         _ => format!("Get \"{scheme}://{address}{path}\": "),
@@ -230,7 +231,7 @@ pub(super) fn ask(
                 timeout.as_secs()
             ));
         }
-        return Err(format_smolstr!("{what}dial tcp {address}: connect: connection refused"));
+        return Err(format_smolstr!("{}dial tcp {address}: connect: connection refused", what()));
     };
     if scheme == "tcp" {
         return Ok(());
@@ -247,23 +248,24 @@ pub(super) fn ask(
     match (scheme, listener.wire) {
         ("https", Wire::Https) | ("http", Wire::Http) => {}
         ("https", _) => {
-            return Err(format_smolstr!("{what}http: server gave HTTP response to HTTPS client"));
+            return Err(format_smolstr!("{}http: server gave HTTP response to HTTPS client", what()));
         }
         // nginx and Go answer plain HTTP on a TLS port with 400.
         ("http", Wire::Https) => return Err(format_smolstr!("{REFUSED_STATUS}400")),
-        _ => return Err(format_smolstr!("{what}EOF")),
+        _ => return Err(format_smolstr!("{}EOF", what())),
     }
     let peer = SocketAddr::new(node_ip.unwrap_or(ip), 40_000);
-    let request =
-        AppRequest { method: "GET", host: &format!("{address}"), path: &path, headers: &[], peer, local: address };
+    let host = digits::socket(&ip, number);
+    let request = AppRequest { method: "GET", host: &host, path: &path, headers: &[], peer, local: address };
     let reply = sandbox.answer(&listener, &request, earlier);
     if reply.ending == Ending::Hang || reply.latency > timeout {
         return Err(format_smolstr!(
-            "{what}context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
+            "{}context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
+            what()
         ));
     }
     if reply.ending == Ending::Close {
-        return Err(format_smolstr!("{what}EOF"));
+        return Err(format_smolstr!("{}EOF", what()));
     }
     if (200..400).contains(&reply.status) { Ok(()) } else { Err(format_smolstr!("{REFUSED_STATUS}{}", reply.status)) }
 }

@@ -2,26 +2,34 @@
 //!
 //! Upstream: `kubelet_pods.go` (generateAPIPodStatus, getPhase) and `status/generate.go`.
 
-use super::node_ip;
 use crate::api::digits;
 use crate::api::object::Object;
 use crate::api::time::Time;
 use crate::api::value::{Map, Value};
 use crate::api::view::Pod;
-use crate::controller::memory::SharedCondition;
+use crate::controller::memory::{ImageNames, SharedCondition};
 use crate::controller::{Context, Memory};
 use crate::runtime::{ContainerState, PodSandbox, RunningContainer};
 use smol_str::{SmolStr, format_smolstr};
+use std::net::IpAddr;
 
-pub(super) fn build(pod: &Object, view: &Pod, sandbox: &PodSandbox, context: &mut Context, now: Time) -> Value {
+pub(super) fn build(
+    pod: &Object,
+    view: &Pod,
+    sandbox: &PodSandbox,
+    node_ip: Option<IpAddr>,
+    context: &mut Context,
+    now: Time,
+) -> Value {
     let old = pod.value.get("status");
     let created = !sandbox.ips.is_empty();
     let phase = phase(pod, sandbox);
     let mut status = Map::with_capacity(11);
     status.push("conditions", conditions(pod, sandbox, phase, context.memory, now));
     let before = |field: &str| old.map_or(&[][..], |s| s.items_at(&[field]));
-    status.push("containerStatuses", statuses(pod, &sandbox.containers, before("containerStatuses"), false));
-    if let Some(ip) = node_ip(context.store, &view.node_name) {
+    let of_containers = statuses(pod, &sandbox.containers, before("containerStatuses"), false, context.memory);
+    status.push("containerStatuses", of_containers);
+    if let Some(ip) = node_ip {
         let ip = digits::address(&ip);
         let kept = old.filter(|s| s.str_at(&["hostIP"]) == ip).and_then(|s| s.get("hostIPs"));
         let list = kept.cloned().unwrap_or_else(|| Value::list(vec![one("ip", ip.clone())]));
@@ -30,7 +38,8 @@ pub(super) fn build(pod: &Object, view: &Pod, sandbox: &PodSandbox, context: &mu
     }
     if !sandbox.init_containers.is_empty() {
         let before = before("initContainerStatuses");
-        status.push("initContainerStatuses", statuses(pod, &sandbox.init_containers, before, true));
+        let of_containers = statuses(pod, &sandbox.init_containers, before, true, context.memory);
+        status.push("initContainerStatuses", of_containers);
     }
     status.push("observedGeneration", generation(pod));
     status.push("phase", phase);
@@ -192,21 +201,22 @@ fn condition(
     {
         return before.clone();
     }
-    let since = before.and_then(|c| c.get("lastTransitionTime")).cloned().unwrap_or_else(|| now.text().into());
-    let new = SharedCondition {
-        type_,
-        status,
-        since,
-        reason: reason.into(),
-        message: message.into(),
-        generation: generation.clone(),
+    let since = before.and_then(|c| c.get("lastTransitionTime"));
+    let second = now.since(Time::default()).as_secs();
+    let says_so = |known: &SharedCondition, shared: &Value| {
+        known.status == status
+            && known.type_ == type_
+            && since.map_or(known.since == Some(second), |since| shared.get("lastTransitionTime") == Some(since))
+            && known.reason == reason
+            && known.message == message
+            && known.generation == *generation
     };
-    if let Some((_, shared)) = memory.conditions.iter().find(|(known, _)| *known == new) {
+    if let Some((_, shared)) = memory.conditions.iter().find(|(known, shared)| says_so(known, shared)) {
         return shared.clone();
     }
     let mut map = Map::with_capacity(7);
     map.push("lastProbeTime", Value::Null);
-    map.push("lastTransitionTime", new.since.clone());
+    map.push("lastTransitionTime", since.cloned().unwrap_or_else(|| now.text().into()));
     if !message.is_empty() {
         map.push("message", message);
     }
@@ -216,10 +226,18 @@ fn condition(
     }
     map.push("status", SmolStr::new_static(word));
     map.push("type", SmolStr::new_static(type_));
+    let new = SharedCondition {
+        type_,
+        status,
+        since: since.is_none().then_some(second),
+        reason: reason.into(),
+        message: message.into(),
+        generation: generation.clone(),
+    };
     memory.share_condition(new, map.into())
 }
 
-fn statuses(pod: &Object, containers: &[RunningContainer], old: &[Value], init: bool) -> Value {
+fn statuses(pod: &Object, containers: &[RunningContainer], old: &[Value], init: bool, memory: &mut Memory) -> Value {
     let list = containers.iter().map(|container| {
         let before = old.iter().find(|s| s.text("name") == container.name);
         let ran = !matches!(container.state, ContainerState::Waiting { .. }) || container.last.is_some();
@@ -230,8 +248,9 @@ fn statuses(pod: &Object, containers: &[RunningContainer], old: &[Value], init: 
         if ran {
             map.push("containerID", kept("containerID").unwrap_or_else(|| container_id(pod, container).into()));
         }
-        map.push("image", kept("image").unwrap_or_else(|| full_image(&container.image).into()));
-        let id = if ran { kept("imageID").unwrap_or_else(|| image_id(&container.image).into()) } else { "".into() };
+        let names = names_of(&container.image, memory);
+        map.push("image", kept("image").unwrap_or_else(|| names.full.into()));
+        let id = if ran { kept("imageID").unwrap_or_else(|| names.id.into()) } else { "".into() };
         map.push("imageID", id);
         map.push("lastState", container.last.as_ref().map_or_else(Value::map, state));
         map.push("name", &container.name);
@@ -272,6 +291,18 @@ fn state(state: &ContainerState) -> Value {
     map.into()
 }
 
+/// What an image is called, worked out once for the pods of a template.
+fn names_of(image: &SmolStr, memory: &mut Memory) -> ImageNames {
+    const KNOWN: usize = 8;
+    if let Some((_, names)) = memory.images.iter().find(|(known, _)| known == image) {
+        return names.clone();
+    }
+    let names = ImageNames { full: full_image(image), id: image_id(image) };
+    memory.images.truncate(KNOWN - 1);
+    memory.images.insert(0, (image.clone(), names.clone()));
+    names
+}
+
 /// 64 hexadecimal digits that belong to this run of this container.
 fn container_id(pod: &Object, container: &RunningContainer) -> SmolStr {
     let seed = container.name.bytes().chain(pod.uid().bytes()).chain(container.restarts.to_le_bytes());
@@ -294,15 +325,11 @@ fn fnv(bytes: impl Iterator<Item = u8>) -> u64 {
 
 /// The hexadecimal digits of four words behind a prefix.
 fn digest(prefix: &str, words: [u64; 4]) -> SmolStr {
-    let mut text = String::with_capacity(prefix.len() + 64);
-    text.push_str(prefix);
-    for word in words {
-        text.extend((0..16).rev().map(|place| {
-            let digit = (word >> (4 * place)) as u32 & 0xf;
-            char::from_digit(digit, 16).unwrap_or('0')
-        }));
+    let mut digits = [0; 64];
+    for (place, digit) in digits.iter_mut().enumerate() {
+        *digit = b"0123456789abcdef"[(words[place / 16] >> (60 - place % 16 * 4)) as usize & 0xf];
     }
-    text.into()
+    [prefix, str::from_utf8(&digits).unwrap_or_default()].concat().into()
 }
 
 /// The image with registry and tag, as containerd names it.

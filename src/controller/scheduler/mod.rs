@@ -14,6 +14,7 @@ use self::demands::{Demands, is_simple, most_pods};
 use super::{Context, Controller, Enqueue, Index, Reconcile, Settings};
 use super::{conditions, pods};
 use crate::api::object::{Object, ObjectKey};
+use crate::api::value::Value;
 use crate::api::view::Pod;
 use crate::apiserver::store::{Event, Store};
 use crate::arrange::Arrange;
@@ -104,7 +105,7 @@ impl Controller for Scheduler {
             }
         }
         match choose(&pod, view, context, &mut result) {
-            Ok(node) => bind(&pod, &node, context, &mut result),
+            Ok(node) => bind(&pod, &node, &mut Vec::new(), context, &mut result),
             Err(message) => {
                 context.recorder.say(&pod, "", true, "FailedScheduling", message.clone(), NAME, "", context.now);
                 let mut value = pod.value.clone();
@@ -118,11 +119,32 @@ impl Controller for Scheduler {
     }
 }
 
-fn bind(pod: &Arc<Object>, node: &SmolStr, context: &mut Context, result: &mut Reconcile) {
+/// The parts of a pod that a binding changes, and what its condition takes from the pod.
+const BOUND: [&[&str]; 4] = [&["metadata", "labels"], &["spec"], &["status"], &["metadata", "generation"]];
+
+/// What became of these parts of a pod that was bound to a node. Pods of one template share them, and those on one node share
+/// what comes of them.
+struct Bound {
+    node: SmolStr,
+    before: [Value; 4],
+    after: [Value; 4],
+}
+
+fn bind(pod: &Arc<Object>, node: &SmolStr, known: &mut Vec<Bound>, context: &mut Context, result: &mut Reconcile) {
     let key = &pod.key;
     let message = format_smolstr!("Successfully assigned {}/{} to {node}", key.namespace, key.name);
     context.recorder.say(pod, "", false, "Scheduled", message, NAME, "", context.now);
+    let parts = |pod: &Value| BOUND.map(|part| pod.at(part).cloned().unwrap_or_default());
+    let before = parts(&pod.value);
+    let is_same = |bound: &&Bound| bound.node == *node && bound.before.iter().zip(&before).all(|(a, b)| a.is_same(b));
     let mut value = pod.value.clone();
+    if let Some(bound) = known.iter().find(is_same) {
+        for (i, part) in BOUND.iter().enumerate().filter(|(i, _)| !bound.after[*i].is_same(&before[*i])) {
+            value.set_at(part, bound.after[i].clone());
+        }
+        result.update(pod, value, key.field("spec.nodeName"));
+        return;
+    }
     // The admission plugin PodTopologyLabels acts on the binding.
     if let Some(bound) = context.store.get(&ObjectKey::new("Node", "", node.clone())) {
         for label in ["topology.kubernetes.io/zone", "topology.kubernetes.io/region"] {
@@ -133,6 +155,12 @@ fn bind(pod: &Arc<Object>, node: &SmolStr, context: &mut Context, result: &mut R
     }
     value.set_at(&["spec", "nodeName"], node);
     conditions::set_pod(&mut value, "PodScheduled", "True", "", "", context.now);
+    // Nodes of one zone give the same labels.
+    let alike = known.iter().map(|b| &b.after[0]).find(|labels| value.at(BOUND[0]) == Some(labels)).cloned();
+    if let Some(labels) = alike {
+        value.set_at(BOUND[0], labels);
+    }
+    known.push(Bound { node: node.clone(), before, after: parts(&value) });
     result.update(pod, value, key.field("spec.nodeName"));
 }
 
@@ -162,8 +190,18 @@ fn bind_alike(pod: &Arc<Object>, context: &mut Context, result: &mut Reconcile) 
     }
     // Pods are named after their set, so those of one set stand together.
     let family = format_smolstr!("{}-", set.name);
+    // Pods that were made together share their spec: what is not alike is found out once for all of them.
+    let mut unlike: Option<Value> = None;
     let alike = |other: &&Arc<Object>| {
-        other.value.get("spec") == pod.value.get("spec") && other.controller_ref().is_some_and(|(_, uid)| uid == owner)
+        let spec = other.value.get("spec");
+        if unlike.as_ref().is_some_and(|known| spec.is_some_and(|spec| spec.is_same(known))) {
+            return false;
+        }
+        let same = spec == pod.value.get("spec");
+        if !same {
+            unlike = spec.cloned();
+        }
+        same && other.controller_ref().is_some_and(|(_, uid)| uid == owner)
     };
     let siblings: Vec<Arc<Object>> = context
         .index
@@ -175,9 +213,10 @@ fn bind_alike(pod: &Arc<Object>, context: &mut Context, result: &mut Reconcile) 
         .cloned()
         .collect();
     result.looked += siblings.len();
+    let mut known = Vec::new();
     for sibling in siblings {
         let Some(Reverse((aversion, spread, total, name, most))) = nodes.pop() else { return };
-        bind(&sibling, name, context, result);
+        bind(&sibling, name, &mut known, context, result);
         if total + 1 < most {
             nodes.push(Reverse((aversion, spread + 1, total + 1, name, most)));
         }

@@ -71,7 +71,7 @@ fn run(call: &mut Call) -> Result<Next, Failure> {
         let options = DeleteOptions { grace_period: grace, propagation };
         if dry_run != DryRun::Client {
             match call.get(&resource, &namespace, &name) {
-                Ok(object) => deleted.push((object.key.clone(), object.uid().into())),
+                Ok(object) => deleted.push((object.key.clone(), object.uid().clone())),
                 Err(status) if ignore && status.reason == "NotFound" => continue,
                 Err(status) => {
                     let failure = Failure::from(status);

@@ -186,7 +186,7 @@ fn drain(call: &mut Call) -> Result<Next, Failure> {
             let grace = call.flags.number("grace-period").filter(|g| *g >= 0);
             let options = DeleteOptions { grace_period: grace, ..DeleteOptions::default() };
             call.send(&resource, pod.namespace(), pod.name(), Write::Delete(options))?;
-            evicted.push((pod.key.clone(), pod.uid().into()));
+            evicted.push((pod.key.clone(), pod.uid().clone()));
         }
         if evicted.is_empty() {
             call.say(format!("node/{} drained", target.name()));

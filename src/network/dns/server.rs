@@ -4,10 +4,11 @@ use super::corefile::{Corefile, ServerBlock};
 use super::kubernetes::Plugin;
 use super::message::*;
 use super::outside::Outside;
-use crate::api::object::ObjectKey;
+use crate::api::object::{Object, ObjectKey};
 use crate::apiserver::store::Store;
 use smol_str::SmolStr;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// One line of the query log, as the plugin `log` would write it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,9 +26,13 @@ pub struct Server<'a> {
     pub own: &'a [IpAddr],
 }
 
-/// The Corefile of the cluster: that of the ConfigMap `coredns`, or what kubeadm installs.
-pub fn corefile(store: &Store) -> Corefile {
-    let map = store.get(&ObjectKey::new("ConfigMap", "kube-system", "coredns"));
+/// The ConfigMap `coredns`, which has the Corefile of the cluster.
+pub fn corefile_map(store: &Store) -> Option<&Arc<Object>> {
+    store.get(&ObjectKey::new("ConfigMap", "kube-system", "coredns"))
+}
+
+/// The Corefile of the cluster: that of its ConfigMap, or what kubeadm installs.
+pub fn corefile(map: Option<&Arc<Object>>) -> Corefile {
     match map.map(|o| o.value.str_at(&["data", "Corefile"])) {
         Some(text) if !text.trim().is_empty() => Corefile::parse(text),
         _ => Corefile::default(),
