@@ -10,6 +10,7 @@ use crate::api::time::Time;
 use crate::api::value::{Map, Value};
 use crate::api::view::Service;
 use crate::apiserver::store::{Event, Store};
+use crate::arrange::map_of;
 use smol_str::{SmolStr, format_smolstr};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -182,7 +183,7 @@ fn ratios(store: &Store) -> Option<BTreeMap<SmolStr, f64>> {
     }
     let total: u64 = by_zone.values().sum();
     (by_zone.len() >= 2 && total > 0)
-        .then(|| by_zone.into_iter().map(|(zone, cpu)| (zone, cpu as f64 / total as f64)).collect())
+        .then(|| map_of(by_zone.into_iter().map(|(zone, cpu)| (zone, cpu as f64 / total as f64))))
 }
 
 struct Allocation {

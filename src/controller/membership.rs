@@ -8,7 +8,7 @@ use crate::api::time::{self, Time};
 use crate::api::value::Value;
 use crate::api::view::{Pod, PodPhase, Service};
 use crate::apiserver::store::{Event, Store};
-use crate::arrange::Arrange;
+use crate::arrange::{Arrange, set_of};
 use smol_str::SmolStr;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -90,7 +90,7 @@ pub fn changed_pods(store: &Store, namespace: &str, revision: u64, members: usiz
         return None;
     }
     let of_namespace = |e: &&Event| e.key.kind == "Pod" && e.key.namespace == namespace;
-    Some(store.events_since(revision).filter(of_namespace).map(|e| e.key.name.clone()).collect())
+    Some(set_of(store.events_since(revision).filter(of_namespace).map(|e| e.key.name.clone())))
 }
 
 /// The annotation that says since when the change is known that a write carries out.

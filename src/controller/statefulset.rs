@@ -11,6 +11,7 @@ use crate::api::object::{Object, ObjectKey};
 use crate::api::time::Duration;
 use crate::api::view::PodPhase;
 use crate::apiserver::store::{Event, Store};
+use crate::arrange::map_of;
 use smol_str::{SmolStr, format_smolstr};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -86,7 +87,7 @@ impl Run {
             replicas: pods::number(set, &["spec", "replicas"], 1),
             ordered: set.value.str_at(&["spec", "podManagementPolicy"]) != "Parallel",
             min_ready: Duration::secs(pods::number(set, &["spec", "minReadySeconds"], 0).max(0) as u64),
-            members: members.into_iter().filter_map(|p| Some((ordinal(set, p)?, p.clone()))).collect(),
+            members: map_of(members.into_iter().filter_map(|p| Some((ordinal(set, p)?, p.clone())))),
             current: if revisions.iter().any(|r| r.name() == &recorded) { recorded } else { update.clone() },
             update,
         }

@@ -57,7 +57,7 @@ fn probe_ports(workload: &Object) -> Vec<Finding> {
     let mut found = Vec::new();
     for (i, container) in workload.value.items_at(&["spec", "template", "spec", "containers"]).iter().enumerate() {
         let declared: BTreeSet<i64> =
-            container.items("ports").iter().filter_map(|p| p.get("containerPort")?.as_i64()).collect();
+            crate::arrange::set_of(container.items("ports").iter().filter_map(|p| p.get("containerPort")?.as_i64()));
         if declared.is_empty() || image::find(container.text("image")).is_some() {
             continue;
         }

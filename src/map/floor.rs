@@ -2,6 +2,7 @@
 
 use crate::api::object::{Object, ObjectKey};
 use crate::api::view::{PodPhase, ServiceType};
+use crate::arrange::set_of;
 use crate::map::geometry::{Point, Rect, text_width};
 use crate::map::places::workload;
 use crate::map::scene::{GroupKey, MARGIN, Setting};
@@ -199,13 +200,10 @@ pub fn node_key(name: &SmolStr) -> GroupKey {
 /// The nodes that are drawn whole in a cluster of many: where the client is, and where the request comes by.
 fn whole(setting: &Setting) -> BTreeSet<SmolStr> {
     let hops = setting.trace.map_or(&[][..], |t| &t.hops);
-    let mut whole: BTreeSet<SmolStr> = hops
-        .iter()
-        .filter_map(|hop| match &hop.at {
-            Place::Pod { node, .. } | Place::Kernel { node } | Place::Node { node } => Some(node.clone()),
-            _ => None,
-        })
-        .collect();
+    let mut whole: BTreeSet<SmolStr> = set_of(hops.iter().filter_map(|hop| match &hop.at {
+        Place::Pod { node, .. } | Place::Kernel { node } | Place::Node { node } => Some(node.clone()),
+        _ => None,
+    }));
     match setting.client {
         Some(Client::Pod { namespace, name, .. }) => {
             let pod = setting.store.get(&ObjectKey::new("Pod", namespace.clone(), name.clone()));
@@ -297,13 +295,10 @@ fn is_outside(place: &Place) -> bool {
 fn kernels_of(setting: &Setting) -> BTreeSet<SmolStr> {
     let hops = setting.trace.map_or(&[][..], |t| &t.hops);
     let only_names = hops.iter().all(|hop| phase(hop) == Phase::Dns);
-    hops.iter()
-        .filter(|hop| only_names || phase(hop) != Phase::Dns)
-        .filter_map(|hop| match &hop.at {
-            Place::Kernel { node } => Some(node.clone()),
-            _ => None,
-        })
-        .collect()
+    set_of(hops.iter().filter(|hop| only_names || phase(hop) != Phase::Dns).filter_map(|hop| match &hop.at {
+        Place::Kernel { node } => Some(node.clone()),
+        _ => None,
+    }))
 }
 
 /// How a node is drawn.

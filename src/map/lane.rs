@@ -4,7 +4,7 @@
 use crate::api::object::ObjectKey;
 use crate::api::value::Value;
 use crate::api::view::{Service, ServiceType, TargetPort};
-use crate::arrange::Arrange;
+use crate::arrange::{Arrange, map_of};
 use crate::map::floor::{NodeBox, PodState};
 use crate::map::geometry::{Point, Rect, Way, text_width};
 use crate::map::scene::{MARGIN, Setting};
@@ -408,7 +408,7 @@ const SPELLED_THREADS: usize = 12;
 
 fn bundles(card: &SliceCard, nodes: &[NodeBox]) -> Vec<Thread> {
     let by_pod: BTreeMap<&ObjectKey, &EndpointMark> =
-        card.marks.iter().filter_map(|m| Some((m.pod.as_ref()?, m))).collect();
+        map_of(card.marks.iter().filter_map(|m| Some((m.pod.as_ref()?, m))));
     let backends = |node: &NodeBox| {
         let boxes = node.pods.iter().map(|p| &p.key);
         let dots = node.groups.iter().flat_map(|g| g.pods.iter().map(|(key, _)| key));

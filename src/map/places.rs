@@ -3,7 +3,7 @@
 
 use crate::api::object::{Object, ObjectKey};
 use crate::apiserver::store::Store;
-use crate::arrange::Arrange;
+use crate::arrange::{Arrange, set_of};
 use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -51,7 +51,7 @@ impl Places {
         let mut pods: Vec<_> = store.list("Pod").collect();
         pods.arrange_by_key(|pod| (pod.namespace() == "kube-system", pod.namespace() != "default"));
         // Who has a slot has it where it runs; the others are gone by now.
-        let placed: BTreeSet<ObjectKey> = self.slots.values().flatten().flatten().cloned().collect();
+        let placed: BTreeSet<ObjectKey> = set_of(self.slots.values().flatten().flatten().cloned());
         for pod in pods.into_iter().filter(|pod| !placed.contains(&pod.key)) {
             let slots = self.slots.entry(home(pod)).or_default();
             match slots.iter().position(Option::is_none) {

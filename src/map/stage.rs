@@ -2,9 +2,9 @@
 //! however many questions the search list makes of it; every other hop is a stage of its own. Stages carry the numbers that
 //! the screen shows.
 
+use crate::arrange::set_of;
 use crate::map::tone::{Phase, phase};
 use crate::trace::{Exchange, StepKind, Trace};
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// One row: a hop, or all hops of a lookup.
@@ -34,7 +34,7 @@ impl Stage {
             StepKind::DnsQuery { name, .. } => Some(name.trim_end_matches('.').to_string()),
             _ => None,
         });
-        names.collect::<BTreeSet<_>>().len()
+        set_of(names).len()
     }
 
     /// The questions of a lookup one by one: the hops of each exchange. What comes before the first question is its own.

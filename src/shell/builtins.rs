@@ -352,7 +352,7 @@ fn read(machine: &mut Machine, args: &[String], io: &mut Io) -> i32 {
     let mut text = line.trim_matches(blank);
     if let Some(name) = array {
         let items = text.split(&dividers[..]).filter(|i| !i.is_empty()).map(str::to_string);
-        machine.env.arrays.insert(name, items.enumerate().map(|(i, t)| (i as i64, t)).collect());
+        machine.env.arrays.insert(name, crate::arrange::map_of(items.enumerate().map(|(i, t)| (i as i64, t))));
         return i32::from(ended);
     }
     if names.is_empty() {

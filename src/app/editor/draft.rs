@@ -28,7 +28,7 @@ impl Drafts {
         };
         let drafts = Drafts {
             at_once: RwSignal::new(keep::read(SWITCH).as_deref() != Some("later")),
-            texts: RwSignal::new(pairs.into_iter().filter_map(named).collect()),
+            texts: RwSignal::new(giljabi::arrange::map_of(pairs.into_iter().filter_map(named))),
         };
         Effect::new(move || {
             let later = !drafts.at_once.get();

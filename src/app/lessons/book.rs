@@ -34,7 +34,7 @@ impl Book {
             let id = name.strip_prefix(ENTRY)?;
             Some((SmolStr::from(id), Record::load(&keep::read(&name)?)))
         });
-        Book { records: records.collect() }
+        Book { records: giljabi::arrange::map_of(records) }
     }
 
     pub fn get(&self, id: &str) -> Option<&Record> {

@@ -5,7 +5,7 @@ use crate::api::object::{Object, ObjectKey};
 use crate::api::value::Value;
 use crate::api::view::{Node, Pod, Taint};
 use crate::apiserver::store::Store;
-use crate::arrange::Arrange;
+use crate::arrange::{Arrange, map_of};
 use crate::controller::selector::holds;
 use crate::controller::{Context, pods};
 use smol_str::SmolStr;
@@ -137,7 +137,7 @@ impl<'a> Demands<'a> {
         };
         // Domains without such pods count as well, if the pod may go there.
         let nodes = store.list("Node").filter(|n| counts_node(n));
-        let mut known: Domains = nodes.filter_map(|n| Some((SmolStr::from(n.label(key)?), 0))).collect();
+        let mut known: Domains = map_of(nodes.filter_map(|n| Some((SmolStr::from(n.label(key)?), 0))));
         count(pod.namespace(), constraint.get("labelSelector"), key, store, alike, counts_node, &mut known);
         let few = (known.len() as i64) < constraint.get("minDomains").and_then(Value::as_i64).unwrap_or(0);
         let selector = constraint.get("labelSelector");

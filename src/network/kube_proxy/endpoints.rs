@@ -6,6 +6,7 @@ use super::settings::Family;
 use crate::api::digits;
 use crate::api::object::{Object, ObjectKey};
 use crate::api::view;
+use crate::arrange::map_of;
 use crate::network::netfilter::{Because, PortName};
 use imbl::Vector;
 use smol_str::SmolStr;
@@ -131,5 +132,5 @@ pub fn gather<'a>(
         }
     }
     let cut = |list: BTreeMap<SmolStr, Endpoint>| list.into_values().take(MOST_ENDPOINTS).map(Arc::new).collect();
-    Gathered { ports: ports.into_iter().map(|(name, list)| (name, cut(list))).collect(), shadowed }
+    Gathered { ports: map_of(ports.into_iter().map(|(name, list)| (name, cut(list)))), shadowed }
 }

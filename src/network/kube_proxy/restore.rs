@@ -3,6 +3,7 @@
 
 use super::iptables::{NODE_PORTS, SERVICES};
 use super::{FamilyTables, Mode};
+use crate::arrange::set_of;
 use crate::network::netfilter::iptables_text::{Manner, Printer, save};
 use crate::network::netfilter::{Chunk, Content, FixedChain, Part, Program, Table};
 use std::collections::BTreeSet;
@@ -99,14 +100,11 @@ impl FamilyTables {
                 && other.get(&chunk.name).is_none_or(|o| !std::ptr::eq(&**o, chunk))
         };
         let names = |program: &Program, other: &Program| -> BTreeSet<String> {
-            program
-                .chunks()
-                .filter(|c| changed(c, other))
-                .flat_map(|c| c.rules().chains.iter().map(|c| c.name.to_string()).collect::<Vec<_>>())
-                .collect()
+            let chunks = program.chunks().filter(|c| changed(c, other));
+            set_of(chunks.flat_map(|c| c.rules().chains.iter().map(|c| c.name.to_string()).collect::<Vec<_>>()))
         };
         let now = names(&self.program, previous);
-        names(previous, &self.program).difference(&now).cloned().collect()
+        set_of(names(previous, &self.program).difference(&now).cloned())
     }
 
     /// The tables with kube-proxy's jumps in the built-in chains, written as in [`FamilyTables::restore_input`].

@@ -71,9 +71,7 @@ pub fn touched(store: &Store, revision: u64) -> Option<BTreeMap<ServiceName, Tou
             }
             "EndpointSlice" => {
                 let (old, new) = (event.old.as_ref(), event.new.as_ref());
-                for name in
-                    [old, new].into_iter().flatten().filter_map(|slice| service_of(slice)).collect::<BTreeSet<_>>()
-                {
+                for name in set_of([old, new].into_iter().flatten().filter_map(|slice| service_of(slice))) {
                     // A slice may go from one Service to another.
                     let own =
                         |slice: Option<&Arc<Object>>| slice.filter(|s| service_of(s).as_ref() == Some(&name)).cloned();

@@ -4,7 +4,7 @@ use super::program::{Content, Member, Program, RealServer, Scheduler, SpaceKind,
 use super::rule::{Match, Peer, SetKey, Space};
 use crate::api::time::Time;
 use crate::api::view::Protocol;
-use crate::arrange::Arrange;
+use crate::arrange::{Arrange, map_of, set_of};
 use crate::network::conntrack::Conntrack;
 use crate::network::netfilter::{Load, Part};
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,7 +39,7 @@ pub fn servers(program: &Program, flows: Option<(&Conntrack, Time)>) -> String {
     for server in servers {
         out.push_str(&server_text(server));
         let mut real: BTreeMap<SocketAddr, (u32, Load)> =
-            server.real.iter().map(|r| (r.address(), (r.weight, Load::default()))).collect();
+            map_of(server.real.iter().map(|r| (r.address(), (r.weight, Load::default()))));
         for flow in flows.into_iter().flat_map(|(flows, now)| flows.through(server.key(), now)) {
             match real.get_mut(&flow.reply.src) {
                 Some((_, load)) => load.add(flow),
@@ -128,13 +128,10 @@ fn revision(kind: &str) -> u8 {
 }
 
 fn members(program: &Program, space: Space, kind: SpaceKind) -> BTreeSet<String> {
-    program
-        .entries(space)
-        .filter_map(|(_, content)| match content {
-            Content::Member(member) => Some(member_text(member, kind)),
-            _ => None,
-        })
-        .collect()
+    set_of(program.entries(space).filter_map(|(_, content)| match content {
+        Content::Member(member) => Some(member_text(member, kind)),
+        _ => None,
+    }))
 }
 
 /// A member of a set of this kind as `ipset` lists it.

@@ -179,7 +179,7 @@ impl Run {
         self.left.set(plan.size());
         self.at.set_value((0, 0, 0));
         if *self.plan.read_untracked().as_ref() != plan {
-            let alive: BTreeSet<&Client> = plan.rows.iter().flat_map(|row| &row.members).collect();
+            let alive: BTreeSet<&Client> = giljabi::arrange::set_of(plan.rows.iter().flat_map(|row| &row.members));
             self.answers.update_value(|answers| answers.retain(|(client, _), _| alive.contains(client)));
             self.beats.set_value(plan.rows.iter().map(|_| ArcRwSignal::new(0)).collect());
             self.plan.set(Arc::new(plan));

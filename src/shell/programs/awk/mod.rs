@@ -478,7 +478,7 @@ impl Awk {
                 let parts = split(&text, &divider);
                 let count = parts.len();
                 let list = parts.into_iter().enumerate().map(|(i, t)| ((i + 1).to_string(), Value::Input(t)));
-                self.arrays.insert(array.clone(), list.collect());
+                self.arrays.insert(array.clone(), crate::arrange::map_of(list));
                 return Ok(number(count));
             }
             ("sub" | "gsub", [pattern, with, rest @ ..]) => {
