@@ -66,8 +66,9 @@ impl Controller for Kubelet {
         };
         let Some(view) = pod.view().pod().filter(|p| !p.node_name.is_empty()) else { return Reconcile::default() };
         if !context.settings.run_pods {
-            // Who is deleted here goes at once; who was going when the cluster was taken over stands as it stood.
-            if view.terminating && context.runtime.get(key).is_some_and(|s| !s.pod.is_terminating()) {
+            // Who is deleted in a cluster that was taken over goes at once; who was going then stands as it stood.
+            let taken_over = !context.settings.workloads;
+            if taken_over && view.terminating && context.runtime.get(key).is_some_and(|s| !s.pod.is_terminating()) {
                 context.runtime.remove(key);
                 let saw = key.field("metadata.deletionTimestamp");
                 return Reconcile {
