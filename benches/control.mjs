@@ -1,7 +1,7 @@
 // Builds benches/control.rs for the browser, as the site is built, and runs it in node: `node benches/control.mjs`.
 // With a file's name it runs that module and builds nothing.
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 
 function build() {
@@ -17,12 +17,8 @@ let memory;
 const machine = {
   print: (at, length) => console.log(text.decode(new Uint8Array(memory.buffer, at, length))),
   clock: () => performance.now(),
-  // The main thread has nothing else to do, so its time is the module's; the engine compiles in other threads. Where the
-  // system does not tell of threads, the whole process has to do.
-  processor() {
-    const thread = `/proc/self/task/${process.pid}/schedstat`;
-    return existsSync(thread) ? Number(readFileSync(thread, "utf8").split(" ")[0]) / 1e6 : process.cpuUsage().user / 1e3;
-  },
+  // This process has nothing else to do, so its user time is the module's.
+  processor: () => process.cpuUsage().user / 1e3,
 };
 const module = await WebAssembly.compile(readFileSync(process.argv[2] ?? build()));
 const { exports } = await WebAssembly.instantiate(module, { machine });
