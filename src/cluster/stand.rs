@@ -66,9 +66,9 @@ impl Cluster {
         self.sync_network();
     }
 
-    /// What a person puts there, or back, has the status that it brings: where pods stand still nobody else gives it one.
+    /// What a person puts there, or back, has the status that it brings: in a cluster that was taken over nobody else gives it one.
     pub fn bring_status(&mut self, key: &ObjectKey, status: &Value) {
-        let Some(object) = self.store.get(key).cloned().filter(|_| !self.settings.run_pods) else { return };
+        let Some(object) = self.store.get(key).cloned().filter(|_| !self.settings.workloads) else { return };
         let mut value = object.value.clone();
         value.set_at(&["status"], status.clone());
         self.write(Cause::User, |writer| writer.update(&object, value));
