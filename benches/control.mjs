@@ -1,26 +1,27 @@
-// Builds benches/control.rs for the browser, as the site is built, and runs it in node: `node benches/control.mjs`.
-// With a file's name it runs that module and builds nothing.
-import { execFileSync } from "node:child_process";
+// Builds benches/control.rs as the site is built and runs it in headless Chromium: `node benches/control.mjs`. With a file's name
+// it runs that module and builds nothing. A page has nothing else to do meanwhile, so the clock tells what the work takes.
 import { readFileSync } from "node:fs";
-import { performance } from "node:perf_hooks";
+import { launch } from "../tests/e2e/browser.mjs";
+import { compiled, serve } from "./wasm.mjs";
 
-function build() {
-  const options = ["build", "--example", "control_wasm", "--profile", "site", "--target", "wasm32-unknown-unknown"];
-  const told = execFileSync("cargo", [...options, "--message-format", "json"], { stdio: ["ignore", "pipe", "inherit"], maxBuffer: 1 << 28 });
-  const artifacts = told.toString().split("\n").filter(Boolean).map((line) => JSON.parse(line));
-  const made = artifacts.find((it) => it.reason === "compiler-artifact" && it.target.name === "control_wasm");
-  return made.filenames.find((name) => name.endsWith(".wasm"));
-}
-
-const text = new TextDecoder();
-let memory;
-const machine = {
-  print: (at, length) => console.log(text.decode(new Uint8Array(memory.buffer, at, length))),
-  clock: () => performance.now(),
-  // This process has nothing else to do, so its user time is the module's.
-  processor: () => process.cpuUsage().user / 1e3,
-};
-const module = await WebAssembly.compile(readFileSync(process.argv[2] ?? build()));
-const { exports } = await WebAssembly.instantiate(module, { machine });
-memory = exports.memory;
-exports.main(0, 0);
+const [file] = process.argv.slice(2);
+const server = await serve({ "/control.wasm": ["application/wasm", file ? readFileSync(file) : compiled("control_wasm")] });
+const browser = await launch();
+const page = await browser.newPage();
+page.on("pageerror", (error) => console.error(error.message));
+await page.exposeFunction("say", (line) => console.log(line));
+await page.goto(server.url);
+await page.evaluate(async () => {
+  const text = new TextDecoder();
+  let memory;
+  const machine = {
+    print: (at, length) => globalThis.say(text.decode(new Uint8Array(memory.buffer, at, length))),
+    clock: () => performance.now(),
+    processor: () => performance.now(),
+  };
+  const { instance } = await WebAssembly.instantiateStreaming(fetch("/control.wasm"), { machine });
+  memory = instance.exports.memory;
+  instance.exports.main(0, 0);
+});
+await browser.close();
+server.close();

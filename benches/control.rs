@@ -1,8 +1,8 @@
 //! The control plane in time: how long a cluster takes to come up and to follow a change, at 10 to 10,000 pods.
 //!
-//! `cargo bench --bench control` prints one table natively; a number behind `--` is the most pods to try. `node benches/control.mjs` runs the same work compiled for the
-//! browser, in node's WebAssembly engine (Chromium's). Times are medians; growth exponents are those between the smallest and
-//! the greatest number of pods. `tests/control_speed.rs` holds the counted work to its bounds.
+//! `cargo bench --bench control` prints one table natively; a number behind `--` is the most pods to try.
+//! `node benches/control.mjs` runs the same work in headless Chromium, compiled as the site is. Times are medians; growth exponents
+//! are those between the smallest and the greatest number of pods. `tests/control_speed.rs` holds the counted work to its bounds.
 
 #[path = "../tests/control_world/mod.rs"]
 mod control_world;

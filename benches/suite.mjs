@@ -8,12 +8,12 @@
 // Nothing here fails because of a figure: what must hold is counted, in tests/growth.rs and tests/e2e/size.test.mjs.
 import { execFileSync, spawnSync } from "node:child_process";
 import { appendFileSync, existsSync, readFileSync, readdirSync } from "node:fs";
-import { createServer } from "node:http";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { interaction } from "./interaction.mjs";
+import { compiled, serve } from "./wasm.mjs";
 import { launch } from "../tests/e2e/browser.mjs";
 import { SITE } from "../tests/e2e/server.mjs";
 
@@ -66,15 +66,6 @@ function native() {
   }
 }
 
-/** benches/browser.rs compiled as the site is. */
-function module() {
-  const options = ["build", "--locked", "--example", "bench-browser", "--features", "bench", "--profile", "site", "--target", "wasm32-unknown-unknown"];
-  const told = execFileSync("cargo", [...options, "--message-format", "json"], { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"], maxBuffer: 1 << 28 });
-  const artifacts = told.toString().split("\n").filter(Boolean).map((line) => JSON.parse(line));
-  const made = artifacts.find(({ reason, target }) => reason === "compiler-artifact" && target.name === "bench-browser");
-  return readFileSync(made.filenames.find((name) => name.endsWith(".wasm")));
-}
-
 /** The other simulator and our calls of it, as one module. Its published modules do not load unbundled. */
 async function peerBundle() {
   const folder = join(HERE, "peer");
@@ -95,22 +86,12 @@ async function peerBundle() {
   return outfile;
 }
 
-/** An empty page that can load files of ours. */
-async function serve(files) {
-  const server = createServer((request, response) => {
-    const [type, body] = files[request.url] ?? ["text/html", "<!doctype html><title>bench</title>"];
-    response.writeHead(200, { "content-type": type }).end(body);
-  });
-  await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
-  return { url: `http://127.0.0.1:${server.address().port}/`, close: () => server.close() };
-}
-
 /** Both simulators in one Chromium: ours as WASM, the other's bundle, turn by turn. */
 async function inBrowser(browser) {
   say("both in one Chromium");
   const peer = await peerBundle();
   const server = await serve({
-    "/suite.wasm": ["application/wasm", module()],
+    "/suite.wasm": ["application/wasm", compiled("bench-browser", ["bench"])],
     "/peer.mjs": ["text/javascript", readFileSync(peer)],
   });
   const fresh = async () => {
