@@ -1,6 +1,7 @@
-//! `kubectl set image`, `set selector`, `set env`.
+//! `kubectl set image`, `set resources`, `set selector`, `set env`.
 
 use super::{Act, BEGINNER, DRY, FILES, PRINT, SELECT, Verb};
+use crate::api::quantity::Quantity;
 use crate::api::value::{Map, Value};
 use crate::apiserver::request::{Body, PatchKind, Verb as Write};
 use crate::kubectl::arguments::Target;
@@ -44,6 +45,15 @@ pub const VERB: Verb = Verb {
             act: Act::Run(image),
         },
         Verb {
+            names: &["resources"],
+            group: GROUP,
+            short: "Update resource requests/limits on objects with pod templates",
+            usage: "(-f FILENAME | TYPE NAME) ([--limits=LIMITS & --requests=REQUESTS]",
+            examples: "# Room that a container asks for, and the most it may take\nkubectl set resources deployment/web -c=web --requests=cpu=100m --limits=cpu=200m,memory=512Mi",
+            flags: &["limits= requests= containers,c= local", SELECT, FILES, PRINT, DRY],
+            act: Act::Run(resources),
+        },
+        Verb {
             names: &["selector"],
             group: GROUP,
             short: "Set the selector on a resource",
@@ -79,8 +89,8 @@ fn targets(call: &mut Call, resources: &[String]) -> Result<Vec<Target>, Failure
     call.targets(resources, false)
 }
 
-/// Replaces the object, and says what was updated.
-fn write(call: &mut Call, target: &Target, value: Value, operation: &str) -> Result<(), Failure> {
+/// Replaces the object, and says what was updated. `wrong` stands before what the server says when it refuses.
+fn write(call: &mut Call, target: &Target, value: Value, operation: &str, wrong: &str) -> Result<(), Failure> {
     if value == target.object.value {
         return Ok(());
     }
@@ -90,11 +100,7 @@ fn write(call: &mut Call, target: &Target, value: Value, operation: &str) -> Res
     match call.send(&target.resource, target.namespace(), target.name(), Write::Update(Body::Content(value))) {
         Ok(after) => call.print_done(&target.resource, &after, operation),
         Err(Failure::Server(mut status)) => {
-            status.message = format!(
-                "failed to patch {word} update to pod template: {}",
-                status.message,
-                word = operation.trim_end_matches(" updated")
-            );
+            status.message = format!("failed to patch {wrong} {}", status.message);
             call.fail(own(status.message));
             Ok(())
         }
@@ -137,10 +143,73 @@ fn image(call: &mut Call) -> Result<Next, Failure> {
         }
         value.set_at(path, spec);
         if call.failures.is_empty() {
-            write(call, &target, value, "image updated")?;
+            write(call, &target, value, "image updated", "image update to pod template:")?;
         }
     }
     Ok(Next::Done(0))
+}
+
+fn resources(call: &mut Call) -> Result<Next, Failure> {
+    if call.flags.is_on("all") && call.flags.has("selector") {
+        return Err(own("cannot set --all and --selector at the same time"));
+    }
+    let args = call.flags.args.clone();
+    let targets = call.targets(&args, false)?;
+    if call.flags.text("limits").is_empty() && call.flags.text("requests").is_empty() {
+        return Err(own("you must specify an update to requests or limits (in the form of --requests/--limits)"));
+    }
+    let wanted =
+        [("limits", quantities(call.flags.text("limits"))?), ("requests", quantities(call.flags.text("requests"))?)];
+    let only = Some(call.flags.text("containers")).filter(|only| !only.is_empty()).unwrap_or("*").to_string();
+    for target in targets {
+        let Some(path) = pod_spec(&target.resource.stored) else {
+            call.fail(own(format!("{} the object is not a pod or does not have a pod template", target.shown())));
+            continue;
+        };
+        let mut value = target.object.value.clone();
+        let mut spec = value.at(path).cloned().unwrap_or_default();
+        let mut found = false;
+        for container in spec.map_mut().entry("containers").list_mut() {
+            if !matches(&only, container.text("name")) {
+                continue;
+            }
+            found = true;
+            for (kind, list) in &wanted {
+                for (resource, quantity) in list {
+                    container.set_at(&["resources", kind, resource], quantity.as_str());
+                }
+            }
+        }
+        if !found {
+            call.fail(own(format!("unable to find container named {only}")));
+            continue;
+        }
+        value.set_at(path, spec);
+        write(call, &target, value, "resource requirements updated", "resources update to pod template")?;
+    }
+    Ok(Next::Done(0))
+}
+
+/// `cpu=100m,memory=256Mi`.
+fn quantities(spec: &str) -> Result<Vec<(String, String)>, Failure> {
+    let read = |statement: &str| match statement.split('=').collect::<Vec<_>>()[..] {
+        [resource, quantity] => match Quantity::parse(quantity) {
+            Ok(quantity) => Ok((resource.to_string(), quantity.canonical().to_string())),
+            Err(problem) => Err(own(problem)),
+        },
+        _ => Err(own(format!("Invalid argument syntax {statement}, expected <resource>=<value>"))),
+    };
+    spec.split(',').filter(|_| !spec.is_empty()).map(read).collect()
+}
+
+/// Whether a name is meant by a pattern, in which `*` stands for anything.
+fn matches(pattern: &str, name: &str) -> bool {
+    let parts: Vec<&str> = pattern.split('*').collect();
+    let [first, middle @ .., last] = &parts[..] else { return pattern == name };
+    let within = name
+        .strip_prefix(first)
+        .and_then(|rest| middle.iter().try_fold(rest, |rest, part| rest.find(part).map(|at| &rest[at + part.len()..])));
+    within.is_some_and(|rest| rest.ends_with(last))
 }
 
 fn selector(call: &mut Call) -> Result<Next, Failure> {
@@ -263,7 +332,7 @@ fn env(call: &mut Call) -> Result<Next, Failure> {
             }
         }
         value.set_at(path, spec);
-        write(call, &target, value, "env updated")?;
+        write(call, &target, value, "env updated", "env update to pod template:")?;
     }
     Ok(Next::Done(0))
 }
