@@ -43,7 +43,7 @@ async function act(page, lot) {
       if (count === 0) return "nothing to press";
       const which = Math.floor(lot() * count);
       const element = visible.nth(which);
-      const label = await element.evaluate((e) => (e.getAttribute("aria-label") ?? e.textContent ?? "").trim().slice(0, 40)).catch(() => "");
+      const label = await element.evaluate((e) => (e.getAttribute("aria-label") ?? e.textContent ?? "").trim().slice(0, 40), undefined, { timeout: 1_000 }).catch(() => "");
       // What lies under something else cannot be pressed by a person either.
       await element.click({ timeout: 1_000, noWaitAfter: true }).catch(() => {});
       return `press ${label}`;
