@@ -21,8 +21,14 @@ pub fn run(arguments: &Arguments, lang: Lang) -> Result<bool, Usage> {
     let refused = workspace.diagnostics().iter().filter(|d| d.is_error()).count();
     let warned = workspace.diagnostics().iter().filter(|d| d.severity == Severity::Warning).count();
     let objects = workspace.files().map(|f| workspace.manifests(&f.name).len()).sum::<usize>();
-    println!("{objects} objects, {refused} errors, {warned} warnings");
+    let told = [(objects, "object"), (refused, "error"), (warned, "warning")].map(counted);
+    println!("{}", told.join(", "));
     Ok(refused == 0)
+}
+
+/// A number with its noun: `1 error`, `2 errors`.
+fn counted((count, noun): (usize, &str)) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// The lines of every file, counted once.
