@@ -35,7 +35,21 @@ pub struct PodSandbox {
     pub start_at: Option<Time>,
     /// When the containers get SIGKILL, once the pod is being deleted.
     pub kill_at: Option<Time>,
+    /// Why the kubelet itself ends the pod, once it does.
+    pub stop: Option<Stop>,
 }
+
+/// Why the kubelet ends a pod that nobody has deleted.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stop {
+    /// Nothing but sidecars is left in it.
+    Done,
+    /// The pod has failed, whatever its containers did.
+    Failed { reason: &'static str, message: SmolStr },
+}
+
+/// The reason of a container that never ran, or no longer did, when its pod was ended.
+pub const LOST: &str = "ContainerStatusUnknown";
 
 /// The state of a container, as `containerStatuses[].state` tells it.
 #[derive(Clone, Debug, PartialEq)]
@@ -170,7 +184,7 @@ impl PodSandbox {
         let short_hostname = hostname(&pod.key, view);
         let fqdn = super::env::fqdn(&pod.key.namespace, view, &short_hostname, cluster_domain);
         let full = !fqdn.is_empty() && pod.value.get("spec").is_some_and(|s| s.flag("setHostnameAsFQDN"));
-        PodSandbox {
+        let mut sandbox = PodSandbox {
             pod: pod.clone(),
             node: view.node_name.clone(),
             ips: Vec::new(),
@@ -182,7 +196,27 @@ impl PodSandbox {
             containers: view.containers.iter().map(|c| RunningContainer::new(pod, c)).collect(),
             start_at: None,
             kill_at: None,
+            stop: None,
+        };
+        sandbox.await_init_containers();
+        sandbox
+    }
+
+    /// In a pod with init containers, whatever has not run yet waits for them, in the kubelet's word.
+    fn await_init_containers(&mut self) {
+        if self.init_containers.is_empty() {
+            return;
         }
+        for container in self.all_mut() {
+            if let ContainerState::Waiting { reason, .. } = &mut container.state {
+                *reason = "PodInitializing".into();
+            }
+        }
+    }
+
+    /// Whether a container beyond the init containers has ever started.
+    pub fn has_begun(&self) -> bool {
+        self.containers.iter().any(|c| !matches!(c.state, ContainerState::Waiting { .. }) || c.last.is_some())
     }
 
     /// A sandbox that matches a status from elsewhere: what the status calls running runs; a status without container
@@ -235,6 +269,7 @@ impl PodSandbox {
             container.start_at = None;
             container.stop_at = None;
         }
+        self.await_init_containers();
     }
 
     /// Every container, init containers first.

@@ -8,6 +8,7 @@ mod kubelet;
 mod nodes;
 mod ordinals;
 mod owners;
+mod pod_ends;
 mod rollouts;
 mod services;
 

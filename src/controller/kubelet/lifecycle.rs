@@ -1,4 +1,4 @@
-//! Starting, ending, restarting and stopping containers.
+//! Starting, ending and restarting containers.
 
 use super::{Worker, go_duration};
 use crate::api::object::ObjectKey;
@@ -37,7 +37,7 @@ pub(super) fn next_event(container: &RunningContainer, now: Time) -> Option<(Tim
 }
 
 /// When a running container ends, and with which code.
-fn end_of(container: &RunningContainer, since: Time) -> Option<(Time, i32)> {
+pub(super) fn end_of(container: &RunningContainer, since: Time) -> Option<(Time, i32)> {
     let natural = match container.program {
         Program::Exit { after, code } => Some((since + after, code)),
         Program::Sleep(Some(time)) => Some((since + time, 0)),
@@ -58,7 +58,8 @@ impl Worker<'_, '_> {
                 changed |= self.advance_one(true, i);
                 let container = &self.sandbox.init_containers[i];
                 let done = if container.is_sidecar() { container.is_started() } else { is_done(container) };
-                if !done {
+                // A sidecar that starts again holds up nothing that has started.
+                if !done && !self.sandbox.has_begun() {
                     blocked = true;
                     break;
                 }
@@ -74,7 +75,7 @@ impl Worker<'_, '_> {
         }
     }
 
-    fn container(&mut self, init: bool, i: usize) -> &mut RunningContainer {
+    pub(super) fn container(&mut self, init: bool, i: usize) -> &mut RunningContainer {
         if init { &mut self.sandbox.init_containers[i] } else { &mut self.sandbox.containers[i] }
     }
 
@@ -172,7 +173,7 @@ impl Worker<'_, '_> {
     }
 
     /// Runs a container's preStop hook, which delays the end of it, and tells if it failed.
-    fn pre_stop(&mut self, init: bool, i: usize) -> Duration {
+    pub(super) fn pre_stop(&mut self, init: bool, i: usize) -> Duration {
         let hook = self.hook(init, i, "preStop");
         if !hook.worked {
             let name = self.container(init, i).name.clone();
@@ -241,7 +242,7 @@ impl Worker<'_, '_> {
         let now = self.now;
         let policy = self.restart_policy().to_string();
         let (uid, key) = (self.pod.uid().to_string(), self.pod.key.clone());
-        let going = self.view.terminating;
+        let going = self.view.terminating || self.sandbox.stop.is_some();
         let container = self.container(init, i);
         let ContainerState::Running { since } = container.state else { return };
         let reason = if code == 0 { "Completed" } else { "Error" };
@@ -303,74 +304,6 @@ impl Worker<'_, '_> {
         let heeds = container.heeds_sigterm() && hook + stop <= grace;
         container.stop_at = Some(now + if heeds { hook + stop } else { grace });
         container.stop_code = if heeds { 0 } else { 137 };
-    }
-
-    /// Every container: whether it is an init container, and its number among its like.
-    fn places(&self) -> Vec<(bool, usize)> {
-        let init = (0..self.sandbox.init_containers.len()).map(|i| (true, i));
-        init.chain((0..self.sandbox.containers.len()).map(|i| (false, i))).collect()
-    }
-
-    fn grace(&self) -> Duration {
-        let seconds = self.pod.value.at(&["metadata", "deletionGracePeriodSeconds"]).and_then(Value::as_i64);
-        let own = || self.pod.value.at(&["spec", "terminationGracePeriodSeconds"]).and_then(Value::as_i64);
-        Duration::secs(seconds.or_else(own).unwrap_or(30).max(0) as u64)
-    }
-
-    /// The pod is being deleted: hooks, SIGTERM, SIGKILL. False once it is gone.
-    pub(super) fn terminate(&mut self) -> bool {
-        let now = self.now;
-        let deadline = now + self.grace();
-        if self.sandbox.kill_at.is_none() {
-            let stop = self.context.settings.latencies.stop;
-            self.sandbox.kill_at = Some(deadline);
-            for (init, i) in self.places() {
-                let container = self.container(init, i);
-                container.start_at = None;
-                if !container.is_running() {
-                    continue;
-                }
-                let name = container.name.clone();
-                self.say(&name, false, "Killing", format_smolstr!("Stopping container {name}"));
-                let hook = self.pre_stop(init, i);
-                let container = self.container(init, i);
-                let heeds = container.heeds_sigterm();
-                let end = if heeds { now + hook + stop } else { deadline };
-                container.stop_at = Some(end.min(deadline));
-                container.stop_code = if heeds && end <= deadline { 0 } else { 137 };
-            }
-        }
-        // A second deletion may have shortened the grace period.
-        let kill_at = self.sandbox.kill_at.unwrap_or(deadline).min(deadline);
-        for container in self.sandbox.all_mut() {
-            if container.is_running() {
-                container.stop_at = Some(container.stop_at.unwrap_or(kill_at).min(kill_at));
-            }
-        }
-        for (init, i) in self.places() {
-            self.advance_stop(init, i);
-        }
-        if self.sandbox.all().any(RunningContainer::is_running) {
-            // Probes of readiness go on while the pod goes.
-            self.probe();
-            return true;
-        }
-        self.context.runtime.put(self.pod.key.clone(), self.sandbox.clone());
-        self.context.runtime.remove(&self.pod.key);
-        let saw = self.pod.key.field("metadata.deletionTimestamp");
-        if self.pod.value.items_at(&["metadata", "finalizers"]).is_empty() {
-            self.result.writes.push(crate::controller::Write::Purge { key: self.pod.key.clone(), saw });
-        }
-        false
-    }
-
-    fn advance_stop(&mut self, init: bool, i: usize) {
-        let now = self.now;
-        let container = self.container(init, i);
-        let ContainerState::Running { since } = container.state else { return };
-        if let Some((_, code)) = end_of(container, since).filter(|(at, _)| *at <= now) {
-            self.ended(init, i, code);
-        }
     }
 }
 

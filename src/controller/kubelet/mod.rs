@@ -5,6 +5,7 @@
 //! the grace period is over. Left out: image garbage collection, eviction for want of resources, volumes' life cycle,
 //! ephemeral containers.
 
+mod ending;
 mod hook;
 mod lifecycle;
 mod probing;
@@ -19,6 +20,7 @@ use crate::api::view::{Pod, PodPhase};
 use crate::apiserver::store::{Cause, Event, Store};
 use crate::runtime::PodSandbox;
 use crate::runtime::env::Resolver;
+use crate::runtime::sandbox::Stop;
 use smol_str::{SmolStr, format_smolstr};
 use std::sync::Arc;
 
@@ -136,6 +138,17 @@ impl<'a, 'b> Worker<'a, 'b> {
         if self.view.terminating {
             return self.terminate();
         }
+        if self.sandbox.stop.is_some() {
+            self.go_on_stopping();
+            return true;
+        }
+        if let Some(deadline) = self.deadline() {
+            if deadline <= self.now {
+                self.exceed_deadline();
+                return true;
+            }
+            self.result.again_standing(deadline);
+        }
         if self.sandbox.start_at.is_none() {
             self.accept();
         }
@@ -146,6 +159,9 @@ impl<'a, 'b> Worker<'a, 'b> {
         self.probe();
         // A probe may have killed what can start again at once.
         self.advance();
+        if self.has_done_its_work() {
+            self.stop(Stop::Done);
+        }
         true
     }
 

@@ -9,6 +9,7 @@ use crate::api::value::{Map, Value};
 use crate::api::view::Pod;
 use crate::controller::memory::{ImageNames, SharedCondition};
 use crate::controller::{Context, Memory};
+use crate::runtime::sandbox::{LOST, Stop};
 use crate::runtime::{ContainerState, PodSandbox, RunningContainer};
 use smol_str::{SmolStr, format_smolstr};
 use std::net::IpAddr;
@@ -24,6 +25,10 @@ pub(super) fn build(
     let old = pod.value.get("status");
     let created = !sandbox.ips.is_empty();
     let phase = phase(pod, sandbox);
+    let verdict = match &sandbox.stop {
+        Some(Stop::Failed { reason, message }) if phase == "Failed" => Some((*reason, message)),
+        _ => None,
+    };
     let mut status = Map::with_capacity(11);
     status.push("conditions", conditions(pod, sandbox, phase, context.memory, now));
     let before = |field: &str| old.map_or(&[][..], |s| s.items_at(&[field]));
@@ -40,6 +45,9 @@ pub(super) fn build(
         let before = before("initContainerStatuses");
         let of_containers = statuses(pod, &sandbox.init_containers, before, true, context.memory);
         status.push("initContainerStatuses", of_containers);
+    }
+    if let Some((_, message)) = verdict {
+        status.push("message", message);
     }
     status.push("observedGeneration", generation(pod));
     status.push("phase", phase);
@@ -59,6 +67,9 @@ pub(super) fn build(
     }
     let qos = old.and_then(|s| s.get("qosClass")).filter(|q| q.as_str() != Some(""));
     status.push("qosClass", qos.cloned().unwrap_or_else(|| "BestEffort".into()));
+    if let Some((reason, _)) = verdict {
+        status.push("reason", SmolStr::new_static(reason));
+    }
     let started = old.and_then(|s| s.get("startTime")).cloned();
     status.push("startTime", started.unwrap_or_else(|| now.text().into()));
     status.into()
@@ -90,7 +101,9 @@ fn conditions(pod: &Object, sandbox: &PodSandbox, phase: &str, memory: &mut Memo
     let has_done_its_work = |c: &RunningContainer| {
         if c.is_sidecar() { c.is_started() } else { matches!(c.state, ContainerState::Terminated { exit_code: 0, .. }) }
     };
-    if sandbox.init_containers.is_empty() || (created && sandbox.init_containers.iter().all(has_done_its_work)) {
+    // What has begun stays initialized, whatever becomes of its sidecars.
+    let is_initialized = || created && (sandbox.has_begun() || sandbox.init_containers.iter().all(has_done_its_work));
+    if sandbox.init_containers.is_empty() || is_initialized() {
         add("Initialized", true, if phase == "Succeeded" { "PodCompleted" } else { "" }, "");
     } else {
         let waits = sandbox.init_containers.iter().filter(|c| !has_done_its_work(c));
@@ -142,8 +155,23 @@ fn finished(phase: &str) -> bool {
     matches!(phase, "Succeeded" | "Failed")
 }
 
-/// The pod's phase, from its containers.
+/// The pod's phase: no pod is over while something in it runs.
 fn phase(pod: &Object, sandbox: &PodSandbox) -> &'static str {
+    let from_containers = phase_of_containers(pod, sandbox);
+    let failed = matches!(sandbox.stop, Some(Stop::Failed { .. }));
+    if !failed && !finished(from_containers) {
+        return from_containers;
+    }
+    match sandbox.all().any(RunningContainer::is_running) {
+        true if sandbox.has_begun() => "Running",
+        true => "Pending",
+        false if failed => "Failed",
+        false => from_containers,
+    }
+}
+
+/// The phase that the pod's containers make, its sidecars aside.
+fn phase_of_containers(pod: &Object, sandbox: &PodSandbox) -> &'static str {
     let never = pod.value.str_at(&["spec", "restartPolicy"]) == "Never";
     let init = sandbox.init_containers.iter().filter(|c| !c.is_sidecar());
     for container in init {
@@ -254,9 +282,13 @@ fn statuses(pod: &Object, containers: &[RunningContainer], old: &[Value], init: 
         map.push("imageID", id);
         map.push("lastState", container.last.as_ref().map_or_else(Value::map, state));
         map.push("name", &container.name);
-        // An init container is ready once it has done its work.
-        let done = init && matches!(container.state, ContainerState::Terminated { exit_code: 0, .. });
-        map.push("ready", done || container.is_ready());
+        // An init container is ready once it has done its work; a sidecar, while it runs.
+        let ready = if init && !container.is_sidecar() {
+            matches!(container.state, ContainerState::Terminated { exit_code: 0, .. })
+        } else {
+            container.is_ready()
+        };
+        map.push("ready", ready);
         map.push("restartCount", i64::from(container.restarts));
         map.push("started", container.is_started());
         map.push("state", state(&container.state));
@@ -279,6 +311,14 @@ fn state(state: &ContainerState) -> Value {
         ContainerState::Running { since } => {
             inner.push("startedAt", since.text());
             map.push("running", inner);
+        }
+        ContainerState::Terminated { exit_code, reason, .. } if reason == LOST => {
+            inner.push("exitCode", i64::from(*exit_code));
+            inner.push("finishedAt", Value::Null);
+            inner.push("message", "The container could not be located when the pod was terminated");
+            inner.push("reason", reason);
+            inner.push("startedAt", Value::Null);
+            map.push("terminated", inner);
         }
         ContainerState::Terminated { exit_code, reason, started, finished } => {
             inner.push("exitCode", i64::from(*exit_code));
