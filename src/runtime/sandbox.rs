@@ -101,6 +101,8 @@ pub struct RunningContainer {
     /// What has been written since the start; the rest comes with the image and the kubelet.
     pub files: Files,
     pub program: Program,
+    /// The port that its server could not have in this run, because another container of the pod listens there.
+    pub taken_port: Option<u16>,
     pub behavior: Behavior,
     pub probes: Probes,
     /// The container as the manifest has it.
@@ -124,6 +126,7 @@ impl RunningContainer {
             env: Environment::default(),
             files: Files::default(),
             program: command::program(&container.image, &container.value),
+            taken_port: None,
             probes: Probes::read(&container.value),
             behavior,
             spec: container.value.clone(),

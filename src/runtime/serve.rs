@@ -153,7 +153,9 @@ impl PodSandbox {
         let sidecars = self.init_containers.iter().filter(|c| c.is_sidecar());
         let listens = move |container: &&RunningContainer| match container.state {
             ContainerState::Running { since } => {
-                container.program == Program::Server && now >= since + container.behavior.slow_start
+                container.program == Program::Server
+                    && container.taken_port.is_none()
+                    && now >= since + container.behavior.slow_start
             }
             _ => false,
         };
@@ -161,6 +163,22 @@ impl PodSandbox {
             let ports = listen_ports(container, &self.containers).into_iter().filter(|port| port.port != 0);
             ports.map(move |port| (container, port, protocol(port)))
         })
+    }
+
+    /// The port that a container's server wants and another container has: all containers of a pod share its addresses. Only
+    /// images whose ports are known are judged, both of them; what a manifest declares opens no port.
+    pub fn taken_port(&self, container: &RunningContainer, now: Time) -> Option<u16> {
+        let known = |container: &RunningContainer| image::find(&container.image).is_some_and(|i| !i.ports.is_empty());
+        if self.containers.len() + self.init_containers.len() < 2
+            || container.program != Program::Server
+            || !known(container)
+        {
+            return None;
+        }
+        let wanted = listen_ports(container, &self.containers);
+        let mut others = self.sockets(now).filter(|(other, ..)| other.name != container.name && known(other));
+        let taken = others.find(|(_, port, own)| wanted.iter().any(|w| w.port == port.port && protocol(*w) == *own));
+        taken.map(|(_, port, _)| port.port)
     }
 
     pub(crate) fn answer(&self, listener: &Listener, request: &AppRequest, earlier: u64) -> AppReply {

@@ -18,6 +18,9 @@ const RESTART_DELAY: Duration = Duration::secs(1);
 /// Programs that end by themselves later than this are nothing to wait for.
 const FAR: Duration = Duration::secs(60);
 
+/// How long a server tries to have its port, as nginx does: five times, half a second apart.
+const BINDING: Duration = Duration::millis(2_500);
+
 /// How long the registry takes to say that the node has the newest image already (`imagePullPolicy: Always`).
 const LOOKED_UP: Duration = Duration::millis(600);
 
@@ -43,9 +46,10 @@ pub(super) fn end_of(container: &RunningContainer, since: Time) -> Option<(Time,
         Program::Sleep(Some(time)) => Some((since + time, 0)),
         _ => None,
     };
+    let unbound = container.taken_port.map(|_| (since + BINDING, 1));
     let crash = container.behavior.crash.map(|(after, code)| (since + after, code));
     let stop = container.stop_at.map(|at| (at, container.stop_code));
-    [natural, crash, stop].into_iter().flatten().min()
+    [natural, unbound, crash, stop].into_iter().flatten().min()
 }
 
 impl Worker<'_, '_> {
@@ -140,7 +144,10 @@ impl Worker<'_, '_> {
                 return false;
             }
         }
+        let wanting = if init { &self.sandbox.init_containers[i] } else { &self.sandbox.containers[i] };
+        let taken = self.sandbox.taken_port(wanting, now);
         let container = self.container(init, i);
+        container.taken_port = taken;
         let again = matches!(container.state, ContainerState::Terminated { .. }) || container.last.is_some();
         if let ContainerState::Terminated { .. } = container.state {
             container.last = Some(container.state.clone());

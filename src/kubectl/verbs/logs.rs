@@ -225,6 +225,9 @@ fn printed(container: &crate::runtime::RunningContainer) -> Vec<String> {
     if container.program != Program::Server {
         return Vec::new();
     }
+    if let Some(port) = container.taken_port {
+        return refused_port(image::base_name(&container.image), port);
+    }
     let text: &[&str] = match image::base_name(&container.image) {
         "nginx" => &[
             "/docker-entrypoint.sh: /docker-entrypoint.d/ is not empty, will attempt to perform configuration",
@@ -236,6 +239,24 @@ fn printed(container: &crate::runtime::RunningContainer) -> Vec<String> {
         _ => &[],
     };
     text.iter().map(|l| l.to_string()).collect()
+}
+
+/// What a server prints whose port another one of the pod has, before it gives up.
+fn refused_port(image: &str, port: u16) -> Vec<String> {
+    match image {
+        "nginx" | "nginxinc/nginx-unprivileged" => {
+            let refused = format!("nginx: [emerg] bind() to 0.0.0.0:{port} failed (98: Address already in use)");
+            let mut lines = vec![refused; 5];
+            lines.push("nginx: [emerg] still could not bind()".into());
+            lines
+        }
+        "httpd" => vec![
+            format!("(98)Address already in use: AH00072: make_sock: could not bind to address 0.0.0.0:{port}"),
+            "no listening sockets available, shutting down".into(),
+            "AH00015: Unable to open logs".into(),
+        ],
+        _ => vec![format!("listen tcp 0.0.0.0:{port}: bind: address already in use")],
+    }
 }
 
 /// `logs -f`: ends when its containers have ended.

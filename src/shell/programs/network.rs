@@ -399,8 +399,24 @@ pub fn hostname(ctx: &mut Ctx) -> i32 {
         return 0;
     }
     let name = ctx.env.place.hostname().to_string();
-    ctx.say(name);
+    let asked = |letter: &str, word: &str| ctx.args().iter().any(|a| a == letter || a == word);
+    let shown = if asked("-f", "--fqdn") {
+        // What /etc/hosts has in full for the own name.
+        full_name(ctx).unwrap_or(name)
+    } else if asked("-s", "--short") {
+        name.split('.').next().unwrap_or("").to_string()
+    } else {
+        name
+    };
+    ctx.say(shown);
     0
+}
+
+/// The name that `hostname` and `subdomain` give to a pod; `None` for one without.
+fn full_name(ctx: &Ctx) -> Option<String> {
+    let Place::Container { pod, .. } = &ctx.env.place else { return None };
+    let sandbox = ctx.world.cluster.runtime().get(pod)?;
+    (!sandbox.fqdn.is_empty()).then(|| sandbox.fqdn.to_string())
 }
 
 /// What runs here: number, minutes and seconds that it has worked, command.
