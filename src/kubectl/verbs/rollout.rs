@@ -360,6 +360,9 @@ fn progress(object: &Object) -> Result<(String, bool), String> {
             }
             Ok((format!("deployment {} successfully rolled out\n", crate::api::json::quote(name)), true))
         }
+        "DaemonSet" | "StatefulSet" if spec.str_at(&["updateStrategy", "type"]) == "OnDelete" => {
+            Err("rollout status is only available for RollingUpdate strategy type".to_string())
+        }
         "DaemonSet" if !observed => Ok(("Waiting for daemon set spec update to be observed...\n".to_string(), false)),
         "DaemonSet" => {
             let (desired, updated, available) = (
@@ -382,9 +385,6 @@ fn progress(object: &Object) -> Result<(String, bool), String> {
             Ok((format!("daemon set {} successfully rolled out\n", crate::api::json::quote(name)), true))
         }
         _ => {
-            if spec.str_at(&["updateStrategy", "type"]) == "OnDelete" {
-                return Err("rollout status is only available for RollingUpdate strategy type".to_string());
-            }
             if status.int("observedGeneration") == 0 || !observed {
                 return Ok(("Waiting for statefulset spec update to be observed...\n".to_string(), false));
             }
@@ -392,9 +392,22 @@ fn progress(object: &Object) -> Result<(String, bool), String> {
             if ready < replicas {
                 return Ok((format!("Waiting for {} pods to be ready...\n", replicas - ready), false));
             }
+            let updated = status.int("updatedReplicas");
+            // The API server writes a partition of 0 where nothing is said, so nearly every StatefulSet is told as partitioned.
+            if let Some(rolling) = spec.at(&["updateStrategy", "rollingUpdate"]) {
+                let wanted = rolling.get("partition").and_then(Value::as_i64).map(|from| replicas - from);
+                return Ok(match wanted.filter(|wanted| updated < *wanted) {
+                    Some(wanted) => (
+                        format!(
+                            "Waiting for partitioned roll out to finish: {updated} out of {wanted} new pods have been updated...\n"
+                        ),
+                        false,
+                    ),
+                    None => (format!("partitioned roll out complete: {updated} new pods have been updated...\n"), true),
+                });
+            }
             let (current, update) = (status.text("currentRevision"), status.text("updateRevision"));
             if current != update {
-                let updated = status.int("updatedReplicas");
                 return Ok((
                     format!(
                         "waiting for statefulset rolling update to complete {updated} pods at revision {update}...\n"
