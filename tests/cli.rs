@@ -197,3 +197,22 @@ fn rules_print_what_iptables_restore_reads() {
     assert_eq!(text.matches("default/kimho:http -> ").count(), 3);
     assert!(text.contains("default/kimho:kimho-port has no endpoints"));
 }
+
+#[test]
+fn the_terminal_says_which_documents_of_the_files_were_refused() {
+    let text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: good}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: bad}\nspec: {ports: [{port: 99999}]}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: after}\n";
+    let path = file("partly-refused.yaml", text);
+    let typed = file("partly-refused.sh", "kubectl get cm,svc -o name\n");
+    let output = Command::new(env!("CARGO_BIN_EXE_giljabi"))
+        .args(["sh", "-f", &path])
+        .env("LC_ALL", "C")
+        .stdin(std::fs::File::open(typed).expect("the script"))
+        .output()
+        .expect("the command runs");
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let told = format!("{path}:8:23: error: Service/bad: spec.ports[0].port: Invalid value: 99999: must be between");
+    assert!(err.contains(&told), "{err}");
+    assert!(out.contains("configmap/good") && out.contains("configmap/after"), "{out}");
+    assert!(!out.contains("service/bad"), "{out}");
+    assert_eq!(output.status.code(), Some(0));
+}

@@ -75,7 +75,7 @@ fn main() -> ExitCode {
         "rules" => rules::run(&arguments),
         "lesson" => lesson::run(&arguments, lang),
         "grade" => grade::run(&arguments, lang),
-        "sh" => sh::run(&arguments),
+        "sh" => sh::run(&arguments, lang),
         other => Err(Usage(format!("there is no command {other:?}"))),
     };
     match outcome {
