@@ -15,6 +15,7 @@ pub mod help;
 pub mod manifest;
 pub mod output;
 pub mod patch;
+pub mod printed;
 pub mod replace;
 pub mod run;
 pub mod selector;

@@ -143,7 +143,7 @@ fn of_words(words: &[SmolStr], starts_server: &dyn Fn(&str) -> bool) -> Program 
 }
 
 /// The time of `sleep`; `None` for ever.
-fn sleep_time(word: &str) -> Option<Duration> {
+pub fn sleep_time(word: &str) -> Option<Duration> {
     let (digits, unit) = word.split_at(word.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(word.len()));
     let scale = match unit {
         "m" => 60.0,

@@ -8,7 +8,8 @@ use crate::cluster::Cluster;
 use crate::kubectl::arguments::resource;
 use crate::kubectl::call::{Call, Follow, Next, Step, Streams, own};
 use crate::kubectl::failure::Failure;
-use crate::runtime::{ContainerState, Program, image};
+use crate::kubectl::printed;
+use crate::runtime::ContainerState;
 use std::sync::Arc;
 
 pub const LOGS: Verb = Verb {
@@ -217,46 +218,7 @@ fn lines_of(cluster: &Cluster, pod: &Object, container: &str, previous: bool) ->
     {
         return Err(waiting(reason));
     }
-    Ok(printed(running))
-}
-
-/// What the program of an image prints when it starts: the first lines that people look for.
-fn printed(container: &crate::runtime::RunningContainer) -> Vec<String> {
-    if container.program != Program::Server {
-        return Vec::new();
-    }
-    if let Some(port) = container.taken_port {
-        return refused_port(image::base_name(&container.image), port);
-    }
-    let text: &[&str] = match image::base_name(&container.image) {
-        "nginx" => &[
-            "/docker-entrypoint.sh: /docker-entrypoint.d/ is not empty, will attempt to perform configuration",
-            "/docker-entrypoint.sh: Configuration complete; ready for start up",
-        ],
-        "luksa/kubia" | "kubia" => &["Kubia server starting..."],
-        "coredns/coredns" | "coredns" => &[".:53", "CoreDNS-1.13.1", "linux/amd64, go1.25.2, 1db4568"],
-        "redis" => &["* Ready to accept connections tcp"],
-        _ => &[],
-    };
-    text.iter().map(|l| l.to_string()).collect()
-}
-
-/// What a server prints whose port another one of the pod has, before it gives up.
-fn refused_port(image: &str, port: u16) -> Vec<String> {
-    match image {
-        "nginx" | "nginxinc/nginx-unprivileged" => {
-            let refused = format!("nginx: [emerg] bind() to 0.0.0.0:{port} failed (98: Address already in use)");
-            let mut lines = vec![refused; 5];
-            lines.push("nginx: [emerg] still could not bind()".into());
-            lines
-        }
-        "httpd" => vec![
-            format!("(98)Address already in use: AH00072: make_sock: could not bind to address 0.0.0.0:{port}"),
-            "no listening sockets available, shutting down".into(),
-            "AH00015: Unable to open logs".into(),
-        ],
-        _ => vec![format!("listen tcp 0.0.0.0:{port}: bind: address already in use")],
-    }
+    Ok(printed::lines(sandbox, running, state, cluster.now()))
 }
 
 /// `logs -f`: ends when its containers have ended.
@@ -271,7 +233,7 @@ impl Follow for Followed {
             let Some(sandbox) = cluster.runtime().get(key) else { continue };
             let Some(container) = sandbox.container(name) else { continue };
             alive |= container.is_running();
-            let lines = printed(container);
+            let lines = printed::lines(sandbox, container, &container.state, cluster.now());
             for line in lines.iter().skip(*shown) {
                 streams.out.push_str(line);
                 streams.out.push('\n');

@@ -1,7 +1,6 @@
 //! Files and the system: ls, touch, rm, mkdir, cp, mv, pwd, date, whoami, id, uname, which, test, printenv, clear.
 
 use super::Ctx;
-use crate::kubectl::output::age::rfc1123;
 use crate::shell::condition;
 use crate::shell::world::Event;
 
@@ -182,13 +181,8 @@ pub fn date(ctx: &mut Ctx) -> i32 {
         ctx.say(text);
         return 0;
     }
-    // `Thu, 01 Jan 2026 00:00:05 +0000` → `Thu Jan  1 00:00:05 UTC 2026`.
-    let text = rfc1123(&now);
-    let words: Vec<&str> = text.split([' ', ',']).filter(|w| !w.is_empty()).collect();
-    if let [day, number, month, year, time, _] = words[..] {
-        let number = number.trim_start_matches('0');
-        ctx.say(format!("{day} {month} {number:>2} {time} UTC {year}"));
-    }
+    let text = crate::kubectl::printed::date(ctx.world.cluster.now());
+    ctx.say(text);
     0
 }
 
