@@ -334,7 +334,8 @@ impl Cluster {
         }
     }
 
-    /// The events as they are seen now: with the failures of probes that are not run because nothing comes of them any more.
+    /// The events as they are seen now: with what goes on without a look: probes that are not run because nothing
+    /// comes of them any more, images that do not come.
     pub fn events(&self) -> Recorder {
         let mut recorder = self.recorder.clone();
         for (pod, sandbox) in self.runtime.iter().filter(|(_, sandbox)| self.runtime.is_up(&sandbox.node)) {

@@ -52,7 +52,7 @@ pub struct Recorder {
 impl Recorder {
     /// Writes an event down.
     pub fn record(&mut self, record: Record) {
-        if record.warning {
+        if record.is_counted() {
             let key = (record.about.clone(), record.reason, record.message.clone());
             if let Some(at) = self.repeated.get(&key).copied() {
                 if let Some(old) = self.records.get_mut(&at).map(Arc::make_mut) {
@@ -70,7 +70,7 @@ impl Recorder {
         self.next += 1;
     }
 
-    /// Counts a warning that has gone on every `period` up to `now`, although nobody wrote it down each time.
+    /// Counts what has gone on every `period` up to `now`, although nobody wrote it down each time.
     pub fn repeat(&mut self, about: &ObjectKey, reason: &'static str, message: SmolStr, period: Duration, now: Time) {
         let key = (about.clone(), reason, message);
         let Some(at) = self.repeated.get(&key).copied() else { return };
@@ -102,7 +102,7 @@ impl Recorder {
             .collect();
         for (number, record) in over {
             self.records.remove(&number);
-            if record.warning {
+            if record.is_counted() {
                 self.repeated.remove(&(record.about.clone(), record.reason, record.message.clone()));
             }
         }
@@ -177,6 +177,11 @@ impl Recorder {
 }
 
 impl Record {
+    /// Whether it is counted as it comes: it may come for ever.
+    fn is_counted(&self) -> bool {
+        self.warning || self.reason == "BackOff"
+    }
+
     fn object(&self, number: u64, namespace: SmolStr) -> Arc<Object> {
         // The real name ends in the nanoseconds of the first time; here the running number keeps names apart.
         let suffix = 0x1800_0000_0000_0000_u64 + self.first.0 * 1_000 + number;

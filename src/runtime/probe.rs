@@ -28,6 +28,14 @@ pub enum ProbeKind {
 }
 
 impl ProbeKind {
+    /// The port that it asks, as the manifest has it.
+    pub fn port(&self) -> Option<&SmolStr> {
+        match self {
+            ProbeKind::HttpGet { port, .. } | ProbeKind::TcpSocket { port } => Some(port),
+            ProbeKind::Exec(_) | ProbeKind::Grpc { .. } => None,
+        }
+    }
+
     /// `httpGet` of a probe or a hook.
     pub fn http_get(get: &Value) -> ProbeKind {
         ProbeKind::HttpGet {
@@ -70,6 +78,8 @@ pub struct Probe {
     pub next: Time,
     /// Why it last failed, as the event tells it.
     pub output: SmolStr,
+    /// The last run could not even be made, so that it has no result (a port by a name that no port has).
+    pub errored: bool,
 }
 
 /// The probes of a container.
@@ -104,6 +114,7 @@ impl Probes {
                 probe.passed = passed;
                 probe.streak = 0;
                 probe.last = None;
+                probe.errored = false;
                 probe.first_tick = now + probe.initial_delay;
                 probe.next = probe.first_tick;
             }
@@ -117,6 +128,7 @@ impl Probes {
                 probe.next = probe.tick_after(now);
                 probe.last = None;
                 probe.streak = 0;
+                probe.errored = false;
             }
         }
     }
@@ -137,6 +149,7 @@ impl Probe {
     pub fn record(&mut self, ok: bool) -> bool {
         self.streak = if self.last == Some(ok) { self.streak.saturating_add(1) } else { 1 };
         self.last = Some(ok);
+        self.errored = false;
         let enough = self.streak >= if ok { self.success_threshold } else { self.failure_threshold };
         let changed = enough && self.passed != ok;
         if changed {
@@ -147,9 +160,10 @@ impl Probe {
 
     /// Whether running it again would change nothing as long as its container stays the same.
     pub fn is_quiet(&self) -> bool {
-        self.last.is_some_and(|ok| {
-            ok == self.passed && self.streak >= if ok { self.success_threshold } else { self.failure_threshold }
-        })
+        self.errored
+            || self.last.is_some_and(|ok| {
+                ok == self.passed && self.streak >= if ok { self.success_threshold } else { self.failure_threshold }
+            })
     }
 
     /// The first tick after `now`.
@@ -189,6 +203,7 @@ fn read(value: &Value, passed: bool) -> Probe {
         first_tick: Time(0),
         next: Time(0),
         output: SmolStr::default(),
+        errored: false,
     }
 }
 

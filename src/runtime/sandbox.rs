@@ -16,7 +16,8 @@ use std::sync::Arc;
 /// A pod on its node: one network namespace, some containers.
 #[derive(Clone, Debug)]
 pub struct PodSandbox {
-    /// The pod as it was when the sandbox was made. (Its spec does not change in what matters here.)
+    /// The pod as it was when the sandbox was made, or a container of it got another image. (Nothing else that matters here
+    /// changes in its spec.)
     pub pod: Arc<Object>,
     pub node: SmolStr,
     /// The pod's addresses; the node's own for a host-network pod. Empty until the sandbox is made.
@@ -134,7 +135,7 @@ impl RunningContainer {
     }
 
     /// An init container. A program that nobody knows does its work there and ends, as whoever wrote it there expects.
-    fn before_others(pod: &Object, container: &Container) -> RunningContainer {
+    pub fn before_others(pod: &Object, container: &Container) -> RunningContainer {
         let mut new = RunningContainer::new(pod, container);
         let own = command::starts_own_server(&container.image, &container.value);
         if new.program == Program::Server && !new.is_sidecar() && !own {

@@ -1,6 +1,6 @@
 //! What a pod and its events say while it runs.
 
-use super::{apply, get, is_ready, kubectl, settle, single};
+use super::{apply, get, is_ready, kubectl, reasons, settle, single};
 use giljabi::api::object::ObjectKey;
 use giljabi::api::time::Duration;
 use giljabi::cluster::{Cluster, Settings};
@@ -71,4 +71,144 @@ fn what_happens_again_is_one_event_that_counts() {
     assert!(starts > 3);
     assert_eq!((count("Started"), count("Created")), (vec![starts], vec![starts]), "{told}");
     assert_eq!(count("Scheduled"), [1]);
+}
+
+fn container_status(cluster: &Cluster, name: &str) -> giljabi::api::value::Value {
+    let pod = get(cluster, "Pod", name).expect("the pod");
+    pod.value.items_at(&["status", "containerStatuses"])[0].clone()
+}
+
+#[test]
+fn another_image_restarts_a_running_container() {
+    let mut cluster = Cluster::new(Settings::default());
+    apply(&mut cluster, &single("web", "restartPolicy: Never,"));
+    settle(&mut cluster);
+    kubectl(&mut cluster, "set image pod/web a=nginx:1.28", "");
+    settle(&mut cluster);
+    let status = container_status(&cluster, "web");
+    assert_eq!((status.int("restartCount"), status.flag("ready")), (1, true));
+    assert_eq!(status.str_at(&["image"]), "docker.io/library/nginx:1.28");
+    assert_eq!(status.str_at(&["lastState", "terminated", "reason"]), "Completed");
+    let told = reasons(&cluster, "Pod", "web");
+    let place = |words: &str| told.iter().position(|r| r == words).unwrap_or_else(|| panic!("{words}: {told:?}"));
+    let killed = place("Killing: Container a definition changed, will be restarted");
+    assert!(killed < place("Pulling: Pulling image \"nginx:1.28\""));
+    assert!(told.last().is_some_and(|r| r.starts_with("Started")), "{told:?}");
+}
+
+#[test]
+fn another_image_need_not_wait_for_the_back_off_of_the_old_one() {
+    let mut cluster = Cluster::new(Settings::default());
+    let crash = "image: 'busybox:1', command: [sh, -c, 'exit 3']";
+    apply(&mut cluster, &single("loop", "").replace("image: nginx", crash));
+    cluster.run_for(Duration::secs(200));
+    let before = container_status(&cluster, "loop");
+    assert_eq!(before.str_at(&["state", "waiting", "reason"]), "CrashLoopBackOff");
+    kubectl(&mut cluster, "set image pod/loop a=busybox:2", "");
+    cluster.run_for(Duration::secs(5));
+    let after = container_status(&cluster, "loop");
+    assert!(after.int("restartCount") > before.int("restartCount"));
+    assert_eq!(after.str_at(&["image"]), "docker.io/library/busybox:2");
+}
+
+#[test]
+fn a_probe_of_a_port_that_nobody_has_named_has_no_result() {
+    let mut cluster = Cluster::new(Settings::default());
+    let probe = |kind: &str, port: &str| format!("{kind}Probe: {{periodSeconds: 5, {port}}}");
+    let probes =
+        [probe("readiness", "httpGet: {port: nosuch}"), probe("liveness", "tcpSocket: {port: nor}")].join(", ");
+    apply(&mut cluster, &single("odd", "").replace("image: nginx", &format!("image: nginx, {probes}")));
+    settle(&mut cluster);
+    cluster.run_for(Duration::secs(60));
+    // No threshold counts what has no result: it is not ready, and not restarted.
+    let status = container_status(&cluster, "odd");
+    assert_eq!((status.int("restartCount"), status.flag("started"), status.flag("ready")), (0, true, false));
+    let events = cluster.events();
+    let key = ObjectKey::new("Pod", "default", "odd");
+    for (which, port) in [("Readiness", "nosuch"), ("Liveness", "nor")] {
+        let words = format!(
+            "{which} probe errored and resulted in unknown state: strconv.Atoi: parsing \"{port}\": invalid syntax"
+        );
+        let told = events.about(&key).find(|r| r.message == words.as_str()).expect("it is told");
+        assert!(told.warning && told.reason == "Unhealthy" && told.count >= 12, "{told:?}");
+    }
+}
+
+#[test]
+fn a_grpc_probe_gives_up_on_who_does_not_speak_grpc() {
+    for port in [80, 81] {
+        let mut cluster = Cluster::new(Settings::default());
+        let probe = format!("image: nginx, readinessProbe: {{timeoutSeconds: 61, grpc: {{port: {port}}}}}");
+        apply(&mut cluster, &single("mute", "").replace("image: nginx", &probe));
+        settle(&mut cluster);
+        let told = reasons(&cluster, "Pod", "mute");
+        let end = format!(":{port}\" within 1m1s: context deadline exceeded");
+        let start = "Unhealthy: Readiness probe failed: timeout: failed to connect service \"";
+        assert!(told.iter().any(|r| r.starts_with(start) && r.ends_with(&end)), "{told:?}");
+    }
+}
+
+#[test]
+fn an_image_that_does_not_come_is_tried_again_and_again() {
+    let mut cluster = Cluster::new(Settings::default());
+    let pod =
+        single("pull", "").replace("labels: {", "annotations: {giljabi.dev/behavior: image-pull-error}, labels: {");
+    apply(&mut cluster, &pod);
+    let mut seen: Vec<String> = Vec::new();
+    while cluster.now().0 < Duration::secs(90).0 {
+        cluster.run_for(Duration::millis(500));
+        let status = container_status(&cluster, "pull");
+        let reason = status.str_at(&["state", "waiting", "reason"]).to_string();
+        if seen.last() != Some(&reason) {
+            seen.push(reason);
+        }
+    }
+    let round = ["ErrImagePull", "ImagePullBackOff"];
+    let expected: Vec<&str> =
+        ["ContainerCreating"].into_iter().chain(round).chain(round).chain(round).chain(["ErrImagePull"]).collect();
+    assert_eq!(seen[..seen.len().min(8)], expected[..seen.len().min(8)]);
+    assert!(seen.len() >= 7, "{seen:?}");
+    let events = cluster.events();
+    let key = ObjectKey::new("Pod", "default", "pull");
+    let count = |words: &str| events.about(&key).filter(|r| r.message.starts_with(words)).map(|r| r.count).sum::<u32>();
+    let tries = seen.iter().filter(|r| *r == "ErrImagePull").count() as u32;
+    for words in ["Pulling image", "Failed to pull image \"nginx\": rpc error: code = NotFound", "Error: ErrImagePull"]
+    {
+        assert_eq!(count(words), tries, "{words}");
+    }
+    // Told at every look, of which there are more than tries.
+    assert!(count("Back-off pulling image \"nginx\"") > tries);
+    assert_eq!(count("Back-off pulling image"), count("Error: ImagePullBackOff"));
+    let back_off = events.about(&key).find(|r| r.reason == "BackOff").expect("it is told");
+    assert!(!back_off.warning);
+    // Nothing waits for what goes on for ever.
+    let before = cluster.now();
+    settle(&mut cluster);
+    assert!(cluster.now().since(before) < Duration::secs(1));
+}
+
+#[test]
+fn a_node_that_is_full_refuses_what_is_put_on_it_by_hand() {
+    let mut cluster = Cluster::new(Settings::default());
+    let node = cluster.store().list("Node").last().expect("a node").name().to_string();
+    let pod = |n: usize| single(&format!("p{n}"), &format!("nodeName: {node},"));
+    let all: Vec<String> = (0..113).map(pod).collect();
+    apply(&mut cluster, &all.join("\n---\n"));
+    settle(&mut cluster);
+    let pods: Vec<_> = (0..113).filter_map(|n| get(&cluster, "Pod", &format!("p{n}"))).collect();
+    let phase = |p: &giljabi::api::object::Object| p.value.str_at(&["status", "phase"]).to_string();
+    assert_eq!(pods.iter().filter(|p| phase(p) == "Running").count(), 110);
+    let refused: Vec<_> = pods.iter().filter(|p| phase(p) == "Failed").collect();
+    assert_eq!(refused.len(), 3);
+    let why = "Node didn't have enough resource: pods, requested: 1, used: 110, capacity: 110";
+    for pod in &refused {
+        assert_eq!(pod.value.str_at(&["status", "reason"]), "OutOfpods");
+        assert_eq!(pod.value.str_at(&["status", "message"]), format!("Pod was rejected: {why}"));
+        assert_eq!(reasons(&cluster, "Pod", pod.name()), [format!("OutOfpods: {why}")]);
+    }
+    // There is room again once one of them has gone.
+    kubectl(&mut cluster, "delete pod p0", "");
+    apply(&mut cluster, &pod(200));
+    settle(&mut cluster);
+    assert_eq!(get(&cluster, "Pod", "p200").map(|p| phase(&p)).as_deref(), Some("Running"));
 }

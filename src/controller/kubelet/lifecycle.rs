@@ -9,8 +9,8 @@ use crate::runtime::{ContainerState, Program, RunningContainer};
 use smol_str::{SmolStr, format_smolstr};
 
 /// The back-off after the first restart, and the longest one.
-const FIRST_BACK_OFF: Duration = Duration::secs(10);
-const LONGEST_BACK_OFF: Duration = Duration::secs(300);
+pub(super) const FIRST_BACK_OFF: Duration = Duration::secs(10);
+pub(super) const LONGEST_BACK_OFF: Duration = Duration::secs(300);
 /// A run of this length clears the back-off.
 const CLEARED_AFTER: Duration = Duration::secs(600);
 /// From an end to the first restart.
@@ -33,8 +33,9 @@ pub(super) fn next_event(container: &RunningContainer, now: Time) -> Option<(Tim
         }
         _ => {
             let at = container.start_at.filter(|at| *at > now)?;
-            // A crash loop or a failing pull goes on for ever.
-            Some((at, matches!(container.state, ContainerState::Waiting { .. })))
+            // A crash loop or a failing pull goes on for ever; an image on its way comes.
+            let comes = container.pulling.is_some() && !container.behavior.image_pull_error;
+            Some((at, matches!(container.state, ContainerState::Waiting { .. }) && !comes))
         }
     }
 }
@@ -189,46 +190,6 @@ impl Worker<'_, '_> {
         hook.took
     }
 
-    /// Where the image came from: the registry, or the node had it.
-    fn say_pulled(&mut self, name: &str, image: &str, pulled: Option<Duration>) {
-        let message = match pulled {
-            Some(time) => {
-                self.say(name, false, "Pulling", format_smolstr!("Pulling image \"{image}\""));
-                let short = time < Duration::secs(1);
-                let took = if short { format!("{}ms", time.as_millis()) } else { format!("{}s", time.as_secs_f64()) };
-                let size = image_size(image);
-                format_smolstr!(
-                    "Successfully pulled image \"{image}\" in {took} ({took} including waiting). Image size: {size} bytes."
-                )
-            }
-            None => {
-                format_smolstr!("Container image \"{image}\" already present on machine and can be accessed by the pod")
-            }
-        };
-        self.say(name, false, "Pulled", message);
-    }
-
-    fn pull_failed(&mut self, init: bool, i: usize, name: &str, image: &str) {
-        let now = self.now;
-        let container = self.container(init, i);
-        let first = container.back_off == Duration::ZERO;
-        let wait = if first { FIRST_BACK_OFF } else { (container.back_off + container.back_off).min(LONGEST_BACK_OFF) };
-        let reason = if first { "ErrImagePull" } else { "ImagePullBackOff" };
-        let message = if first {
-            format_smolstr!("failed to pull and unpack image \"{image}\": not found")
-        } else {
-            format_smolstr!("Back-off pulling image \"{image}\"")
-        };
-        container.back_off = wait;
-        container.start_at = Some(now + wait);
-        container.state = ContainerState::Waiting { reason: reason.into(), message: message.clone() };
-        if first {
-            self.say(name, true, "Failed", format_smolstr!("Failed to pull image \"{image}\": {message}"));
-        } else {
-            self.say(name, true, "BackOff", message);
-        }
-    }
-
     /// The container's variables as they are at this moment.
     fn environment(&mut self, spec: &Value) -> Result<Environment, String> {
         let links = self.pod.value.at(&["spec", "enableServiceLinks"]).and_then(Value::as_bool) != Some(false);
@@ -257,6 +218,11 @@ impl Worker<'_, '_> {
             ContainerState::Terminated { exit_code: code, reason: reason.into(), started: since, finished: now };
         container.state = ended.clone();
         container.stop_at = None;
+        if !going && self.is_redefined(init, i) {
+            self.redefine(init, i);
+            return;
+        }
+        let container = self.container(init, i);
         let restart = !going
             && match policy.as_str() {
                 _ if container.is_sidecar() => true,
@@ -312,12 +278,6 @@ impl Worker<'_, '_> {
         container.stop_at = Some(now + if heeds { hook + stop } else { grace });
         container.stop_code = if heeds { 0 } else { 137 };
     }
-}
-
-/// A size for an image, in bytes: the model has no layers to add up, but every image its own size.
-fn image_size(image: &str) -> u64 {
-    let hash = image.bytes().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
-    8_000_000 + u64::from(hash) % 150_000_000
 }
 
 /// Whether an init container has done its work.

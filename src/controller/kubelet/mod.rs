@@ -5,10 +5,13 @@
 //! the grace period is over. Left out: image garbage collection, eviction for want of resources, volumes' life cycle,
 //! ephemeral containers.
 
+mod admission;
 mod ending;
 mod hook;
 mod lifecycle;
 mod probing;
+mod pulling;
+mod redefining;
 mod status;
 
 pub use probing::count_rested;
@@ -101,6 +104,12 @@ impl Controller for Kubelet {
             }
             return result;
         }
+        if same != Some(true)
+            && let Some(node) = node
+            && admission::refuses(&pod, node, context, &mut result)
+        {
+            return result;
+        }
         let mut worker = Worker::new(&pod, view, node, context, result);
         count_rested(key, &worker.sandbox, worker.context.recorder, worker.now);
         if worker.run() { worker.finish() } else { worker.result }
@@ -149,6 +158,7 @@ impl<'a, 'b> Worker<'a, 'b> {
             }
             self.result.again_standing(deadline);
         }
+        self.take_definitions();
         if self.sandbox.start_at.is_none() {
             self.accept();
         }

@@ -1,6 +1,6 @@
 //! Running probes and acting on their results.
 
-use super::Worker;
+use super::{Worker, go_duration, pulling};
 use crate::api::digits;
 use crate::api::object::ObjectKey;
 use crate::api::time::{Duration, Time};
@@ -47,21 +47,28 @@ impl Which {
     }
 }
 
-/// Counts the failures of readiness probes that rest: nothing comes of them any more, so they are not run, but they are seen.
+/// Counts what goes on without a look: the failures of probes that rest (nothing comes of them any more, so they are not run,
+/// but they are seen), and the waiting for an image.
 pub fn count_rested(pod: &ObjectKey, sandbox: &PodSandbox, recorder: &mut Recorder, now: Time) {
     for container in sandbox.all().filter(|c| c.is_running() && !is_restless(c)) {
-        let Some(probe) = container.probes.readiness.as_ref().filter(|p| p.last == Some(false) && p.is_quiet()) else {
-            continue;
-        };
-        let message = failure_message(Which::Readiness, &probe.output);
-        recorder.repeat(pod, UNHEALTHY, message, probe.period, now);
+        for which in ALL {
+            let Some(probe) = which.of(container).filter(|p| p.errored || (p.last == Some(false) && p.is_quiet()))
+            else {
+                continue;
+            };
+            if has_turn(which, container) {
+                recorder.repeat(pod, UNHEALTHY, failure_message(which, probe), probe.period, now);
+            }
+        }
     }
+    pulling::count_waiting(pod, sandbox, recorder, now);
 }
 
 const UNHEALTHY: &str = "Unhealthy";
 
-fn failure_message(which: Which, output: &str) -> SmolStr {
-    format_smolstr!("{} probe failed: {output}", which.name())
+fn failure_message(which: Which, probe: &Probe) -> SmolStr {
+    let how = if probe.errored { "errored and resulted in unknown state" } else { "failed" };
+    format_smolstr!("{} probe {how}: {}", which.name(), probe.output)
 }
 
 /// Whether the container's answers change by themselves, so that no probe of it ever rests.
@@ -127,6 +134,17 @@ impl Worker<'_, '_> {
             return;
         }
         let Some(kind) = which.of(container).map(|p| p.kind.clone()) else { return };
+        let known = kind.port().map_or(Ok(0), |port| number_of(container, port));
+        if let (Err(output), Some(probe)) = (known, which.of_mut(container)) {
+            // Without a result: no threshold counts it.
+            probe.errored = true;
+            probe.output = output;
+            probe.next = probe.tick_after(now);
+            let message = failure_message(which, probe);
+            let name = container.name.clone();
+            self.say(&name, true, UNHEALTHY, message);
+            return;
+        }
         let timeout = which.of(container).map_or(Duration::secs(1), |p| p.timeout);
         let earlier = if is_restless(container) { self.context.runtime.count_request(&self.pod.key) } else { 0 };
         let outcome = match &kind {
@@ -141,8 +159,9 @@ impl Worker<'_, '_> {
         probe.next = probe.tick_after(now);
         let failed_for_good = !ok && probe.streak >= probe.failure_threshold;
         if let Err(output) = outcome {
-            probe.output = output.clone();
-            self.say(&name, true, UNHEALTHY, failure_message(which, &output));
+            probe.output = output;
+            let message = failure_message(which, probe);
+            self.say(&name, true, UNHEALTHY, message);
         }
         if failed_for_good && which != Which::Readiness {
             let word = if which == Which::Liveness { "liveness" } else { "startup" };
@@ -178,6 +197,18 @@ fn exec(container: &mut RunningContainer, words: &[SmolStr], timeout: Duration) 
     }
 }
 
+/// The number of a container's port that is told by number or name; else, why there is none: what is not the name of a port is
+/// taken for a number.
+fn number_of(container: &RunningContainer, port: &SmolStr) -> Result<u16, SmolStr> {
+    if let Ok(number) = port.parse() {
+        return Ok(number);
+    }
+    let ports = container.spec.items_at(&["ports"]);
+    let found = ports.iter().find(|p| p.str_at(&["name"]) == port).and_then(|p| p.get("containerPort"));
+    let number = found.and_then(|n| n.as_i64()).and_then(|n| u16::try_from(n).ok());
+    number.ok_or_else(|| format_smolstr!("strconv.Atoi: parsing \"{port}\": invalid syntax"))
+}
+
 /// How the kubelet tells of an answer whose status is no success.
 pub(super) const REFUSED_STATUS: &str = "HTTP probe failed with statuscode: ";
 
@@ -203,17 +234,7 @@ pub(super) fn ask(
         ProbeKind::Grpc { port } => (format_smolstr!("{port}"), SmolStr::default(), "grpc"),
         ProbeKind::Exec(_) => return Ok(()),
     };
-    let number = match port.parse::<u16>() {
-        Ok(number) => number,
-        Err(_) => {
-            let ports = container.spec.items_at(&["ports"]);
-            let found = ports.iter().find(|p| p.str_at(&["name"]) == port).and_then(|p| p.get("containerPort"));
-            match found.and_then(|n| n.as_i64()).and_then(|n| u16::try_from(n).ok()) {
-                Some(number) => number,
-                None => return Err(format_smolstr!("couldn't find port: {port}")),
-            }
-        }
-    };
+    let number = number_of(container, &port)?;
     let address = SocketAddr::new(ip, number);
     let listener = sandbox
         .listeners(now)
@@ -221,29 +242,23 @@ pub(super) fn ask(
         .find(|l| l.port == number && l.protocol == Protocol::Tcp && l.bind == crate::runtime::Bind::Any);
     let what = || match scheme {
         "tcp" => String::new(),
-        "grpc" => "error: ".to_string(),
         _ => format!("Get \"{scheme}://{address}{path}\": "),
     };
+    if scheme == "grpc" {
+        // Its client dials again and again until its time is over, whatever keeps it from speaking HTTP/2.
+        return match listener {
+            Some(listener) if listener.wire == Wire::Grpc => Ok(()),
+            _ => Err(format_smolstr!(
+                "timeout: failed to connect service \"{address}\" within {}: context deadline exceeded",
+                go_duration(timeout)
+            )),
+        };
+    }
     let Some(listener) = listener else {
-        if scheme == "grpc" {
-            return Err(format_smolstr!(
-                "timeout: failed to connect service \"{address}\" within {}s",
-                timeout.as_secs()
-            ));
-        }
         return Err(format_smolstr!("{}dial tcp {address}: connect: connection refused", what()));
     };
     if scheme == "tcp" {
         return Ok(());
-    }
-    if scheme == "grpc" {
-        return if listener.wire == Wire::Grpc {
-            Ok(())
-        } else {
-            Err(format_smolstr!(
-                "error: this server does not implement the grpc health protocol (grpc.health.v1.Health)"
-            ))
-        };
     }
     match (scheme, listener.wire) {
         ("https", Wire::Https) | ("http", Wire::Http) => {}

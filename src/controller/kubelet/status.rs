@@ -81,7 +81,7 @@ fn one(key: &'static str, value: SmolStr) -> Value {
     map.into()
 }
 
-fn generation(pod: &Object) -> Value {
+pub(super) fn generation(pod: &Object) -> Value {
     pod.value.at(&["metadata", "generation"]).cloned().unwrap_or(Value::Int(1))
 }
 
@@ -271,7 +271,9 @@ fn statuses(pod: &Object, containers: &[RunningContainer], old: &[Value], init: 
         let ran = !matches!(container.state, ContainerState::Waiting { .. }) || container.last.is_some();
         // Names of what has not been exchanged since the last status stand there.
         let same_run = before.filter(|s| s.int("restartCount") == i64::from(container.restarts));
-        let kept = |field: &str| same_run.and_then(|s| s.get(field)).filter(|v| v.as_str() != Some("")).cloned();
+        let kept = |field: &str| {
+            same_run.filter(|_| ran).and_then(|s| s.get(field)).filter(|v| v.as_str() != Some("")).cloned()
+        };
         let mut map = Map::with_capacity(10);
         if ran {
             map.push("containerID", kept("containerID").unwrap_or_else(|| container_id(pod, container).into()));
@@ -373,7 +375,7 @@ fn digest(prefix: &str, words: [u64; 4]) -> SmolStr {
 }
 
 /// The image with registry and tag, as containerd names it.
-fn full_image(image: &str) -> SmolStr {
+pub(super) fn full_image(image: &str) -> SmolStr {
     let tagged = image.rsplit('/').next().is_some_and(|last| last.contains([':', '@']));
     let tag = if tagged { "" } else { ":latest" };
     match image.split_once('/') {

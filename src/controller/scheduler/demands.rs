@@ -25,7 +25,7 @@ pub(super) fn is_simple(pod: &Object, view: &Pod, context: &Context) -> bool {
 }
 
 /// How many pods a node takes.
-pub(super) fn most_pods(node: &Object) -> usize {
+pub(in crate::controller) fn most_pods(node: &Object) -> usize {
     node.value.str_at(&["status", "allocatable", "pods"]).parse().unwrap_or(110)
 }
 

@@ -10,7 +10,8 @@ mod resources;
 pub(super) use demands::{anti_affinity, tolerates};
 pub(super) use resources::Requests;
 
-use self::demands::{Demands, is_simple, most_pods};
+pub(super) use self::demands::most_pods;
+use self::demands::{Demands, is_simple};
 use super::{Context, Controller, Enqueue, Index, Reconcile, Settings};
 use super::{conditions, pods};
 use crate::api::object::{Object, ObjectKey};
