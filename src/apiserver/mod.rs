@@ -6,6 +6,7 @@ pub mod client;
 pub mod convert;
 pub mod decode;
 pub mod defaulting;
+pub mod eviction;
 pub mod go_time;
 pub mod patch;
 pub mod prepare;

@@ -13,6 +13,8 @@ pub enum Verb {
     Update(Body),
     Patch(PatchKind, Value),
     Delete(DeleteOptions),
+    /// A pod's deletion that a disruption budget may refuse (POST to its `eviction`).
+    Evict(DeleteOptions),
 }
 
 /// How a patch is read.

@@ -11,6 +11,7 @@ use crate::apiserver::admission;
 use crate::apiserver::allocate::{Allocator, Ranges};
 use crate::apiserver::convert;
 use crate::apiserver::decode::{self, Decoded};
+use crate::apiserver::eviction;
 use crate::apiserver::patch::{self, PatchError};
 use crate::apiserver::request::{
     Body, DeleteOptions, FieldValidation, PatchKind, Propagation, Request, Response, Subresource, Verb,
@@ -57,6 +58,7 @@ impl ApiServer {
             Verb::Update(body) => self.update(context, request, body, &mut warnings),
             Verb::Patch(kind, patch) => self.patch(context, request, *kind, patch, &mut warnings),
             Verb::Delete(options) => delete(context, request, options),
+            Verb::Evict(options) => evict(context, request, options),
         };
         if result.is_err() || request.dry_run {
             self.allocator = allocator;
@@ -64,7 +66,7 @@ impl ApiServer {
         }
         let code = match (&result, &request.verb) {
             (Err(status), _) => status.code,
-            (Ok(_), Verb::Create(_)) => 201,
+            (Ok(_), Verb::Create(_) | Verb::Evict(_)) => 201,
             (Ok(_), _) => 200,
         };
         Response { result, warnings, code }
@@ -522,6 +524,12 @@ fn delete(context: &mut Context, request: &Request, options: &DeleteOptions) -> 
         writer.delete(&old.key, options.grace_period);
     }
     Ok(context.store.get(&old.key).map_or_else(|| old.value.clone(), |o| o.value.clone()))
+}
+
+fn evict(context: &mut Context, request: &Request, options: &DeleteOptions) -> Checked<Value> {
+    let pod = existing(context, request)?;
+    eviction::permit(context, &pod, request.dry_run)?;
+    delete(context, request, options)
 }
 
 /// Dependents that are to stay lose their owner.

@@ -132,6 +132,11 @@ impl Status {
         Status::new(403, "Forbidden", message).about(group, resource, name)
     }
 
+    /// 429: not now, perhaps later.
+    pub fn too_many_requests(message: impl Into<String>) -> Status {
+        Status::new(429, "TooManyRequests", message.into())
+    }
+
     /// 500 with its cause, as `errors.NewInternalError` makes it.
     pub fn internal(message: impl Into<String>) -> Status {
         let message = message.into();

@@ -9,6 +9,7 @@
 mod conditions;
 mod daemonset;
 mod deployment;
+mod disruption;
 mod endpoints;
 mod endpointslice;
 mod endpointslice_mirroring;
@@ -190,5 +191,6 @@ pub fn all() -> &'static [&'static dyn Controller] {
         &namespace::ServiceAccountController,
         &node_lifecycle::NodeLifecycleController,
         &garbage_collector::GarbageCollector,
+        &disruption::DisruptionController,
     ]
 }

@@ -1,6 +1,8 @@
 //! Which node a pod comes to, and when it has to leave it.
 
-use super::{apply, deployment, get, is_ready, kubectl, pods, reasons, settle, single};
+use super::{
+    Config, Next, NoFiles, Object, Step, apply, deployment, get, is_ready, kubectl, pods, reasons, settle, single,
+};
 use giljabi::api::time::Duration;
 use giljabi::cluster::{Cluster, Settings};
 use giljabi::locale::Lang;
@@ -108,4 +110,68 @@ fn the_scheduler_counts_all_that_a_node_lacks_and_waits_for_company() {
     assert_eq!(why(&cluster, "greedy"), all("3 Insufficient cpu, 3 Insufficient memory"));
     assert_eq!(why(&cluster, "gpu"), all("3 Insufficient nvidia.com/gpu"));
     assert_eq!(why(&cluster, "beginner"), all("3 Insufficient cpu"));
+}
+
+#[test]
+fn a_disruption_budget_lets_only_so_many_pods_be_evicted() {
+    let mut cluster = Cluster::new(Settings::default());
+    let budget = |bound: &str| {
+        format!(
+            "{{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {{name: web}}, spec: {{{bound}, selector: {{matchLabels: {{app: web}}}}}}}}"
+        )
+    };
+    apply(&mut cluster, &deployment(4, "1", "0"));
+    apply(&mut cluster, &budget("minAvailable: 4"));
+    settle(&mut cluster);
+    let shown = |cluster: &mut Cluster| {
+        kubectl(cluster, "get pdb web --no-headers", "").split_whitespace().nth(3).map(str::to_string)
+    };
+    assert_eq!(shown(&mut cluster).as_deref(), Some("0"));
+    // None may go: the eviction is tried every five seconds and given up at the end of the time.
+    let (code, out, err) = outcome(&mut cluster, "drain node-1 --ignore-daemonsets --timeout=12s", 4);
+    let pod = pods(&cluster, "web").into_iter().find(|p| p.value.str_at(&["spec", "nodeName"]) == "node-1").unwrap();
+    let about = format!("error when evicting pods/\"{}\" -n \"default\"", pod.name());
+    let refused =
+        format!("{about} (will retry after 5s): Cannot evict pod as it would violate the pod's disruption budget.");
+    assert_eq!(err.lines().filter(|line| **line == refused).count(), 3, "{err}");
+    assert!(err.contains(&format!("{about}: global timeout reached: 12s")), "{err}");
+    assert!(!out.contains("drained") && code == 1, "{out}");
+    assert_eq!(pods(&cluster, "web").iter().filter(|p| is_ready(p)).count(), 4);
+    // One at a time: each waits until the pod before it has one in its place.
+    for bound in ["maxUnavailable: 1", "minAvailable: 75%"] {
+        kubectl(&mut cluster, "delete pdb web", "");
+        apply(&mut cluster, &budget(bound));
+        kubectl(&mut cluster, "uncordon node-1", "");
+        settle(&mut cluster);
+        assert_eq!(shown(&mut cluster).as_deref(), Some("1"), "{bound}");
+        let node_of = |p: &Object| p.value.str_at(&["spec", "nodeName"]).to_string();
+        let nodes: Vec<String> = pods(&cluster, "web").iter().map(|p| node_of(p)).collect();
+        let full = nodes.iter().find(|node| nodes.iter().filter(|n| n == node).count() > 1).expect("four on three");
+        let (code, out, err) = outcome(&mut cluster, &format!("drain {full} --ignore-daemonsets"), 3);
+        assert!(code == 0 && out.ends_with(&format!("node/{full} drained\n")), "{out}{err}");
+        assert!(err.contains("(will retry after 5s)"), "{err}");
+        kubectl(&mut cluster, &format!("uncordon {full}"), "");
+    }
+}
+
+/// Runs kubectl to its end, and sees to it that never fewer than `least` pods of `web` are ready meanwhile.
+fn outcome(cluster: &mut Cluster, line: &str, least: usize) -> (i32, String, String) {
+    let words: Vec<String> = line.split(' ').map(str::to_string).collect();
+    let started = giljabi::kubectl::start(cluster, &mut Config::default(), &NoFiles, "", &words);
+    let (mut streams, mut next) = (started.streams, started.next);
+    loop {
+        next = match next {
+            Next::Done(code) => return (code, streams.out, streams.err),
+            Next::Follow(mut follow) => match follow.step(cluster, &mut streams) {
+                Step::Wait(until) => {
+                    cluster.run_for(until.since(cluster.now()).max(Duration::millis(1)));
+                    let ready = pods(cluster, "web").iter().filter(|p| is_ready(p)).count();
+                    assert!(ready >= least, "{ready} are ready");
+                    Next::Follow(follow)
+                }
+                Step::Next(after) => after,
+            },
+            _ => panic!("{line} ends or goes on"),
+        };
+    }
 }

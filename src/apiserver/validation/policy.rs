@@ -1,5 +1,5 @@
 //! Network policies, disruption budgets and autoscalers (`pkg/apis/networking/validation`, `…/policy/validation`,
-//! `…/autoscaling/validation`), without their metadata. They are kept and printed, not played.
+//! `…/autoscaling/validation`), without their metadata. Policies and autoscalers are kept and printed, not played.
 //!
 //! Left out: the metrics and behaviours of an autoscaler.
 

@@ -1,10 +1,12 @@
 //! `kubectl cordon`, `uncordon`, `drain`, `taint`.
 
 use super::{Act, CLUSTER, DRY, PRINT, VALIDATE, Verb};
+use crate::api::json::quote;
 use crate::api::object::ObjectKey;
 use crate::api::time::{Duration, Time};
 use crate::api::value::Value;
-use crate::apiserver::request::{Body, DeleteOptions, PatchKind, Verb as Write};
+use crate::apiserver::request::{Body, DeleteOptions, FieldValidation, PatchKind, Request, Subresource, Verb as Write};
+use crate::apiserver::resource::Resource;
 use crate::arrange::Arrange;
 use crate::cluster::Cluster;
 use crate::kubectl::arguments::{Target, resource};
@@ -110,7 +112,9 @@ fn drain(call: &mut Call) -> Result<Next, Failure> {
     let targets = nodes(call, "drain NODE")?;
     let (force, ignore, empty) =
         (call.flags.is_on("force"), call.flags.is_on("ignore-daemonsets"), call.flags.is_on("delete-emptydir-data"));
-    let mut evicted: Vec<(ObjectKey, SmolStr)> = Vec::new();
+    let mut evicted: Vec<Leaving> = Vec::new();
+    let evicts = !call.flags.is_on("disable-eviction");
+    let timeout = call.flags.duration("timeout").filter(|t| *t > 0).map(|t| Duration::micros(t.unsigned_abs()));
     for target in &targets {
         cordon_one(call, target, true)?;
         let mut pods = Vec::new();
@@ -179,14 +183,23 @@ fn drain(call: &mut Call) -> Result<Next, Failure> {
         let dry = call.dry_run()? != DryRun::None;
         let resource = resource(call.cluster.store(), "pods")?;
         for pod in pods {
-            call.say(format!("evicting pod {}/{}", pod.namespace(), pod.name()));
             if dry {
+                call.say(format!("evicting pod {}/{}", pod.namespace(), pod.name()));
                 continue;
             }
             let grace = call.flags.number("grace-period").filter(|g| *g >= 0);
             let options = DeleteOptions { grace_period: grace, ..DeleteOptions::default() };
-            call.send(&resource, pod.namespace(), pod.name(), Write::Delete(options))?;
-            evicted.push((pod.key.clone(), pod.uid().clone()));
+            if !evicts {
+                call.send(&resource, pod.namespace(), pod.name(), Write::Delete(options.clone()))?;
+            }
+            evicted.push(Leaving {
+                key: pod.key.clone(),
+                uid: pod.uid().clone(),
+                node: target.name().to_string(),
+                options,
+                next: evicts.then(|| call.now()),
+                problem: None,
+            });
         }
         if evicted.is_empty() {
             call.say(format!("node/{} drained", target.name()));
@@ -195,43 +208,149 @@ fn drain(call: &mut Call) -> Result<Next, Failure> {
     if evicted.is_empty() {
         return Ok(Next::Done(0));
     }
-    let timeout = call.flags.duration("timeout").filter(|t| *t > 0);
-    let until = timeout.map(|t| call.now() + Duration::micros(t.unsigned_abs()));
+    let until = timeout.map(|t| (t, call.now() + t));
     let names = targets.iter().map(|t| t.name().to_string()).collect();
-    Ok(Next::Follow(Box::new(Drained { pods: evicted, nodes: names, until })))
+    let resource = resource(call.cluster.store(), "pods")?;
+    Ok(Next::Follow(Box::new(Drained { resource, evicts, pods: evicted, nodes: names, until })))
 }
 
 fn inner_line(problems: &[String]) -> String {
     problems.iter().map(|p| format!("error: {p}")).collect::<Vec<_>>().join("\n")
 }
 
-/// Waits until evicted pods are gone.
+/// What a refused eviction waits before it is tried again.
+const AGAIN: Duration = Duration::secs(5);
+
+/// A pod that is to leave its node.
+struct Leaving {
+    key: ObjectKey,
+    uid: SmolStr,
+    node: String,
+    options: DeleteOptions,
+    /// When its eviction is tried next; `None` once it goes.
+    next: Option<Time>,
+    /// Why it stays.
+    problem: Option<String>,
+}
+
+/// Evicts pods, those that a budget holds again and again, and waits until they are gone.
 struct Drained {
-    pods: Vec<(ObjectKey, SmolStr)>,
+    resource: Resource,
+    evicts: bool,
+    pods: Vec<Leaving>,
     nodes: Vec<String>,
-    until: Option<Time>,
+    /// How long it may take at most, and until when that is.
+    until: Option<(Duration, Time)>,
+}
+
+impl Drained {
+    /// Tries the evictions that are due.
+    fn evict(&mut self, cluster: &mut Cluster, streams: &mut Streams) {
+        let late = self.until.filter(|(_, until)| cluster.now() >= *until);
+        for pod in &mut self.pods {
+            if pod.problem.is_some() || pod.next.is_none_or(|next| next > cluster.now()) {
+                continue;
+            }
+            let ObjectKey { namespace, name, .. } = &pod.key;
+            streams.out.push_str(&format!("evicting pod {namespace}/{name}\n"));
+            let about = format!("error when evicting pods/{} -n {}", quote(name), quote(namespace));
+            if let Some((timeout, _)) = late {
+                pod.problem = Some(format!("{about}: global timeout reached: {}", go_duration(timeout)));
+                continue;
+            }
+            let request = Request {
+                resource: self.resource.clone(),
+                namespace: namespace.clone(),
+                name: name.clone(),
+                subresource: Subresource::None,
+                verb: Write::Evict(pod.options.clone()),
+                dry_run: false,
+                field_validation: FieldValidation::default(),
+            };
+            match cluster.request(&request).result {
+                Err(status) if status.reason == "TooManyRequests" => {
+                    streams.err.push_str(&format!("{about} (will retry after 5s): {}\n", status.message));
+                    pod.next = Some(cluster.now() + AGAIN);
+                }
+                Err(status) if status.reason != "NotFound" => {
+                    pod.problem = Some(format!("{about}: {}", status.message))
+                }
+                _ => pod.next = None,
+            }
+        }
+    }
+
+    /// Says what stays and why.
+    fn give_up(&self, cluster: &Cluster, streams: &mut Streams) {
+        let (mut failed, mut all) = (Vec::new(), Vec::new());
+        for node in &self.nodes {
+            let here: Vec<&Leaving> = self.pods.iter().filter(|p| p.node == *node).collect();
+            if here.is_empty() {
+                streams.out.push_str(&format!("node/{node} drained\n"));
+                continue;
+            }
+            let problems: Vec<String> = here.iter().filter_map(|p| p.problem.clone()).collect();
+            let inner = if problems.len() == 1 { problems.concat() } else { format!("[{}]", problems.join(", ")) };
+            let shown = quote(node);
+            streams.err.push_str(&format!("There are pending pods in node {shown} when an error occurred: {inner}\n"));
+            for pod in here.iter().filter(|p| cluster.store().get(&p.key).is_some()) {
+                streams.err.push_str(&format!("pod/{}\n", pod.key.name));
+            }
+            streams.err.push_str(&format!(
+                "error: unable to drain node {shown} due to error: {inner}, continuing command...\n"
+            ));
+            failed.push(format!(" {node}\n"));
+            all.extend(problems);
+        }
+        streams.err.push_str(&format!("There are pending nodes to be drained:\n{}", failed.concat()));
+        streams.err.push_str(&format!("{}\n", inner_line(&all)));
+    }
 }
 
 impl Follow for Drained {
     fn step(&mut self, cluster: &mut Cluster, streams: &mut Streams) -> Step {
-        self.pods.retain(|(key, uid)| {
-            let there = cluster.store().get(key).is_some_and(|o| o.uid() == uid);
+        let done = if self.evicts { "evicted" } else { "deleted" };
+        self.pods.retain(|pod| {
+            let there = cluster.store().get(&pod.key).is_some_and(|o| *o.uid() == pod.uid);
             if !there {
-                streams.out.push_str(&format!("pod/{} evicted\n", key.name));
+                streams.out.push_str(&format!("pod/{} {done}\n", pod.key.name));
             }
             there
         });
+        self.evict(cluster, streams);
+        if let Some((timeout, _)) = self.until.filter(|(_, until)| cluster.now() >= *until) {
+            for pod in self.pods.iter_mut().filter(|p| p.next.is_none() && p.problem.is_none()) {
+                let (name, namespace) = (quote(&pod.key.name), quote(&pod.key.namespace));
+                pod.problem = Some(format!(
+                    "error when waiting for pod {name} in namespace {namespace} to terminate: global timeout reached: {}",
+                    go_duration(timeout)
+                ));
+            }
+        }
         if self.pods.is_empty() {
             for node in &self.nodes {
                 streams.out.push_str(&format!("node/{node} drained\n"));
             }
             return Step::Next(Next::Done(0));
         }
-        if self.until.is_some_and(|u| cluster.now() >= u) {
-            streams.err.push_str("error: drain did not complete within the timeout\n");
+        if self.pods.iter().all(|p| p.problem.is_some()) {
+            self.give_up(cluster, streams);
             return Step::Next(Next::Done(1));
         }
         Step::Wait(super::get::next_look(cluster))
+    }
+}
+
+/// A time span as Go prints it: `1m30s`.
+fn go_duration(span: Duration) -> String {
+    let seconds = span.0 / Duration::secs(1).0;
+    let rest = (span.0 % Duration::secs(1).0) as f64 / Duration::secs(1).0 as f64;
+    let tail = format!("{}s", (seconds % 60) as f64 + rest);
+    match (seconds / 3600, seconds / 60 % 60) {
+        (0, 0) if seconds == 0 => format!("{}ms", rest * 1000.0),
+        (0, 0) => tail,
+        (0, minutes) => format!("{minutes}m{tail}"),
+        (hours, minutes) => format!("{hours}h{minutes}m{tail}"),
     }
 }
 
