@@ -254,8 +254,21 @@ pub fn job(sheet: &mut Sheet, object: &Object, view: &View) {
         "Pods Statuses",
         format!("{active} / {} Succeeded / {} Failed", status.int("succeeded"), status.int("failed")),
     );
+    if spec.text("completionMode") == "Indexed" {
+        sheet.field(0, "Completed Indexes", capped(status.text("completedIndexes")));
+    }
     pod_template(sheet, spec.get("template"));
     events(sheet, object, view);
+}
+
+/// A long list of numbers ends at the first comma after fifty characters.
+fn capped(indexes: &str) -> String {
+    const ENOUGH: usize = 50;
+    match indexes.get(ENOUGH..).and_then(|rest| rest.find(',')) {
+        _ if indexes.is_empty() => "<none>".to_string(),
+        Some(comma) => format!("{}...", &indexes[..=ENOUGH + comma]),
+        None => indexes.to_string(),
+    }
 }
 
 pub fn cron_job(sheet: &mut Sheet, object: &Object, view: &View) {
