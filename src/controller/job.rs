@@ -144,7 +144,7 @@ impl Run {
         let suspended = job.value.at(&["spec", "suspend"]).and_then(Value::as_bool) == Some(true);
         let verdict = self.verdict(deadline, now);
         let running = if let Some(verdict) = &verdict {
-            self.delete(self.active.iter(), "spec", result);
+            self.delete(self.active.iter(), "spec", context, result);
             self.end(verdict, &mut value, context);
             0
         } else {
@@ -152,14 +152,16 @@ impl Run {
                 result.again(deadline);
             }
             if suspended {
-                self.delete(self.active.iter(), "spec.suspend", result);
+                self.delete(self.active.iter(), "spec.suspend", context, result);
                 0
             } else {
                 self.keep_running(context, result)
             }
         };
         let ready = self.pods.iter().filter(|p| p.view().pod().is_some_and(|p| p.is_ready())).count() as i64;
-        let counts = [("active", running), ("failed", self.failures.counted), ("succeeded", self.succeeded)];
+        // What still runs when the Job fails has failed with it.
+        let cut = if verdict.is_some_and(|v| v.type_ == "Failed") { self.active.len() as i64 } else { 0 };
+        let counts = [("active", running), ("failed", self.failures.counted + cut), ("succeeded", self.succeeded)];
         pods::set_counts(&mut value, &counts);
         value.set_at(&["status", "ready"], ready.min(running));
         if let Some(indexes) = &self.indexes {
@@ -170,8 +172,18 @@ impl Run {
         }
     }
 
-    fn delete<'a>(&self, pods: impl Iterator<Item = &'a Arc<Object>>, field: &str, result: &mut Reconcile) {
-        pods.for_each(|pod| result.delete(pod.key.clone(), self.job.key.field(field)));
+    fn delete<'a>(
+        &self,
+        pods: impl Iterator<Item = &'a Arc<Object>>,
+        field: &str,
+        context: &mut Context,
+        result: &mut Reconcile,
+    ) {
+        for pod in pods {
+            let message = format_smolstr!("Deleted pod: {}", pod.name());
+            context.recorder.say(&self.job, "", false, "SuccessfulDelete", message, NAME, "", context.now);
+            result.delete(pod.key.clone(), self.job.key.field(field));
+        }
     }
 
     fn end(&self, verdict: &Verdict, value: &mut Value, context: &mut Context) {
@@ -195,7 +207,7 @@ impl Run {
             Some(indexes) => indexes.split(&self.active),
             None => (Vec::new(), self.active.iter().collect()),
         };
-        self.delete(extra.iter().copied(), "spec.completions", result);
+        self.delete(extra.iter().copied(), "spec.completions", context, result);
         let (running, parallelism) = (active.len() as i64, self.number("parallelism", 1));
         let open = match (&self.indexes, self.completions()) {
             (Some(indexes), _) => parallelism.min(indexes.open()),
@@ -208,7 +220,7 @@ impl Run {
         if running > wanted {
             let mut spare = active.clone();
             pods::sort_for_deletion(&mut spare, job, context.index);
-            self.delete(spare.into_iter().take((running - wanted) as usize), "spec.parallelism", result);
+            self.delete(spare.into_iter().take((running - wanted) as usize), "spec.parallelism", context, result);
             return wanted;
         }
         let mut missing = (wanted - running).min(BATCH);

@@ -1,6 +1,6 @@
 //! Jobs: numbers for pods, and what counts as failure and as success.
 
-use super::{apply, condition, get, pods, settle};
+use super::{apply, condition, get, kubectl, pods, reasons, settle};
 use giljabi::api::time::Duration;
 use giljabi::api::value::Value;
 use giljabi::cluster::{Cluster, Settings};
@@ -106,4 +106,39 @@ fn a_jobs_success_policy_says_what_is_enough() {
     assert_eq!(done("{succeededIndexes: '0'}", &["1", "2"]), (None, 2));
     assert_eq!(done("{succeededIndexes: '0-2', succeededCount: 2}", &["1", "2"]), (matched(0), 0));
     assert_eq!(done("{succeededIndexes: '0,3'}, {succeededCount: 1}", &["2"]), (matched(1), 0));
+}
+
+#[test]
+fn pods_that_run_when_a_job_fails_have_failed_with_it() {
+    let mut cluster = Cluster::new(Settings::default());
+    apply(&mut cluster, &job("activeDeadlineSeconds: 10\n  parallelism: 2", "[sleep, '1000']"));
+    cluster.run_for(Duration::secs(5));
+    let mut names: Vec<String> =
+        pods(&cluster, "sum").iter().map(|p| format!("SuccessfulDelete: Deleted pod: {}", p.name())).collect();
+    names.sort();
+    assert_eq!(names.len(), 2);
+    cluster.run_for(Duration::secs(60));
+    let failed = get(&cluster, "Job", "sum").expect("the Job");
+    assert_eq!(condition(&cluster, "Job", "sum", "Failed").map(|c| c.0), Some("DeadlineExceeded".into()));
+    let count = |field: &str| failed.value.at(&["status", field]).and_then(Value::as_i64);
+    assert_eq!((count("failed"), count("active"), count("ready")), (Some(2), None, Some(0)));
+    let mut told = reasons(&cluster, "Job", "sum");
+    told.retain(|line| line.starts_with("SuccessfulDelete"));
+    told.sort();
+    assert_eq!(told, names);
+}
+
+#[test]
+fn describe_shows_the_numbers_that_an_indexed_job_has_done() {
+    let mut cluster = Cluster::new(Settings::default());
+    apply(&mut cluster, &job("completions: 4\n  parallelism: 4\n  completionMode: Indexed", "[sleep, '5']"));
+    let line = |cluster: &mut Cluster| {
+        let text = kubectl(cluster, "describe job sum", "");
+        text.lines()
+            .find(|l| l.starts_with("Completed Indexes:"))
+            .map(|l| l.split(':').nth(1).unwrap_or("").trim().to_string())
+    };
+    assert_eq!(line(&mut cluster).as_deref(), Some("<none>"));
+    settle(&mut cluster);
+    assert_eq!(line(&mut cluster).as_deref(), Some("0-3"));
 }
