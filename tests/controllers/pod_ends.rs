@@ -166,3 +166,22 @@ fn a_pod_past_its_deadline_has_failed() {
     }
     assert!(reasons(&cluster, "Pod", "runs").contains(&"Killing: Stopping container a".to_string()));
 }
+
+#[test]
+fn a_sidecar_takes_another_image_and_the_rest_runs_on() {
+    let mut cluster = Cluster::new(Settings::default());
+    apply(&mut cluster, &pod("side", &with_sidecars("Always", "sleep 9999")));
+    settle(&mut cluster);
+    kubectl(&mut cluster, "set image pod/side heeds=nginx:1.28", "");
+    settle(&mut cluster);
+    let side = get(&cluster, "Pod", "side").expect("it runs");
+    let restarts = |list, name| {
+        let statuses = side.value.items_at(&["status", list]);
+        statuses.iter().find(|s| s.str_at(&["name"]) == name).map(|s| (s.int("restartCount"), s.flag("ready")))
+    };
+    assert_eq!(restarts("initContainerStatuses", "heeds"), Some((1, true)));
+    assert_eq!(restarts("initContainerStatuses", "deaf"), Some((0, true)));
+    assert_eq!(restarts("containerStatuses", "main"), Some((0, true)));
+    let told = reasons(&cluster, "Pod", "side");
+    assert!(told.contains(&"Killing: Init container heeds definition changed".to_string()), "{told:?}");
+}
