@@ -212,3 +212,34 @@ fn a_node_that_is_full_refuses_what_is_put_on_it_by_hand() {
     settle(&mut cluster);
     assert_eq!(get(&cluster, "Pod", "p200").map(|p| phase(&p)).as_deref(), Some("Running"));
 }
+
+#[test]
+fn a_failed_probe_kills_in_its_own_time_and_words() {
+    let probe = |name: &str| {
+        format!(
+            "{name}: {{periodSeconds: 2, failureThreshold: 1, terminationGracePeriodSeconds: 4, exec: {{command: [ls, /none]}}}}"
+        )
+    };
+    let sleeps = "image: busybox, command: [sleep, '9999']";
+    for (policy, words) in [
+        ("Never", "Killing: Container a failed liveness probe"),
+        ("Always", "Killing: Container a failed liveness probe, will be restarted"),
+    ] {
+        let mut cluster = Cluster::new(Settings::default());
+        let container = format!("{sleeps}, {}", probe("livenessProbe"));
+        apply(&mut cluster, &single("a", &format!("restartPolicy: {policy},")).replace("image: nginx", &container));
+        cluster.run_for(Duration::secs(20));
+        let told = reasons(&cluster, "Pod", "a");
+        assert!(told.iter().any(|r| r == words), "{told:?}");
+        // Not the pod's thirty seconds.
+        let status = container_status(&cluster, "a");
+        let ended = ["state", "lastState"].map(|s| status.at(&[s, "terminated", "exitCode"]).and_then(|c| c.as_i64()));
+        assert!(ended.contains(&Some(137)), "{status:?}");
+    }
+    let mut cluster = Cluster::new(Settings::default());
+    let sidecar = format!("initContainers: [{{name: s, restartPolicy: Always, {sleeps}, {}}}],", probe("startupProbe"));
+    apply(&mut cluster, &single("b", &sidecar));
+    cluster.run_for(Duration::secs(20));
+    let told = reasons(&cluster, "Pod", "b");
+    assert!(told.iter().any(|r| r == "Killing: Init container s failed startup probe"), "{told:?}");
+}

@@ -260,10 +260,14 @@ impl Worker<'_, '_> {
         );
     }
 
-    /// Tells a running container to end (a failed probe or hook): its preStop hook runs, and it has the rest of the grace
+    /// Tells a running container to end (a failed hook, another image): its preStop hook runs, and it has the rest of the grace
     /// period, unless it heeds SIGTERM.
     pub(super) fn kill(&mut self, init: bool, i: usize, why: SmolStr) {
-        let grace = self.grace();
+        self.kill_within(init, i, why, self.grace());
+    }
+
+    /// [`Worker::kill`] with a grace period that is not the pod's.
+    pub(super) fn kill_within(&mut self, init: bool, i: usize, why: SmolStr, grace: Duration) {
         let stop = self.context.settings.latencies.stop;
         let now = self.now;
         let container = self.container(init, i);

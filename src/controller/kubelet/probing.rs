@@ -4,6 +4,7 @@ use super::{Worker, go_duration, pulling};
 use crate::api::digits;
 use crate::api::object::ObjectKey;
 use crate::api::time::{Duration, Time};
+use crate::api::value::Value;
 use crate::api::view::Protocol;
 use crate::controller::Recorder;
 use crate::runtime::image::Wire;
@@ -164,8 +165,18 @@ impl Worker<'_, '_> {
             self.say(&name, true, UNHEALTHY, message);
         }
         if failed_for_good && which != Which::Readiness {
-            let word = if which == Which::Liveness { "liveness" } else { "startup" };
-            self.kill(init, i, format_smolstr!("Container {name} failed {word} probe, will be restarted"));
+            let (word, field) =
+                if which == Which::Liveness { ("liveness", "livenessProbe") } else { ("startup", "startupProbe") };
+            let why = match init {
+                true => format_smolstr!("Init container {name} failed {word} probe"),
+                false if self.restart_policy() == "Never" => format_smolstr!("Container {name} failed {word} probe"),
+                false => format_smolstr!("Container {name} failed {word} probe, will be restarted"),
+            };
+            // A probe may have a grace period of its own.
+            let spec = &self.container(init, i).spec;
+            let own = spec.at(&[field, "terminationGracePeriodSeconds"]).and_then(Value::as_i64);
+            let grace = own.map_or_else(|| self.grace(), |seconds| Duration::secs(seconds.max(0) as u64));
+            self.kill_within(init, i, why, grace);
         }
     }
 }
