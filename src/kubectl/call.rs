@@ -6,6 +6,7 @@ use crate::api::value::Value;
 use crate::apiserver::request::{PatchKind, Subresource, Verb};
 use crate::apiserver::resource::Resource;
 use crate::apiserver::status::Status;
+use crate::arrange::Arrange;
 use crate::cluster::Cluster;
 use crate::kubectl::failure::{Failure, tell};
 use crate::kubectl::flags::Flags;
@@ -380,10 +381,12 @@ pub fn list(cluster: &Cluster, resource: &Resource, namespace: &str) -> Vec<Arc<
     }
 }
 
-/// The events of a namespace (of all when empty): those that the controllers recorded, and those in the store.
+/// The events of a namespace (of all when empty): those that the controllers recorded, and those in the store, in the order of
+/// their keys as the API server lists them. Those of one object stand together.
 pub fn events(cluster: &Cluster, namespace: &str) -> Vec<Arc<Object>> {
     let mut events = cluster.events().objects(namespace);
     let stored = cluster.store().list("Event").filter(|e| namespace.is_empty() || e.namespace() == namespace);
     events.extend(stored.cloned());
+    events.arrange_by_key(|e| (e.namespace().clone(), e.name().clone()));
     events
 }

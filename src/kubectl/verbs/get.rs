@@ -60,7 +60,7 @@ fn run(call: &mut Call) -> Result<Next, Failure> {
         other => other,
     };
     let watch = call.flags.is_on("watch") || call.flags.is_on("watch-only");
-    let (groups, with_kind, single) = gather(call, &args, &format)?;
+    let (groups, with_kind, single) = gather(call, &args)?;
     let options = options(call, &format, with_kind);
     if watch {
         return Ok(Next::Follow(Box::new(Watch::new(call, groups, options, format)?)));
@@ -80,7 +80,7 @@ struct Group {
 }
 
 /// What was asked for; whether names need their kind; whether it is one object by name.
-fn gather(call: &mut Call, args: &[String], format: &Format) -> Result<(Vec<Group>, bool, bool), Failure> {
+fn gather(call: &mut Call, args: &[String]) -> Result<(Vec<Group>, bool, bool), Failure> {
     if call.flags.has("filename") {
         let targets = call.targets(args, false)?;
         let single = targets.len() == 1;
@@ -114,16 +114,13 @@ fn gather(call: &mut Call, args: &[String], format: &Format) -> Result<(Vec<Grou
             let several = resources.len() > 1;
             let mut groups = Vec::new();
             for resource in resources {
-                let mut objects = match call.matching(&resource) {
+                let objects = match call.matching(&resource) {
                     Ok(objects) => objects,
                     Err(failure) => {
                         call.fail(failure);
                         continue;
                     }
                 };
-                if resource.stored == "Event" && format.is_table() {
-                    objects.arrange_by(|a, b| a.value.text("lastTimestamp").cmp(b.value.text("lastTimestamp")));
-                }
                 groups.push(Group { resource, objects });
             }
             Ok((groups, several || call.flags.is_on("show-kind"), false))
