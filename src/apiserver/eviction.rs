@@ -6,6 +6,7 @@ use crate::api::object::Object;
 use crate::api::value::Value;
 use crate::apiserver::server::Context;
 use crate::apiserver::status::Status;
+use crate::value;
 use std::sync::Arc;
 
 /// Whether a budget speaks of a pod. An empty selector means every pod of the namespace, none at all means no pod.
@@ -61,4 +62,25 @@ pub fn permit(context: &mut Context, pod: &Object, dry_run: bool) -> Result<(), 
         context.writer().update(budget, value);
     }
     Ok(())
+}
+
+/// Writes into a pod's status why it goes: who reads it can tell a disruption from a failure.
+pub fn mark(context: &mut Context, pod: &Arc<Object>) {
+    let mut list = pod.value.items_at(&["status", "conditions"]).to_vec();
+    if list.iter().any(|c| c.text("type") == "DisruptionTarget" && c.text("status") == "True") {
+        return;
+    }
+    list.retain(|c| c.text("type") != "DisruptionTarget");
+    list.push(value!({
+        "lastProbeTime": (Value::Null),
+        "lastTransitionTime": (context.now.text()),
+        "message": "Eviction API: evicting",
+        "observedGeneration": (pod.value.at(&["metadata", "generation"]).and_then(Value::as_i64).unwrap_or(1)),
+        "reason": "EvictionByEvictionAPI",
+        "status": "True",
+        "type": "DisruptionTarget"
+    }));
+    let mut value = pod.value.clone();
+    value.set_at(&["status", "conditions"], list);
+    context.writer().update(pod, value);
 }

@@ -529,6 +529,9 @@ fn delete(context: &mut Context, request: &Request, options: &DeleteOptions) -> 
 fn evict(context: &mut Context, request: &Request, options: &DeleteOptions) -> Checked<Value> {
     let pod = existing(context, request)?;
     eviction::permit(context, &pod, request.dry_run)?;
+    if !request.dry_run {
+        eviction::mark(context, &pod);
+    }
     delete(context, request, options)
 }
 

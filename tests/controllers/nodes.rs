@@ -1,7 +1,8 @@
 //! Which node a pod comes to, and when it has to leave it.
 
 use super::{
-    Config, Next, NoFiles, Object, Step, apply, deployment, get, is_ready, kubectl, pods, reasons, settle, single,
+    Config, Next, NoFiles, Object, Step, apply, condition, deployment, get, is_ready, kubectl, pods, reasons, settle,
+    single,
 };
 use giljabi::api::time::Duration;
 use giljabi::cluster::{Cluster, Settings};
@@ -152,6 +153,19 @@ fn a_disruption_budget_lets_only_so_many_pods_be_evicted() {
         assert!(err.contains("(will retry after 5s)"), "{err}");
         kubectl(&mut cluster, &format!("uncordon {full}"), "");
     }
+}
+
+#[test]
+fn an_evicted_pod_says_that_it_is_disrupted() {
+    let mut cluster = Cluster::new(Settings::default());
+    let slow = "{apiVersion: v1, kind: Pod, metadata: {name: slow}, spec: {nodeName: node-1, containers: [{name: a, image: busybox, command: [sleep, '1000']}]}}";
+    apply(&mut cluster, slow);
+    settle(&mut cluster);
+    let (code, _, err) = outcome(&mut cluster, "drain node-1 --force --timeout=5s", 0);
+    let stays = "error when waiting for pod \"slow\" in namespace \"default\" to terminate: global timeout reached: 5s";
+    assert!(code == 1 && err.contains(stays), "{err}");
+    let told = condition(&cluster, "Pod", "slow", "DisruptionTarget");
+    assert_eq!(told, Some(("EvictionByEvictionAPI".into(), "Eviction API: evicting".into())));
 }
 
 /// Runs kubectl to its end, and sees to it that never fewer than `least` pods of `web` are ready meanwhile.
