@@ -11,11 +11,11 @@ const KB = 1000;
 /** What we want. Not reached yet: the two tests of it are marked so, and tell when they begin to pass. */
 const GOAL = { whole: 600 * KB, first: 250 * KB };
 /**
- * What the site may weigh today: lowered with what is saved, raised only for what it can do since. The last change put 8 KB onto the
- * whole: sidecars that end with their pod, images that change under way, ports that two containers want, what echo says in logs,
- * partitioned rollouts, disruption budgets that a drain heeds.
+ * What the site may weigh today: lowered with what is saved, raised only for what it can do since. The last change put 3 KB onto the
+ * first part and 16 KB onto the whole: sidecars that end with their pod, images that change under way, ports that two containers
+ * want, every try of a pull, what echo says in logs, partitioned rollouts, disruption budgets and the evictions that heed them.
  */
-const CEILING = { whole: 2170 * KB, first: 560 * KB };
+const CEILING = { whole: 2180 * KB, first: 565 * KB };
 
 let browser;
 before(async () => {
