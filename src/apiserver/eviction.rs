@@ -6,25 +6,13 @@ use crate::api::object::Object;
 use crate::api::value::Value;
 use crate::apiserver::server::Context;
 use crate::apiserver::status::Status;
+use crate::apiserver::validation::label_selector::matches;
 use crate::value;
 use std::sync::Arc;
 
 /// Whether a budget speaks of a pod. An empty selector means every pod of the namespace, none at all means no pod.
 pub fn selects(budget: &Object, pod: &Object) -> bool {
-    let Some(selector) = budget.value.at(&["spec", "selector"]).filter(|s| s.as_map().is_some()) else { return false };
-    let mut pairs = selector.get("matchLabels").and_then(Value::as_map).into_iter().flat_map(|map| map.iter());
-    pairs.all(|(key, value)| pod.label(key) == value.as_str())
-        && selector.items("matchExpressions").iter().all(|expression| {
-            let found = pod.label(expression.text("key"));
-            let among = found.is_some_and(|f| expression.items("values").iter().any(|v| v.as_str() == Some(f)));
-            match expression.text("operator") {
-                "In" => among,
-                "NotIn" => !among,
-                "Exists" => found.is_some(),
-                "DoesNotExist" => found.is_none(),
-                _ => false,
-            }
-        })
+    matches(budget.value.at(&["spec", "selector"]), pod.value.at(&["metadata", "labels"]))
 }
 
 /// Whether a pod may be evicted now. If a budget has to pay for it, it has one disruption less from here on.
