@@ -6,6 +6,7 @@
 
 pub mod addons;
 pub(crate) mod bootstrap;
+mod files;
 pub mod history;
 mod queue;
 mod requests;
@@ -14,6 +15,7 @@ mod stand;
 mod traffic;
 pub mod why;
 
+pub use crate::controller::missing_claims;
 pub use crate::controller::{Latencies, LoadBalancerProvider, NodeSettings, ProxyMode, Settings};
 pub use queue::{ControllerId, Due, Queue};
 

@@ -70,7 +70,7 @@ impl Time {
     /// put down one by one.
     pub fn text(self) -> SmolStr {
         let total = EPOCH_SECS + self.0 / 1_000_000;
-        let (year, month, day) = civil_from_days((total / 86_400) as i64);
+        let (year, month, day) = civil::date((total / 86_400) as i64);
         let s = total % 86_400;
         let mut text = *b"0000-00-00T00:00:00Z";
         let mut put = |at: usize, digits: usize, mut number: u64| {
@@ -95,18 +95,35 @@ impl fmt::Display for Time {
     }
 }
 
-/// The Gregorian date of a count of days since 1970-01-01.
-fn civil_from_days(days: i64) -> (i64, i64, i64) {
-    // Counted in eras of 400 years that begin on 1 March, so that the leap day is the last day of a year.
-    let z = days + 719_468;
-    let era = z.div_euclid(146_097);
-    let day_of_era = z.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+/// The Gregorian calendar, in days since 1970-01-01. It is counted in eras of 400 years that begin on 1 March, so that the leap
+/// day is the last day of a year.
+pub mod civil {
+    /// Year, month and day of a day.
+    pub fn date(days: i64) -> (i64, i64, i64) {
+        let z = days + 719_468;
+        let era = z.div_euclid(146_097);
+        let day_of_era = z.rem_euclid(146_097);
+        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let shifted = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+        let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+        (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+    }
+
+    /// The day of a date.
+    pub fn days(year: i64, month: i64, day: i64) -> i64 {
+        let shifted = if month > 2 { year } else { year - 1 };
+        let era = shifted.div_euclid(400);
+        let year_of_era = shifted.rem_euclid(400);
+        let day_of_year = (153 * (if month > 2 { month - 3 } else { month + 9 }) + 2) / 5 + day - 1;
+        era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+    }
+
+    /// 0 for Sunday.
+    pub fn weekday(days: i64) -> i64 {
+        (days + 4).rem_euclid(7)
+    }
 }
 
 /// The moment of an RFC 3339 time in UTC, if it lies after the cluster's first moment.
@@ -114,11 +131,7 @@ pub fn parse(text: &str) -> Option<Time> {
     let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<i64>().ok();
     let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
     let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
-    let shifted = if month > 2 { year } else { year - 1 };
-    let era = shifted.div_euclid(400);
-    let year_of_era = shifted.rem_euclid(400);
-    let day_of_year = (153 * (if month > 2 { month - 3 } else { month + 9 }) + 2) / 5 + day - 1;
-    let days = era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468;
+    let days = civil::days(year, month, day);
     let secs = u64::try_from(days * 86_400 + hour * 3_600 + minute * 60 + second).ok()?;
     Some(Time(secs.checked_sub(EPOCH_SECS)? * 1_000_000))
 }

@@ -182,10 +182,18 @@ impl Cluster {
             let condition = condition(object, "PodScheduled");
             let message = condition.map_or("", |c| c.str_at(&["message"]));
             let at = pod.field("spec.nodeName");
-            return match message {
-                "" => vec![link("why.not_scheduled_yet", at)],
-                message => vec![link("why.unschedulable", at).with("message", message)],
-            };
+            if message.is_empty() {
+                return vec![link("why.not_scheduled_yet", at)];
+            }
+            let mut chain = vec![link("why.unschedulable", at).with("message", message)];
+            let volumes = object.value.items_at(&["spec", "volumes"]);
+            chain.extend(volumes.iter().enumerate().find_map(|(i, volume)| {
+                let name = volume.get("persistentVolumeClaim")?.text("claimName");
+                let claim = ObjectKey::new("PersistentVolumeClaim", pod.namespace.clone(), name);
+                let field = pod.field(format!("spec.volumes[{i}].persistentVolumeClaim.claimName").as_str());
+                self.store.get(&claim).is_none().then(|| link("why.volume_wants", field).with("missing", claim))
+            }));
+            return chain;
         }
         if !self.runtime.is_up(&view.node_name) {
             return vec![link(
@@ -193,7 +201,27 @@ impl Cluster {
                 ObjectKey::new("Node", "", view.node_name.clone()).field("status.conditions"),
             )];
         }
+        let waits = self.why_volumes_wait(pod);
+        if !waits.is_empty() {
+            return waits;
+        }
         vec![link("why.starting", pod.field("status.containerStatuses")).with("node", &view.node_name)]
+    }
+
+    /// The volume that a pod waits for, and what is missing for it.
+    fn why_volumes_wait(&self, pod: &ObjectKey) -> Vec<Link> {
+        let volumes = self.runtime.get(pod).map_or(&[][..], |sandbox| &sandbox.volumes);
+        let failed = volumes.iter().filter(|v| !v.mounted).find_map(|v| Some((v, v.wait.as_ref()?.failure.as_ref()?)));
+        let Some((volume, failure)) = failed else { return Vec::new() };
+        let field = |tail: &str| pod.field(format!("spec.volumes[{}]{tail}", volume.place).as_str());
+        let mut chain =
+            vec![link("why.volume_waits", field("")).with("volume", &volume.name).with("message", &failure.message)];
+        for want in &failure.wants {
+            let at = field(&format!(".{}", want.field));
+            let missing = link(if want.key.is_empty() { "why.volume_wants" } else { "why.volume_wants_key" }, at);
+            chain.push(missing.with("missing", &want.object).with("key", &want.key));
+        }
+        chain
     }
 
     /// Why a pod with an address is not ready.

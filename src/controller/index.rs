@@ -8,6 +8,7 @@ use crate::api::object::{Object, ObjectKey};
 use crate::api::value::{Map, Value};
 use crate::api::view::PodPhase;
 use crate::apiserver::store::{Event, Store};
+use crate::runtime::volumes::named_objects;
 use imbl::{OrdMap, OrdSet};
 use smol_str::SmolStr;
 use std::sync::Arc;
@@ -48,6 +49,8 @@ pub struct Index {
     orphan_sets: OrdMap<SmolStr, OrdSet<SmolStr>>,
     /// Pods by namespace that are bound and do not run yet.
     pending: OrdMap<SmolStr, OrdSet<SmolStr>>,
+    /// Pods by namespace that are bound and have volumes that name ConfigMaps or Secrets.
+    mounting: OrdMap<SmolStr, OrdSet<SmolStr>>,
     /// Pods that wait for a node.
     unscheduled: OrdSet<ObjectKey>,
     /// Those among them that the scheduler has found no node for.
@@ -178,6 +181,9 @@ impl Index {
                     }
                 } else if !share.finished {
                     toggle(&mut self.on_node, share.node.clone(), key, there);
+                    if named_objects(&object.value).next().is_some() {
+                        toggle(&mut self.mounting, key.namespace.clone(), &key.name, there);
+                    }
                     let requests = Requests::of(&object.value);
                     if !requests.is_nothing() {
                         let total = self.requested.entry(share.node.clone()).or_default();
@@ -287,6 +293,11 @@ impl Index {
     /// Pods of a namespace that are bound to a node and do not run yet, by name.
     pub fn pending(&self, namespace: &str) -> impl Iterator<Item = &SmolStr> {
         self.pending.get(namespace).into_iter().flatten()
+    }
+
+    /// Pods of a namespace on nodes whose volumes name ConfigMaps or Secrets, by name.
+    pub fn mounting(&self, namespace: &str) -> impl Iterator<Item = &SmolStr> {
+        self.mounting.get(namespace).into_iter().flatten()
     }
 
     /// Pods of a namespace that nobody manages, neither finished nor being deleted, by name.

@@ -1,7 +1,9 @@
 //! `job-controller`: runs pods until enough of them have succeeded.
 //!
 //! Upstream: `pkg/controller/job`. A Job with `completionMode: Indexed` gives each of its pods a number (`indexes`), and rules
-//! may say what a failure means (`failure`), or which numbers are success enough. Left out: finalizers that count pods.
+//! may say what a failure means (`failure`), or which numbers are success enough. What comes of it is told at once
+//! (`FailureTarget`, `SuccessCriteriaMet`); the Job has failed or is complete when the last of its pods is gone. Left out:
+//! finalizers that count pods.
 
 mod failure;
 mod indexes;
@@ -12,7 +14,7 @@ use super::{Context, Controller, Enqueue, Index, Reconcile, Settings};
 use crate::api::object::{Object, ObjectKey};
 use crate::api::time::{self, Duration, Time};
 use crate::api::value::Value;
-use crate::api::view::PodPhase;
+use crate::api::view::{Pod, PodPhase};
 use crate::apiserver::store::{Event, Store};
 use failure::Failures;
 use indexes::Indexes;
@@ -66,6 +68,17 @@ struct Run {
     succeeded: i64,
 }
 
+/// Why a Job ends.
+const REASONS: [&str; 7] = [
+    "PodFailurePolicy",
+    "BackoffLimitExceeded",
+    "DeadlineExceeded",
+    "MaxFailedIndexesExceeded",
+    "FailedIndexes",
+    "SuccessPolicy",
+    "CompletionsReached",
+];
+
 /// How a Job ends.
 struct Verdict {
     type_: &'static str,
@@ -95,6 +108,21 @@ impl Run {
 
     fn completions(&self) -> Option<i64> {
         self.job.value.at(&["spec", "completions"]).and_then(Value::as_i64)
+    }
+
+    /// What an earlier look has found the end to be, which waits for pods to go.
+    fn target(&self) -> Option<Verdict> {
+        [("FailureTarget", "Failed"), ("SuccessCriteriaMet", "Complete")].into_iter().find_map(|(target, type_)| {
+            let found = conditions::find(&self.job.value, target).filter(|c| c.text("status") == "True")?;
+            let reason = REASONS.into_iter().find(|r| *r == found.text("reason"))?;
+            verdict(type_, reason, found.text("message"))
+        })
+    }
+
+    /// How many pods are on their way out.
+    fn terminating(&self) -> i64 {
+        let leaves = |p: &Pod| p.terminating && !matches!(p.phase, PodPhase::Succeeded | PodPhase::Failed);
+        self.pods.iter().filter(|p| p.view().pod().is_some_and(leaves)).count() as i64
     }
 
     /// Whether the Job is at its end. A container that restarts in place counts as a failure each time.
@@ -142,10 +170,14 @@ impl Run {
         let deadline = job.value.at(&["spec", "activeDeadlineSeconds"]).and_then(Value::as_i64);
         let deadline = deadline.map(|s| started + Duration::secs(s.max(0) as u64));
         let suspended = job.value.at(&["spec", "suspend"]).and_then(Value::as_bool) == Some(true);
-        let verdict = self.verdict(deadline, now);
+        let target = self.target();
+        let before = target.as_ref().map_or(0, |_| pods::number(job, &["status", "failed"], 0));
+        let verdict = target.or_else(|| self.verdict(deadline, now));
+        let mut terminating = self.terminating();
         let running = if let Some(verdict) = &verdict {
             self.delete(self.active.iter(), "spec", context, result);
-            self.end(verdict, &mut value, context);
+            terminating += self.active.len() as i64;
+            self.end(verdict, terminating == 0, &mut value, context);
             0
         } else {
             if let Some(deadline) = deadline {
@@ -161,9 +193,12 @@ impl Run {
         let ready = self.pods.iter().filter(|p| p.view().pod().is_some_and(|p| p.is_ready())).count() as i64;
         // What still runs when the Job fails has failed with it.
         let cut = if verdict.is_some_and(|v| v.type_ == "Failed") { self.active.len() as i64 } else { 0 };
-        let counts = [("active", running), ("failed", self.failures.counted + cut), ("succeeded", self.succeeded)];
+        let failed = (self.failures.counted + cut).max(before);
+        let counts = [("active", running), ("failed", failed), ("succeeded", self.succeeded)];
         pods::set_counts(&mut value, &counts);
         value.set_at(&["status", "ready"], ready.min(running));
+        value.set_at(&["status", "terminating"], terminating);
+        value.set_at(&["status", "uncountedTerminatedPods"], Value::map());
         if let Some(indexes) = &self.indexes {
             indexes.write(job, &mut value);
         }
@@ -186,11 +221,17 @@ impl Run {
         }
     }
 
-    fn end(&self, verdict: &Verdict, value: &mut Value, context: &mut Context) {
+    /// Says what the end will be, and that it has come once the pods are `gone`.
+    fn end(&self, verdict: &Verdict, gone: bool, value: &mut Value, context: &mut Context) {
         let Verdict { type_, reason, message } = verdict;
-        let first = if *type_ == "Complete" { "SuccessCriteriaMet" } else { "FailureTarget" };
-        for type_ in [first, type_] {
-            set_condition(value, type_, reason, message, &context.now.text());
+        let target = if *type_ == "Complete" { "SuccessCriteriaMet" } else { "FailureTarget" };
+        for type_ in [Some(target), gone.then_some(*type_)].into_iter().flatten() {
+            if conditions::find(value, type_).is_none() {
+                set_condition(value, type_, reason, message, &context.now.text());
+            }
+        }
+        if !gone {
+            return;
         }
         if *type_ == "Failed" {
             context.recorder.say(&self.job, "", true, reason, message.clone(), NAME, "", context.now);
@@ -198,6 +239,11 @@ impl Run {
             value.set_at(&["status", "completionTime"], context.now.text());
             context.recorder.say(&self.job, "", false, "Completed", "Job completed", NAME, "", context.now);
         }
+    }
+
+    /// Another try is something to come; not so where a schedule makes the next Job meanwhile, and the next.
+    fn wait_for_next_try(&self, at: Time, result: &mut Reconcile) {
+        if self.job.controller_ref().is_some() { result.again_standing(at) } else { result.again(at) }
     }
 
     /// Makes the pods that are missing, takes away those that are too many, and says how many there were.
@@ -223,13 +269,16 @@ impl Run {
             self.delete(spare.into_iter().take((running - wanted) as usize), "spec.parallelism", context, result);
             return wanted;
         }
-        let mut missing = (wanted - running).min(BATCH);
-        if missing == 0 {
+        // Some wait for a pod to be gone before they make another.
+        let only_failed = job.value.str_at(&["spec", "podReplacementPolicy"]) == "Failed";
+        let leaving = if only_failed { self.terminating() } else { 0 };
+        let mut missing = (wanted - running - leaving).min(BATCH);
+        if missing <= 0 {
             return running;
         }
         let per_index = job.value.at(&["spec", "backoffLimitPerIndex"]).is_some();
         if let Some(next) = self.failures.next_try(None).filter(|at| *at > now && !per_index) {
-            result.again(next);
+            self.wait_for_next_try(next, result);
             return running;
         }
         let Some(template) = job.value.at(&["spec", "template"]) else { return running };
@@ -243,7 +292,7 @@ impl Run {
                 let mut free = Vec::new();
                 for number in indexes.free(&active) {
                     match self.failures.next_try(Some(number)).filter(|at| per_index && *at > now) {
-                        Some(next) => result.again(next),
+                        Some(next) => self.wait_for_next_try(next, result),
                         None => free.push(Some(number)),
                     }
                     if free.len() as i64 == missing {

@@ -7,6 +7,7 @@
 //! field that made them act.
 
 mod conditions;
+mod cronjob;
 mod daemonset;
 mod deployment;
 mod disruption;
@@ -153,6 +154,7 @@ pub trait Controller: Sync {
 
 pub use kubelet::count_rested;
 pub use namespace::ACCOUNTS;
+pub use scheduler::missing_claims;
 
 /// Who makes a Service's endpoints.
 pub const OF_ENDPOINTS: [&str; 2] = [endpoints::NAME, endpointslice::NAME];
@@ -192,5 +194,6 @@ pub fn all() -> &'static [&'static dyn Controller] {
         &node_lifecycle::NodeLifecycleController,
         &garbage_collector::GarbageCollector,
         &disruption::DisruptionController,
+        &cronjob::CronJobController,
     ]
 }

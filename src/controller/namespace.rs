@@ -95,7 +95,7 @@ impl Controller for ServiceAccountController {
                     "namespace": (namespace.name()),
                     "annotations": { "kubernetes.io/description": about }
                 },
-                "data": { "ca.crt": "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n" }
+                "data": { "ca.crt": (crate::runtime::token::CA) }
             });
             result.create("ConfigMap", map, saw);
         }

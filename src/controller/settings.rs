@@ -88,6 +88,9 @@ pub struct Latencies {
     pub node_grace: Duration,
     /// How long a program that heeds SIGTERM takes to end.
     pub stop: Duration,
+    /// How often a kubelet looks at a pod by itself (`syncFrequency`; up to half as long again): from a change of a ConfigMap
+    /// until it is in the files of containers, at most.
+    pub kubelet_sync: Duration,
 }
 
 impl Default for Latencies {
@@ -105,6 +108,7 @@ impl Default for Latencies {
             load_balancer_provision: Duration::secs(5),
             node_grace: Duration::secs(50),
             stop: Duration::millis(300),
+            kubelet_sync: Duration::secs(60),
         }
     }
 }
@@ -122,6 +126,7 @@ impl Latencies {
             proxy_sync: Duration::micros(1),
             load_balancer_provision: Duration::micros(1),
             stop: Duration::micros(1),
+            kubelet_sync: Duration::micros(1),
             ..Latencies::default()
         }
     }

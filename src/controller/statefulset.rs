@@ -1,7 +1,7 @@
 //! `statefulset-controller`: pods with numbers and names that stay theirs.
 //!
 //! Upstream: `pkg/controller/statefulset`, with the gate `MaxUnavailableStatefulSet` off as v1.36 has it: pods give way one by
-//! one. Left out: volume claims.
+//! one. Each pod has claims of its own, which outlive it. Left out: `persistentVolumeClaimRetentionPolicy`.
 
 use super::pods::{self, PodMaker};
 use super::selector::Selector;
@@ -9,15 +9,18 @@ use super::template_hash::revision_hash;
 use super::{Context, Controller, Enqueue, Index, Reconcile, Settings, revisions};
 use crate::api::object::{Object, ObjectKey};
 use crate::api::time::Duration;
+use crate::api::value::Value;
 use crate::api::view::PodPhase;
 use crate::apiserver::store::{Event, Store};
 use crate::arrange::map_of;
+use crate::value;
 use smol_str::{SmolStr, format_smolstr};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 const NAME: &str = "statefulset-controller";
 const KIND: &str = "StatefulSet";
+const CLAIM: &str = "PersistentVolumeClaim";
 pub(super) const REVISION_HASH: &str = "controller-revision-hash";
 const POD_NAME: &str = "statefulset.kubernetes.io/pod-name";
 const POD_INDEX: &str = "apps.kubernetes.io/pod-index";
@@ -210,6 +213,7 @@ impl Run {
             context.recorder.say(&self.set, "", true, pods::FAILED_CREATE, message, NAME, "", context.now);
             return;
         }
+        let volumes = self.claim_storage(number, &name, context, result);
         maker.label(REVISION_HASH, revision);
         maker.label(POD_NAME, &name);
         maker.label(POD_INDEX, &number.to_string());
@@ -219,10 +223,48 @@ impl Run {
             if !service.is_empty() {
                 pod.set_at(&["spec", "subdomain"], service);
             }
+            if !volumes.is_empty() {
+                let is_claimed = |other: &Value| volumes.iter().any(|v| v.text("name") == other.text("name"));
+                let others = pod.items_at(&["spec", "volumes"]).iter().filter(|v| !is_claimed(v)).cloned();
+                let all = volumes.iter().cloned().chain(others.collect::<Vec<_>>()).collect::<Vec<_>>();
+                pod.set_at(&["spec", "volumes"], all);
+            }
         });
         let message = format_smolstr!("create Pod {name} in StatefulSet {} successful", self.set.name());
         context.recorder.say(&self.set, "", false, "SuccessfulCreate", message, NAME, "", context.now);
         result.create("Pod", pod, self.set.key.field("spec.replicas"));
+    }
+
+    /// Makes the claims of a pod that are not there yet, and gives the volumes that use them.
+    fn claim_storage(&self, number: i64, pod: &str, context: &mut Context, result: &mut Reconcile) -> Vec<Value> {
+        let (set, namespace) = (&self.set, self.set.namespace());
+        let mut volumes = Vec::new();
+        for (i, template) in set.value.items_at(&["spec", "volumeClaimTemplates"]).iter().enumerate() {
+            let volume = template.str_at(&["metadata", "name"]);
+            let name = format_smolstr!("{volume}-{}-{number}", set.name());
+            volumes.push(value!({ "name": volume, "persistentVolumeClaim": { "claimName": (&name) } }));
+            if context.store.get(&ObjectKey::new(CLAIM, namespace.clone(), name.clone())).is_some() {
+                continue;
+            }
+            let mut claim = template.clone();
+            claim.set_at(&["apiVersion"], "v1");
+            claim.set_at(&["kind"], CLAIM);
+            claim.set_at(&["metadata", "name"], &name);
+            claim.set_at(&["metadata", "namespace"], namespace);
+            for (key, label) in set
+                .value
+                .at(&["spec", "selector", "matchLabels"])
+                .and_then(Value::as_map)
+                .into_iter()
+                .flat_map(|m| m.iter())
+            {
+                claim.set_at(&["metadata", "labels", key], label.clone());
+            }
+            let message = format_smolstr!("create Claim {name} Pod {pod} in StatefulSet {} success", set.name());
+            context.recorder.say(set, "", false, "SuccessfulCreate", message, NAME, "", context.now);
+            result.create(CLAIM, claim, set.key.field(format!("spec.volumeClaimTemplates[{i}]").as_str()));
+        }
+        volumes
     }
 
     fn delete(&self, pod: &Arc<Object>, saw: &str, context: &mut Context, result: &mut Reconcile) {

@@ -5,7 +5,7 @@ use crate::api::object::{Object, ObjectKey};
 use crate::api::value::Value;
 use crate::apiserver::store::Cause;
 use crate::arrange::set_of;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, missing_claims};
 use crate::locale::Message;
 use crate::value;
 use crate::workspace::{Prepared, key_of};
@@ -37,13 +37,20 @@ pub fn accounts(cluster: &mut Cluster, files: &[Prepared], notes: &mut Vec<Findi
 /// So often what is found missing is put there: a pod may miss one thing after the other.
 const MOST_ROUNDS: usize = 20;
 
-/// Puts ConfigMaps and Secrets there that pods wait for and that no file has: they are often made by hand or by another tool,
+/// Puts ConfigMaps, Secrets and claims there that pods wait for and that no file has: they are often made by hand or by another tool,
 /// and without them nothing else could be said of those pods. Each is told.
 pub fn configuration(cluster: &mut Cluster, notes: &mut Vec<Finding>) {
     let mut ours: BTreeSet<ObjectKey> = BTreeSet::new();
     for _ in 0..MOST_ROUNDS {
-        let missing: BTreeSet<(ObjectKey, SmolStr)> =
-            set_of(cluster.store().list("Pod").flat_map(|pod| missing_of(pod)));
+        let of_volumes = |pod: &Object| {
+            let volumes = cluster.runtime().get(&pod.key).map_or(&[][..], |sandbox| &sandbox.volumes);
+            let failures = volumes.iter().filter_map(|v| v.wait.as_ref()?.failure.as_ref());
+            failures.flat_map(|f| &f.wants).map(|w| (w.object.clone(), w.key.clone())).collect::<Vec<_>>()
+        };
+        let missing: BTreeSet<(ObjectKey, SmolStr)> = set_of(cluster.store().list("Pod").flat_map(|pod| {
+            let claims = missing_claims(cluster.store(), pod).map(|claim| (claim, SmolStr::default()));
+            claims.chain(of_volumes(pod)).chain(missing_of(pod)).collect::<Vec<_>>()
+        }));
         if missing.is_empty() {
             return;
         }
@@ -73,7 +80,7 @@ pub fn configuration(cluster: &mut Cluster, notes: &mut Vec<Finding>) {
                 }
                 // A new object, so that the kubelet looks again.
                 writer.purge(&key);
-                drop(writer.create(if key.kind == "Secret" { "Secret" } else { "ConfigMap" }, value));
+                drop(writer.create(&key.kind, value));
             });
         }
         cluster.run_until_settled();

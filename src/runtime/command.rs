@@ -5,9 +5,10 @@
 
 use super::image::{self, Entry};
 use super::sandbox::{Program, RunningContainer};
+use super::volumes::Volume;
 use crate::api::time::Duration;
 use crate::api::value::Value;
-use smol_str::SmolStr;
+use smol_str::{SmolStr, format_smolstr};
 
 /// The words of a container's process: `command` (else the image's entry point, empty here) and `args`.
 pub fn words(container: &Value) -> Vec<SmolStr> {
@@ -112,6 +113,22 @@ const SHELL_WORDS: &[&str] = &[
     "ln",
 ];
 
+/// The program that a container is to run and that its image certainly does not have.
+pub fn lacking(image_name: &str, container: &Value) -> Option<SmolStr> {
+    let first = container.items("command").first()?.as_smol()?;
+    let name = first.rsplit('/').next().unwrap_or(&first);
+    (image::surely_lacks(image_name, name) && !is_mounted(container, &first)).then_some(first)
+}
+
+/// The runtime's words for a program that is not there.
+pub fn not_found(program: &str) -> SmolStr {
+    if program.contains('/') {
+        format_smolstr!("exec: \"{program}\": stat {program}: no such file or directory")
+    } else {
+        format_smolstr!("exec: \"{program}\": executable file not found in $PATH")
+    }
+}
+
 /// Whether a command line starts the image's own server, or is none, so that the image's entry point does.
 pub fn starts_own_server(image_name: &str, container: &Value) -> bool {
     let words = words(container);
@@ -203,14 +220,15 @@ fn waits_for_name(text: &str) -> Option<SmolStr> {
     Some(name.trim_end_matches([';', '.']).into())
 }
 
-/// How a command ends that a probe or a hook runs in a container: its exit code and how long it takes.
-pub fn exec(container: &mut RunningContainer, words: &[SmolStr]) -> (i32, Duration) {
+/// How a command ends that a probe or a hook runs in a container of a pod with these volumes: its exit code and how long it
+/// takes.
+pub fn exec(container: &mut RunningContainer, volumes: &mut [Volume], words: &[SmolStr]) -> (i32, Duration) {
     let Some(first) = words.first() else { return (0, Duration::ZERO) };
     let name = first.rsplit('/').next().unwrap_or(first);
-    if matches!(name, "sh" | "bash" | "ash") {
+    if matches!(name, "sh" | "bash" | "ash") && !image::surely_lacks(&container.image, name) {
         let at = words.iter().position(|w| w.starts_with('-') && w.ends_with('c'));
         let text = at.and_then(|at| words.get(at + 1)).cloned().unwrap_or_default();
-        return exec_script(container, &text);
+        return exec_script(container, volumes, &text);
     }
     let operands = || words.iter().skip(1).filter(|w| !w.starts_with('-'));
     let known = image::find(&container.image).is_none_or(|i| i.has_program(name) || i.server.contains(&name));
@@ -218,7 +236,7 @@ pub fn exec(container: &mut RunningContainer, words: &[SmolStr]) -> (i32, Durati
     if first.contains('/') && is_mounted(&container.spec, first) {
         return (0, Duration::millis(5));
     }
-    if !known {
+    if !known || image::surely_lacks(&container.image, name) {
         return (127, Duration::ZERO);
     }
     let fast = Duration::millis(5);
@@ -226,22 +244,16 @@ pub fn exec(container: &mut RunningContainer, words: &[SmolStr]) -> (i32, Durati
         "ls" | "stat" | "cat" | "head" | "tail" | "grep" => {
             // The pattern of grep is no file.
             let files = operands().skip(usize::from(name == "grep"));
-            let missing = files.filter(|f| f.starts_with('/')).any(|f| !container.files.exists(container, f));
+            let missing = files.filter(|f| f.starts_with('/')).any(|f| !container.files.exists(container, volumes, f));
             if missing { if name == "ls" { 2 } else { 1 } } else { 0 }
         }
-        "test" | "[" => i32::from(!test(container, &words[1..])),
+        "test" | "[" => i32::from(!test(container, volumes, &words[1..])),
         "touch" => {
-            for file in operands() {
-                container.files.touch(file);
-            }
-            0
+            let missing = operands().filter(|file| !container.files.exists(container, volumes, file));
+            let missing: Vec<&SmolStr> = missing.collect();
+            i32::from(!missing.into_iter().all(|file| container.write_file(volumes, file, Some("")).is_ok()))
         }
-        "rm" => {
-            for file in operands() {
-                container.files.remove(file);
-            }
-            0
-        }
+        "rm" => i32::from(!operands().all(|file| container.write_file(volumes, file, None).is_ok())),
         "false" => 1,
         "exit" => operands().next().and_then(|c| c.parse().ok()).unwrap_or(0),
         "sleep" => return (0, words.get(1).and_then(|w| sleep_time(w)).unwrap_or(Duration::secs(86_400))),
@@ -259,7 +271,7 @@ fn is_mounted(container: &Value, path: &str) -> bool {
     container.items("volumeMounts").iter().any(under)
 }
 
-fn exec_script(container: &mut RunningContainer, text: &str) -> (i32, Duration) {
+fn exec_script(container: &mut RunningContainer, volumes: &mut [Volume], text: &str) -> (i32, Duration) {
     let (mut code, mut time) = (0, Duration::ZERO);
     for part in text.split([';', '\n']) {
         for (i, step) in part.split("&&").enumerate() {
@@ -270,7 +282,7 @@ fn exec_script(container: &mut RunningContainer, text: &str) -> (i32, Duration) 
             if words.is_empty() || words[0] == "sh" {
                 continue;
             }
-            let (c, t) = exec(container, &words);
+            let (c, t) = exec(container, volumes, &words);
             (code, time) = (c, time + t);
             if words[0] == "exit" {
                 return (code, time);
@@ -280,14 +292,14 @@ fn exec_script(container: &mut RunningContainer, text: &str) -> (i32, Duration) 
     (code, time)
 }
 
-fn test(container: &RunningContainer, words: &[SmolStr]) -> bool {
+fn test(container: &RunningContainer, volumes: &[Volume], words: &[SmolStr]) -> bool {
     let words: Vec<&str> = words.iter().map(SmolStr::as_str).filter(|w| *w != "]").collect();
     match words[..] {
         ["!", ref rest @ ..] => {
             let rest: Vec<SmolStr> = rest.iter().map(|w| SmolStr::from(*w)).collect();
-            rest.first().is_some_and(|w| w != "!") && !test(container, &rest)
+            rest.first().is_some_and(|w| w != "!") && !test(container, volumes, &rest)
         }
-        ["-f" | "-e" | "-r" | "-s" | "-d", file] => container.files.exists(container, file),
+        ["-f" | "-e" | "-r" | "-s" | "-d", file] => container.files.exists(container, volumes, file),
         [a, "=" | "==", b] => a == b,
         [a, "!=", b] => a != b,
         ["-n", a] => !a.is_empty(),

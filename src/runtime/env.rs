@@ -153,7 +153,7 @@ pub fn own_variables(
         let value = if !text.is_empty() {
             expand(text, &own, services)
         } else if let Some(from) = variable.get("valueFrom") {
-            match value_from(store, pod, from, ips, node_ip)? {
+            match value_from(store, pod, container.text("name"), from, ips, node_ip)? {
                 Some(value) => value,
                 None => continue,
             }
@@ -182,12 +182,16 @@ fn data_of(object: &Object, key: &str) -> Option<SmolStr> {
 fn value_from(
     store: &Store,
     pod: &Object,
+    container: &str,
     from: &Value,
     ips: &[IpAddr],
     node_ip: Option<IpAddr>,
 ) -> Result<Option<SmolStr>, String> {
     if let Some(field) = from.get("fieldRef") {
         return Ok(Some(field_of(pod, field.str_at(&["fieldPath"]), ips, node_ip)));
+    }
+    if let Some(resource) = from.get("resourceFieldRef") {
+        return Ok(Some(super::downward::resource(store, pod, container, resource)));
     }
     for (kind, field) in [("ConfigMap", "configMapKeyRef"), ("Secret", "secretKeyRef")] {
         let Some(reference) = from.get(field) else { continue };
@@ -204,7 +208,7 @@ fn value_from(
 }
 
 /// The downward API's fields.
-fn field_of(pod: &Object, path: &str, ips: &[IpAddr], node_ip: Option<IpAddr>) -> SmolStr {
+pub(super) fn field_of(pod: &Object, path: &str, ips: &[IpAddr], node_ip: Option<IpAddr>) -> SmolStr {
     let address = |ip: Option<IpAddr>| ip.map(|ip| format_smolstr!("{ip}")).unwrap_or_default();
     match path {
         "status.podIP" => address(ips.first().copied()),

@@ -1,6 +1,8 @@
 //! A container's file system: what the image and the kubelet put there, and what has been written since.
 
 use super::sandbox::{PodSandbox, RunningContainer};
+use super::token;
+use super::volumes::{self, Entry, Volume};
 use crate::arrange::Arrange;
 use imbl::OrdMap;
 use smol_str::SmolStr;
@@ -37,10 +39,14 @@ impl Files {
     }
 
     /// Whether `path` is a file or a directory that holds something.
-    pub fn exists(&self, container: &RunningContainer, path: &str) -> bool {
+    pub fn exists(&self, container: &RunningContainer, volumes: &[Volume], path: &str) -> bool {
         let path = if path.len() > 1 { path.trim_end_matches('/') } else { path };
+        if let Some(mounted) = volumes::entry(&container.mounts, volumes, path) {
+            return mounted.is_some();
+        }
         match self.written(path) {
             Some(change) => change.is_some(),
+            None if container.mounts.iter().any(|mount| mount.is_below(path)) => true,
             None => {
                 DIRECTORIES.contains(&path)
                     || page(container, path).is_some()
@@ -54,7 +60,7 @@ impl Files {
     }
 
     /// The names in a directory, sorted.
-    pub fn list(&self, path: &str) -> Vec<SmolStr> {
+    fn list(&self, path: &str) -> Vec<SmolStr> {
         let prefix = if path.ends_with('/') { path.to_string() } else { format!("{path}/") };
         let under = |p: &str| p.strip_prefix(&prefix).and_then(|rest| rest.split('/').next()).map(SmolStr::from);
         let known = DIRECTORIES.iter().copied().chain(["/etc/hosts", "/etc/resolv.conf", "/etc/hostname", "/dev/null"]);
@@ -67,6 +73,18 @@ impl Files {
         names.arrange();
         names.dedup();
         names
+    }
+}
+
+/// The text of a file, but for those that the kubelet writes for the pod as a whole.
+pub(super) fn own_text(container: &RunningContainer, volumes: &[Volume], path: &str) -> Option<SmolStr> {
+    match volumes::entry(&container.mounts, volumes, path) {
+        Some(Some(Entry::File { text, .. })) => Some(text),
+        Some(_) => None,
+        None => match container.files.written(path) {
+            Some(change) => change.cloned(),
+            None => page(container, path).map(SmolStr::from),
+        },
     }
 }
 
@@ -98,6 +116,12 @@ impl PodSandbox {
     /// The content of a file as a process in the container reads it; `None` when there is none. The kubelet's own files
     /// (`/etc/hosts`, `/etc/resolv.conf`, `/etc/hostname`) need what the kubelet knows: see [`super::env::resolv_conf`].
     pub fn read_file(&self, container: &RunningContainer, path: &str, resolv_conf: &str) -> Option<SmolStr> {
+        if let Some(mounted) = self.mounted_at(container, path) {
+            return match mounted? {
+                Entry::File { text, .. } => Some(text),
+                Entry::Folder { .. } => None,
+            };
+        }
         match container.files.written(path) {
             Some(change) => change.cloned(),
             None => match path {
@@ -108,5 +132,67 @@ impl PodSandbox {
                 _ => page(container, path).map(SmolStr::from),
             },
         }
+    }
+
+    /// What a volume has at a path of a container: `None`: no volume is mounted there; `Some(None)`: nothing.
+    pub fn mounted_at(&self, container: &RunningContainer, path: &str) -> Option<Option<Entry>> {
+        volumes::entry(&container.mounts, &self.volumes, path).or_else(|| {
+            let (mounts, volumes) = token::mounted(self, container, path)?;
+            volumes::entry(&mounts, &volumes, path)
+        })
+    }
+
+    /// The names in a directory of a container, sorted; `None` when it is none.
+    pub fn list_folder(&self, container: &RunningContainer, path: &str) -> Option<Vec<SmolStr>> {
+        match self.mounted_at(container, path) {
+            Some(None | Some(Entry::File { .. })) => return None,
+            Some(Some(Entry::Folder { .. })) | None => {}
+        }
+        let (inside, mut names) = volumes::names(&container.mounts, &self.volumes, path);
+        let of_token =
+            token::mounted(self, container, path).map(|(mounts, volumes)| volumes::names(&mounts, &volumes, path));
+        let (of_token, beside) = of_token.unwrap_or_default();
+        names.extend(beside);
+        match inside.or(of_token) {
+            Some(inside) => names.extend(inside),
+            None => {
+                names.extend(container.files.list(path));
+                if names.is_empty() && !container.files.exists(container, &self.volumes, path) {
+                    return None;
+                }
+            }
+        }
+        names.arrange();
+        names.dedup();
+        Some(names)
+    }
+
+    /// A process in a container writes a file, or takes it away (`None`). The error is the system's words; the good answer
+    /// says whether other containers may see it, too.
+    pub fn write_file(&mut self, container: &str, path: &str, text: Option<&str>) -> Result<bool, &'static str> {
+        let PodSandbox { init_containers, containers, volumes, .. } = self;
+        let found = match container {
+            "" => containers.first_mut(),
+            name => init_containers.iter_mut().chain(containers).find(|c| c.name == name),
+        };
+        found.map_or(Ok(false), |container| container.write_file(volumes, path, text))
+    }
+}
+
+impl RunningContainer {
+    /// [`PodSandbox::write_file`] for who has the container and the pod's volumes.
+    pub fn write_file(&mut self, volumes: &mut [Volume], path: &str, text: Option<&str>) -> Result<bool, &'static str> {
+        if let Some(written) = volumes::write(&self.mounts, volumes, path, text) {
+            return written.map(|()| true);
+        }
+        let fixed = self.spec.get("securityContext").is_some_and(|s| s.flag("readOnlyRootFilesystem"));
+        if fixed && !path.starts_with("/dev/") {
+            return Err(volumes::READ_ONLY);
+        }
+        match text {
+            Some(text) => self.files.write(path, text),
+            None => self.files.remove(path),
+        }
+        Ok(false)
     }
 }

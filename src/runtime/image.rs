@@ -428,6 +428,26 @@ pub fn tag(reference: &str) -> &str {
     }
 }
 
+/// Images of the table that are built from nothing in all their versions: a program of their own and no other.
+const BARE: &[&str] = &[
+    "pause",
+    "coredns",
+    "kicbase/echo-server",
+    "jmalloc/echo-server",
+    "hashicorp/http-echo",
+    "traefik/whoami",
+    "containous/whoami",
+];
+
+/// Whether an image certainly does not have one of the usual tools. Who does not know says no.
+pub fn surely_lacks(reference: &str, program: &str) -> bool {
+    let tag = tag(reference);
+    if !is_tool(program) || ["alpine", "debug", "busybox", "shell"].iter().any(|word| tag.contains(word)) {
+        return false;
+    }
+    base_name(reference).starts_with("distroless/") || find(reference).is_some_and(|image| BARE.contains(&image.name))
+}
+
 /// Images with BusyBox that are not made from Alpine.
 const NOT_ALPINE: &[&str] = &["busybox", "giljabi/echo", "prom/prometheus"];
 
@@ -482,5 +502,17 @@ mod tests {
             assert_eq!(find(reference).map(|i| i.name), Some(name), "{reference}");
         }
         assert!(find("me/shop:1").is_none());
+    }
+
+    #[test]
+    fn only_images_without_anything_surely_lack_a_shell() {
+        for bare in
+            ["registry.k8s.io/pause:3.10", "registry.k8s.io/coredns/coredns:v1.13.1", "gcr.io/distroless/static"]
+        {
+            assert!(surely_lacks(bare, "sh") && !surely_lacks(bare, "pause"), "{bare}");
+        }
+        for other in ["nginx", "busybox", "me/shop:1", "gcr.io/distroless/static:debug", "hashicorp/http-echo:alpine"] {
+            assert!(!surely_lacks(other, "sh"), "{other}");
+        }
     }
 }

@@ -3,19 +3,24 @@
 //!
 //! Upstream: containerd behind the kubelet's CRI, the CNI's address allocation, and the images themselves. The kubelet
 //! (`controller::kubelet`) decides what runs; this module keeps what is running and plays the programs. Left out: real
-//! processes, volumes' contents beyond ConfigMaps and Secrets, CPU and memory use.
+//! processes, storage that outlives a pod, CPU and memory use.
 //!
 //! A program can be told to misbehave, by the annotation `giljabi.dev/behavior` of its pod (or
 //! `giljabi.dev/behavior.<container>`), or by the variable `GILJABI_BEHAVIOR` of its container: see [`behavior`].
 
 pub mod behavior;
 pub mod command;
+pub mod downward;
 pub mod env;
 pub mod files;
 pub mod image;
+pub mod nginx;
 pub mod probe;
 pub mod sandbox;
+pub mod script;
 pub mod serve;
+pub mod token;
+pub mod volumes;
 
 pub use behavior::Behavior;
 pub use sandbox::{ContainerState, PodSandbox, Program, RunningContainer};

@@ -4,7 +4,10 @@ use super::behavior::Behavior;
 use super::command;
 use super::env::{self, Environment};
 use super::files::Files;
+use super::nginx::Site;
 use super::probe::Probes;
+use super::script::Script;
+use super::volumes::{Mount, Volume};
 use crate::api::object::{Object, ObjectKey};
 use crate::api::time::{Duration, Time};
 use crate::api::value::Value;
@@ -32,6 +35,8 @@ pub struct PodSandbox {
     /// Init containers, in order; then `containers`.
     pub init_containers: Vec<RunningContainer>,
     pub containers: Vec<RunningContainer>,
+    /// The volumes that somebody asked for.
+    pub volumes: Vec<Volume>,
     /// When sandbox and images are there, so that containers can start.
     pub start_at: Option<Time>,
     /// When the containers get SIGKILL, once the pod is being deleted.
@@ -51,6 +56,9 @@ pub enum Stop {
 
 /// The reason of a container that never ran, or no longer did, when its pod was ended.
 pub const LOST: &str = "ContainerStatusUnknown";
+
+/// The reason of a container whose process could not be started.
+pub const START_ERROR: &str = "StartError";
 
 /// The state of a container, as `containerStatuses[].state` tells it.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,6 +109,14 @@ pub struct RunningContainer {
     pub env: Environment,
     /// What has been written since the start; the rest comes with the image and the kubelet.
     pub files: Files,
+    /// Where it sees the pod's volumes, fixed when it starts.
+    pub mounts: Vec<Mount>,
+    /// Why its process could not be started the last time, in the runtime's words; empty: it could.
+    pub start_error: SmolStr,
+    /// What nginx serves in it, where a volume says so.
+    pub site: Option<Arc<Site>>,
+    /// What its script still does to files.
+    pub script: Script,
     pub program: Program,
     /// The port that its server could not have in this run, because another container of the pod listens there.
     pub taken_port: Option<u16>,
@@ -126,6 +142,10 @@ impl RunningContainer {
             stop_code: 0,
             env: Environment::default(),
             files: Files::default(),
+            mounts: Vec::new(),
+            start_error: SmolStr::default(),
+            site: None,
+            script: Script::default(),
             program: command::program(&container.image, &container.value),
             taken_port: None,
             probes: Probes::read(&container.value),
@@ -152,6 +172,14 @@ impl RunningContainer {
 
     pub fn is_running(&self) -> bool {
         matches!(self.state, ContainerState::Running { .. })
+    }
+
+    /// Since when it runs.
+    pub fn started_at(&self) -> Option<Time> {
+        match self.state {
+            ContainerState::Running { since } => Some(since),
+            _ => None,
+        }
     }
 
     /// Runs and has passed its startup probe.
@@ -198,6 +226,7 @@ impl PodSandbox {
             fqdn,
             init_containers: view.init_containers.iter().map(|c| RunningContainer::before_others(pod, c)).collect(),
             containers: view.containers.iter().map(|c| RunningContainer::new(pod, c)).collect(),
+            volumes: Vec::new(),
             start_at: None,
             kill_at: None,
             stop: None,
@@ -261,6 +290,9 @@ impl PodSandbox {
     pub fn reboot(&mut self, now: Time) {
         self.ips.clear();
         self.start_at = None;
+        for volume in &mut self.volumes {
+            volume.mounted = false;
+        }
         for container in self.all_mut() {
             let ContainerState::Running { since } = container.state else { continue };
             container.last = Some(ContainerState::Terminated {

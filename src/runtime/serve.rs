@@ -3,6 +3,7 @@
 use super::Runtime;
 use super::files::web_root;
 use super::image::{self, App, ListenPort, Wire};
+use super::nginx::{self, Verdict};
 use super::sandbox::{ContainerState, PodSandbox, Program, RunningContainer};
 use crate::api::object::ObjectKey;
 use crate::api::time::{Duration, Time};
@@ -215,7 +216,7 @@ impl PodSandbox {
         let plain = |body: String| AppReply::text(200, "", "text/plain", body);
         let bare = |body: &str| AppReply { body: body.into(), latency: Duration::millis(1), ..AppReply::default() };
         match listener.app {
-            App::Page => self.static_page(container, path),
+            App::Page => self.static_page(container, listener, request, path),
             App::Kubia if image::base_name(&container.image).ends_with("unhealthy") && earlier >= 5 => {
                 AppReply::text(500, "", "", "I'm not well. Please restart me!\n")
             }
@@ -282,22 +283,43 @@ impl PodSandbox {
         }
     }
 
-    fn static_page(&self, container: &RunningContainer, path: &str) -> AppReply {
-        let server =
-            if image::base_name(&container.image) == "httpd" { "Apache/2.4.65 (Unix)" } else { "nginx/1.29.3" };
+    fn static_page(
+        &self,
+        container: &RunningContainer,
+        listener: &Listener,
+        request: &AppRequest,
+        path: &str,
+    ) -> AppReply {
+        let apache = image::base_name(&container.image) == "httpd";
+        let server = if apache { "Apache/2.4.65 (Unix)" } else { "nginx/1.29.3" };
         let root = web_root(&container.image);
-        let file = if path.ends_with('/') { format!("{root}{path}index.html") } else { format!("{root}{path}") };
-        match self.read_file(container, &file, "") {
-            Some(body) => AppReply::text(200, server, "text/html", body),
-            None => AppReply::text(
-                404,
-                server,
-                "text/html",
-                format!(
-                    "<html>\r\n<head><title>404 Not Found</title></head>\r\n<body>\r\n<center><h1>404 Not Found</h1></center>\r\n<hr><center>{server}</center>\r\n</body>\r\n</html>\r\n"
-                ),
-            ),
+        let told = container.site.as_ref().and_then(|site| site.answer(listener.port, request.host, path));
+        let (verdict, headers) = told.unwrap_or_else(|| {
+            let index = if path.ends_with('/') { "index.html" } else { "" };
+            (Verdict::Files { paths: vec![format_smolstr!("{root}{path}{index}")], otherwise: 404 }, &[])
+        });
+        let (paths, otherwise) = match verdict {
+            Verdict::Text { status, text, type_, location } => {
+                let mut reply = match status {
+                    300.. if text.is_empty() => error_page(status, server),
+                    _ => AppReply::text(status, server, &type_, text),
+                };
+                reply.headers.extend(location.map(|to| ("Location".into(), to)));
+                reply.headers.extend(headers.iter().cloned());
+                return reply;
+            }
+            Verdict::Files { paths, otherwise } => (paths, otherwise),
+        };
+        let found = paths.iter().find_map(|file| Some((file, self.read_file(container, file, "")?)));
+        if let Some((file, body)) = found {
+            let mut reply = AppReply::text(200, server, nginx::type_of(file), body);
+            reply.headers.extend(headers.iter().cloned());
+            return reply;
         }
+        // A folder without an index: nobody may read what is in it.
+        let folder = paths.first().and_then(|file| file.rsplit_once('/')).map_or("", |(folder, _)| folder);
+        let is_folder = path.ends_with('/') && container.files.exists(container, &self.volumes, folder);
+        error_page(if is_folder && otherwise == 404 { 403 } else { otherwise }, server)
     }
 
     fn whoami(&self, request: &AppRequest, path: &str) -> String {
@@ -341,9 +363,42 @@ impl PodSandbox {
     }
 }
 
+/// A page about a status, as nginx makes it.
+fn error_page(status: u16, server: &str) -> AppReply {
+    let reason = match status {
+        301 => "Moved Permanently",
+        302 => "Found",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Not Allowed",
+        500 => "Internal Server Error",
+        502 => "Bad Gateway",
+        503 => "Service Temporarily Unavailable",
+        504 => "Gateway Time-out",
+        _ => "",
+    };
+    let title = format!("{status} {reason}");
+    let title = title.trim_end();
+    AppReply::text(
+        status,
+        server,
+        "text/html",
+        format!(
+            "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n<hr><center>{server}</center>\r\n</body>\r\n</html>\r\n"
+        ),
+    )
+}
+
 /// Where the server of a container listens: a known image where it really does, as its flags and variables say; an unknown one
 /// on its declared ports and where its probes leave no doubt. `all`: the pod's containers.
 fn listen_ports(container: &RunningContainer, all: &[RunningContainer]) -> Vec<ListenPort> {
+    if let Some(site) = &container.site {
+        return site.ports();
+    }
     let Some(image) = image::find(&container.image) else {
         let mut ports = declared_ports(&container.spec, all);
         ports.extend(probed_ports(container, all, &ports));

@@ -8,6 +8,7 @@ use crate::cluster::Cluster;
 use crate::cluster::addons::Addon;
 use crate::kubectl::call::{Config, Files};
 use crate::runtime::image;
+use crate::runtime::volumes::Entry;
 use crate::trace::Trace;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -183,22 +184,30 @@ impl World<'_> {
                     return Err("No space left on device");
                 }
                 let (pod, container) = (pod.clone(), container.clone());
-                self.cluster.change_container(&pod, &container, |c| c.files.write(&path, text));
-                Ok(())
+                self.cluster.write_file(&pod, &container, &path, Some(text))
             }
         }
     }
 
-    pub fn remove(&mut self, env: &Env, path: &str) {
+    /// Takes a file away; the error is the system's words.
+    pub fn remove(&mut self, env: &Env, path: &str) -> Result<(), &'static str> {
         let path = env.absolute(path);
         match &env.place {
             Place::Computer => drop(self.computer.files.remove(&path)),
             Place::Node { name } => drop(self.computer.node_files.remove(&(name.to_string(), path))),
             Place::Container { pod, container, .. } => {
                 let (pod, container) = (pod.clone(), container.clone());
-                self.cluster.change_container(&pod, &container, |c| c.files.remove(&path));
+                return self.cluster.write_file(&pod, &container, &path, None);
             }
         }
+        Ok(())
+    }
+
+    /// What a volume of a pod has at a path, when the terminal is in one of its containers.
+    pub fn mounted(&self, env: &Env, path: &str) -> Option<Entry> {
+        let Place::Container { pod, container, .. } = &env.place else { return None };
+        let sandbox = self.cluster.runtime().get(pod)?;
+        sandbox.mounted_at(sandbox.container(container)?, &env.absolute(path))?
     }
 
     /// The names in a folder, sorted; `None` when it is none.
@@ -222,11 +231,8 @@ impl World<'_> {
             Place::Container { pod, container, .. } => {
                 let sandbox = self.cluster.runtime().get(pod)?;
                 let running = sandbox.container(container)?;
-                let names: Vec<String> = running.files.list(&path).iter().map(|n| n.to_string()).collect();
-                if names.is_empty() && !running.files.exists(running, &path) {
-                    return None;
-                }
-                names
+                let names = sandbox.list_folder(running, &path)?;
+                names.iter().map(ToString::to_string).collect()
             }
         };
         names.retain(|n| !n.is_empty());
@@ -269,6 +275,7 @@ impl World<'_> {
             Place::Node { .. } => !COMPUTER_ONLY.contains(&name),
             Place::Container { image: reference, .. } => match image::find(reference) {
                 Some(known) => known.has_program(name) || ALWAYS.contains(&name) && known.has_program("sh"),
+                None if image::surely_lacks(reference, name) => false,
                 None => !NODE_ONLY.contains(&name) && !COMPUTER_ONLY.contains(&name) && !SPECIAL.contains(&name),
             },
         }

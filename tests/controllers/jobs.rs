@@ -142,3 +142,53 @@ fn describe_shows_the_numbers_that_an_indexed_job_has_done() {
     settle(&mut cluster);
     assert_eq!(line(&mut cluster).as_deref(), Some("0-3"));
 }
+
+#[test]
+fn a_job_has_failed_only_when_its_last_pod_is_gone() {
+    let mut cluster = Cluster::new(Settings::default());
+    // `sleep` as process 1 ignores SIGTERM: its pods take their thirty seconds.
+    apply(&mut cluster, &job("activeDeadlineSeconds: 10\n  parallelism: 2", "[sleep, '1000']"));
+    cluster.run_for(Duration::secs(20));
+    let status = |cluster: &Cluster, field: &str| {
+        get(cluster, "Job", "sum").and_then(|job| job.value.at(&["status", field]).and_then(Value::as_i64))
+    };
+    let known = |cluster: &Cluster, type_: &str| condition(cluster, "Job", "sum", type_).map(|c| c.0);
+    let deadline = Some("DeadlineExceeded".to_string());
+    assert_eq!((known(&cluster, "FailureTarget"), known(&cluster, "Failed")), (deadline.clone(), None));
+    assert_eq!((status(&cluster, "failed"), status(&cluster, "terminating")), (Some(2), Some(2)));
+    cluster.run_for(Duration::secs(40));
+    assert_eq!((known(&cluster, "Failed"), pods(&cluster, "sum").len()), (deadline, 0));
+    assert_eq!((status(&cluster, "failed"), status(&cluster, "terminating")), (Some(2), Some(0)));
+    let told = |type_: &str| reasons(&cluster, "Job", "sum").iter().filter(|r| r.starts_with(type_)).count();
+    assert_eq!(told("DeadlineExceeded"), 1);
+    // Nor is one complete whose other pods still go.
+    let mut cluster = Cluster::new(Settings::default());
+    let indexed =
+        "completions: 2\n  parallelism: 2\n  completionMode: Indexed\n  successPolicy: {rules: [{succeededCount: 1}]}";
+    apply(&mut cluster, &job(indexed, "[sleep, '3600']"));
+    cluster.run_for(Duration::secs(10));
+    let first = pods(&cluster, "sum")[0].key.clone();
+    cluster.change_container(&first, "sum", |c| c.behavior.crash = Some((Duration::secs(1), 0)));
+    cluster.run_for(Duration::secs(20));
+    let policy = Some("SuccessPolicy".to_string());
+    assert_eq!((known(&cluster, "SuccessCriteriaMet"), known(&cluster, "Complete")), (policy.clone(), None));
+    cluster.run_for(Duration::secs(30));
+    assert_eq!(known(&cluster, "Complete"), policy);
+}
+
+#[test]
+fn a_job_may_wait_for_a_pod_to_be_gone_before_it_makes_another() {
+    let pods_while_one_goes = |policy: &str| {
+        let mut cluster = Cluster::new(Settings::default());
+        apply(&mut cluster, &job(&format!("podReplacementPolicy: {policy}"), "[sleep, '1000']"));
+        cluster.run_for(Duration::secs(10));
+        let pod = pods(&cluster, "sum")[0].name().clone();
+        kubectl(&mut cluster, &format!("delete pod {pod} --wait=false"), "");
+        cluster.run_for(Duration::secs(15));
+        let early = pods(&cluster, "sum").len();
+        cluster.run_for(Duration::secs(60));
+        (early, pods(&cluster, "sum").len())
+    };
+    assert_eq!(pods_while_one_goes("TerminatingOrFailed"), (2, 1));
+    assert_eq!(pods_while_one_goes("Failed"), (1, 1));
+}

@@ -243,3 +243,85 @@ fn a_failed_probe_kills_in_its_own_time_and_words() {
     let told = reasons(&cluster, "Pod", "b");
     assert!(told.iter().any(|r| r == "Killing: Init container s failed startup probe"), "{told:?}");
 }
+
+#[test]
+fn who_waits_for_a_restart_is_told_of_it_again_and_again() {
+    let mut cluster = Cluster::new(Settings::default());
+    let crash = "image: busybox, imagePullPolicy: IfNotPresent, command: [sh, -c, 'exit 3']";
+    apply(&mut cluster, &single("loop", "").replace("image: nginx", crash));
+    cluster.run_for(Duration::secs(400));
+    let key = ObjectKey::new("Pod", "default", "loop");
+    let told = |cluster: &Cluster| {
+        let events = cluster.events();
+        events.about(&key).find(|r| r.reason == "BackOff").map_or(0, |r| r.count)
+    };
+    let restarts = |cluster: &Cluster| cluster.runtime().get(&key).expect("it is there").containers[0].restarts;
+    // The long waits have begun: the kubelet looks in at least once in a minute and a half.
+    let (before, begun, looks) = (told(&cluster), restarts(&cluster), cluster.work().reconciles);
+    cluster.run_for(Duration::secs(1_200));
+    let (after, ended) = (told(&cluster), restarts(&cluster));
+    assert!((after - before) as u64 >= 1_200 / 90, "{before} … {after}");
+    assert!(after - before > 3 * (ended - begun), "{after} of {ended}");
+    // Nobody takes a look for it.
+    assert!(
+        cluster.work().reconciles - looks < 10 * u64::from(ended - begun + 2),
+        "{}",
+        cluster.work().reconciles - looks
+    );
+}
+
+#[test]
+fn an_image_that_does_not_come_is_told_at_every_look() {
+    let mut cluster = Cluster::new(Settings::default());
+    let absent = "image: nginx, env: [{name: GILJABI_BEHAVIOR, value: image-pull-error}]";
+    apply(&mut cluster, &single("absent", "").replace("image: nginx", absent));
+    cluster.run_for(Duration::secs(600));
+    let key = ObjectKey::new("Pod", "default", "absent");
+    let count = |cluster: &Cluster, words: &str| {
+        let events = cluster.events();
+        events.about(&key).find(|r| r.message.starts_with(words)).map_or(0, |r| r.count)
+    };
+    let before = (count(&cluster, "Back-off pulling image"), count(&cluster, "Error: ImagePullBackOff"));
+    cluster.run_for(Duration::secs(240));
+    let after = (count(&cluster, "Back-off pulling image"), count(&cluster, "Error: ImagePullBackOff"));
+    // Every ten to fifteen seconds, but for the looks that try again.
+    assert!((14..=24).contains(&(after.0 - before.0)), "{before:?} {after:?}");
+    assert_eq!(after.0, after.1);
+}
+
+#[test]
+fn a_program_that_an_image_surely_lacks_is_not_started() {
+    let mut cluster = Cluster::new(Settings::default());
+    let bare = "image: 'registry.k8s.io/pause:3.10', command: [/bin/sh, -c, sleep 1]";
+    apply(&mut cluster, &single("bare", "").replace("image: nginx", bare));
+    cluster.run_for(Duration::secs(5));
+    let words = "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: exec: \"/bin/sh\": stat /bin/sh: no such file or directory";
+    let status = |cluster: &Cluster, name: &str| {
+        let pod = get(cluster, "Pod", name).expect("the pod");
+        (
+            pod.value.str_at(&["status", "phase"]).to_string(),
+            pod.value.items_at(&["status", "containerStatuses"])[0].clone(),
+        )
+    };
+    let (_, container) = status(&cluster, "bare");
+    assert_eq!(container.str_at(&["lastState", "terminated", "reason"]), "StartError");
+    assert_eq!(container.str_at(&["lastState", "terminated", "message"]), words);
+    assert_eq!(container.str_at(&["lastState", "terminated", "startedAt"]), "1970-01-01T00:00:00Z");
+    assert!(matches!(container.str_at(&["state", "waiting", "reason"]), "RunContainerError" | "CrashLoopBackOff"));
+    let told = reasons(&cluster, "Pod", "bare");
+    assert!(told.contains(&format!("Failed: Error: {words}")), "{told:?}");
+    assert!(!told.iter().any(|t| t.starts_with("Started")), "{told:?}");
+    cluster.run_for(Duration::secs(60));
+    assert_eq!(status(&cluster, "bare").1.str_at(&["state", "waiting", "reason"]), "CrashLoopBackOff");
+    let described = kubectl(&mut cluster, "describe pod bare", "");
+    assert!(described.contains("Exit Code:    128"), "{described}");
+    assert!(described.contains("Started:      Thu, 01 Jan 1970 00:00:00 +0000"), "{described}");
+    // Who is not to be tried again has failed.
+    let once = "restartPolicy: Never,";
+    let bare = "image: 'gcr.io/distroless/static', command: [sleep, '5']";
+    apply(&mut cluster, &single("once", once).replace("image: nginx", bare));
+    cluster.run_for(Duration::secs(10));
+    let (phase, container) = status(&cluster, "once");
+    assert_eq!((phase.as_str(), container.str_at(&["state", "terminated", "reason"])), ("Failed", "StartError"));
+    assert!(kubectl(&mut cluster, "get pod once", "").contains("0/1     StartError   0"));
+}

@@ -2,6 +2,7 @@
 //! one or all at once, evictions in time, what the garbage collector leaves, load balancers, mirrored Endpoints. Manifests go
 //! the whole way, through the API server. Transcripts of the same subjects are in `tests/golden/shell`.
 
+mod cronjobs;
 mod daemons;
 mod jobs;
 mod kubelet;
@@ -11,6 +12,7 @@ mod owners;
 mod pod_ends;
 mod rollouts;
 mod services;
+mod volumes;
 
 use giljabi::api::object::{Object, ObjectKey};
 use giljabi::api::time::Duration;

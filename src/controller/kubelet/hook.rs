@@ -9,6 +9,7 @@ use crate::api::time::Duration;
 use crate::api::value::Value;
 use crate::runtime::command;
 use crate::runtime::probe::ProbeKind;
+use crate::runtime::script::Surroundings;
 use smol_str::SmolStr;
 
 /// How a hook ended.
@@ -30,7 +31,9 @@ impl Worker<'_, '_> {
         }
         if let Some(exec) = hook.field("exec") {
             let words: Vec<SmolStr> = exec.items("command").iter().filter_map(Value::as_smol).collect();
-            let (code, took) = command::exec(container, &words);
+            let (code, took) = command::exec(container, &mut self.sandbox.volumes, &words);
+            let around = Surroundings { hostname: &self.sandbox.hostname, now: self.now };
+            container.run_script(&words, &mut self.sandbox.volumes, &around);
             return Hook { worked: code == 0, took };
         }
         if let Some(sleep) = hook.field("sleep") {

@@ -1,11 +1,12 @@
 //! Starting, ending and restarting containers.
 
-use super::{Worker, go_duration};
+use super::{Worker, go_duration, pulling};
 use crate::api::object::ObjectKey;
 use crate::api::time::{Duration, Time};
 use crate::api::value::Value;
 use crate::runtime::env::{self, Environment};
-use crate::runtime::{ContainerState, Program, RunningContainer};
+use crate::runtime::sandbox::START_ERROR;
+use crate::runtime::{ContainerState, Program, RunningContainer, command};
 use smol_str::{SmolStr, format_smolstr};
 
 /// The back-off after the first restart, and the longest one.
@@ -28,8 +29,10 @@ const LOOKED_UP: Duration = Duration::millis(600);
 pub(super) fn next_event(container: &RunningContainer, now: Time) -> Option<(Time, bool)> {
     match container.state {
         ContainerState::Running { since } => {
-            let (end, _) = end_of(container, since)?;
-            Some((end, end.since(now) > FAR && container.stop_at.is_none()))
+            let end = end_of(container, since).map(|(end, _)| end);
+            let step = container.script.next(since).filter(|at| *at > now);
+            let next = end.into_iter().chain(step).min()?;
+            Some((next, next.since(now) > FAR && container.stop_at.is_none()))
         }
         _ => {
             let at = container.start_at.filter(|at| *at > now)?;
@@ -163,11 +166,36 @@ impl Worker<'_, '_> {
         container.stop_at = None;
         container.files = Default::default();
         container.probes.restart(now);
+        self.take_volumes(init, i);
         self.say_pulled(&name, &image, pulled);
         self.say(&name, false, "Created", "Container created");
+        let container = self.container(init, i);
+        container.start_error = SmolStr::default();
+        if let Some(program) = command::lacking(&image, &container.spec) {
+            self.start_failed(init, i, &program);
+            return true;
+        }
         self.say(&name, false, "Started", "Container started");
         self.post_start(init, i);
         true
+    }
+
+    /// The runtime has made a container whose process it cannot start.
+    fn start_failed(&mut self, init: bool, i: usize, program: &str) {
+        let problem = command::not_found(program);
+        let message = format_smolstr!(
+            "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: {problem}"
+        );
+        let container = self.container(init, i);
+        container.start_error = message.clone();
+        let name = container.name.clone();
+        self.say(&name, true, "Failed", format_smolstr!("Error: {message}"));
+        self.ended(init, i, 128);
+        let container = self.container(init, i);
+        if container.start_at.is_some() && matches!(container.state, ContainerState::Terminated { .. }) {
+            let waiting = ContainerState::Waiting { reason: "RunContainerError".into(), message };
+            container.last = Some(std::mem::replace(&mut container.state, waiting));
+        }
     }
 
     /// Runs a container's postStart hook; one that fails kills the container.
@@ -213,7 +241,11 @@ impl Worker<'_, '_> {
         let going = self.view.terminating || self.sandbox.stop.is_some();
         let container = self.container(init, i);
         let ContainerState::Running { since } = container.state else { return };
-        let reason = if code == 0 { "Completed" } else { "Error" };
+        let reason = match code {
+            _ if !container.start_error.is_empty() => START_ERROR,
+            0 => "Completed",
+            _ => "Error",
+        };
         let ended =
             ContainerState::Terminated { exit_code: code, reason: reason.into(), started: since, finished: now };
         container.state = ended.clone();
@@ -249,15 +281,10 @@ impl Worker<'_, '_> {
         container.last = Some(ended);
         let whom = format!("container={name} pod={}_{}({uid})", key.name, key.namespace);
         container.state = ContainerState::Waiting {
-            reason: "CrashLoopBackOff".into(),
+            reason: pulling::CRASH_LOOP.into(),
             message: format_smolstr!("back-off {} restarting failed {whom}", go_duration(wait)),
         };
-        self.say(
-            &name,
-            true,
-            "BackOff",
-            format_smolstr!("Back-off restarting failed container {name} in pod {}_{}({uid})", key.name, key.namespace),
-        );
+        self.say(&name, true, "BackOff", pulling::restart_message(&key, &uid, &name));
     }
 
     /// Tells a running container to end (a failed hook, another image): its preStop hook runs, and it has the rest of the grace

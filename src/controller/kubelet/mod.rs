@@ -2,8 +2,8 @@
 //!
 //! Upstream: `pkg/kubelet` (pod workers, `kuberuntime`, `prober`, `status`). A pod goes through: sandbox with addresses, init
 //! containers one by one, containers; probes, restarts with back-off; at deletion the preStop hooks, SIGTERM, and SIGKILL when
-//! the grace period is over. Left out: image garbage collection, eviction for want of resources, volumes' life cycle,
-//! ephemeral containers.
+//! the grace period is over. Before all that its volumes are set up. Left out: image garbage collection, eviction for want of
+//! resources, storage that outlives a pod, ephemeral containers.
 
 mod admission;
 mod ending;
@@ -13,6 +13,7 @@ mod probing;
 mod pulling;
 mod redefining;
 mod status;
+mod volumes;
 
 pub use probing::count_rested;
 
@@ -36,7 +37,7 @@ impl Controller for Kubelet {
         NAME
     }
 
-    fn watch(&self, event: &Event, _: &Store, index: &Index, settings: &Settings, enqueue: Enqueue) {
+    fn watch(&self, event: &Event, store: &Store, index: &Index, settings: &Settings, enqueue: Enqueue) {
         match event.key.kind.as_str() {
             "Pod" => {
                 // Its own status writes tell it nothing new.
@@ -54,11 +55,12 @@ impl Controller for Kubelet {
                 }
             }
             // A pod may wait for one of these.
-            "Service" | "ConfigMap" | "Secret" if event.old.is_none() => {
+            kind @ ("Service" | "ConfigMap" | "Secret") if event.old.is_none() || kind != "Service" => {
                 for name in index.pending(&event.key.namespace) {
                     let key = ObjectKey::new("Pod", event.key.namespace.clone(), name.clone());
                     enqueue(key, settings.latencies.controller);
                 }
+                volumes::watch(event, store, index, settings, enqueue);
             }
             _ => {}
         }
@@ -160,11 +162,18 @@ impl<'a, 'b> Worker<'a, 'b> {
         }
         self.take_definitions();
         if self.sandbox.start_at.is_none() {
+            if !self.mount() {
+                return true;
+            }
             self.accept();
         }
         if self.sandbox.ips.is_empty() && !self.make_sandbox() {
             return true;
         }
+        if !self.sandbox.volumes.is_empty() {
+            self.refresh_volumes();
+        }
+        self.follow_scripts();
         self.advance();
         self.probe();
         // A probe may have killed what can start again at once.

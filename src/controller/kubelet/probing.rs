@@ -9,6 +9,7 @@ use crate::api::view::Protocol;
 use crate::controller::Recorder;
 use crate::runtime::image::Wire;
 use crate::runtime::probe::{Probe, ProbeKind};
+use crate::runtime::volumes::Volume;
 use crate::runtime::{AppRequest, ContainerState, Ending, PodSandbox, RunningContainer, command, image};
 use smol_str::{SmolStr, format_smolstr};
 use std::net::{IpAddr, SocketAddr};
@@ -149,7 +150,7 @@ impl Worker<'_, '_> {
         let timeout = which.of(container).map_or(Duration::secs(1), |p| p.timeout);
         let earlier = if is_restless(container) { self.context.runtime.count_request(&self.pod.key) } else { 0 };
         let outcome = match &kind {
-            ProbeKind::Exec(words) => exec(container, words, timeout),
+            ProbeKind::Exec(words) => exec(container, &mut self.sandbox.volumes, words, timeout),
             _ => ask(&self.sandbox, init, i, &kind, timeout, self.now, earlier, self.node_ip()),
         };
         let container = if init { &mut self.sandbox.init_containers[i] } else { &mut self.sandbox.containers[i] };
@@ -181,8 +182,13 @@ impl Worker<'_, '_> {
     }
 }
 
-fn exec(container: &mut RunningContainer, words: &[SmolStr], timeout: Duration) -> Result<(), SmolStr> {
-    let (code, time) = command::exec(container, words);
+fn exec(
+    container: &mut RunningContainer,
+    volumes: &mut [Volume],
+    words: &[SmolStr],
+    timeout: Duration,
+) -> Result<(), SmolStr> {
+    let (code, time) = command::exec(container, volumes, words);
     if time > timeout {
         return Err(format_smolstr!(
             "command timed out: \"{}\" timed out after {}s",
@@ -193,8 +199,8 @@ fn exec(container: &mut RunningContainer, words: &[SmolStr], timeout: Duration) 
     match code {
         0 => Ok(()),
         127 => Err(format_smolstr!(
-            "OCI runtime exec failed: exec failed: unable to start container process: exec: \"{}\": executable file not found in $PATH",
-            words.first().cloned().unwrap_or_default()
+            "OCI runtime exec failed: exec failed: unable to start container process: {}",
+            command::not_found(words.first().map_or("", SmolStr::as_str))
         )),
         _ => {
             let first = words.first().map(SmolStr::as_str).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Images: where they come from, and what happens when they do not come.
 //!
-//! Upstream: `pkg/kubelet/images/image_manager.go`. Every look at a pod whose image is in back-off tells of that; here they are
-//! counted when somebody asks, like probes that rest.
+//! Upstream: `pkg/kubelet/images/image_manager.go`, and `doBackOff` for containers that crash. Every look at a pod that is in
+//! back-off tells of that; here they are counted when somebody asks, like probes that rest.
 
 use super::Worker;
 use super::lifecycle::{FIRST_BACK_OFF, LONGEST_BACK_OFF};
@@ -19,16 +19,34 @@ const LATER_LOOK: Duration = Duration::secs(12);
 
 const FAILED: &str = "ErrImagePull";
 const BACK_OFF: &str = "ImagePullBackOff";
+pub(super) const CRASH_LOOP: &str = "CrashLoopBackOff";
 
-/// Counts the looks at containers that wait for the next try to pull their image.
+/// Between two looks at a pod that waits for a restart: the kubelet sleeps until then (`completeWork` takes the back-off's
+/// end), but for no longer than its resync interval, with up to half of it more.
+const RESTART_LOOK: Duration = Duration::secs(75);
+
+/// Counts the looks at containers that wait for the next try to pull their image, or for their restart.
 pub(super) fn count_waiting(pod: &ObjectKey, sandbox: &PodSandbox, recorder: &mut Recorder, now: Time) {
     for container in sandbox.all() {
         let ContainerState::Waiting { reason, .. } = &container.state else { continue };
-        if reason == BACK_OFF {
+        if reason == CRASH_LOOP {
+            recorder.repeat(
+                pod,
+                "BackOff",
+                restart_message(pod, sandbox.pod.uid(), &container.name),
+                RESTART_LOOK,
+                now,
+            );
+        } else if reason == BACK_OFF {
             recorder.repeat(pod, "BackOff", back_off_message(&container.image), LATER_LOOK, now);
             recorder.repeat(pod, "Failed", error_message(BACK_OFF), LATER_LOOK, now);
         }
     }
+}
+
+/// What the kubelet says of a container that waits for its restart.
+pub(super) fn restart_message(pod: &ObjectKey, uid: &str, container: &str) -> SmolStr {
+    format_smolstr!("Back-off restarting failed container {container} in pod {}_{}({uid})", pod.name, pod.namespace)
 }
 
 fn back_off_message(image: &str) -> SmolStr {

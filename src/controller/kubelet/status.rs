@@ -9,7 +9,7 @@ use crate::api::value::{Map, Value};
 use crate::api::view::Pod;
 use crate::controller::memory::{ImageNames, SharedCondition};
 use crate::controller::{Context, Memory};
-use crate::runtime::sandbox::{LOST, Stop};
+use crate::runtime::sandbox::{LOST, START_ERROR, Stop};
 use crate::runtime::{ContainerState, PodSandbox, RunningContainer};
 use smol_str::{SmolStr, format_smolstr};
 use std::net::IpAddr;
@@ -282,7 +282,8 @@ fn statuses(pod: &Object, containers: &[RunningContainer], old: &[Value], init: 
         map.push("image", kept("image").unwrap_or_else(|| names.full.into()));
         let id = if ran { kept("imageID").unwrap_or_else(|| names.id.into()) } else { "".into() };
         map.push("imageID", id);
-        map.push("lastState", container.last.as_ref().map_or_else(Value::map, state));
+        let problem = &container.start_error;
+        map.push("lastState", container.last.as_ref().map_or_else(Value::map, |last| state(last, problem)));
         map.push("name", &container.name);
         // An init container is ready once it has done its work; a sidecar, while it runs.
         let ready = if init && !container.is_sidecar() {
@@ -293,13 +294,14 @@ fn statuses(pod: &Object, containers: &[RunningContainer], old: &[Value], init: 
         map.push("ready", ready);
         map.push("restartCount", i64::from(container.restarts));
         map.push("started", container.is_started());
-        map.push("state", state(&container.state));
+        map.push("state", state(&container.state, problem));
         Value::from(map)
     });
     Value::list(list.collect())
 }
 
-fn state(state: &ContainerState) -> Value {
+/// `problem`: why the process could not be started, if that is what the state tells of.
+fn state(state: &ContainerState, problem: &str) -> Value {
     let mut map = Map::new();
     let mut inner = Map::new();
     match state {
@@ -324,9 +326,13 @@ fn state(state: &ContainerState) -> Value {
         }
         ContainerState::Terminated { exit_code, reason, started, finished } => {
             inner.push("exitCode", i64::from(*exit_code));
+            let never_ran = reason == START_ERROR;
             inner.push("finishedAt", finished.text());
+            if never_ran {
+                inner.push("message", problem);
+            }
             inner.push("reason", reason);
-            inner.push("startedAt", started.text());
+            inner.push("startedAt", if never_ran { "1970-01-01T00:00:00Z".into() } else { started.text() });
             map.push("terminated", inner);
         }
     }

@@ -2,11 +2,14 @@
 //!
 //! Upstream: `pkg/scheduler` with its default plugins. [`demands`] has the filters and what a pod would rather have; among the
 //! nodes that remain, the pods of one owner are spread, then all pods. The scores of upstream's plugins are added with weights;
-//! here they are asked one after the other, the weightiest first. Left out: preemption, volumes, devices.
+//! here they are asked one after the other, the weightiest first. A claim for a
+//! volume has to be there, and counts as bound then. Left out: preemption, devices, where volumes can be had.
 
+mod claims;
 mod demands;
 mod resources;
 
+pub use claims::missing_claims;
 pub(super) use demands::{anti_affinity, tolerates};
 pub(super) use resources::Requests;
 
@@ -60,6 +63,11 @@ impl Controller for Scheduler {
                     }
                 }
             }
+            "PersistentVolumeClaim" if event.new.is_some() => {
+                for key in index.refused().filter(|key| key.namespace == event.key.namespace) {
+                    enqueue(key.clone(), after);
+                }
+            }
             "Node" => {
                 let facts = |o: &Option<Arc<Object>>| {
                     let o = o.as_ref()?;
@@ -99,6 +107,10 @@ impl Controller for Scheduler {
             }
             return result;
         }
+        if let Some(claim) = missing_claims(context.store, &pod).next() {
+            refuse(&pod, claims::why_not(context.store, &claim), context, &mut result);
+            return result;
+        }
         if is_simple(&pod, view, context) {
             bind_alike(&pod, context, &mut result);
             if !result.writes.is_empty() {
@@ -107,16 +119,19 @@ impl Controller for Scheduler {
         }
         match choose(&pod, view, context, &mut result) {
             Ok(node) => bind(&pod, &node, &mut Vec::new(), context, &mut result),
-            Err(message) => {
-                context.recorder.say(&pod, "", true, "FailedScheduling", message.clone(), NAME, "", context.now);
-                let mut value = pod.value.clone();
-                conditions::set_pod(&mut value, "PodScheduled", "False", "Unschedulable", &message, context.now);
-                if value != pod.value {
-                    result.update(&pod, value, key.field("spec"));
-                }
-            }
+            Err(message) => refuse(&pod, message, context, &mut result),
         }
         result
+    }
+}
+
+/// Says that there is no node for a pod.
+fn refuse(pod: &Arc<Object>, message: String, context: &mut Context, result: &mut Reconcile) {
+    context.recorder.say(pod, "", true, "FailedScheduling", message.clone(), NAME, "", context.now);
+    let mut value = pod.value.clone();
+    conditions::set_pod(&mut value, "PodScheduled", "False", "Unschedulable", &message, context.now);
+    if value != pod.value {
+        result.update(pod, value, pod.key.field("spec"));
     }
 }
 

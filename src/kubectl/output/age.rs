@@ -41,15 +41,19 @@ pub fn age(object: &Value, now: Time) -> String {
 pub fn rfc1123(stamp: &str) -> String {
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let Some(at) = time::parse(stamp) else { return "Mon, 01 Jan 0001 00:00:00 +0000".to_string() };
-    let text = at.to_string();
-    let days = (time::EPOCH_SECS + at.0 / 1_000_000) / 86_400;
-    let month = text.get(5..7).and_then(|m| m.parse::<usize>().ok()).unwrap_or(1);
+    let number = |range: std::ops::Range<usize>| stamp.get(range)?.parse::<i64>().ok();
+    // Before the cluster's first moment, too: what never ran began in 1970.
+    let (Some(year), Some(month), Some(day), true) =
+        (number(0..4), number(5..7), number(8..10), stamp.is_ascii() && stamp.len() >= 19)
+    else {
+        return "Mon, 01 Jan 0001 00:00:00 +0000".to_string();
+    };
+    let (text, days) = (stamp, time::civil::days(year, month, day));
     format!(
         "{}, {} {} {} {} +0000",
-        DAYS[(days % 7) as usize],
+        DAYS[days.rem_euclid(7) as usize],
         &text[8..10],
-        MONTHS[(month - 1).min(11)],
+        MONTHS[(month - 1).clamp(0, 11) as usize],
         &text[0..4],
         &text[11..19]
     )

@@ -1,6 +1,7 @@
 //! Files and the system: ls, touch, rm, mkdir, cp, mv, pwd, date, whoami, id, uname, which, test, printenv, clear.
 
 use super::Ctx;
+use crate::runtime::volumes::Entry;
 use crate::shell::condition;
 use crate::shell::world::Event;
 
@@ -35,7 +36,8 @@ pub fn ls(ctx: &mut Ctx) -> i32 {
     let mut code = 0;
     for path in &paths {
         if ctx.world.is_file(ctx.env, path) {
-            ctx.say(path);
+            let line = if flags.contains('l') { long_line(ctx, path, path) } else { path.clone() };
+            ctx.say(line);
             continue;
         }
         let Some(names) = ctx.world.list(ctx.env, path) else {
@@ -53,18 +55,37 @@ pub fn ls(ctx: &mut Ctx) -> i32 {
         }
         for name in names.iter().filter(|n| !n.starts_with('.') || flags.contains(['a', 'A'])) {
             if flags.contains('l') {
-                let inner = format!("{}/{name}", path.trim_end_matches('/'));
-                let user = ctx.env.place.user();
-                let text = ctx.world.read(ctx.env, &inner);
-                let kind = if text.is_some() { "-rw-r--r--" } else { "drwxr-xr-x" };
-                let size = text.map_or(4_096, |t| t.len());
-                ctx.say(format!("{kind} 1 {user} {user} {size:>6} Jan  1 00:00 {name}"));
+                let line = long_line(ctx, &format!("{}/{name}", path.trim_end_matches('/')), name);
+                ctx.say(line);
             } else {
                 ctx.say(name);
             }
         }
     }
     code
+}
+
+/// A line of `ls -l`.
+fn long_line(ctx: &Ctx, path: &str, name: &str) -> String {
+    let user = ctx.env.place.user();
+    let (kind, size, name) = match ctx.world.mounted(ctx.env, path) {
+        Some(Entry::File { link: Some(link), .. } | Entry::Folder { link: Some(link) }) => {
+            ("lrwxrwxrwx".to_string(), link.len(), format!("{name} -> {link}"))
+        }
+        Some(Entry::File { mode, text, .. }) => (format!("-{}", permissions(mode)), text.len(), name.to_string()),
+        Some(Entry::Folder { .. }) => ("drwxr-xr-x".to_string(), 4_096, name.to_string()),
+        None => {
+            let text = ctx.world.read(ctx.env, path);
+            let kind = if text.is_some() { "-rw-r--r--" } else { "drwxr-xr-x" };
+            (kind.to_string(), text.map_or(4_096, |t| t.len()), name.to_string())
+        }
+    };
+    format!("{kind} 1 {user} {user} {size:>6} Jan  1 00:00 {name}")
+}
+
+/// `rw-r--r--`.
+fn permissions(mode: u32) -> String {
+    (0..9).map(|bit| if mode >> (8 - bit) & 1 == 1 { ['r', 'w', 'x'][bit as usize % 3] } else { '-' }).collect()
 }
 
 pub fn touch(ctx: &mut Ctx) -> i32 {
@@ -91,7 +112,7 @@ pub fn rm(ctx: &mut Ctx) -> i32 {
     let mut code = 0;
     for path in operands(ctx) {
         if ctx.world.is_file(ctx.env, &path) {
-            ctx.world.remove(ctx.env, &path);
+            code |= take_away(ctx, &path);
         } else if ctx.world.is_folder(ctx.env, &path) {
             if !flags.contains(['r', 'R']) {
                 ctx.complain(format!("rm: cannot remove '{path}': Is a directory"));
@@ -101,7 +122,7 @@ pub fn rm(ctx: &mut Ctx) -> i32 {
             for name in ctx.world.list(ctx.env, &path).unwrap_or_default() {
                 let inner = format!("{}/{name}", path.trim_end_matches('/'));
                 if ctx.world.is_file(ctx.env, &inner) {
-                    ctx.world.remove(ctx.env, &inner);
+                    code |= take_away(ctx, &inner);
                 }
             }
         } else if !flags.contains('f') {
@@ -115,6 +136,14 @@ pub fn rm(ctx: &mut Ctx) -> i32 {
         }
     }
     code
+}
+
+fn take_away(ctx: &mut Ctx, path: &str) -> i32 {
+    let Err(why) = ctx.world.remove(ctx.env, path) else { return 0 };
+    let name = ctx.name().to_string();
+    let cannot = if ctx.env.place.is_busybox() { "can't" } else { "cannot" };
+    ctx.complain(format!("{name}: {cannot} remove '{path}': {why}"));
+    1
 }
 
 pub fn mkdir(ctx: &mut Ctx) -> i32 {
@@ -149,10 +178,7 @@ fn copy(ctx: &mut Ctx, remove: bool) -> i32 {
         ctx.complain(format!("{name}: cannot create regular file '{target}': {why}"));
         return 1;
     }
-    if remove {
-        ctx.world.remove(ctx.env, from);
-    }
-    0
+    if remove { take_away(ctx, from) } else { 0 }
 }
 
 pub fn cp(ctx: &mut Ctx) -> i32 {
