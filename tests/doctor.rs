@@ -401,3 +401,38 @@ fn a_missing_secret_is_named_and_the_rest_is_examined() {
     assert_eq!(rules(&report), ["supplied"], "{}", doctor::text(&report, Lang::En));
     assert!(report.doors.iter().all(|d| d.verdict == Verdict::Open));
 }
+
+#[test]
+fn what_volumes_miss_is_named_piece_by_piece_and_the_rest_is_examined() {
+    let pod = "
+apiVersion: v1
+kind: Pod
+metadata: {name: web, labels: {app: web}}
+spec:
+  containers:
+  - {name: web, image: nginx, volumeMounts: [{name: tls, mountPath: /tls}, {name: conf, mountPath: /conf}, {name: data, mountPath: /data}]}
+  volumes:
+  - {name: tls, secret: {secretName: tls, items: [{key: a.crt, path: crt}, {key: a.key, path: key}]}}
+  - {name: conf, projected: {sources: [{configMap: {name: conf, items: [{key: z, path: z}]}}]}}
+  - {name: data, persistentVolumeClaim: {claimName: data}}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: conf}
+data: {a: one}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {selector: {app: web}, ports: [{port: 80}]}
+";
+    let report = examine(pod);
+    let mut told = rules(&report);
+    told.sort();
+    assert_eq!(told, ["key_supplied", "supplied", "supplied"], "{}", doctor::text(&report, Lang::En));
+    let named: Vec<String> = report.findings.iter().map(|f| f.object.to_string()).collect();
+    for object in ["configmap/conf", "secret/tls", "persistentvolumeclaim/data"] {
+        assert!(named.iter().any(|n| n == object), "{object} in {named:?}");
+    }
+    assert!(report.doors.iter().all(|d| d.verdict == Verdict::Open), "{}", doctor::text(&report, Lang::En));
+}

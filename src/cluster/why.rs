@@ -11,6 +11,7 @@ use crate::apiserver::store::Cause;
 use crate::controller::membership;
 use crate::locale::Message;
 use crate::runtime::probe::ProbeKind;
+use crate::runtime::volumes::{self, Content, Failure, Volume};
 use smol_str::SmolStr;
 use std::sync::Arc;
 
@@ -56,6 +57,7 @@ impl Cluster {
                         "ReplicaSet" | "ReplicationController" | "StatefulSet" => "spec.replicas",
                         "Deployment" | "DaemonSet" | "Job" => "spec.template",
                         "Service" => "spec.selector",
+                        "CronJob" => "spec.schedule",
                         _ => "",
                     };
                     let id = match (owner.kind.as_str(), wish) {
@@ -201,7 +203,7 @@ impl Cluster {
                 ObjectKey::new("Node", "", view.node_name.clone()).field("status.conditions"),
             )];
         }
-        let waits = self.why_volumes_wait(pod);
+        let waits = self.why_volumes_wait(object);
         if !waits.is_empty() {
             return waits;
         }
@@ -209,11 +211,13 @@ impl Cluster {
     }
 
     /// The volume that a pod waits for, and what is missing for it.
-    fn why_volumes_wait(&self, pod: &ObjectKey) -> Vec<Link> {
-        let volumes = self.runtime.get(pod).map_or(&[][..], |sandbox| &sandbox.volumes);
-        let failed = volumes.iter().filter(|v| !v.mounted).find_map(|v| Some((v, v.wait.as_ref()?.failure.as_ref()?)));
-        let Some((volume, failure)) = failed else { return Vec::new() };
+    fn why_volumes_wait(&self, object: &Object) -> Vec<Link> {
+        let pod = &object.key;
+        let Some((volume, content)) = self.waiting_volumes(object).into_iter().next() else { return Vec::new() };
         let field = |tail: &str| pod.field(format!("spec.volumes[{}]{tail}", volume.place).as_str());
+        let Err(failure) = content else {
+            return vec![link("why.volume_soon", field("")).with("volume", &volume.name)];
+        };
         let mut chain =
             vec![link("why.volume_waits", field("")).with("volume", &volume.name).with("message", &failure.message)];
         for want in &failure.wants {
@@ -222,6 +226,14 @@ impl Cluster {
             chain.push(missing.with("missing", &want.object).with("key", &want.key));
         }
         chain
+    }
+
+    /// The volumes that a pod waits for, each with what it would hold now, or why it could not.
+    pub fn waiting_volumes(&self, pod: &Object) -> Vec<(&Volume, Result<Content, Failure>)> {
+        let volumes = self.runtime.get(&pod.key).map_or(&[][..], |sandbox| &sandbox.volumes);
+        let specs = pod.value.items_at(&["spec", "volumes"]);
+        let waiting = volumes.iter().filter(|v| !v.mounted);
+        waiting.filter_map(|v| Some((v, volumes::content(&self.store, pod, specs.get(v.place)?, None)))).collect()
     }
 
     /// Why a pod with an address is not ready.

@@ -42,10 +42,10 @@ const MOST_ROUNDS: usize = 20;
 pub fn configuration(cluster: &mut Cluster, notes: &mut Vec<Finding>) {
     let mut ours: BTreeSet<ObjectKey> = BTreeSet::new();
     for _ in 0..MOST_ROUNDS {
+        // As things stand: the kubelet may not have looked since.
         let of_volumes = |pod: &Object| {
-            let volumes = cluster.runtime().get(&pod.key).map_or(&[][..], |sandbox| &sandbox.volumes);
-            let failures = volumes.iter().filter_map(|v| v.wait.as_ref()?.failure.as_ref());
-            failures.flat_map(|f| &f.wants).map(|w| (w.object.clone(), w.key.clone())).collect::<Vec<_>>()
+            let failures = cluster.waiting_volumes(pod).into_iter().filter_map(|(_, content)| content.err());
+            failures.flat_map(|f| f.wants).map(|w| (w.object, w.key)).collect::<Vec<_>>()
         };
         let missing: BTreeSet<(ObjectKey, SmolStr)> = set_of(cluster.store().list("Pod").flat_map(|pod| {
             let claims = missing_claims(cluster.store(), pod).map(|claim| (claim, SmolStr::default()));

@@ -320,3 +320,34 @@ spec:
     cluster.run_for(Duration::secs(60));
     assert!(cluster.runtime().get(&key()).is_some_and(|s| s.containers[0].restarts > 0));
 }
+
+#[test]
+fn what_installers_make_for_themselves_is_not_waited_for() {
+    let mut cluster = Cluster::new(Settings::default());
+    let text = "
+apiVersion: batch/v1
+kind: Job
+metadata: {name: admission-create}
+spec:
+  template:
+    spec:
+      restartPolicy: OnFailure
+      containers:
+      - name: create
+        image: registry.k8s.io/ingress-nginx/kube-webhook-certgen:v1.6.1
+        args: [create, --host=ingress-nginx-controller-admission, '--namespace=$(POD_NAMESPACE)', --secret-name=admission]
+        env: [{name: POD_NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: p}
+spec:
+  containers:
+  - {name: c, image: registry.k8s.io/ingress-nginx/controller:v1.13.0, volumeMounts: [{name: cert, mountPath: /cert}]}
+  volumes: [{name: cert, secret: {secretName: admission}}]
+";
+    apply(&mut cluster, text);
+    settle(&mut cluster);
+    assert!(get(&cluster, "Pod", "p").is_some_and(|p| is_ready(&p)));
+    assert_eq!(list(&cluster, "/cert"), ["ca", "cert", "key"]);
+}

@@ -176,6 +176,7 @@ impl Worker<'_, '_> {
             return true;
         }
         self.say(&name, false, "Started", "Container started");
+        self.act(init, i);
         self.post_start(init, i);
         true
     }

@@ -5,6 +5,7 @@
 //! the grace period is over. Before all that its volumes are set up. Left out: image garbage collection, eviction for want of
 //! resources, storage that outlives a pod, ephemeral containers.
 
+mod acting;
 mod admission;
 mod ending;
 mod hook;
@@ -60,7 +61,9 @@ impl Controller for Kubelet {
                     let key = ObjectKey::new("Pod", event.key.namespace.clone(), name.clone());
                     enqueue(key, settings.latencies.controller);
                 }
-                volumes::watch(event, store, index, settings, enqueue);
+                if kind != "Service" {
+                    volumes::watch(event, store, index, settings, enqueue);
+                }
             }
             _ => {}
         }
