@@ -1,10 +1,13 @@
-//! What a container has printed: the first lines of known servers, and what `echo` says in the command line of a manifest.
+//! What a container has printed: the first lines of known servers, and what `echo`, `cat` and `ls` say in the command line of a
+//! manifest.
 //!
-//! This is no shell either (see [`crate::runtime::command`]): straight lines of `echo` and `sleep`, and one loop around them.
+//! This is no shell either (see [`crate::runtime::command`]): straight lines of them and of `sleep`, and one loop around them.
+//! Files are shown as they are now.
 //! Whatever else a script does prints nothing here.
 
 use crate::api::time::Time;
 use crate::kubectl::output::age::rfc1123;
+use crate::runtime::sandbox::START_ERROR;
 use crate::runtime::{ContainerState, PodSandbox, Program, RunningContainer, command, image};
 
 /// More lines are not kept: the kubelet turns logs over as well.
@@ -14,11 +17,16 @@ const MOST: usize = 20_000;
 pub fn lines(sandbox: &PodSandbox, container: &RunningContainer, state: &ContainerState, now: Time) -> Vec<String> {
     let (start, end) = match state {
         ContainerState::Running { since } => (*since, now),
+        ContainerState::Terminated { reason, .. } if reason == START_ERROR => return Vec::new(),
         ContainerState::Terminated { started, finished, .. } => (*started, *finished),
         ContainerState::Waiting { .. } => return Vec::new(),
     };
     if let Some(port) = container.taken_port {
         return refused_port(image::base_name(&container.image), port);
+    }
+    if let Some(Err(problem)) = &container.site {
+        let entry = first_lines("nginx").iter().map(ToString::to_string);
+        return entry.chain([format!("nginx: [emerg] {problem}")]).collect();
     }
     let words = container.words();
     let words: Vec<&str> = words.iter().map(|word| word.as_str()).collect();
@@ -26,6 +34,9 @@ pub fn lines(sandbox: &PodSandbox, container: &RunningContainer, state: &Contain
         ["echo" | "/bin/echo", ref rest @ ..] => {
             let shown = rest.iter().copied().filter(|word| *word != "-n" && *word != "-e");
             return vec![shown.collect::<Vec<_>>().join(" ")];
+        }
+        [program, ref operands @ ..] if matches!(program.rsplit('/').next(), Some("cat" | "ls")) => {
+            return shown(sandbox, container, program, operands);
         }
         [shell, flag, text, ..] if is_shell(shell) && flag.starts_with('-') && flag.ends_with('c') => text,
         _ => "",
@@ -36,6 +47,24 @@ pub fn lines(sandbox: &PodSandbox, container: &RunningContainer, state: &Contain
         lines.lines.extend(first_lines(image::base_name(&container.image)).iter().map(ToString::to_string));
     }
     lines.lines
+}
+
+/// What `cat` and `ls` show of files.
+fn shown(sandbox: &PodSandbox, container: &RunningContainer, program: &str, operands: &[&str]) -> Vec<String> {
+    let paths = operands.iter().filter(|word| word.starts_with('/'));
+    let name = program.rsplit('/').next().unwrap_or(program);
+    let of_path = |path: &&str| -> Vec<String> {
+        let text = sandbox.read_file(container, path, "");
+        match (name, text) {
+            ("cat", Some(text)) => text.lines().map(str::to_string).collect(),
+            ("ls", Some(_)) => vec![path.to_string()],
+            ("ls", None) if let Some(names) = sandbox.list_folder(container, path) => {
+                names.iter().filter(|n| !n.starts_with('.')).map(ToString::to_string).collect()
+            }
+            _ => vec![format!("{name}: {path}: No such file or directory")],
+        }
+    };
+    paths.flat_map(of_path).collect()
 }
 
 fn is_shell(word: &str) -> bool {
@@ -124,6 +153,10 @@ impl Script<'_> {
                 None => return false,
             },
             "exit" | "exec" => return false,
+            "cat" | "ls" if !rest.contains(['>', '|', '$', '*']) => {
+                let operands: Vec<&str> = rest.split_whitespace().map(|w| w.trim_matches(['"', '\''])).collect();
+                self.lines.extend(shown(self.sandbox, self.container, program, &operands));
+            }
             _ => {}
         }
         true

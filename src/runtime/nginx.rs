@@ -20,7 +20,7 @@ const TEMPLATES: &str = "/etc/nginx/templates";
 
 /// The configuration that nginx in a container starts with: `None`: the image's own; `Some(Err)`: one with which it does not
 /// start.
-pub fn of_container(container: &RunningContainer, volumes: &[Volume]) -> Option<Result<Site, &'static str>> {
+pub fn of_container(container: &RunningContainer, volumes: &[Volume]) -> Option<Result<Site, SmolStr>> {
     let name = image::base_name(&container.image);
     let is_nginx = matches!(name, "nginx" | "nginxinc/nginx-unprivileged");
     if !is_nginx || container.mounts.is_empty() || !container.files.exists(container, volumes, "/etc/nginx") {
@@ -116,12 +116,12 @@ struct Directive {
 impl Site {
     /// Reads configuration files. `main`: the text of `nginx.conf`, if it is not the image's; `included`: those of the folder.
     /// The error is nginx's word for what keeps it from starting.
-    pub fn read(main: Option<&str>, included: &[(SmolStr, SmolStr)]) -> Result<Site, &'static str> {
+    pub fn read(main: Option<&str>, included: &[(SmolStr, SmolStr)]) -> Result<Site, SmolStr> {
         let mut servers = Vec::new();
         let mut takes_folder = true;
         if let Some(text) = main {
             takes_folder = false;
-            let all = directives(text)?;
+            let all = directives(MAIN, text)?;
             for directive in all.iter().filter(|d| d.words[0] == "http").flat_map(|d| d.block.iter().flatten()) {
                 match directive.words[0].as_str() {
                     "server" => servers.extend(Server::read(directive)),
@@ -130,8 +130,9 @@ impl Site {
                 }
             }
         }
-        for (_, text) in included.iter().filter(|_| takes_folder) {
-            servers.extend(directives(text)?.iter().filter(|d| d.words[0] == "server").filter_map(Server::read));
+        for (name, text) in included.iter().filter(|_| takes_folder) {
+            let file = format!("{FOLDER}/{name}.conf");
+            servers.extend(directives(&file, text)?.iter().filter(|d| d.words[0] == "server").filter_map(Server::read));
         }
         Ok(Site { servers })
     }
@@ -278,47 +279,47 @@ impl Place {
     }
 }
 
-/// Reads a configuration's directives.
-fn directives(text: &str) -> Result<Vec<Directive>, &'static str> {
+/// Reads a configuration's directives; the error is nginx's, with its place in the file.
+fn directives(file: &str, text: &str) -> Result<Vec<Directive>, SmolStr> {
     let mut stack: Vec<(Vec<String>, Vec<Directive>)> = vec![(Vec::new(), Vec::new())];
     let mut words: Vec<String> = Vec::new();
     let mut chars = text.chars().peekable();
+    let mut line = 1;
+    let wrong = |what: &str, line: usize| Err(format_smolstr!("{what} in {file}:{line}"));
+    const OPEN_WORD: &str = "unexpected end of file, expecting \";\" or \"}\"";
     while let Some(c) = chars.next() {
+        line += usize::from(c == '\n');
         match c {
             c if c.is_whitespace() => {}
             '#' => while chars.next_if(|c| *c != '\n').is_some() {},
+            ';' | '{' if words.is_empty() => return wrong(&format!("unexpected \"{c}\""), line),
             ';' => {
-                if words.is_empty() {
-                    return Err("unexpected \";\"");
-                }
                 let words = std::mem::take(&mut words);
-                stack.last_mut().ok_or("")?.1.push(Directive { words, block: None });
+                let Some((_, block)) = stack.last_mut() else { break };
+                block.push(Directive { words, block: None });
             }
-            '{' => {
-                if words.is_empty() {
-                    return Err("unexpected \"{\"");
-                }
-                stack.push((std::mem::take(&mut words), Vec::new()));
-            }
+            '{' => stack.push((std::mem::take(&mut words), Vec::new())),
             '}' => {
-                let (opened, block) = stack.pop().ok_or("unexpected \"}\"")?;
-                if !words.is_empty() || stack.is_empty() {
-                    return Err("unexpected \"}\"");
-                }
-                stack.last_mut().ok_or("")?.1.push(Directive { words: opened, block: Some(block) });
+                let closed = stack.pop().filter(|_| words.is_empty());
+                let (Some((opened, block)), Some((_, outer))) = (closed, stack.last_mut()) else {
+                    return wrong("unexpected \"}\"", line);
+                };
+                outer.push(Directive { words: opened, block: Some(block) });
             }
             quote @ ('"' | '\'') => {
                 let mut word = String::new();
                 loop {
-                    match chars.next() {
-                        None => return Err("unexpected end of file"),
+                    let next = chars.next();
+                    line += usize::from(next == Some('\n'));
+                    match next {
+                        None => return wrong(OPEN_WORD, line),
                         Some(c) if c == quote => break,
-                        Some('\\') => word.push(match chars.next() {
-                            Some('n') => '\n',
-                            Some('t') => '\t',
-                            Some(c) => c,
-                            None => return Err("unexpected end of file"),
-                        }),
+                        Some('\\') => match chars.next() {
+                            Some('n') => word.push('\n'),
+                            Some('t') => word.push('\t'),
+                            Some(c) => word.push(c),
+                            None => return wrong(OPEN_WORD, line),
+                        },
                         Some(c) => word.push(c),
                     }
                 }
@@ -340,9 +341,12 @@ fn directives(text: &str) -> Result<Vec<Directive>, &'static str> {
             }
         }
     }
-    match (stack.pop(), words.is_empty()) {
-        (Some((_, all)), true) if stack.is_empty() => Ok(all),
-        _ => Err("unexpected end of file"),
+    if !words.is_empty() {
+        return wrong(OPEN_WORD, line);
+    }
+    match stack.pop() {
+        Some((_, all)) if stack.is_empty() => Ok(all),
+        _ => wrong("unexpected end of file, expecting \"}\"", line),
     }
 }
 
@@ -370,7 +374,7 @@ mod tests {
     use super::*;
 
     fn site(text: &str) -> Site {
-        Site::read(None, &[("default.conf".into(), text.into())]).expect(text)
+        Site::read(None, &[("default".into(), text.into())]).expect(text)
     }
 
     #[test]
@@ -397,12 +401,20 @@ mod tests {
 
     #[test]
     fn what_is_open_at_the_end_keeps_nginx_from_starting() {
-        let read = |text: &str| Site::read(None, &[("a.conf".into(), text.into())]);
-        assert_eq!(read("server { listen 80;"), Err("unexpected end of file"));
-        assert_eq!(read("server { listen 80 }"), Err("unexpected \"}\""));
+        let read = |text: &str| Site::read(None, &[("a".into(), text.into())]);
+        let place = "in /etc/nginx/conf.d/a.conf";
+        for (text, error, line) in [
+            ("server {\n listen 80;\n", "unexpected end of file, expecting \"}\"", 3),
+            ("server {\n listen 80", "unexpected end of file, expecting \";\" or \"}\"", 2),
+            ("server { listen 80 }", "unexpected \"}\"", 1),
+            ("server { } }", "unexpected \"}\"", 1),
+            ("server { ; }", "unexpected \";\"", 1),
+        ] {
+            assert_eq!(read(text), Err(format_smolstr!("{error} {place}:{line}")), "{text}");
+        }
         assert!(read("# nothing\n").is_ok_and(|site| site.ports().is_empty()));
         let main = "http { include /etc/nginx/conf.d/*.conf; server { listen 81; } }";
-        let both = Site::read(Some(main), &[("a.conf".into(), "server { listen 82; }".into())]).expect(main);
+        let both = Site::read(Some(main), &[("a".into(), "server { listen 82; }".into())]).expect(main);
         assert_eq!(both.ports().iter().map(|p| p.port).collect::<Vec<_>>(), [81, 82]);
     }
 }

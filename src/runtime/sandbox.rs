@@ -113,8 +113,8 @@ pub struct RunningContainer {
     pub mounts: Vec<Mount>,
     /// Why its process could not be started the last time, in the runtime's words; empty: it could.
     pub start_error: SmolStr,
-    /// What nginx serves in it, where a volume says so.
-    pub site: Option<Arc<Site>>,
+    /// What nginx serves in it, where a volume says so, or why it does not start.
+    pub site: Option<Result<Arc<Site>, SmolStr>>,
     /// What its script still does to files.
     pub script: Script,
     pub program: Program,

@@ -293,7 +293,10 @@ impl PodSandbox {
         let apache = image::base_name(&container.image) == "httpd";
         let server = if apache { "Apache/2.4.65 (Unix)" } else { "nginx/1.29.3" };
         let root = web_root(&container.image);
-        let told = container.site.as_ref().and_then(|site| site.answer(listener.port, request.host, path));
+        let told = match &container.site {
+            Some(Ok(site)) => site.answer(listener.port, request.host, path),
+            _ => None,
+        };
         let (verdict, headers) = told.unwrap_or_else(|| {
             let index = if path.ends_with('/') { "index.html" } else { "" };
             (Verdict::Files { paths: vec![format_smolstr!("{root}{path}{index}")], otherwise: 404 }, &[])
@@ -396,7 +399,7 @@ fn error_page(status: u16, server: &str) -> AppReply {
 /// Where the server of a container listens: a known image where it really does, as its flags and variables say; an unknown one
 /// on its declared ports and where its probes leave no doubt. `all`: the pod's containers.
 fn listen_ports(container: &RunningContainer, all: &[RunningContainer]) -> Vec<ListenPort> {
-    if let Some(site) = &container.site {
+    if let Some(Ok(site)) = &container.site {
         return site.ports();
     }
     let Some(image) = image::find(&container.image) else {

@@ -67,7 +67,7 @@ impl Worker<'_, '_> {
                 Some(Ok(_)) => command::program(&container.image, &container.spec),
                 None => container.program.clone(),
             };
-            container.site = site.and_then(Result::ok).map(Arc::new);
+            container.site = site.map(|site| site.map(Arc::new));
         }
         if ["command", "args"].iter().all(|field| container.spec.items(field).is_empty()) {
             return;

@@ -213,11 +213,12 @@ fn lines_of(cluster: &Cluster, pod: &Object, container: &str, previous: bool) ->
     } else {
         &running.state
     };
-    if let ContainerState::Waiting { reason, .. } = state
-        && running.last.is_none()
-    {
-        return Err(waiting(reason));
-    }
+    // Who waits for a restart shows what the last run has printed.
+    let state = match (state, &running.last) {
+        (ContainerState::Waiting { reason, .. }, None) => return Err(waiting(reason)),
+        (ContainerState::Waiting { .. }, Some(last)) => last,
+        _ => state,
+    };
     Ok(printed::lines(sandbox, running, state, cluster.now()))
 }
 
