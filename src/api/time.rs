@@ -89,6 +89,20 @@ impl Time {
     }
 }
 
+impl Time {
+    /// As `date` shows it: `Thu Jan  1 00:00:05 UTC 2026`.
+    pub fn as_date_says(self) -> String {
+        const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+        const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+        let days = ((EPOCH_SECS + self.0 / 1_000_000) / 86_400) as i64;
+        let (year, month, day) = civil::date(days);
+        let text = self.text();
+        let clock = text.get(11..19).unwrap_or_default();
+        let name = DAYS[civil::weekday(days) as usize];
+        format!("{name} {} {day:>2} {clock} UTC {year}", MONTHS[(month - 1) as usize])
+    }
+}
+
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.text())

@@ -6,7 +6,6 @@
 //! Whatever else a script does prints nothing here.
 
 use crate::api::time::Time;
-use crate::kubectl::output::age::rfc1123;
 use crate::runtime::sandbox::START_ERROR;
 use crate::runtime::{ContainerState, PodSandbox, Program, RunningContainer, command, image};
 
@@ -201,7 +200,7 @@ impl Script<'_> {
     fn replaced<'t>(&self, rest: &'t str) -> Option<(String, &'t str)> {
         if let Some((inner, left)) = rest.strip_prefix('(').and_then(|r| r.split_once(')')) {
             let value = match inner.trim() {
-                "date" => date(self.at),
+                "date" => self.at.as_date_says(),
                 "hostname" => self.sandbox.hostname.to_string(),
                 _ => return None,
             };
@@ -221,14 +220,6 @@ impl Script<'_> {
         };
         Some((value, left))
     }
-}
-
-/// A moment as `date` shows it: `Thu Jan  1 00:00:05 UTC 2026`.
-pub fn date(at: Time) -> String {
-    let text = rfc1123(&at.to_string());
-    let words: Vec<&str> = text.split([' ', ',']).filter(|w| !w.is_empty()).collect();
-    let [day, number, month, year, time, _] = words[..] else { return text };
-    format!("{day} {month} {:>2} {time} UTC {year}", number.trim_start_matches('0'))
 }
 
 /// The statements of a script: what stands between `;`, `&&` and the ends of lines, outside of quotes.

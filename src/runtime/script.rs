@@ -1,8 +1,8 @@
 //! What the scripts of manifests do to files: `sh -c "echo hi > /html/index.html; sleep 30; rm -f /tmp/healthy"`.
 //!
 //! This is no shell (the terminal has one): it follows a script as far as it is plain, command by command, and stops where it
-//! is not sure any more. Of an endless loop the first round is followed. Programs that it does not know are believed to work,
-//! and to write nothing.
+//! is not sure any more. An endless loop is followed round by round if it sleeps in between; else its first round is. Programs
+//! that it does not know are believed to work, and to write nothing.
 
 use super::command::sleep_time;
 use super::sandbox::RunningContainer;
@@ -14,8 +14,17 @@ use std::sync::Arc;
 /// A script, as far as it is known, and how far it has come.
 #[derive(Clone, Debug, Default)]
 pub struct Script {
-    steps: Option<Arc<Vec<Step>>>,
+    steps: Option<Arc<Steps>>,
     done: usize,
+    /// How long the rounds of its loop have taken that are over.
+    rounds: Duration,
+}
+
+#[derive(Debug, Default)]
+struct Steps {
+    list: Vec<Step>,
+    /// The first step of the loop that it ends with, and how long a round takes.
+    again: Option<(usize, Duration)>,
 }
 
 /// A command that does something to files.
@@ -57,6 +66,10 @@ pub struct Surroundings<'a> {
 
 /// A script longer than this is not followed to its end.
 const MOST_STEPS: usize = 200;
+/// Rounds shorter than this are not followed.
+const SHORTEST_ROUND: Duration = Duration::secs(1);
+/// No file grows beyond this.
+const LONGEST_FILE: usize = 1 << 20;
 
 impl Script {
     /// Reads the script that a process of these words runs, if it is one.
@@ -73,36 +86,52 @@ impl Script {
 
     fn read(text: &str) -> Script {
         let steps = read(&tokens(text));
-        Script { steps: (!steps.is_empty()).then(|| Arc::new(steps)), done: 0 }
+        let steps = (!steps.list.is_empty()).then(|| Arc::new(steps));
+        Script { steps, ..Script::default() }
     }
 
     /// When the next step is due, for a container that runs since then.
     pub fn next(&self, since: Time) -> Option<Time> {
-        Some(since + self.steps.as_ref()?.get(self.done)?.after)
+        Some(since + self.rounds + self.steps.as_ref()?.list.get(self.done)?.after)
+    }
+
+    /// Whether it goes on for ever.
+    pub fn is_endless(&self) -> bool {
+        self.steps.as_ref().is_some_and(|steps| steps.again.is_some())
     }
 }
 
 impl RunningContainer {
-    /// Follows its script up to now; true if it did something.
+    /// Follows its script up to now; true if it did something that is more than another round.
     pub fn follow_script(&mut self, volumes: &mut [Volume], around: &Surroundings, since: Time) -> bool {
         let Some(steps) = self.script.steps.clone() else { return false };
-        let (mut output, mut worked, begun) = (String::new(), true, self.script.done);
-        while let Some(step) = steps.get(self.script.done).filter(|step| since + step.after <= around.now) {
+        let (mut output, mut worked, mut news) = (String::new(), true, false);
+        while let Some(at) = self.script.next(since).filter(|at| *at <= around.now) {
+            let step = &steps.list[self.script.done];
+            let around = &Surroundings { now: at, ..*around };
+            news |= self.script.rounds == Duration::ZERO;
             self.script.done += 1;
+            if let Some((first, round)) = steps.again.filter(|_| self.script.done == steps.list.len()) {
+                self.script.done = first;
+                self.script.rounds = self.script.rounds + round;
+            }
             if step.only_if.is_some_and(|wanted| wanted != worked) {
                 continue;
             }
             let input = if step.piped { std::mem::take(&mut output) } else { String::new() };
             (output, worked) = self.run_step(volumes, around, step, input);
         }
-        self.script.done > begun
+        news
     }
 
     /// Does at once what a script of a hook does to files.
     pub fn run_script(&mut self, words: &[SmolStr], volumes: &mut [Volume], around: &Surroundings) {
         let own = std::mem::replace(&mut self.script, Script::of(words));
-        let end = Surroundings { now: around.now + Duration::secs(86_400), ..*around };
-        self.follow_script(volumes, &end, around.now);
+        // A hook that goes on for ever writes nothing that anybody waits for.
+        if !self.script.is_endless() {
+            let end = Surroundings { now: around.now + Duration::secs(86_400), ..*around };
+            self.follow_script(volumes, &end, around.now);
+        }
         self.script = own;
     }
 
@@ -121,7 +150,7 @@ impl RunningContainer {
             "echo" => (echo(arguments), true),
             "printf" => (arguments.first().map(|f| escaped(f)).unwrap_or_default(), true),
             "hostname" => (format!("{}\n", around.hostname), true),
-            "date" => (format!("{}\n", around.now), true),
+            "date" => (format!("{}\n", around.now.as_date_says()), true),
             "cat" if operands.is_empty() => (input, true),
             "cat" => {
                 let texts: Vec<Option<SmolStr>> = operands.iter().map(|path| read(self, volumes, path)).collect();
@@ -181,6 +210,9 @@ impl RunningContainer {
             return true;
         }
         let before = if append { self.read(volumes, path).unwrap_or_default() } else { SmolStr::default() };
+        if before.len() + text.len() > LONGEST_FILE {
+            return false;
+        }
         self.write_file(volumes, path, Some(&format!("{before}{text}"))).is_ok()
     }
 
@@ -191,7 +223,7 @@ impl RunningContainer {
             Piece::Variable(name) => self.env.get(name).map(ToString::to_string).unwrap_or_default(),
             Piece::Output(command) => match command.split_whitespace().next() {
                 Some("hostname") => around.hostname.to_string(),
-                Some("date") => around.now.to_string(),
+                Some("date") => around.now.as_date_says(),
                 _ => String::new(),
             },
         };
@@ -212,10 +244,12 @@ fn escaped(text: &str) -> String {
 }
 
 /// Reads the steps of a script.
-fn read(tokens: &[Token]) -> Vec<Step> {
+fn read(tokens: &[Token]) -> Steps {
     let mut steps = Vec::new();
     let mut after = Duration::ZERO;
-    let (mut piped, mut only_if, mut looping) = (false, None, false);
+    let (mut piped, mut only_if) = (false, None);
+    // The loop that has begun: its first step, and when; and whether it has come round.
+    let (mut looping, mut again) = (None, None);
     for part in tokens.split_inclusive(|t| matches!(t, Token::Operator(";" | "&&" | "||" | "|" | "&"))) {
         let end = match part.last() {
             Some(Token::Operator(end)) if !matches!(*end, ">" | ">>" | "<") => *end,
@@ -226,11 +260,16 @@ fn read(tokens: &[Token]) -> Vec<Step> {
         match first.as_str() {
             "" => {}
             // The condition of a loop without end; its body follows once.
-            "while" if matches!(words.get(1).map(plain).as_deref(), Some("true" | ":" | "sleep")) => looping = true,
-            "done" | "while" | "until" | "for" | "if" | "case" | "function" | "exit" | "exec" | "return" | "("
-            | "{" => break,
+            "while" if matches!(words.get(1).map(plain).as_deref(), Some("true" | ":")) && looping.is_none() => {
+                looping = Some((steps.len(), after));
+            }
+            "done" => {
+                again = looping.map(|(first, begun)| (first, Duration(after.0 - begun.0)));
+                break;
+            }
+            "while" | "until" | "for" | "if" | "case" | "function" | "exit" | "exec" | "return" | "(" | "{" => break,
             "sleep" => match words.get(1).and_then(|w| sleep_time(&plain(w))) {
-                Some(time) if !looping && end != "&" => after = after + time,
+                Some(time) if end != "&" => after = after + time,
                 _ => break,
             },
             "nginx" | "httpd" | "tail" | "node" | "python" | "python3" | "java" if end != "&" => break,
@@ -253,7 +292,8 @@ fn read(tokens: &[Token]) -> Vec<Step> {
     };
     let last = steps.iter().rposition(writes).map_or(0, |at| at + 1);
     steps.truncate(last);
-    steps
+    let again = again.filter(|(first, round)| *first < last && *round >= SHORTEST_ROUND);
+    Steps { list: steps, again }
 }
 
 /// The words of a command and where its output goes; `None`: nobody here knows how it is meant.
@@ -402,7 +442,7 @@ mod tests {
                 step.into.as_ref().map(|(w, append)| format!("{}{}", if *append { ">>" } else { ">" }, plain(w)));
             (step.after.as_secs(), words.join(" "), into.unwrap_or_default())
         };
-        read(&tokens(text)).iter().map(told).collect()
+        read(&tokens(text)).list.iter().map(told).collect()
     }
 
     #[test]
@@ -417,7 +457,10 @@ mod tests {
                 "echo \"hi $NAME\" > /html/index.html && exec nginx -g 'daemon off;'",
                 vec![step(0, "echo hi $NAME", ">/html/index.html")],
             ),
-            ("while true; do date >> /log; sleep 5; done", vec![step(0, "date", ">>/log")]),
+            (
+                "while true; do date >> /log; sleep 5; rm /x; done",
+                vec![step(0, "date", ">>/log"), step(5, "rm /x", "")],
+            ),
             ("until nslookup db; do sleep 2; done; touch /x", vec![]),
             ("ls /nowhere 2>/dev/null; echo a >/b", vec![step(0, "ls /nowhere", ""), step(0, "echo a", ">/b")]),
             ("if true; then touch /x; fi", vec![]),
@@ -425,5 +468,9 @@ mod tests {
         ] {
             assert_eq!(told(script), expected, "{script}");
         }
+        let again = |text: &str| read(&tokens(text)).again.map(|(first, round)| (first, round.as_secs()));
+        assert_eq!(again("touch /a; sleep 3; while true; do date >> /log; sleep 5; done"), Some((1, 5)));
+        assert_eq!(again("while true; do date >> /log; done"), None);
+        assert_eq!(again("while true; do date; sleep 5; done"), None);
     }
 }

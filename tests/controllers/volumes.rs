@@ -351,3 +351,35 @@ spec:
     assert!(get(&cluster, "Pod", "p").is_some_and(|p| is_ready(&p)));
     assert_eq!(list(&cluster, "/cert"), ["ca", "cert", "key"]);
 }
+
+#[test]
+fn a_loop_that_writes_goes_round_and_lets_the_cluster_rest() {
+    let mut cluster = Cluster::new(Settings::default());
+    let text = "
+apiVersion: v1
+kind: Pod
+metadata: {name: p, labels: {app: p}}
+spec:
+  containers:
+  - name: web
+    image: nginx
+    readinessProbe: {httpGet: {path: /, port: 80}}
+    volumeMounts: [{name: html, mountPath: /usr/share/nginx/html, readOnly: true}]
+  - name: c
+    image: debian
+    command: [sh, -c]
+    args: ['while true; do date >> /html/index.html; sleep 5; done']
+    volumeMounts: [{name: html, mountPath: /html}]
+  volumes: [{name: html, emptyDir: {}}]
+";
+    apply(&mut cluster, text);
+    settle(&mut cluster);
+    assert!(get(&cluster, "Pod", "p").is_some_and(|p| is_ready(&p)));
+    let lines = |cluster: &Cluster| read(cluster, "/html/index.html").expect("it is written").lines().count();
+    let before = lines(&cluster);
+    cluster.run_for(Duration::secs(50));
+    assert_eq!(lines(&cluster), before + 10);
+    let text = read(&cluster, "/html/index.html").expect("it is written");
+    assert!(text.starts_with("Thu Jan  1 00:00:"), "{text}");
+    assert_eq!(cluster.write_file(&key(), "web", "/usr/share/nginx/html/x", Some("")), Err("Read-only file system"));
+}

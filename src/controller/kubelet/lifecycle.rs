@@ -32,7 +32,8 @@ pub(super) fn next_event(container: &RunningContainer, now: Time) -> Option<(Tim
             let end = end_of(container, since).map(|(end, _)| end);
             let step = container.script.next(since).filter(|at| *at > now);
             let next = end.into_iter().chain(step).min()?;
-            Some((next, next.since(now) > FAR && container.stop_at.is_none()))
+            let round = container.script.is_endless() && step == Some(next) && end != Some(next);
+            Some((next, (round || next.since(now) > FAR) && container.stop_at.is_none()))
         }
         _ => {
             let at = container.start_at.filter(|at| *at > now)?;

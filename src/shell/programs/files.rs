@@ -207,7 +207,7 @@ pub fn date(ctx: &mut Ctx) -> i32 {
         ctx.say(text);
         return 0;
     }
-    let text = crate::kubectl::printed::date(ctx.world.cluster.now());
+    let text = ctx.world.cluster.now().as_date_says();
     ctx.say(text);
     0
 }
