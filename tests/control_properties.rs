@@ -20,24 +20,61 @@ const APPS: [&str; 3] = ["red", "green", "blue"];
 /// One action of a person (or of fate).
 #[derive(Clone, Copy, Debug)]
 enum Action {
-    Deploy { app: usize, replicas: i64, probe: bool },
-    Serve { app: usize, named: bool },
-    Unserve { app: usize },
-    Scale { app: usize, replicas: i64 },
-    Roll { app: usize, tag: u64 },
-    DeletePod { nth: u64, now: bool },
-    Relabel { nth: u64, app: usize },
-    Flip { nth: u64, fail: bool },
-    Power { node: usize, up: bool },
-    Undeploy { app: usize },
-    Wait { seconds: u64 },
+    Deploy {
+        app: usize,
+        replicas: i64,
+        probe: bool,
+        mounts: bool,
+    },
+    /// Writes the ConfigMap that pods mount, or takes it away.
+    Configure {
+        text: Option<u64>,
+    },
+    Serve {
+        app: usize,
+        named: bool,
+    },
+    Unserve {
+        app: usize,
+    },
+    Scale {
+        app: usize,
+        replicas: i64,
+    },
+    Roll {
+        app: usize,
+        tag: u64,
+    },
+    DeletePod {
+        nth: u64,
+        now: bool,
+    },
+    Relabel {
+        nth: u64,
+        app: usize,
+    },
+    Flip {
+        nth: u64,
+        fail: bool,
+    },
+    Power {
+        node: usize,
+        up: bool,
+    },
+    Undeploy {
+        app: usize,
+    },
+    Wait {
+        seconds: u64,
+    },
 }
 
 fn draw(random: &mut Random) -> Action {
     let app = random.below(3) as usize;
     let (nth, replicas) = (random.below(1_000), random.below(6) as i64);
-    match random.below(12) {
-        0 | 1 => Action::Deploy { app, replicas, probe: random.below(2) == 0 },
+    match random.below(13) {
+        0 | 1 => Action::Deploy { app, replicas, probe: random.below(2) == 0, mounts: random.below(3) == 0 },
+        12 => Action::Configure { text: (random.below(3) > 0).then(|| random.below(9)) },
         2 => Action::Serve { app, named: random.below(2) == 0 },
         3 => Action::Unserve { app },
         4 => Action::Scale { app, replicas },
@@ -51,7 +88,7 @@ fn draw(random: &mut Random) -> Action {
     }
 }
 
-fn deployment(app: &str, replicas: i64, probe: bool) -> Value {
+fn deployment(app: &str, replicas: i64, probe: bool, mounts: bool) -> Value {
     let mut container = value!({
         "name": "main", "image": "luksa/kubia",
         "ports": [{ "containerPort": 8080, "name": "http", "protocol": "TCP" }]
@@ -60,13 +97,18 @@ fn deployment(app: &str, replicas: i64, probe: bool) -> Value {
         container
             .set_at(&["readinessProbe"], value!({ "httpGet": { "path": "/", "port": "http" }, "periodSeconds": 5 }));
     }
+    let mut volumes = Vec::new();
+    if mounts {
+        container.set_at(&["volumeMounts"], value!([{ "name": "conf", "mountPath": "/conf" }]));
+        volumes.push(value!({ "name": "conf", "configMap": { "name": "conf", "defaultMode": 420 } }));
+    }
     let mut value = value!({
         "apiVersion": "apps/v1", "kind": "Deployment",
         "metadata": { "name": app, "namespace": "default" },
         "spec": {
             "replicas": replicas,
             "selector": { "matchLabels": { "app": app } },
-            "template": { "metadata": { "labels": { "app": app } }, "spec": { "containers": [container] } }
+            "template": { "metadata": { "labels": { "app": app } }, "spec": { "containers": [container], "volumes": volumes } }
         }
     });
     defaulting::workload::default_deployment(&mut value);
@@ -104,9 +146,27 @@ fn update(cluster: &mut Cluster, key: &ObjectKey, change: impl FnOnce(&mut Value
 
 fn act(cluster: &mut Cluster, action: Action) {
     match action {
-        Action::Deploy { app, replicas, probe } => {
+        Action::Deploy { app, replicas, probe, mounts } => {
             if cluster.store().get(&key("Deployment", APPS[app])).is_none() {
-                cluster.write(Cause::User, |w| w.create("Deployment", deployment(APPS[app], replicas, probe)));
+                cluster.write(Cause::User, |w| w.create("Deployment", deployment(APPS[app], replicas, probe, mounts)));
+            }
+        }
+        Action::Configure { text } => {
+            let old = cluster.store().get(&key("ConfigMap", "conf")).cloned();
+            let new = text.map(|text| {
+                value!({
+                    "apiVersion": "v1", "kind": "ConfigMap",
+                    "metadata": { "name": "conf", "namespace": "default" },
+                    "data": { "text": (text.to_string()) }
+                })
+            });
+            match (old, new) {
+                (None, Some(new)) => drop(cluster.write(Cause::User, |w| w.create("ConfigMap", new))),
+                (Some(_), Some(new)) => update(cluster, &key("ConfigMap", "conf"), |map| {
+                    map.set_at(&["data"], new.get("data").cloned().unwrap_or_default());
+                }),
+                (Some(_), None) => drop(cluster.write(Cause::User, |w| w.delete(&key("ConfigMap", "conf"), None))),
+                (None, None) => {}
             }
         }
         Action::Serve { app, named } => {
@@ -200,6 +260,20 @@ fn check(cluster: &Cluster) {
     }
 }
 
+/// Who mounts the ConfigMap waits as long as it is missing, and no longer, and has in its files what it says.
+fn check_volumes(cluster: &Cluster) {
+    let conf = cluster.store().get(&key("ConfigMap", "conf"));
+    let text = conf.map(|map| map.value.str_at(&["data", "text"]));
+    for (pod, sandbox) in cluster.runtime().iter().filter(|(_, s)| cluster.runtime().is_up(&s.node)) {
+        for volume in &sandbox.volumes {
+            assert!(volume.mounted || conf.is_none(), "{pod} waits for what is there");
+        }
+        if let (Some(text), Some(volume)) = (text, sandbox.volumes.first()) {
+            assert_eq!(volume.files.get("text").map(|file| file.text.as_str()), Some(text), "{pod}");
+        }
+    }
+}
+
 fn run(seed: u64) -> (Cluster, Vec<Action>) {
     let mut random = Random::new(seed);
     let mut cluster = Cluster::new(Settings { seed, ..Settings::default() });
@@ -228,6 +302,7 @@ fn the_books_agree_at_rest_whatever_happened() {
         let outcome = std::panic::catch_unwind(|| {
             let (cluster, _) = run(seed);
             check(&cluster);
+            check_volumes(&cluster);
         });
         assert!(outcome.is_ok(), "seed {seed}; SEED={seed} runs it alone");
     }
