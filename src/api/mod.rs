@@ -10,6 +10,7 @@ pub mod json;
 pub mod object;
 pub mod parse;
 pub mod path;
+mod place;
 pub mod quantity;
 pub mod schema;
 pub mod time;

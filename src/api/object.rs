@@ -1,5 +1,6 @@
 //! An object of the cluster: its key, its content, and the typed views that controllers and the network read.
 
+use super::place::Place;
 use crate::api::path::FieldPath;
 use crate::api::time::Time;
 use crate::api::value::Value;
@@ -10,9 +11,10 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 /// What tells one object from all others. Ordered by kind, then namespace, then name, so that a store can be walked by kind
-/// and namespace.
+/// and namespace. Never changed: another key is a new one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ObjectKey {
+    place: Place,
     /// The kind's name (`Service`). A kind of a custom resource that shares its name with a built-in one is written
     /// `Kind.group`.
     pub kind: SmolStr,
@@ -23,7 +25,14 @@ pub struct ObjectKey {
 
 impl ObjectKey {
     pub fn new(kind: impl Into<SmolStr>, namespace: impl Into<SmolStr>, name: impl Into<SmolStr>) -> ObjectKey {
-        ObjectKey { kind: kind.into(), namespace: namespace.into(), name: name.into() }
+        let (kind, namespace) = (kind.into(), namespace.into());
+        ObjectKey { place: Place::of(&kind, &namespace), kind, namespace, name: name.into() }
+    }
+
+    /// The key of another object of the same kind and namespace.
+    pub fn beside(&self, name: impl Into<SmolStr>) -> ObjectKey {
+        let ObjectKey { place, kind, namespace, .. } = self;
+        ObjectKey { place: *place, kind: kind.clone(), namespace: namespace.clone(), name: name.into() }
     }
 
     pub fn field(&self, path: impl Into<FieldPath>) -> FieldRef {
@@ -32,16 +41,14 @@ impl ObjectKey {
 }
 
 impl Ord for ObjectKey {
-    /// Neighbours in a map mostly have kind and namespace in common, and that short strings are equal is told more quickly than
-    /// which of them is less.
     fn cmp(&self, other: &ObjectKey) -> Ordering {
-        let (kind, other_kind) = (self.kind.as_str(), other.kind.as_str());
-        if kind != other_kind {
-            return kind.cmp(other_kind);
-        }
-        let (namespace, other_namespace) = (self.namespace.as_str(), other.namespace.as_str());
-        if namespace != other_namespace {
-            return namespace.cmp(other_namespace);
+        debug_assert!(self.place == Place::of(&self.kind, &self.namespace), "the key {self:?} was changed");
+        let order = self.place.order(other.place).unwrap_or_else(|| {
+            let kinds = self.kind.as_str().cmp(other.kind.as_str());
+            kinds.then_with(|| self.namespace.as_str().cmp(other.namespace.as_str()))
+        });
+        if order != Ordering::Equal {
+            return order;
         }
         self.name.as_str().cmp(other.name.as_str())
     }
@@ -93,11 +100,12 @@ pub struct Object {
 }
 
 /// What of an object's metadata everybody asks for, at every write.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Meta {
     uid: SmolStr,
     labels: Option<Value>,
     owners: Option<Value>,
+    terminating: bool,
 }
 
 impl Meta {
@@ -107,6 +115,7 @@ impl Meta {
             uid: meta.get("uid").and_then(Value::as_smol).unwrap_or_default(),
             labels: meta.get("labels").cloned(),
             owners: meta.get("ownerReferences").cloned(),
+            terminating: meta.get("deletionTimestamp").is_some(),
         }
     }
 }
@@ -141,7 +150,7 @@ impl Object {
     /// Wraps content that the API server has checked. `kind` is the key's kind (see [`ObjectKey::kind`]).
     pub fn new(kind: impl Into<SmolStr>, value: Value) -> Arc<Object> {
         let text = |field: &str| value.at(&["metadata", field]).and_then(Value::as_smol).unwrap_or_default();
-        let key = ObjectKey { kind: kind.into(), namespace: text("namespace"), name: text("name") };
+        let key = ObjectKey::new(kind, text("namespace"), text("name"));
         let revision = value.str_at(&["metadata", "resourceVersion"]).parse().unwrap_or(0);
         Arc::new(Object {
             key,
@@ -154,13 +163,14 @@ impl Object {
         })
     }
 
-    /// The same as [`Object::new`] for the next version of `old`. What both versions share is not read twice.
-    pub fn next(old: &Object, value: Value, revision: u64) -> Arc<Object> {
+    /// The same as [`Object::new`] for the next version of `old`. What both versions share is not read twice; with `same_meta`
+    /// that is all metadata but version and generation.
+    pub fn next(old: &Object, value: Value, revision: u64, same_meta: bool) -> Arc<Object> {
         let view = OnceLock::new();
         if let Some(next) = old.view.get().and_then(|before| before.next(&old.value, &value)) {
             let _ = view.set(next);
         }
-        let meta = Meta::read(&value);
+        let meta = if same_meta { old.meta.clone() } else { Meta::read(&value) };
         let owner = if meta.owners == old.meta.owners { old.owner.clone() } else { OnceLock::new() };
         Arc::new(Object { key: old.key.clone(), meta, value, revision, view, owner, origin: OnceLock::new() })
     }
@@ -209,7 +219,7 @@ impl Object {
 
     /// Whether deletion has begun (`metadata.deletionTimestamp` is set).
     pub fn is_terminating(&self) -> bool {
-        self.value.at(&["metadata", "deletionTimestamp"]).is_some()
+        self.meta.terminating
     }
 
     /// The owner that manages this object (`ownerReferences` with `controller: true`), as key and uid.

@@ -32,13 +32,15 @@ pub enum Change<'a> {
     Changed(&'a Arc<Object>, &'a Arc<Object>),
 }
 
-/// A label of a kind in a namespace: kind, namespace, key, value.
+/// A label of a kind in a namespace: value, key, namespace, kind, so that the first comparison mostly tells.
 type LabelKey = (SmolStr, SmolStr, SmolStr, SmolStr);
 
 /// All objects at one revision, and how they came about.
 #[derive(Clone, Debug, Default)]
 pub struct Store {
     objects: OrdMap<ObjectKey, Arc<Object>>,
+    /// The Nodes among them by name: every look at a pod asks for its node.
+    nodes: OrdMap<SmolStr, Arc<Object>>,
     labels: OrdMap<LabelKey, OrdSet<SmolStr>>,
     /// From an owner's uid to what it owns.
     owned: OrdMap<SmolStr, OrdSet<ObjectKey>>,
@@ -59,6 +61,11 @@ impl Store {
 
     pub fn get(&self, key: &ObjectKey) -> Option<&Arc<Object>> {
         self.objects.get(key)
+    }
+
+    /// The Node of this name.
+    pub fn node(&self, name: &str) -> Option<&Arc<Object>> {
+        self.nodes.get(name)
     }
 
     /// Every object, ordered by kind, namespace and name.
@@ -128,7 +135,7 @@ impl Store {
         selector: &'a [(SmolStr, SmolStr)],
     ) -> Box<dyn Iterator<Item = &'a Arc<Object>> + 'a> {
         // The rarest label decides how much is looked at.
-        let set = |(k, v): &(SmolStr, SmolStr)| self.labels.get(&(kind.into(), namespace.into(), k.clone(), v.clone()));
+        let set = |(k, v): &(SmolStr, SmolStr)| self.labels.get(&(v.clone(), k.clone(), namespace.into(), kind.into()));
         let mut sets = Vec::with_capacity(selector.len());
         for pair in selector {
             match set(pair) {
@@ -192,6 +199,9 @@ impl Store {
     /// Writes an object (its `metadata.resourceVersion` set to [`Store::next_revision`]). The API server is the only caller.
     pub fn put(&mut self, object: Arc<Object>, cause: Cause, at: Time) -> u64 {
         let old = self.objects.insert(object.key.clone(), object.clone());
+        if object.key.kind == "Node" {
+            self.nodes.insert(object.key.name.clone(), object.clone());
+        }
         // Most writes change neither labels nor owners.
         if old.as_ref().is_none_or(|old| old.labels() != object.labels()) {
             old.iter().for_each(|old| self.unindex_labels(old, Some(&object)));
@@ -213,6 +223,9 @@ impl Store {
     /// Removes an object; `None` when it was not there.
     pub fn remove(&mut self, key: &ObjectKey, cause: Cause, at: Time) -> Option<u64> {
         let old = self.objects.remove(key)?;
+        if key.kind == "Node" {
+            self.nodes.remove(&key.name);
+        }
         self.unindex_labels(&old, None);
         self.unindex_owners(&old);
         Some(self.record(key.clone(), Some(old), None, cause, at))
@@ -233,14 +246,14 @@ impl Store {
 
     /// Takes in the labels that `old` did not have.
     fn index_labels(&mut self, object: &Object, old: Option<&Object>) {
-        for key in label_keys(object).filter(|(_, _, k, v)| old.is_none_or(|old| old.label(k) != Some(v))) {
+        for key in label_keys(object).filter(|(v, k, ..)| old.is_none_or(|old| old.label(k) != Some(v))) {
             self.labels.entry(key).or_default().insert(object.key.name.clone());
         }
     }
 
     /// Forgets the labels that `new` does not have.
     fn unindex_labels(&mut self, object: &Object, new: Option<&Object>) {
-        for key in label_keys(object).filter(|(_, _, k, v)| new.is_none_or(|new| new.label(k) != Some(v))) {
+        for key in label_keys(object).filter(|(v, k, ..)| new.is_none_or(|new| new.label(k) != Some(v))) {
             if let Some(set) = self.labels.get_mut(&key) {
                 set.remove(&object.key.name);
                 if set.is_empty() {
@@ -273,7 +286,7 @@ fn label_keys(object: &Object) -> impl Iterator<Item = LabelKey> + '_ {
     labels
         .into_iter()
         .flat_map(|map| map.iter())
-        .filter_map(|(k, v)| Some((object.key.kind.clone(), object.key.namespace.clone(), k.clone(), v.as_smol()?)))
+        .filter_map(|(k, v)| Some((v.as_smol()?, k.clone(), object.key.namespace.clone(), object.key.kind.clone())))
 }
 
 fn owner_uids(object: &Object) -> impl Iterator<Item = SmolStr> + '_ {

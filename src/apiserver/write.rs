@@ -179,7 +179,7 @@ impl Writer<'_> {
             self.store.remove(&old.key, self.cause.clone(), self.now);
             return Object::new(old.key.kind.clone(), value);
         }
-        self.put(old, value)
+        self.put(old, value, same)
     }
 
     /// Begins or carries out a deletion. Pods that run on a node get their grace period (seconds; `None`: their own); what
@@ -213,7 +213,7 @@ impl Writer<'_> {
         if key.kind == "Namespace" {
             value.set_at(&["status", "phase"], "Terminating");
         }
-        self.put(&old, value);
+        self.put(&old, value, false);
         Deleted::Terminating
     }
 
@@ -222,10 +222,10 @@ impl Writer<'_> {
         self.store.remove(key, self.cause.clone(), self.now).is_some()
     }
 
-    fn put(&mut self, old: &Object, mut value: Value) -> Arc<Object> {
+    fn put(&mut self, old: &Object, mut value: Value, same_meta: bool) -> Arc<Object> {
         let revision = self.store.next_revision();
         value.set_at(&["metadata", "resourceVersion"], digits::decimal(revision));
-        let object = Object::next(old, value, revision);
+        let object = Object::next(old, value, revision, same_meta);
         self.store.put(object.clone(), self.cause.clone(), self.now);
         object
     }

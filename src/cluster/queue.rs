@@ -26,7 +26,8 @@ struct Slot {
 #[derive(Clone, Debug, Default)]
 pub struct Queue {
     due: OrdMap<(Time, u64), (ControllerId, ObjectKey)>,
-    slots: OrdMap<(ControllerId, ObjectKey), Slot>,
+    /// By controller: most of them have few keys, and are told of them again and again.
+    slots: OrdMap<ControllerId, OrdMap<ObjectKey, Slot>>,
     order: u64,
     /// Entries that somebody waits for.
     waiting: usize,
@@ -35,29 +36,27 @@ pub struct Queue {
 impl Queue {
     /// Asks for a look at `key`. An earlier wish stays; a later one moves forward.
     pub fn add(&mut self, controller: ControllerId, key: ObjectKey, at: Time, standing: bool) {
-        let id = (controller, key);
-        if let Some(slot) = self.slots.get(&id).copied() {
-            let standing = slot.standing && standing;
+        let mut standing = standing;
+        if let Some(slot) = self.slot(controller, &key) {
+            standing &= slot.standing;
             if slot.at <= at {
                 if standing != slot.standing {
                     self.waiting += 1;
-                    self.slots.insert(id, Slot { standing, ..slot });
+                    self.slots.entry(controller).or_default().insert(key, Slot { standing, ..slot });
                 }
                 return;
             }
             self.due.remove(&(slot.at, slot.order));
             self.waiting -= usize::from(!slot.standing);
-            self.put(id, at, standing);
-        } else {
-            self.put(id, at, standing);
         }
-    }
-
-    fn put(&mut self, id: (ControllerId, ObjectKey), at: Time, standing: bool) {
         self.order += 1;
         self.waiting += usize::from(!standing);
-        self.due.insert((at, self.order), id.clone());
-        self.slots.insert(id, Slot { at, order: self.order, standing });
+        self.due.insert((at, self.order), (controller, key.clone()));
+        self.slots.entry(controller).or_default().insert(key, Slot { at, order: self.order, standing });
+    }
+
+    fn slot(&self, controller: ControllerId, key: &ObjectKey) -> Option<Slot> {
+        self.slots.get(&controller)?.get(key).copied()
     }
 
     /// When the next look is due.
@@ -69,11 +68,10 @@ impl Queue {
     pub fn pop(&mut self) -> Option<Due> {
         let ((at, order), _) = self.due.get_min()?;
         let (at, order) = (*at, *order);
-        let id = self.due.remove(&(at, order))?;
-        if let Some(slot) = self.slots.remove(&id) {
+        let (controller, key) = self.due.remove(&(at, order))?;
+        if let Some(slot) = self.slots.get_mut(&controller).and_then(|slots| slots.remove(&key)) {
             self.waiting -= usize::from(!slot.standing);
         }
-        let (controller, key) = id;
         Some(Due { at, controller, key })
     }
 
@@ -97,6 +95,6 @@ impl Queue {
 
     /// What somebody waits for, soonest first.
     pub fn waiting(&self) -> impl Iterator<Item = Due> + '_ {
-        self.iter().filter(|d| self.slots.get(&(d.controller, d.key.clone())).is_some_and(|s| !s.standing))
+        self.iter().filter(|d| self.slot(d.controller, &d.key).is_some_and(|s| !s.standing))
     }
 }

@@ -153,7 +153,7 @@ impl Cluster {
                 link("why.port_asked", service.field("spec.ports[0].targetPort")).with("port", names.join(", ")),
             ];
         }
-        if self.store.get(&ObjectKey::new("Node", "", view.node_name.clone())).is_none() {
+        if self.store.node(&view.node_name).is_none() {
             return vec![link("why.unknown_node", pod.field("spec.nodeName")).with("node", &view.node_name)];
         }
         if !self.is_ready_endpoint(pod, service) {

@@ -24,7 +24,7 @@ impl Controller for DisruptionController {
         NAME
     }
 
-    fn watch(&self, event: &Event, store: &Store, _: &Index, settings: &Settings, enqueue: Enqueue) {
+    fn watch(&self, event: &Event, store: &Store, index: &Index, settings: &Settings, enqueue: Enqueue) {
         let after = settings.latencies.controller;
         if event.key.kind == KIND {
             return enqueue(event.key.clone(), after);
@@ -32,7 +32,10 @@ impl Controller for DisruptionController {
         if event.key.kind != "Pod" {
             return;
         }
-        for budget in store.list_in(KIND, &event.key.namespace) {
+        for name in index.budgets(&event.key.namespace) {
+            let Some(budget) = store.get(&ObjectKey::new(KIND, event.key.namespace.clone(), name.clone())) else {
+                continue;
+            };
             if [&event.old, &event.new].into_iter().flatten().any(|pod| selects(budget, pod)) {
                 enqueue(budget.key.clone(), after);
             }

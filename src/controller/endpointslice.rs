@@ -307,7 +307,7 @@ fn by_family(
         }
         let (id, ports) = ports(view, pod);
         let desired = &mut groups.entry(id).or_insert_with(|| (ports.value(), Desired::new())).1;
-        let node = store.get(&ObjectKey::new("Node", "", pod.node_name.clone()));
+        let node = store.node(&pod.node_name);
         if node.is_none() && !view.publish_not_ready {
             plan.homeless.push(format_smolstr!(
                 "skipping Pod {} for Service {}/{}: Node {} Not Found",

@@ -57,7 +57,7 @@ pub struct Index {
     refused: OrdSet<ObjectKey>,
     /// Pods bound to a node and not finished.
     on_node: OrdMap<SmolStr, OrdSet<ObjectKey>>,
-    /// The same, counted by owner and node.
+    /// The same, counted by node and owner.
     spread: OrdMap<(SmolStr, SmolStr), u32>,
     /// What the pods of a node ask for together.
     requested: OrdMap<SmolStr, Requests>,
@@ -71,24 +71,26 @@ pub struct Index {
     /// The Services that pods with these labels of a namespace belong to, for the labels that were seen last: pods of one
     /// template share them.
     matched: Arc<Vec<(SmolStr, Value, Vec<ObjectKey>)>>,
+    /// PodDisruptionBudgets by namespace.
+    budgets: OrdMap<SmolStr, OrdSet<SmolStr>>,
     /// The newest revision at which a Service changed: what freezes containers' environments together.
     services_revision: u64,
 }
 
 /// The share of a pod in the counts.
-struct Share {
-    owner: Option<SmolStr>,
+struct Share<'a> {
+    owner: Option<&'a SmolStr>,
     counts: PodCounts,
-    node: SmolStr,
+    node: &'a SmolStr,
     finished: bool,
     terminating: bool,
     pending: bool,
 }
 
-impl Share {
-    fn of(pod: &Object) -> Option<Share> {
+impl Share<'_> {
+    fn of(pod: &Object) -> Option<Share<'_>> {
         let view = pod.view().pod()?;
-        let owner = pod.controller_ref().map(|(_, uid)| uid.clone());
+        let owner = pod.controller_ref().map(|(_, uid)| uid);
         let mut counts = PodCounts::default();
         let finished = matches!(view.phase, PodPhase::Succeeded | PodPhase::Failed);
         match view.phase {
@@ -103,7 +105,7 @@ impl Share {
         Some(Share {
             owner,
             counts,
-            node: view.node_name.clone(),
+            node: &view.node_name,
             finished,
             terminating: view.terminating,
             pending: view.phase == PodPhase::Pending && !view.node_name.is_empty(),
@@ -125,6 +127,9 @@ impl Index {
                 if was != is {
                     toggle(&mut self.orphan_sets, event.key.namespace.clone(), &event.key.name, is);
                 }
+            }
+            "PodDisruptionBudget" if event.old.is_none() || event.new.is_none() => {
+                toggle(&mut self.budgets, event.key.namespace.clone(), &event.key.name, event.new.is_some());
             }
             "Service" => {
                 self.services_revision = event.revision;
@@ -156,7 +161,7 @@ impl Index {
         if was_pending != is_pending {
             toggle(&mut self.pending, key.namespace.clone(), &key.name, is_pending);
         }
-        let is_refused = |share: &Option<Share>, object: &Option<Arc<Object>>| {
+        let is_refused = |share: &Option<Share<'_>>, object: &Option<Arc<Object>>| {
             share.as_ref().is_some_and(|s| s.node.is_empty() && !s.terminating)
                 && object.as_ref().is_some_and(|o| {
                     conditions::find(&o.value, "PodScheduled").is_some_and(|c| c.text("status") == "False")
@@ -196,8 +201,8 @@ impl Index {
                             self.averse.remove(key)
                         };
                     }
-                    if let Some(owner) = &share.owner {
-                        let count = self.spread.entry((owner.clone(), share.node.clone())).or_insert(0);
+                    if let Some(owner) = share.owner {
+                        let count = self.spread.entry((share.node.clone(), owner.clone())).or_insert(0);
                         *count = if there { *count + 1 } else { count.saturating_sub(1) };
                     }
                 }
@@ -206,7 +211,7 @@ impl Index {
         if !matches!((&old, &new), (Some(o), Some(n)) if o.owner == n.owner && o.counts == n.counts) {
             for (share, there) in [(&old, false), (&new, true)] {
                 let Some(Share { owner: Some(owner), counts, .. }) = share else { continue };
-                let total = self.owners.entry(owner.clone()).or_default();
+                let total = self.owners.entry((*owner).clone()).or_default();
                 let add = |a: &mut u32, b: u32| *a = if there { *a + b } else { a.saturating_sub(b) };
                 add(&mut total.active, counts.active);
                 add(&mut total.ready, counts.ready);
@@ -214,13 +219,13 @@ impl Index {
                 add(&mut total.succeeded, counts.succeeded);
                 add(&mut total.failed, counts.failed);
                 if *total == PodCounts::default() {
-                    self.owners.remove(owner);
+                    self.owners.remove(*owner);
                 }
             }
         }
-        if let Some(owner) = old.as_ref().and_then(|o| o.owner.as_ref())
+        if let Some(owner) = old.as_ref().and_then(|o| o.owner)
             && self.relabelled.contains_key(owner)
-            && new.as_ref().and_then(|n| n.owner.as_ref()) != Some(owner)
+            && new.as_ref().and_then(|n| n.owner) != Some(owner)
         {
             toggle(&mut self.relabelled, owner.clone(), key, false);
         }
@@ -362,7 +367,7 @@ impl Index {
 
     /// How many pods of an owner a node has.
     pub fn spread(&self, owner: &SmolStr, node: &SmolStr) -> u32 {
-        self.spread.get(&(owner.clone(), node.clone())).copied().unwrap_or(0)
+        self.spread.get(&(node.clone(), owner.clone())).copied().unwrap_or(0)
     }
 
     /// The Services of the object's namespace whose selector could match its labels: those that have one of its label pairs
@@ -373,6 +378,11 @@ impl Index {
             let value = value.as_smol().unwrap_or_default();
             self.selectors.get(&(object.key.namespace.clone(), key.clone(), value)).into_iter().flatten()
         })
+    }
+
+    /// PodDisruptionBudgets of a namespace, by name.
+    pub fn budgets(&self, namespace: &str) -> impl Iterator<Item = &SmolStr> {
+        self.budgets.get(namespace).into_iter().flatten()
     }
 
     pub fn services_revision(&self) -> u64 {

@@ -23,11 +23,12 @@ impl Controller for NamespaceController {
         let after = settings.latencies.controller;
         let namespace = if event.key.kind == "Namespace" {
             event.key.clone()
-        } else {
+        } else if event.new.is_none() {
             ObjectKey::new("Namespace", "", event.key.namespace.clone())
+        } else {
+            return;
         };
-        let concerns = event.key.kind == "Namespace" || event.new.is_none();
-        if concerns && store.get(&namespace).is_some_and(|n| n.is_terminating()) {
+        if store.get(&namespace).is_some_and(|n| n.is_terminating()) {
             enqueue(namespace, after);
         }
     }

@@ -39,13 +39,12 @@ impl Controller for NodeLifecycleController {
                 if node(&event.old).as_ref() == Some(&name) {
                     return;
                 }
-                let key = ObjectKey::new("Node", "", name);
                 let evicts = store
-                    .get(&key)
+                    .node(&name)
                     .and_then(|n| n.view().node())
                     .is_none_or(|n| n.taints.iter().any(|t| t.effect == "NoExecute"));
                 if evicts && settings.run_pods {
-                    enqueue(key, after);
+                    enqueue(ObjectKey::new("Node", "", name), after);
                 }
             }
             _ => {}

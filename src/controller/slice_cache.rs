@@ -104,7 +104,7 @@ impl SliceCache {
             pods.extend(object);
             let wanted = object.and_then(|object| {
                 let pod = object.view().pod().filter(|p| membership::is_eligible(p, true))?;
-                let node = store.get(&ObjectKey::new("Node", "", pod.node_name.clone()));
+                let node = store.node(&pod.node_name);
                 if node.is_none() && !view.publish_not_ready {
                     homeless = true;
                     return None;

@@ -40,7 +40,7 @@ pub fn nodes<'a>(
 ) -> Vec<&'a NodeRoutes> {
     const EXCLUDED: &str = "node.kubernetes.io/exclude-from-external-load-balancers";
     let healthy = |node: &&NodeRoutes| {
-        let object = store.get(&ObjectKey::new("Node", "", node.name.clone()));
+        let object = store.node(&node.name);
         let ready =
             object.is_some_and(|o| o.view().node().is_some_and(|n| n.is_ready()) && o.label(EXCLUDED).is_none());
         ready && is_up(&node.name) && (!service.external_local || has_endpoint(store, key, &node.name))

@@ -28,6 +28,8 @@ pub use serve::{AppReply, AppRequest, Bind, Ending, Listener};
 
 use crate::api::object::{Object, ObjectKey};
 use crate::api::time::Time;
+use crate::api::value::Value;
+use crate::api::view::Pod;
 use crate::apiserver::store::Store;
 use imbl::{OrdMap, OrdSet};
 use smol_str::SmolStr;
@@ -54,6 +56,16 @@ pub struct Runtime {
     service_variables: OrdMap<(SmolStr, bool), (u64, Variables)>,
     /// Requests that pods have served so far whose programs count them.
     served: OrdMap<ObjectKey, u64>,
+    /// Containers of pods that came of late, before they ran: pods of one template share theirs, so they are alike.
+    alike: Vec<Alike>,
+}
+
+/// A container that has not run yet, with all that decides what it is like.
+#[derive(Clone, Debug)]
+struct Alike {
+    spec: Value,
+    annotations: Option<Value>,
+    container: RunningContainer,
 }
 
 impl Runtime {
@@ -83,6 +95,24 @@ impl Runtime {
             Some(place) => *place = sandbox,
             None => drop(self.pods.insert(pod, sandbox)),
         }
+    }
+
+    /// An empty sandbox of a pod that has been bound to a node.
+    pub fn sandbox(&mut self, pod: &Arc<Object>, view: &Pod, cluster_domain: &str) -> PodSandbox {
+        const KNOWN: usize = 4;
+        let annotations = pod.value.at(&["metadata", "annotations"]);
+        PodSandbox::with(pod, view, cluster_domain, |container| {
+            let is_it =
+                |known: &&Alike| known.spec.is_same(&container.value) && known.annotations.as_ref() == annotations;
+            if let Some(known) = self.alike.iter().find(is_it) {
+                return known.container.clone();
+            }
+            let new = RunningContainer::new(pod, container);
+            let (spec, annotations) = (container.value.clone(), annotations.cloned());
+            self.alike.truncate(KNOWN - 1);
+            self.alike.insert(0, Alike { spec, annotations, container: new.clone() });
+            new
+        })
     }
 
     /// Takes a sandbox out to be worked on and [`Runtime::put`] back; it keeps its addresses. Copied when a snapshot has it, too.

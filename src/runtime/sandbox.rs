@@ -4,6 +4,7 @@ use super::behavior::Behavior;
 use super::command;
 use super::env::{self, Environment};
 use super::files::Files;
+use super::image;
 use super::nginx::Site;
 use super::probe::Probes;
 use super::script::Script;
@@ -122,6 +123,8 @@ pub struct RunningContainer {
     pub taken_port: Option<u16>,
     pub behavior: Behavior,
     pub probes: Probes,
+    /// Its answers change by themselves (`luksa/kubia-unhealthy` fails from the sixth request on), so no probe of it ever rests.
+    pub restless: bool,
     /// The container as the manifest has it.
     pub spec: Value,
 }
@@ -149,6 +152,7 @@ impl RunningContainer {
             program: command::program(&container.image, &container.value),
             taken_port: None,
             probes: Probes::read(&container.value),
+            restless: image::base_name(&container.image).ends_with("unhealthy"),
             behavior,
             spec: container.value.clone(),
         }
@@ -203,7 +207,7 @@ impl RunningContainer {
             return false;
         }
         match self.program {
-            Program::Server => super::image::find(&self.image).is_none_or(|i| i.heeds_sigterm),
+            Program::Server => image::find(&self.image).is_none_or(|i| i.heeds_sigterm),
             // `sleep` as process 1 has no handler.
             _ => false,
         }
@@ -213,6 +217,16 @@ impl RunningContainer {
 impl PodSandbox {
     /// An empty sandbox of a pod that has been bound to a node.
     pub fn new(pod: &Arc<Object>, view: &Pod, cluster_domain: &str) -> PodSandbox {
+        PodSandbox::with(pod, view, cluster_domain, |container| RunningContainer::new(pod, container))
+    }
+
+    /// The same, with containers that `make` knows how to make.
+    pub fn with(
+        pod: &Arc<Object>,
+        view: &Pod,
+        cluster_domain: &str,
+        make: impl FnMut(&Container) -> RunningContainer,
+    ) -> PodSandbox {
         let short_hostname = hostname(&pod.key, view);
         let fqdn = super::env::fqdn(&pod.key.namespace, view, &short_hostname, cluster_domain);
         let full = !fqdn.is_empty() && pod.value.get("spec").is_some_and(|s| s.flag("setHostnameAsFQDN"));
@@ -225,7 +239,7 @@ impl PodSandbox {
             short_hostname,
             fqdn,
             init_containers: view.init_containers.iter().map(|c| RunningContainer::before_others(pod, c)).collect(),
-            containers: view.containers.iter().map(|c| RunningContainer::new(pod, c)).collect(),
+            containers: view.containers.iter().map(make).collect(),
             volumes: Vec::new(),
             start_at: None,
             kill_at: None,

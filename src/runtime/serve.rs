@@ -102,12 +102,7 @@ impl Runtime {
         localhost: bool,
         now: Time,
     ) -> Option<Listener> {
-        let sandbox = self.get(pod).filter(|s| self.is_up(&s.node))?;
-        sandbox
-            .sockets(now)
-            .find(|(_, l, own)| l.port == port && *own == protocol)
-            .map(|(container, port, _)| listener(container, port))
-            .filter(|l| localhost || l.bind == Bind::Any)
+        self.get(pod).filter(|s| self.is_up(&s.node))?.listener(port, protocol, localhost, now)
     }
 
     /// Has the program behind `listener` answer. Some programs count their requests, hence the `&mut`.
@@ -147,6 +142,14 @@ impl PodSandbox {
         }
         listeners.arrange_by_key(|l| (l.port, l.protocol));
         listeners
+    }
+
+    /// The socket that a connection to `port` reaches; on the pod's own address unless `localhost`.
+    pub fn listener(&self, port: u16, protocol: Protocol, localhost: bool, now: Time) -> Option<Listener> {
+        self.sockets(now)
+            .find(|(_, l, own)| l.port == port && *own == protocol)
+            .map(|(container, port, _)| listener(container, port))
+            .filter(|l| localhost || l.bind == Bind::Any)
     }
 
     /// The ports that containers listen on, the first container's first; two may have the same.

@@ -88,17 +88,17 @@ impl Pod {
         let null = Value::Null;
         let part = |field: &str| value.get(field).unwrap_or(&null);
         let (spec, status) = (part("spec"), part("status"));
-        // The part of the version before, where it has not changed.
-        let kept = |part: &Value, path: &[&str]| {
-            let (pod, old) = before?;
-            old.at(path).is_some_and(|old| old.is_same(part)).then_some(pod)
-        };
-        let mut pod = match kept(spec, &["spec"]) {
+        // The same parts of the version before, and what was read in them.
+        let (earlier, old) = before.unzip();
+        let old_part = |field: &str| old.and_then(|old| old.get(field));
+        let (old_spec, old_status) = (old_part("spec"), old_part("status"));
+        let kept = |part: &Value, old: Option<&Value>| earlier.filter(|_| old.is_some_and(|old| old.is_same(part)));
+        let mut pod = match kept(spec, old_spec) {
             Some(pod) => pod.clone(),
             None => {
                 let containers = |field: &str, of: fn(&Pod) -> &Arc<[Container]>| -> Arc<[Container]> {
                     let Some(list) = spec.get(field) else { return Arc::default() };
-                    match kept(list, &["spec", field]) {
+                    match kept(list, old_spec.and_then(|old| old.get(field))) {
                         Some(pod) => of(pod).clone(),
                         None => list.as_list().unwrap_or(&[]).iter().map(container).collect(),
                     }
@@ -115,24 +115,27 @@ impl Pod {
             }
         };
         pod.terminating = value.at(&["metadata", "deletionTimestamp"]).is_some();
-        pod.read_status(
-            status,
-            kept(status, &["status"]),
-            kept(status.get("podIPs").unwrap_or(&null), &["status", "podIPs"]),
-        );
+        match kept(status, old_status) {
+            Some(same) => pod.take_status(same),
+            None => {
+                let ips = status.get("podIPs").unwrap_or(&null);
+                pod.read_status(status, kept(ips, old_status.and_then(|old| old.get("podIPs"))));
+            }
+        }
         pod
     }
 
-    /// Reads a status; `same` has the same one, `same_ips` the same addresses.
-    fn read_status(&mut self, status: &Value, same: Option<&Pod>, same_ips: Option<&Pod>) {
-        if let Some(same) = same {
-            self.phase = same.phase;
-            self.ready = same.ready;
-            self.ip = same.ip;
-            self.ips.clone_from(&same.ips);
-            self.statuses.clone_from(&same.statuses);
-            return;
-        }
+    /// Has the status that another version of it has.
+    fn take_status(&mut self, same: &Pod) {
+        self.phase = same.phase;
+        self.ready = same.ready;
+        self.ip = same.ip;
+        self.ips.clone_from(&same.ips);
+        self.statuses.clone_from(&same.statuses);
+    }
+
+    /// Reads a status; `same_ips` has the same addresses.
+    fn read_status(&mut self, status: &Value, same_ips: Option<&Pod>) {
         self.phase = match status.text("phase") {
             "Running" => PodPhase::Running,
             "Succeeded" => PodPhase::Succeeded,
@@ -143,11 +146,14 @@ impl Pod {
         let is_ready = |c: &Value| c.text("type") == "Ready" && c.text("status") == "True";
         self.ready = status.items("conditions").iter().any(is_ready);
         self.statuses = status.get("containerStatuses").cloned();
-        self.ip = status.text("podIP").parse().ok();
+        let (ip, list) = (status.text("podIP"), status.items("podIPs"));
         match same_ips {
             Some(same) => self.ips.clone_from(&same.ips),
-            None => self.ips = status.items("podIPs").iter().filter_map(|p| p.text("ip").parse().ok()).collect(),
+            None => self.ips = list.iter().filter_map(|p| p.text("ip").parse().ok()).collect(),
         }
+        // It is the first of the list, mostly.
+        let first = list.first().filter(|first| first.text("ip") == ip).and(self.ips.first());
+        self.ip = first.copied().or_else(|| ip.parse().ok());
         if self.ips.is_empty() {
             self.ips.extend(self.ip);
         }

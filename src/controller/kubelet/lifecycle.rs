@@ -168,15 +168,16 @@ impl Worker<'_, '_> {
         container.files = Default::default();
         container.probes.restart(now);
         self.take_volumes(init, i);
-        self.say_pulled(&name, &image, pulled);
-        self.say(&name, false, "Created", "Container created");
+        let field = self.field_of(&name);
+        self.say_pulled(&field, &image, pulled);
+        self.say_of(field.clone(), false, "Created", SmolStr::new_static("Container created"));
         let container = self.container(init, i);
         container.start_error = SmolStr::default();
         if let Some(program) = command::lacking(&image, &container.spec) {
             self.start_failed(init, i, &program);
             return true;
         }
-        self.say(&name, false, "Started", "Container started");
+        self.say_of(field, false, "Started", SmolStr::new_static("Container started"));
         self.act(init, i);
         self.post_start(init, i);
         true

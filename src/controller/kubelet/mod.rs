@@ -93,7 +93,7 @@ impl Controller for Kubelet {
             return Reconcile::default();
         }
         // No kubelet is there where no node is; one that lost its node goes on with what it has.
-        let node = context.store.get(&ObjectKey::new("Node", "", view.node_name.clone()));
+        let node = context.store.node(&view.node_name);
         let same = context.runtime.get(key).map(|s| s.pod.uid() == pod.uid());
         if !context.runtime.is_up(&view.node_name) || (node.is_none() && same.is_none()) {
             return Reconcile::default();
@@ -143,7 +143,7 @@ impl<'a, 'b> Worker<'a, 'b> {
     ) -> Worker<'a, 'b> {
         let now = context.now;
         let sandbox = context.runtime.borrow_out(&pod.key);
-        let sandbox = sandbox.unwrap_or_else(|| PodSandbox::new(pod, view, &context.settings.cluster_domain));
+        let sandbox = sandbox.unwrap_or_else(|| context.runtime.sandbox(pod, view, &context.settings.cluster_domain));
         Worker { context, pod, view, node, sandbox, result, now }
     }
 
@@ -278,12 +278,20 @@ impl<'a, 'b> Worker<'a, 'b> {
     }
 
     fn say(&mut self, container: &str, warning: bool, reason: &'static str, message: impl Into<SmolStr>) {
+        self.say_of(self.field_of(container), warning, reason, message);
+    }
+
+    /// The field that events about a container name; empty for the pod itself.
+    fn field_of(&self, container: &str) -> SmolStr {
         let list = if self.sandbox.init_containers.iter().any(|c| c.name == container) {
             "initContainers"
         } else {
             "containers"
         };
-        let field = if container.is_empty() { String::new() } else { ["spec.", list, "{", container, "}"].concat() };
+        if container.is_empty() { SmolStr::default() } else { ["spec.", list, "{", container, "}"].concat().into() }
+    }
+
+    fn say_of(&mut self, field: SmolStr, warning: bool, reason: &'static str, message: impl Into<SmolStr>) {
         let node = self.view.node_name.clone();
         self.context.recorder.say(self.pod, field, warning, reason, message, NAME, node, self.now);
     }

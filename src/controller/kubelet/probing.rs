@@ -10,7 +10,7 @@ use crate::controller::Recorder;
 use crate::runtime::image::Wire;
 use crate::runtime::probe::{Probe, ProbeKind};
 use crate::runtime::volumes::Volume;
-use crate::runtime::{AppRequest, ContainerState, Ending, PodSandbox, RunningContainer, command, image};
+use crate::runtime::{AppRequest, ContainerState, Ending, PodSandbox, RunningContainer, command};
 use smol_str::{SmolStr, format_smolstr};
 use std::net::{IpAddr, SocketAddr};
 
@@ -52,7 +52,7 @@ impl Which {
 /// Counts what goes on without a look: the failures of probes that rest (nothing comes of them any more, so they are not run,
 /// but they are seen), and the waiting for an image.
 pub fn count_rested(pod: &ObjectKey, sandbox: &PodSandbox, recorder: &mut Recorder, now: Time) {
-    for container in sandbox.all().filter(|c| c.is_running() && !is_restless(c)) {
+    for container in sandbox.all().filter(|c| c.is_running() && !c.restless) {
         for which in ALL {
             let Some(probe) = which.of(container).filter(|p| p.errored || (p.last == Some(false) && p.is_quiet()))
             else {
@@ -73,11 +73,6 @@ fn failure_message(which: Which, probe: &Probe) -> SmolStr {
     format_smolstr!("{} probe {how}: {}", which.name(), probe.output)
 }
 
-/// Whether the container's answers change by themselves, so that no probe of it ever rests.
-fn is_restless(container: &RunningContainer) -> bool {
-    image::base_name(&container.image).ends_with("unhealthy")
-}
-
 /// Whether the probe has its turn: the startup probe until it has passed, the others after that. Only readiness is still asked
 /// of a container that has been told to end.
 fn has_turn(which: Which, container: &RunningContainer) -> bool {
@@ -93,7 +88,6 @@ pub(super) fn next_tick(container: &RunningContainer, now: Time) -> Option<(Time
     if container.probes.is_empty() || !container.is_running() {
         return None;
     }
-    let restless = is_restless(container);
     let ContainerState::Running { since } = container.state else { return None };
     let late = since + container.behavior.slow_start;
     ALL.iter()
@@ -103,7 +97,7 @@ pub(super) fn next_tick(container: &RunningContainer, now: Time) -> Option<(Time
             if !probe.is_quiet() {
                 return Some((probe.next, false));
             }
-            if restless {
+            if container.restless {
                 return Some((probe.next, true));
             }
             // A slow starter listens later, and no event tells.
@@ -148,7 +142,7 @@ impl Worker<'_, '_> {
             return;
         }
         let timeout = which.of(container).map_or(Duration::secs(1), |p| p.timeout);
-        let earlier = if is_restless(container) { self.context.runtime.count_request(&self.pod.key) } else { 0 };
+        let earlier = if container.restless { self.context.runtime.count_request(&self.pod.key) } else { 0 };
         let outcome = match &kind {
             ProbeKind::Exec(words) => exec(container, &mut self.sandbox.volumes, words, timeout),
             _ => ask(&self.sandbox, init, i, &kind, timeout, self.now, earlier, self.node_ip()),
@@ -253,10 +247,7 @@ pub(super) fn ask(
     };
     let number = number_of(container, &port)?;
     let address = SocketAddr::new(ip, number);
-    let listener = sandbox
-        .listeners(now)
-        .into_iter()
-        .find(|l| l.port == number && l.protocol == Protocol::Tcp && l.bind == crate::runtime::Bind::Any);
+    let listener = sandbox.listener(number, Protocol::Tcp, false, now);
     let what = || match scheme {
         "tcp" => String::new(),
         _ => format!("Get \"{scheme}://{address}{path}\": "),

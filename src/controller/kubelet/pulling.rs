@@ -59,10 +59,10 @@ fn error_message(reason: &str) -> SmolStr {
 
 impl Worker<'_, '_> {
     /// Where the image came from: the registry, or the node had it.
-    pub(super) fn say_pulled(&mut self, name: &str, image: &str, pulled: Option<Duration>) {
+    pub(super) fn say_pulled(&mut self, field: &SmolStr, image: &str, pulled: Option<Duration>) {
         let message = match pulled {
             Some(time) => {
-                self.say(name, false, "Pulling", format_smolstr!("Pulling image \"{image}\""));
+                self.say_of(field.clone(), false, "Pulling", format_smolstr!("Pulling image \"{image}\""));
                 let short = time < Duration::secs(1);
                 let took = if short { format!("{}ms", time.as_millis()) } else { format!("{}s", time.as_secs_f64()) };
                 let size = image_size(image);
@@ -74,7 +74,7 @@ impl Worker<'_, '_> {
                 format_smolstr!("Container image \"{image}\" already present on machine and can be accessed by the pod")
             }
         };
-        self.say(name, false, "Pulled", message);
+        self.say_of(field.clone(), false, "Pulled", message);
     }
 
     /// A container whose image cannot be pulled has its turn: another try, or the first look after one.

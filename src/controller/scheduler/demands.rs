@@ -324,7 +324,7 @@ fn count(
         if !expressions.iter().all(|e| holds(e, |key| other.label(key))) || !alike(other) {
             continue;
         }
-        let node = store.get(&ObjectKey::new("Node", "", view.node_name.clone()));
+        let node = store.node(&view.node_name);
         if let Some(domain) = node.filter(|n| counts_node(n)).and_then(|n| n.label(key)) {
             *counts.entry(domain.into()).or_default() += 1;
         }
