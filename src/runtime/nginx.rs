@@ -26,6 +26,11 @@ pub fn of_container(container: &RunningContainer, volumes: &[Volume]) -> Option<
     if !is_nginx || container.mounts.is_empty() || !container.files.exists(container, volumes, "/etc/nginx") {
         return None;
     }
+    // What others may write there is not known for sure.
+    let written = |path: &str| volumes::is_filled(&container.mounts, volumes, path) == Some(false);
+    if [MAIN, FOLDER, TEMPLATES].into_iter().any(written) {
+        return None;
+    }
     let listed = |folder: &str, end: &str| -> Vec<(SmolStr, SmolStr)> {
         let (inside, beside) = volumes::names(&container.mounts, volumes, folder);
         let names = inside.unwrap_or_default().into_iter().chain(beside);

@@ -2,7 +2,7 @@
 //!
 //! This is no shell (the terminal has one): it follows a script as far as it is plain, command by command, and stops where it
 //! is not sure any more. An endless loop is followed round by round if it sleeps in between; else its first round is. Programs
-//! that it does not know are believed to work, and to write nothing.
+//! that it does not know are believed to work, and to write nothing. What is downloaded says where it is from.
 
 use super::command::sleep_time;
 use super::sandbox::RunningContainer;
@@ -25,7 +25,16 @@ struct Steps {
     list: Vec<Step>,
     /// The first step of the loop that it ends with, and how long a round takes.
     again: Option<(usize, Duration)>,
+    /// It may do more than is known.
+    cut: bool,
 }
+
+/// Programs of which it is known what they write.
+const KNOWN: [&str; 39] = [
+    "", ":", "[", "cat", "cd", "chmod", "chown", "cp", "curl", "date", "echo", "env", "exit", "export", "false",
+    "grep", "head", "hostname", "httpd", "id", "ls", "mkdir", "mv", "nginx", "nslookup", "ping", "printenv", "printf",
+    "pwd", "rm", "set", "sleep", "tail", "tee", "test", "touch", "true", "wget", "whoami",
+];
 
 /// A command that does something to files.
 #[derive(Debug)]
@@ -76,7 +85,12 @@ impl Script {
     pub fn of(words: &[SmolStr]) -> Script {
         let shell = words.first().map(|w| w.rsplit('/').next().unwrap_or(w));
         if !matches!(shell, Some("sh" | "bash" | "ash" | "dash")) {
-            return Script::default();
+            // A command by itself.
+            let words: Vec<Word> = words.iter().map(|w| vec![Piece::Text(w.to_string())]).collect();
+            let step = Step { after: Duration::ZERO, words, into: None, piped: false, only_if: None };
+            let cut = is_unknown(&step.words);
+            let list = if writes(&step) { vec![step] } else { Vec::new() };
+            return Script::following(Steps { list, again: None, cut });
         }
         let Some(at) = words.iter().position(|w| w.starts_with('-') && w.ends_with('c')) else {
             return Script::default();
@@ -85,14 +99,22 @@ impl Script {
     }
 
     fn read(text: &str) -> Script {
-        let steps = read(&tokens(text));
-        let steps = (!steps.list.is_empty()).then(|| Arc::new(steps));
+        Script::following(read(&tokens(text)))
+    }
+
+    fn following(steps: Steps) -> Script {
+        let steps = (!steps.list.is_empty() || steps.cut).then(|| Arc::new(steps));
         Script { steps, ..Script::default() }
     }
 
     /// When the next step is due, for a container that runs since then.
     pub fn next(&self, since: Time) -> Option<Time> {
         Some(since + self.rounds + self.steps.as_ref()?.list.get(self.done)?.after)
+    }
+
+    /// Whether it may write more than is known.
+    pub fn is_cut(&self) -> bool {
+        self.steps.as_ref().is_some_and(|steps| steps.cut)
     }
 
     /// Whether it goes on for ever.
@@ -189,6 +211,17 @@ impl RunningContainer {
                     .all(|p| self.put(volumes, &format!("{}/.keep", p.trim_end_matches('/')), "", false));
                 (String::new(), made)
             }
+            program @ ("wget" | "curl") => {
+                let flag = if program == "wget" { "-O" } else { "-o" };
+                let file = arguments.iter().position(|a| a == flag).and_then(|at| arguments.get(at + 1)).cloned();
+                let from = arguments.iter().find(|a| a.contains("://"));
+                let text = from.map(|from| format!("downloaded from {from}\n")).unwrap_or_default();
+                match file.filter(|file| file != "-") {
+                    Some(file) => (String::new(), self.put(volumes, &file, &text, false)),
+                    None if program == "curl" => (text, true),
+                    None => (String::new(), true),
+                }
+            }
             "false" => (String::new(), false),
             _ => (String::new(), true),
         };
@@ -250,12 +283,16 @@ fn read(tokens: &[Token]) -> Steps {
     let (mut piped, mut only_if) = (false, None);
     // The loop that has begun: its first step, and when; and whether it has come round.
     let (mut looping, mut again) = (None, None);
+    let mut cut = false;
     for part in tokens.split_inclusive(|t| matches!(t, Token::Operator(";" | "&&" | "||" | "|" | "&"))) {
         let end = match part.last() {
             Some(Token::Operator(end)) if !matches!(*end, ">" | ">>" | "<") => *end,
             _ => ";",
         };
-        let Some((words, into)) = command(part) else { break };
+        let Some((words, into)) = command(part) else {
+            cut = true;
+            break;
+        };
         let first = words.first().map(plain).unwrap_or_default();
         match first.as_str() {
             "" => {}
@@ -272,8 +309,11 @@ fn read(tokens: &[Token]) -> Steps {
                 Some(time) if end != "&" => after = after + time,
                 _ => break,
             },
-            "nginx" | "httpd" | "tail" | "node" | "python" | "python3" | "java" if end != "&" => break,
-            _ => steps.push(Step { after, words, into, piped, only_if }),
+            "nginx" | "httpd" | "tail" if end != "&" => break,
+            _ => {
+                cut |= is_unknown(&words);
+                steps.push(Step { after, words, into, piped, only_if });
+            }
         }
         piped = end == "|";
         only_if = match end {
@@ -285,15 +325,26 @@ fn read(tokens: &[Token]) -> Steps {
             break;
         }
     }
-    // Only what may write is worth a look.
-    let writes = |step: &Step| {
-        let name = step.words.first().map(plain).unwrap_or_default();
-        step.into.is_some() || matches!(name.rsplit('/').next(), Some("touch" | "rm" | "cp" | "mv" | "tee" | "mkdir"))
-    };
     let last = steps.iter().rposition(writes).map_or(0, |at| at + 1);
     steps.truncate(last);
     let again = again.filter(|(first, round)| *first < last && *round >= SHORTEST_ROUND);
-    Steps { list: steps, again }
+    Steps { list: steps, again, cut }
+}
+
+/// Whether a command may write what nobody here knows of.
+fn is_unknown(words: &[Word]) -> bool {
+    let name = words.first().map(plain).unwrap_or_default();
+    let name = name.rsplit('/').next().unwrap_or_default();
+    let whole_folders =
+        matches!(name, "cp" | "mv") && words.iter().any(|w| matches!(plain(w).as_str(), "-r" | "-R" | "-a" | "-rf"));
+    !KNOWN.contains(&name) || whole_folders
+}
+
+/// Whether a command may write a file: only those are worth a look.
+fn writes(step: &Step) -> bool {
+    const WRITERS: [&str; 8] = ["touch", "rm", "cp", "mv", "tee", "mkdir", "wget", "curl"];
+    let name = step.words.first().map(plain).unwrap_or_default();
+    step.into.is_some() || WRITERS.contains(&name.rsplit('/').next().unwrap_or_default())
 }
 
 /// The words of a command and where its output goes; `None`: nobody here knows how it is meant.
@@ -467,6 +518,15 @@ mod tests {
             ("sleep 3600", vec![]),
         ] {
             assert_eq!(told(script), expected, "{script}");
+        }
+        for (script, cut) in [
+            ("echo a > /b; exec nginx -g 'daemon off;'", false),
+            ("git clone http://x /html", true),
+            ("cat > /html/index.html <<EOF\nhi\nEOF", true),
+            ("cp -r /a /b", true),
+            ("while true; do date >> /log; sleep 5; done", false),
+        ] {
+            assert_eq!(read(&tokens(script)).cut, cut, "{script}");
         }
         let again = |text: &str| read(&tokens(text)).again.map(|(first, round)| (first, round.as_secs()));
         assert_eq!(again("touch /a; sleep 3; while true; do date >> /log; sleep 5; done"), Some((1, 5)));

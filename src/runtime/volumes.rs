@@ -2,7 +2,8 @@
 //!
 //! Upstream: `pkg/volume` (`configmap`, `secret`, `downwardapi`, `projected`, `emptydir`, the atomic writer) and
 //! `pkg/kubelet/kubelet_pods.go` (makeMounts). What else may be mounted (claims, folders of the node, network file systems) is
-//! an empty folder of the pod's own. Left out: sizes, owners, groups of file systems.
+//! a folder of the pod's own of which nobody here knows what is in it: what is not found there is looked for in the image. Left
+//! out: sizes, owners, groups of file systems.
 //!
 //! The volume of the service account's token, which every pod has, is not kept: what is in it follows from the pod
 //! ([`super::token`]).
@@ -36,6 +37,8 @@ pub struct Volume {
     pub place: usize,
     /// The kubelet writes it, and containers only read it.
     pub filled: bool,
+    /// Something may be in it that nobody here knows of.
+    pub unknown: bool,
     /// It is there, so that containers can have it.
     pub mounted: bool,
     pub files: Tree,
@@ -149,6 +152,7 @@ impl Volume {
             name: spec.text("name").into(),
             place,
             filled,
+            unknown: !filled && spec.get("emptyDir").is_none(),
             mounted: false,
             files: Tree::new(),
             written: Time::default(),
@@ -390,6 +394,11 @@ fn part_of(files: &Tree, part: &str) -> Tree {
 }
 
 impl Mount {
+    /// The volume's place in the sandbox.
+    pub fn volume(&self) -> usize {
+        self.volume
+    }
+
     /// Whether it lies somewhere in a folder.
     pub(super) fn is_below(&self, folder: &str) -> bool {
         self.path.strip_prefix(folder.trim_end_matches('/')).is_some_and(|rest| rest.starts_with('/'))
@@ -436,6 +445,12 @@ fn mount_at<'m, 'p>(mounts: &'m [Mount], path: &'p str) -> Option<(&'m Mount, &'
     hits.max_by_key(|(mount, _)| mount.path.len())
 }
 
+/// Whether the kubelet alone writes at a path, where a volume is mounted; `None`: none is.
+pub fn is_filled(mounts: &[Mount], volumes: &[Volume], path: &str) -> Option<bool> {
+    let (mount, _) = mount_at(mounts, path)?;
+    Some(volumes.get(mount.volume).is_some_and(|v| v.filled))
+}
+
 /// What is at a path: `None`: it lies in no mount; `Some(None)`: nothing is there.
 pub fn entry(mounts: &[Mount], volumes: &[Volume], path: &str) -> Option<Option<Entry>> {
     let (mount, rest) = mount_at(mounts, path)?;
@@ -456,6 +471,9 @@ pub fn entry(mounts: &[Mount], volumes: &[Volume], path: &str) -> Option<Option<
         let folder = format!("{place}/");
         tree.range(SmolStr::from(folder.as_str())..).next().is_some_and(|(path, _)| path.starts_with(&folder))
     };
+    if !is_folder && volumes.get(mount.volume).is_some_and(|v| v.unknown) {
+        return None;
+    }
     Some(is_folder.then_some(Entry::Folder { link }))
 }
 

@@ -11,7 +11,7 @@ use crate::apiserver::store::{Event, Store};
 use crate::controller::{Enqueue, Index, Settings};
 use crate::runtime::script::{Script, Surroundings};
 use crate::runtime::volumes::{self, Volume, Wait, named_objects, own_volumes};
-use crate::runtime::{PodSandbox, Program, command, nginx};
+use crate::runtime::{PodSandbox, Program, command, image, nginx};
 use smol_str::format_smolstr;
 use std::sync::Arc;
 
@@ -47,8 +47,19 @@ impl Worker<'_, '_> {
                 let mut mounts = self.sandbox.all().flat_map(|c| c.spec.items("volumeMounts"));
                 mounts.any(|m| m.text("name") == name)
             };
+            // Programs that nobody knows may put anything into what they can write.
+            let writes = |name: &str| {
+                let strangers = self.sandbox.all().filter(|c| image::find(&c.image).is_none());
+                let mut mounts = strangers.flat_map(|c| c.spec.items("volumeMounts"));
+                mounts.any(|m| m.text("name") == name && !m.flag("readOnly"))
+            };
             let used = own_volumes(&pod.value).filter(|(_, volume)| mounts(volume.text("name")));
-            self.sandbox.volumes = used.map(|(place, volume)| Volume::new(place, volume)).collect();
+            let new = |(place, spec)| {
+                let mut volume = Volume::new(place, spec);
+                volume.unknown |= !volume.filled && writes(&volume.name);
+                volume
+            };
+            self.sandbox.volumes = used.map(new).collect();
         }
         // All are tried, whichever fails.
         let count = self.sandbox.volumes.len();
@@ -73,6 +84,10 @@ impl Worker<'_, '_> {
             return;
         }
         container.script = Script::of(&container.words());
+        if container.script.is_cut() {
+            let places: Vec<usize> = container.mounts.iter().map(|mount| mount.volume()).collect();
+            places.into_iter().for_each(|place| volumes[place].unknown |= !volumes[place].filled);
+        }
         let around = Surroundings { hostname, now: self.now };
         container.follow_script(volumes, &around, self.now);
     }
