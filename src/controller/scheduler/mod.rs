@@ -162,7 +162,7 @@ fn bind(pod: &Arc<Object>, node: &SmolStr, known: &mut Vec<Bound>, context: &mut
         return;
     }
     // The admission plugin PodTopologyLabels acts on the binding.
-    if let Some(bound) = context.store.node(&node) {
+    if let Some(bound) = context.store.node(node) {
         for label in ["topology.kubernetes.io/zone", "topology.kubernetes.io/region"] {
             if let Some(zone) = bound.label(label) {
                 value.set_at(&["metadata", "labels", label], zone);
