@@ -308,7 +308,7 @@ enum Shape {
 }
 
 fn node(setting: &Setting, roles: &Roles, name: &SmolStr, frame: Rect, shape: Shape) -> NodeBox {
-    let object = setting.store.node(&name);
+    let object = setting.store.node(name);
     let view = object.and_then(|o| o.view().node());
     let (folded, open, foldable) = match shape {
         Shape::Tile => {

@@ -26,7 +26,7 @@ impl Places {
             return;
         }
         self.seen = all().cloned().collect();
-        let exists = |name: &SmolStr| store.node(&name).is_some();
+        let exists = |name: &SmolStr| store.node(name).is_some();
         self.nodes.retain(exists);
         let known = self.nodes.len();
         for node in store.list("Node") {
