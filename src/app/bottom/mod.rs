@@ -1,5 +1,6 @@
 //! The views below the map, one tab each.
 
+mod because;
 mod events;
 mod history;
 mod journey;

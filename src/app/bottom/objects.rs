@@ -1,10 +1,11 @@
-//! The objects of the cluster, by kind, with the whole of the one that is looked at.
+//! The objects of the cluster, by kind, with the whole of the one that is looked at, and why it is as it is.
 
 use giljabi::api::object::ObjectKey;
 use giljabi::api::yaml::print;
 use giljabi::workspace::is_simulated;
 use leptos::prelude::*;
 
+use super::because::Because;
 use crate::app::focus::Target;
 use crate::app::leave::Copy;
 use crate::app::session::session;
@@ -76,6 +77,7 @@ pub fn Objects() -> impl IntoView {
             <div class="object-shown">
                 <Show when=move || shown.read().is_some()>
                     <Copy text=move || untrack(|| text().unwrap_or_default())/>
+                    <Because shown=shown/>
                 </Show>
                 <pre class="object-text" tabindex="0" aria-label=s.t("objects.text")>
                     {move || text().unwrap_or_else(|| s.tx("objects.pick", &[]))}

@@ -53,9 +53,14 @@ impl Session {
         result.unwrap_or_else(|| unreachable!("the act runs once"))
     }
 
+    /// Asks the cluster, as it is now, without touching it.
+    pub fn look<R>(self, question: impl FnOnce(&Cluster) -> R) -> R {
+        self.workspace.with_value(|w| question(w.cluster()))
+    }
+
     /// Whether a node has power.
     pub fn is_powered(self, node: &str) -> bool {
-        self.workspace.with_value(|w| w.cluster().runtime().is_up(node))
+        self.look(|cluster| cluster.runtime().is_up(node))
     }
 
     /// Pulls a node's plug, or puts it back.
