@@ -15,9 +15,9 @@ use crate::api::time::{Duration, Time};
 use crate::api::value::Value;
 use crate::apiserver::store::Store;
 use crate::arrange::Arrange;
-use imbl::OrdMap;
 use smol_str::{SmolStr, format_smolstr};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// A file in a volume.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,8 +26,39 @@ pub struct File {
     pub mode: u32,
 }
 
-/// Files by their path in a volume, which begins with no slash.
-pub type Tree = OrdMap<SmolStr, File>;
+/// Files by their path in a volume, which begins with no slash; in the order of their paths. There are few, so they stand in a row.
+#[derive(Clone, Debug, Default)]
+pub struct Tree(Arc<Vec<(SmolStr, File)>>);
+
+impl Tree {
+    fn place(&self, path: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(other, _)| other.as_str().cmp(path))
+    }
+
+    pub fn get(&self, path: &str) -> Option<&File> {
+        Some(&self.0[self.place(path).ok()?].1)
+    }
+
+    fn insert(&mut self, path: SmolStr, file: File) {
+        let place = self.place(&path);
+        let files = Arc::make_mut(&mut self.0);
+        match place {
+            Ok(at) => files[at].1 = file,
+            Err(at) => files.insert(at, (path, file)),
+        }
+    }
+
+    fn remove(&mut self, path: &str) {
+        if let Ok(at) = self.place(path) {
+            Arc::make_mut(&mut self.0).remove(at);
+        }
+    }
+
+    /// Whether files lie in a folder.
+    fn has_in(&self, folder: &str) -> bool {
+        self.0.iter().any(|(path, _)| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')))
+    }
+}
 
 /// A volume of a pod on its node.
 #[derive(Clone, Debug)]
@@ -118,8 +149,11 @@ pub struct Content {
 impl Content {
     /// Files that nobody has to look up.
     pub(super) fn of<const N: usize>(files: [(&str, SmolStr); N]) -> Content {
-        let file = |(path, text): (&str, SmolStr)| (SmolStr::from(path), File { text, mode: 0o644 });
-        Content { files: files.into_iter().map(file).collect(), sources: Vec::new() }
+        let mut content = Content::default();
+        for (path, text) in files {
+            content.files.insert(path.into(), File { text, mode: 0o644 });
+        }
+        content
     }
 }
 
@@ -154,7 +188,7 @@ impl Volume {
             filled,
             unknown: !filled && spec.get("emptyDir").is_none(),
             mounted: false,
-            files: Tree::new(),
+            files: Tree::default(),
             written: Time::default(),
             sources: Vec::new(),
             wait: None,
@@ -383,14 +417,17 @@ pub fn mounts_of(container: &RunningContainer, volumes: &[Volume]) -> Vec<Mount>
 
 /// A file of a tree, under the empty name, or what is in a folder of it.
 fn part_of(files: &Tree, part: &str) -> Tree {
+    let mut found = Tree::default();
     if let Some(file) = files.get(part) {
-        return OrdMap::unit(SmolStr::default(), file.clone());
+        found.insert(SmolStr::default(), file.clone());
+        return found;
     }
-    let inside = |(path, file): (&SmolStr, &File)| {
-        let rest = path.strip_prefix(part)?.strip_prefix('/')?;
-        Some((SmolStr::from(rest), file.clone()))
-    };
-    files.iter().filter_map(inside).collect()
+    for (path, file) in files.0.iter() {
+        if let Some(rest) = path.strip_prefix(part).and_then(|rest| rest.strip_prefix('/')) {
+            found.insert(rest.into(), file.clone());
+        }
+    }
+    found
 }
 
 impl Mount {
@@ -467,10 +504,7 @@ pub fn entry(mounts: &[Mount], volumes: &[Volume], path: &str) -> Option<Option<
     if let Some(file) = tree.get(&place) {
         return Some(Some(Entry::File { text: file.text.clone(), mode: file.mode, link }));
     }
-    let is_folder = place.is_empty() || rest.is_empty() || {
-        let folder = format!("{place}/");
-        tree.range(SmolStr::from(folder.as_str())..).next().is_some_and(|(path, _)| path.starts_with(&folder))
-    };
+    let is_folder = place.is_empty() || rest.is_empty() || tree.has_in(&place);
     if !is_folder && volumes.get(mount.volume).is_some_and(|v| v.unknown) {
         return None;
     }
@@ -491,7 +525,9 @@ pub fn names(mounts: &[Mount], volumes: &[Volume], path: &str) -> (Option<Vec<Sm
         names.extend(volumes.get(mount.volume).map(Volume::dated_folder));
         names.push("..data".into());
     }
-    names.extend(tree.into_iter().flatten().filter_map(|(path, _)| path.strip_prefix(&prefix)).map(first));
+    names.extend(
+        tree.into_iter().flat_map(|t| t.0.iter()).filter_map(|(path, _)| path.strip_prefix(prefix.as_str())).map(first),
+    );
     names.retain(|name| !name.is_empty());
     names.arrange();
     names.dedup();
@@ -519,7 +555,7 @@ pub fn write(
             let mode = files.get(&place).map_or(0o644, |f| f.mode);
             files.insert(place, File { text: text.into(), mode });
         }
-        None => drop(files.remove(&place)),
+        None => files.remove(&place),
     }
     Some(Ok(()))
 }
