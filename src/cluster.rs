@@ -122,6 +122,7 @@ impl Cluster {
 
     /// A cluster in which nothing has been installed yet.
     fn empty(settings: Settings) -> Cluster {
+        debug_assert!(controller::all().len() <= usize::from(traffic::PROXY), "a controller has kube-proxy's place");
         Cluster {
             random: Random::new(settings.seed),
             network: traffic::network(&settings),

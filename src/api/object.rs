@@ -136,7 +136,7 @@ pub enum Cause {
     /// A person: an edit, a command, a lesson.
     User,
     /// A controller (the scheduler and the kubelets count), and the field that made it act.
-    Controller { name: &'static str, saw: FieldRef },
+    Controller { name: &'static str, saw: Arc<FieldRef> },
 }
 
 impl PartialEq for Object {

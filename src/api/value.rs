@@ -2,8 +2,9 @@
 //! subtrees shared so that a pod made from a template costs a few pointers.
 
 use crate::arrange::Arrange;
+use ecow::EcoVec;
 use smol_str::SmolStr;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 #[derive(Clone, Debug, Default)]
 pub enum Value {
@@ -14,7 +15,7 @@ pub enum Value {
     Float(f64),
     String(SmolStr),
     List(Arc<Vec<Value>>),
-    Map(Arc<Map>),
+    Map(Map),
 }
 
 impl PartialEq for Value {
@@ -27,7 +28,7 @@ impl PartialEq for Value {
             (Value::Float(a), Value::Float(b)) => a == b,
             (Value::String(a), Value::String(b)) => a == b,
             (Value::List(a), Value::List(b)) => Arc::ptr_eq(a, b) || a == b,
-            (Value::Map(a), Value::Map(b)) => Arc::ptr_eq(a, b) || a == b,
+            (Value::Map(a), Value::Map(b)) => a == b,
             _ => false,
         }
     }
@@ -37,10 +38,16 @@ impl PartialEq for Value {
 /// compare letters every time.
 const FEW: usize = 16;
 
-/// A map with its entries sorted by key. Keys are unique.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// A map with its entries sorted by key. Keys are unique. Cheap to clone: the entries are shared until one of both is changed.
+#[derive(Clone, Debug, Default)]
 pub struct Map {
-    entries: Vec<(SmolStr, Value)>,
+    entries: EcoVec<(SmolStr, Value)>,
+}
+
+impl PartialEq for Map {
+    fn eq(&self, other: &Map) -> bool {
+        self.is_same(other) || self.entries == other.entries
+    }
 }
 
 impl Map {
@@ -50,7 +57,12 @@ impl Map {
 
     /// An empty map with room for so many entries.
     pub fn with_capacity(entries: usize) -> Map {
-        Map { entries: Vec::with_capacity(entries) }
+        Map { entries: EcoVec::with_capacity(entries) }
+    }
+
+    /// Whether both are the same piece of memory.
+    fn is_same(&self, other: &Map) -> bool {
+        self.entries.as_ptr() == other.entries.as_ptr() && self.entries.len() == other.entries.len()
     }
 
     pub fn get(&self, key: &str) -> Option<&Value> {
@@ -58,7 +70,7 @@ impl Map {
             return self.find(key).ok().map(|i| &self.entries[i].1);
         }
         // As `place` does it: this is what the program does most of all.
-        for (k, value) in &self.entries {
+        for (k, value) in self.entries.as_slice() {
             if k.len() == key.len() && k.as_str() == key {
                 return Some(value);
             }
@@ -71,7 +83,7 @@ impl Map {
     }
 
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Value> {
-        self.place(key).map(|i| &mut self.entries[i].1)
+        self.place(key).map(|i| &mut self.entries.make_mut()[i].1)
     }
 
     /// Sets `key`; gives back what was there.
@@ -83,7 +95,7 @@ impl Map {
             return None;
         }
         match self.find(&key) {
-            Ok(i) => Some(std::mem::replace(&mut self.entries[i].1, value)),
+            Ok(i) => Some(std::mem::replace(&mut self.entries.make_mut()[i].1, value)),
             Err(i) => {
                 self.entries.insert(i, (key, value));
                 None
@@ -104,7 +116,7 @@ impl Map {
             self.entries.insert(i, (key.into(), Value::Null));
             i
         });
-        &mut self.entries[i].1
+        &mut self.entries.make_mut()[i].1
     }
 
     pub fn remove(&mut self, key: &str) -> Option<Value> {
@@ -129,7 +141,7 @@ impl Map {
     }
 
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (&SmolStr, &mut Value)> {
-        self.entries.iter_mut().map(|(k, v)| (&*k, v))
+        self.entries.make_mut().iter_mut().map(|(k, v)| (&*k, v))
     }
 
     pub fn keys(&self) -> impl Iterator<Item = &SmolStr> {
@@ -158,7 +170,7 @@ impl FromIterator<(SmolStr, Value)> for Map {
         entries.reverse();
         entries.dedup_by(|later, kept| later.0 == kept.0);
         entries.reverse();
-        Map { entries }
+        Map { entries: entries.into() }
     }
 }
 
@@ -179,16 +191,15 @@ impl Value {
     pub fn is_same(&self, other: &Value) -> bool {
         match (self, other) {
             (Value::List(a), Value::List(b)) => Arc::ptr_eq(a, b),
-            (Value::Map(a), Value::Map(b)) => Arc::ptr_eq(a, b),
+            (Value::Map(a), Value::Map(b)) => a.is_same(b),
             (Value::List(_) | Value::Map(_), _) | (_, Value::List(_) | Value::Map(_)) => false,
             (a, b) => a == b,
         }
     }
 
-    /// An empty map. All of them are one piece of memory until something is written into them.
+    /// An empty map.
     pub fn map() -> Value {
-        static EMPTY: LazyLock<Arc<Map>> = LazyLock::new(Arc::default);
-        Value::Map(EMPTY.clone())
+        Value::Map(Map::new())
     }
 
     pub fn list(items: Vec<Value>) -> Value {
@@ -247,7 +258,7 @@ impl Value {
             *self = Value::map();
         }
         match self {
-            Value::Map(m) => Arc::make_mut(m),
+            Value::Map(m) => m,
             _ => unreachable!("made a map above"),
         }
     }
@@ -389,7 +400,7 @@ impl From<&SmolStr> for Value {
 }
 impl From<Map> for Value {
     fn from(m: Map) -> Value {
-        Value::Map(Arc::new(m))
+        Value::Map(m)
     }
 }
 impl From<Vec<Value>> for Value {

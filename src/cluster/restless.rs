@@ -47,7 +47,7 @@ impl Cluster {
             let often =
                 deeds.iter().filter(|((k, _), (count, _))| *count >= OFTEN && kind.is_none_or(|kind| *k == kind));
             let most = often.max_by_key(|(_, (count, _))| *count);
-            most.map(|((kind, name), (_, saw))| ((*kind).clone(), *name, (*saw).clone()))
+            most.map(|((kind, name), (_, saw))| ((*kind).clone(), *name, FieldRef::clone(saw)))
         };
         if let Some((kind, maker, wish)) = most(&made, None)
             && let Some((_, taker, reason)) = most(&taken, Some(&kind))

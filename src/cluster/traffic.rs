@@ -15,7 +15,7 @@ use crate::trace::{self, Outcome, Request, Trace, World};
 use std::net::IpAddr;
 
 /// kube-proxy's place in the queue, behind all controllers.
-pub(super) const PROXY: ControllerId = ControllerId::MAX;
+pub(super) const PROXY: ControllerId = 31;
 
 /// What it is due for: all nodes at once.
 pub(super) fn proxy_key() -> ObjectKey {

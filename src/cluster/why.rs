@@ -76,7 +76,7 @@ impl Cluster {
                     at = owner;
                 }
                 (None, Some(Cause::Controller { name, saw })) => {
-                    let saw = saw.clone();
+                    let saw = FieldRef::clone(saw);
                     let seen = saw.object.clone();
                     chain.push(link("why.made_by", saw).with("it", &at).with("by", name));
                     if seen == at {

@@ -67,23 +67,23 @@ pub enum Write {
     Create {
         kind: &'static str,
         value: Value,
-        saw: FieldRef,
+        saw: Arc<FieldRef>,
     },
     Update {
         old: Arc<Object>,
         value: Value,
-        saw: FieldRef,
+        saw: Arc<FieldRef>,
     },
     /// With the grace period in seconds; `None`: the pod's own.
     Delete {
         key: ObjectKey,
         grace: Option<i64>,
-        saw: FieldRef,
+        saw: Arc<FieldRef>,
     },
     /// Takes the object away whatever holds it.
     Purge {
         key: ObjectKey,
-        saw: FieldRef,
+        saw: Arc<FieldRef>,
     },
 }
 
@@ -125,15 +125,20 @@ impl Reconcile {
     }
 
     pub fn create(&mut self, kind: &'static str, value: Value, saw: FieldRef) {
-        self.writes.push(Write::Create { kind, value, saw });
+        self.writes.push(Write::Create { kind, value, saw: Arc::new(saw) });
     }
 
     pub fn update(&mut self, old: &Arc<Object>, value: Value, saw: FieldRef) {
-        self.writes.push(Write::Update { old: old.clone(), value, saw });
+        self.writes.push(Write::Update { old: old.clone(), value, saw: Arc::new(saw) });
+    }
+
+    /// Takes the object away whatever holds it.
+    pub fn purge(&mut self, key: ObjectKey, saw: FieldRef) {
+        self.writes.push(Write::Purge { key, saw: Arc::new(saw) });
     }
 
     pub fn delete(&mut self, key: ObjectKey, saw: FieldRef) {
-        self.writes.push(Write::Delete { key, grace: None, saw });
+        self.writes.push(Write::Delete { key, grace: None, saw: Arc::new(saw) });
     }
 }
 

@@ -6,7 +6,7 @@
 
 use super::conditions;
 use super::scheduler::tolerates;
-use super::{Context, Controller, Enqueue, Index, Reconcile, Settings, Write};
+use super::{Context, Controller, Enqueue, Index, Reconcile, Settings};
 use crate::api::object::{Object, ObjectKey};
 use crate::api::time::{self, Duration, Time};
 use crate::api::value::Value;
@@ -65,7 +65,7 @@ impl Controller for NodeLifecycleController {
             }
             context.memory.missing.remove(&key.name);
             for pod in context.index.on_node(&key.name) {
-                result.writes.push(Write::Purge { key: pod.clone(), saw: key.field("metadata.name") });
+                result.purge(pod.clone(), key.field("metadata.name"));
             }
             return result;
         };

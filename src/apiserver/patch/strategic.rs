@@ -144,7 +144,7 @@ pub(super) fn merge_map(mut original: Map, patch: &Map, place: Place, options: O
         let (inner, strategy) = place.field(key);
         let merged = match (&before, change) {
             (Value::Map(_), Value::Map(_)) if strategy.replace => change.clone(),
-            (Value::Map(before), Value::Map(change)) => merge_map((**before).clone(), change, inner, options)?.into(),
+            (Value::Map(before), Value::Map(change)) => merge_map(before.clone(), change, inner, options)?.into(),
             (Value::List(before), Value::List(change)) if strategy.merge || deletes => {
                 let key = strategy.merge_key.unwrap_or("");
                 Value::list(merge_list((**before).clone(), change, inner, key, options, deletes)?)

@@ -141,7 +141,7 @@ impl Worker<'_, '_> {
         self.context.runtime.remove(&self.pod.key);
         let saw = self.pod.key.field("metadata.deletionTimestamp");
         if self.pod.value.items_at(&["metadata", "finalizers"]).is_empty() {
-            self.result.writes.push(crate::controller::Write::Purge { key: self.pod.key.clone(), saw });
+            self.result.purge(self.pod.key.clone(), saw);
         }
         false
     }

@@ -80,11 +80,9 @@ impl Controller for Kubelet {
             let taken_over = !context.settings.workloads;
             if taken_over && view.terminating && context.runtime.get(key).is_some_and(|s| !s.pod.is_terminating()) {
                 context.runtime.remove(key);
-                let saw = key.field("metadata.deletionTimestamp");
-                return Reconcile {
-                    writes: vec![super::Write::Purge { key: key.clone(), saw }],
-                    ..Reconcile::default()
-                };
+                let mut result = Reconcile::default();
+                result.purge(key.clone(), key.field("metadata.deletionTimestamp"));
+                return result;
             }
             let same = context.runtime.get(key).is_some_and(|s| s.pod.uid() == pod.uid() && s.ips == view.ips);
             if !same {
@@ -105,7 +103,7 @@ impl Controller for Kubelet {
         if matches!(view.phase, PodPhase::Succeeded | PodPhase::Failed) {
             if view.terminating {
                 context.runtime.remove(key);
-                result.writes.push(super::Write::Purge { key: key.clone(), saw: key.field("status.phase") });
+                result.purge(key.clone(), key.field("status.phase"));
             }
             return result;
         }
