@@ -383,3 +383,19 @@ spec:
     assert!(text.starts_with("Thu Jan  1 00:00:"), "{text}");
     assert_eq!(cluster.write_file(&key(), "web", "/usr/share/nginx/html/x", Some("")), Err("Read-only file system"));
 }
+
+#[test]
+fn a_pod_that_was_put_on_a_node_waits_there_for_its_claim() {
+    let mut cluster = Cluster::new(Settings::default());
+    let text = pod("{name: v, persistentVolumeClaim: {claimName: data}}", "{name: v, mountPath: /v}");
+    apply(&mut cluster, &text.replace("spec:\n", "spec:\n  nodeName: node-2\n"));
+    settle(&mut cluster);
+    let told = "Unable to attach or mount volumes: unmounted volumes=[v], unattached volumes=[], failed to process volumes=[v]: error processing PVC default/data: failed to fetch PVC from API server: persistentvolumeclaims \"data\" not found";
+    assert_eq!(failures(&cluster)[0].1, told);
+    apply(
+        &mut cluster,
+        "\napiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data}\nspec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}\n",
+    );
+    cluster.run_for(Duration::secs(30));
+    assert!(get(&cluster, "Pod", "p").is_some_and(|p| is_ready(&p)));
+}

@@ -11,11 +11,11 @@ const KB = 1000;
 /** What we want. Not reached yet: the two tests of it are marked so, and tell when they begin to pass. */
 const GOAL = { whole: 600 * KB, first: 250 * KB };
 /**
- * What the site may weigh today: lowered with what is saved, raised only for what it can do since. The last change put 3 KB onto the
- * first part and 16 KB onto the whole: sidecars that end with their pod, images that change under way, ports that two containers
- * want, every try of a pull, what echo says in logs, partitioned rollouts, disruption budgets and the evictions that heed them.
+ * What the site may weigh today: lowered with what is saved, raised only for what it can do since. The last change put 20 KB onto
+ * the whole: volumes, what is in them and pods that wait for them, what scripts of manifests write, nginx by a configuration of
+ * one's own, CronJobs, Jobs that wait for their pods, and why an object is there, beside it.
  */
-const CEILING = { whole: 2180 * KB, first: 565 * KB };
+const CEILING = { whole: 2200 * KB, first: 565 * KB };
 
 let browser;
 before(async () => {

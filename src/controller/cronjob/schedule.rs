@@ -63,6 +63,7 @@ const ZONES: &[(&str, Zone)] = &[
     ("Europe/Warsaw", zone(60, Summer::Europe)),
     ("Europe/Helsinki", zone(120, Summer::Europe)),
     ("Europe/Kiev", zone(120, Summer::Europe)),
+    ("Europe/Kyiv", zone(120, Summer::Europe)),
     ("Europe/Moscow", zone(180, Summer::None)),
     ("America/New_York", zone(-300, Summer::America)),
     ("America/Toronto", zone(-300, Summer::America)),
