@@ -378,7 +378,7 @@ mod tests {
         let sorted = ["-", "1", "2", "10", "109", "1005", "A", "a1", "a2", "a10", "a10b", "b"];
         let mut map = Map::new();
         sorted.iter().rev().for_each(|key| drop(map.insert(*key, 1)));
-        let text = print(&Value::Map(map.into()));
+        let text = print(&Value::Map(map));
         let keys: Vec<&str> = text.lines().map(|l| l.trim_end_matches(": 1").trim_matches(['"', '\''])).collect();
         assert_eq!(keys, sorted);
         // Keys whose order goes round in a circle, more of them than a short sort takes.
@@ -388,7 +388,7 @@ mod tests {
             map.insert(format!("{}{}", n % 97, ["", "x", ".els", "]", "9"][(n >> 40) as usize % 5]), 1);
             map.insert(format!("{n}{}", ["", ".", "x"][i as usize % 3]), 1);
         }
-        let many = Value::Map(map.into());
+        let many = Value::Map(map);
         let text = print(&many);
         assert_eq!(read(&text, Span::new(0, text.len())).unwrap().value, many);
     }
