@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 /** What `cargo xtask build` gives to the compiler. */
-const OPTIONS = "--cfg=erase_components -Csymbol-mangling-version=v0";
+const OPTIONS = "--cfg=erase_components -Csymbol-mangling-version=v0 -Ctarget-feature=+simd128";
 
 /** An example of Cargo.toml as the bytes of its module. */
 export function compiled(example, features = []) {

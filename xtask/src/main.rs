@@ -93,10 +93,12 @@ fn bench(options: &[String]) -> Outcome {
 }
 
 /// `trunk build --release`, with the compiler's options of a release: Leptos without a type of its own for every view, which
-/// makes the program smaller; and names of functions with their type arguments, which tell apart what assets/first.txt names.
+/// makes the program smaller; names of functions with their type arguments, which tell apart what assets/first.txt names; and
+/// instructions of 128 bits, which every browser has that knows the page's style sheets: keys and values are moved in half as many
+/// steps, so the program is both smaller and quicker.
 pub fn release() -> Command {
     let mut trunk = process::command("trunk", &["build", "--release"]);
-    let options = "--cfg=erase_components -Csymbol-mangling-version=v0";
+    let options = "--cfg=erase_components -Csymbol-mangling-version=v0 -Ctarget-feature=+simd128";
     trunk.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", options).env("GILJABI_RELOCATIONS", "1");
     trunk
 }

@@ -94,7 +94,15 @@ impl Pod {
         let (old_spec, old_status) = (old_part("spec"), old_part("status"));
         let kept = |part: &Value, old: Option<&Value>| earlier.filter(|_| old.is_some_and(|old| old.is_same(part)));
         let mut pod = match kept(spec, old_spec) {
-            Some(pod) => pod.clone(),
+            Some(pod) => Pod {
+                node_name: pod.node_name.clone(),
+                host_network: pod.host_network,
+                hostname: pod.hostname.clone(),
+                subdomain: pod.subdomain.clone(),
+                init_containers: pod.init_containers.clone(),
+                containers: pod.containers.clone(),
+                ..Pod::default()
+            },
             None => {
                 let containers = |field: &str, of: fn(&Pod) -> &Arc<[Container]>| -> Arc<[Container]> {
                     let Some(list) = spec.get(field) else { return Arc::default() };

@@ -255,8 +255,8 @@ fn apart(mut ranges: Vec<Range<u32>>) -> Vec<Range<u32>> {
     apart
 }
 
-/// The offset of an instruction that reads or writes memory. Those of SIMD and of threads, which the app is compiled without,
-/// are not among them.
+/// The offset of an instruction that reads or writes memory. Those of threads, which the app is compiled without, are not among
+/// them.
 fn offset_of(operator: &Operator) -> Option<u32> {
     use Operator::*;
     match operator {
@@ -282,7 +282,29 @@ fn offset_of(operator: &Operator) -> Option<u32> {
         | I32Store16 { memarg }
         | I64Store8 { memarg }
         | I64Store16 { memarg }
-        | I64Store32 { memarg } => Some(memarg.offset as u32),
+        | I64Store32 { memarg }
+        | V128Load { memarg }
+        | V128Load8x8S { memarg }
+        | V128Load8x8U { memarg }
+        | V128Load16x4S { memarg }
+        | V128Load16x4U { memarg }
+        | V128Load32x2S { memarg }
+        | V128Load32x2U { memarg }
+        | V128Load8Splat { memarg }
+        | V128Load16Splat { memarg }
+        | V128Load32Splat { memarg }
+        | V128Load64Splat { memarg }
+        | V128Load32Zero { memarg }
+        | V128Load64Zero { memarg }
+        | V128Store { memarg }
+        | V128Load8Lane { memarg, .. }
+        | V128Load16Lane { memarg, .. }
+        | V128Load32Lane { memarg, .. }
+        | V128Load64Lane { memarg, .. }
+        | V128Store8Lane { memarg, .. }
+        | V128Store16Lane { memarg, .. }
+        | V128Store32Lane { memarg, .. }
+        | V128Store64Lane { memarg, .. } => Some(memarg.offset as u32),
         _ => None,
     }
 }
