@@ -298,9 +298,9 @@ spec:
   initContainers:
   - name: first
     image: busybox
-    command: [sh, -c, 'echo \"made by $WHO\" > /work/index.html']
+    command: [sh, -c, 'echo \"made by $WHO\" > /scratch/index.html']
     env: [{name: WHO, value: init}]
-    volumeMounts: [{name: work, mountPath: /work}]
+    volumeMounts: [{name: work, mountPath: /scratch}]
   containers:
   - name: c
     image: busybox
