@@ -251,13 +251,8 @@ impl Run {
             claim.set_at(&["kind"], CLAIM);
             claim.set_at(&["metadata", "name"], &name);
             claim.set_at(&["metadata", "namespace"], namespace);
-            for (key, label) in set
-                .value
-                .at(&["spec", "selector", "matchLabels"])
-                .and_then(Value::as_map)
-                .into_iter()
-                .flat_map(|m| m.iter())
-            {
+            let selector = set.value.at(&["spec", "selector"]);
+            for (key, label) in selector.into_iter().flat_map(|selector| selector.entries("matchLabels")) {
                 claim.set_at(&["metadata", "labels", key], label.clone());
             }
             let message = format_smolstr!("create Claim {name} Pod {pod} in StatefulSet {} success", set.name());

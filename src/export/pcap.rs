@@ -11,7 +11,8 @@ use crate::api::time::{Duration, EPOCH_SECS, Time};
 use crate::arrange::Arrange;
 use crate::network::dns::RecordType;
 use crate::network::packet::{Packet, Segment};
-use crate::trace::{Direction, Exchange, Hop, Place, StepKind, Trace, curl};
+use crate::runtime::serve;
+use crate::trace::{Direction, Exchange, Hop, Place, StepKind, Trace};
 use packet::{Flags, bytes};
 use std::collections::BTreeMap;
 
@@ -280,7 +281,7 @@ fn tcp_talk(script: &mut Script, hops: &[&Hop], open: bool, answered: Option<Seg
                 script.push((false, Flags::ACK, Vec::new()));
             }
             StepKind::HttpResponse { status, body, headers } => {
-                let mut text = format!("HTTP/1.1 {status} {}\r\n", curl::reason(*status));
+                let mut text = format!("HTTP/1.1 {status} {}\r\n", serve::reason(*status));
                 for (name, value) in headers {
                     text.push_str(&format!("{name}: {value}\r\n"));
                 }

@@ -369,23 +369,40 @@ impl PodSandbox {
     }
 }
 
-/// A page about a status, as nginx makes it.
-fn error_page(status: u16, server: &str) -> AppReply {
-    let reason = match status {
+/// The reason phrase of an HTTP status.
+pub fn reason(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        201 => "Created",
+        204 => "No Content",
         301 => "Moved Permanently",
         302 => "Found",
+        304 => "Not Modified",
         307 => "Temporary Redirect",
         308 => "Permanent Redirect",
         400 => "Bad Request",
         401 => "Unauthorized",
         403 => "Forbidden",
         404 => "Not Found",
-        405 => "Not Allowed",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        429 => "Too Many Requests",
         500 => "Internal Server Error",
         502 => "Bad Gateway",
         503 => "Service Temporarily Unavailable",
-        504 => "Gateway Time-out",
+        504 => "Gateway Timeout",
         _ => "",
+    }
+}
+
+/// A page about a status, as nginx makes it.
+fn error_page(status: u16, server: &str) -> AppReply {
+    // It has words of its own for these.
+    let reason = match status {
+        405 => "Not Allowed",
+        408 => "Request Time-out",
+        504 => "Gateway Time-out",
+        _ => reason(status),
     };
     let title = format!("{status} {reason}");
     let title = title.trim_end();

@@ -5,6 +5,7 @@ use super::outcome::{Outcome, Symptom};
 use super::request::Scheme;
 use crate::api::time::Duration;
 pub use crate::network::dns::client::Printed;
+use crate::runtime::serve::reason;
 
 /// How curl was called.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -90,31 +91,5 @@ pub fn error(symptom: &Symptom, scheme: Scheme, took: Duration) -> (i32, String)
         Symptom::NotHttp => (1, "Received HTTP/0.9 when not allowed".into()),
         Symptom::NoEcho => (28, format!("Operation timed out after {millis} milliseconds with 0 bytes received")),
         Symptom::ClientCannotRun { .. } => (126, "command terminated".into()),
-    }
-}
-
-/// The reason phrase of an HTTP status.
-pub fn reason(status: u16) -> &'static str {
-    match status {
-        200 => "OK",
-        201 => "Created",
-        204 => "No Content",
-        301 => "Moved Permanently",
-        302 => "Found",
-        304 => "Not Modified",
-        307 => "Temporary Redirect",
-        308 => "Permanent Redirect",
-        400 => "Bad Request",
-        401 => "Unauthorized",
-        403 => "Forbidden",
-        404 => "Not Found",
-        405 => "Method Not Allowed",
-        408 => "Request Timeout",
-        429 => "Too Many Requests",
-        500 => "Internal Server Error",
-        502 => "Bad Gateway",
-        503 => "Service Temporarily Unavailable",
-        504 => "Gateway Timeout",
-        _ => "",
     }
 }

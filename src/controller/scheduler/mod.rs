@@ -2,8 +2,8 @@
 //!
 //! Upstream: `pkg/scheduler` with its default plugins. [`demands`] has the filters and what a pod would rather have; among the
 //! nodes that remain, the pods of one owner are spread, then all pods. The scores of upstream's plugins are added with weights;
-//! here they are asked one after the other, the weightiest first. A claim for a
-//! volume has to be there, and counts as bound then. Left out: preemption, devices, where volumes can be had.
+//! here they are asked one after the other, the weightiest first. A claim for a volume has to be there, and
+//! counts as bound then. Left out: preemption, devices, where volumes can be had.
 
 mod claims;
 mod demands;

@@ -2,8 +2,9 @@
 
 use super::Ctx;
 use crate::api::time::Duration;
+use crate::runtime::serve::reason;
 use crate::shell::world::Event;
-use crate::trace::curl::{CurlFlags, curl as printed, reason};
+use crate::trace::curl::{CurlFlags, curl as printed};
 use crate::trace::{Outcome, Request, Scheme, StepKind, Trace, Url};
 use smol_str::SmolStr;
 use std::net::IpAddr;

@@ -1,8 +1,8 @@
 //! wget: BusyBox' in images that have it, GNU's elsewhere.
 
 use super::Ctx;
+use crate::runtime::serve::reason;
 use crate::shell::world::Event;
-use crate::trace::curl::reason;
 use crate::trace::{Outcome, Request, StepKind, Symptom, Trace, Url};
 use std::net::{IpAddr, SocketAddr};
 

@@ -58,7 +58,7 @@ impl Run<'_, '_> {
         match &decision.act {
             Act::Redirect { status, location } => {
                 self.log.step(|| routed_step(&decision, location.clone(), None));
-                let reason = super::curl::reason(*status);
+                let reason = crate::runtime::serve::reason(*status);
                 let mut reply = page(*status, reason);
                 reply.headers.push(("Location".into(), location.clone()));
                 self.respond(spot, packet, pod, reply, None)
