@@ -25,6 +25,18 @@ export function replaceOnce(text, from, to) {
   return text.replace(from, () => to);
 }
 
+/** The program's memory after it has made, ahead of any visit, what the first one begins with (src/app/scenario/prepared.rs). */
+async function ranAhead(wasm) {
+  const module = await WebAssembly.compile(wasm);
+  const imports = {};
+  for (const { module: from, name } of WebAssembly.Module.imports(module)) {
+    (imports[from] ??= {})[name] = () => fail(`there is no browser yet for ${name}`);
+  }
+  const { exports } = await WebAssembly.instantiate(module, imports);
+  exports.prepare();
+  return new Uint8Array(exports.memory.buffer);
+}
+
 /** Splits the WASM in two, or, to make the list anew, lets it record which functions are called. */
 async function split(wasm, recording) {
   const folder = root("target/size");
@@ -32,7 +44,9 @@ async function split(wasm, recording) {
   const [first, rest, imports] = ["first.wasm", "rest.wasm", "imports.txt"].map((name) => join(folder, name));
   const program = root(`target/tools/bin/giljabi-split${process.platform === "win32" ? ".exe" : ""}`);
   if (!existsSync(program)) throw new Error(`${program} is missing: run \`cargo xtask setup\``);
-  const run = (...options) => execFileSync(program, options, { stdio: "inherit" });
+  const memory = join(folder, "memory.bin");
+  await writeFile(memory, await ranAhead(await readFile(wasm)));
+  const run = (...options) => execFileSync(program, [...options, "--memory", memory], { stdio: "inherit" });
   if (recording) {
     run("record", wasm, "--out", first, "--report", REPORT);
     return { first: await readFile(first), imports: [] };

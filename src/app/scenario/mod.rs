@@ -2,6 +2,7 @@
 
 mod chooser;
 pub mod own;
+mod prepared;
 pub mod settings;
 pub mod table;
 pub mod world;
@@ -56,20 +57,39 @@ pub struct Opened {
 pub async fn opened() -> Opened {
     let (began, mut breath) = (now(), Breath::new());
     let (scenario, world) = kept();
-    let mut workspace = world.installed();
-    settle(&mut workspace, &mut breath).await;
-    world.furnish(&mut workspace);
-    settle(&mut workspace, &mut breath).await;
-    let kept = kept_files("");
-    for files in if kept.is_empty() { vec![files(scenario)] } else { kept } {
+    let mut kept = kept_files("");
+    let own = files(scenario);
+    // Files that nobody has changed are the scenario's own.
+    kept.retain(|files| *files != own);
+    let ahead = if kept.is_empty() { prepared::opened(scenario, world) } else { None };
+    let mut workspace = match ahead {
+        Some(workspace) => workspace,
+        None => opened_now(world, if kept.is_empty() { vec![own] } else { kept }, &mut breath).await,
+    };
+    pull_kept_plugs(&mut workspace);
+    Opened { scenario, world, workspace, began }
+}
+
+/// Makes the world and applies one set of files after the other.
+async fn opened_now(world: World, kept: Vec<Vec<File>>, breath: &mut Breath) -> Workspace {
+    let mut workspace = match prepared::installed(world) {
+        Some(workspace) => workspace,
+        None => {
+            let mut workspace = world.installed();
+            settle(&mut workspace, breath).await;
+            world.furnish(&mut workspace);
+            settle(&mut workspace, breath).await;
+            workspace
+        }
+    };
+    for files in kept {
         let mut work = workspace.begin(files);
         while !workspace.go_on(&mut work) {
             breath.take().await;
         }
     }
     world.finish(&mut workspace);
-    pull_kept_plugs(&mut workspace);
-    Opened { scenario, world, workspace, began }
+    workspace
 }
 
 /// Takes the power from the nodes that had none at the last visit.

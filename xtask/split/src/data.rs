@@ -12,7 +12,7 @@ use std::ops::Range;
 use anyhow::{Context, Result, bail, ensure};
 use wasmparser::{KnownCustom, Linking, Operator, Parser, Payload, RelocationType, SymbolInfo};
 
-use crate::module::Module;
+use crate::module::{Data, Module};
 use crate::write::parsed;
 
 /// How far before a piece of data a number may lie that means it, though the linker never wrote that number.
@@ -36,10 +36,16 @@ impl Parted {
     }
 
     pub fn new(module: &Module, is_first: &[bool], linked: &Linked) -> Result<Parted> {
-        let needed = linked.closed(linked.referred(module, is_first)?);
+        let mut needed = linked.referred(module, is_first)?;
+        needed.extend(linked.unnamed(module).flat_map(|data| linked.pointed(&module.bytes[data.bytes.clone()])));
+        let needed = linked.closed(module, needed);
         let mut parted = Parted { first: Vec::new(), rest: Vec::new() };
         for data in &module.data {
             let length = data.bytes.len();
+            if !linked.names(data) {
+                parted.first.push((data.offset, data.bytes.clone()));
+                continue;
+            }
             let mut is_first = vec![false; length];
             let mut known = vec![false; length];
             for (number, piece) in linked.pieces.iter().enumerate() {
@@ -227,13 +233,40 @@ impl Linked {
         Ok(found)
     }
 
-    /// Some pieces, and all that they refer to.
-    fn closed(&self, mut found: BTreeSet<usize>) -> BTreeSet<usize> {
+    /// Some pieces, and all that they refer to: what the linker says, and what stands in them since the program ran ahead.
+    fn closed(&self, module: &Module, mut found: BTreeSet<usize>) -> BTreeSet<usize> {
         let mut open: Vec<usize> = found.iter().copied().collect();
         while let Some(piece) = open.pop() {
             open.extend(self.refers[piece].iter().filter(|other| found.insert(**other)));
+            let range = &self.pieces[piece];
+            let within = |data: &&Data| data.offset <= range.start && range.end <= data.offset + data.bytes.len() as u32;
+            if let Some(data) = module.data.iter().find(within) {
+                let at = |address: u32| data.bytes.start + (address - data.offset) as usize;
+                // Pointers stand at addresses that are multiples of four.
+                let from = at(range.start.next_multiple_of(4).min(range.end));
+                open.extend(self.pointed(&module.bytes[from..at(range.end)]).filter(|other| found.insert(*other)));
+            }
         }
         found
+    }
+
+    /// Whether the linker has a name for something in these data. It has none for what came into memory when the program ran ahead.
+    fn names(&self, data: &Data) -> bool {
+        let from = self.pieces.partition_point(|piece| piece.end <= data.offset);
+        self.pieces.get(from).is_some_and(|piece| piece.start < data.offset + data.bytes.len() as u32)
+    }
+
+    fn unnamed<'m>(&self, module: &'m Module) -> impl Iterator<Item = &'m Data> {
+        module.data.iter().filter(|data| !self.names(data))
+    }
+
+    /// The pieces at whose addresses numbers among some bytes are. Not every such number is a pointer; a piece too many does no harm.
+    fn pointed(&self, bytes: &[u8]) -> impl Iterator<Item = usize> {
+        let words = bytes.chunks_exact(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]]));
+        words.filter_map(|address| {
+            let number = self.pieces.partition_point(|piece| piece.end <= address);
+            self.pieces.get(number).is_some_and(|piece| piece.start <= address).then_some(number)
+        })
     }
 }
 

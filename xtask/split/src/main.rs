@@ -1,8 +1,10 @@
 //! `giljabi-split`: splits the app's WASM in two, what the page needs before it can send its first request, and the rest.
 //!
 //!     giljabi-split split app.wasm --list assets/first.txt --first first.wasm --rest rest.wasm --imports imports.txt \
-//!         --report functions.tsv [--linked linked.wasm]
-//!     giljabi-split record app.wasm --out recorder.wasm --report functions.tsv
+//!         --report functions.tsv [--linked linked.wasm] [--memory memory.bin]
+//!     giljabi-split record app.wasm --out recorder.wasm --report functions.tsv [--memory memory.bin]
+//!
+//! With `--memory` the program begins with that memory, which it had after it ran ahead.
 //!
 //! What the first part holds is said by a recording of a real start of the page: which functions ran, and which stretches of
 //! them. A function is known by its name there, and its stretches by the shape of its instructions, so that the list stays of
@@ -10,6 +12,7 @@
 //! new goes with its caller, and everything else is in the rest, which the page loads by itself and, should it be called
 //! earlier, waits for.
 
+mod ahead;
 mod body;
 mod data;
 mod liveness;
@@ -35,7 +38,11 @@ fn main() -> Result<()> {
         let at = rest.iter().position(|word| word == name).with_context(|| format!("{name} is missing"))?;
         Ok(rest.get(at + 1).with_context(|| format!("{name} wants a file"))?)
     };
-    let bytes = fs::read(&input).with_context(|| input.clone())?;
+    let mut bytes = fs::read(&input).with_context(|| input.clone())?;
+    if let Ok(path) = option("--memory") {
+        let memory = fs::read(path).with_context(|| path.to_string())?;
+        bytes = ahead::with_memory(&Module::read(&bytes)?, &memory)?;
+    }
     let module = Module::read(&bytes).with_context(|| input.clone())?;
     match command.as_str() {
         "split" => {

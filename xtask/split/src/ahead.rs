@@ -1,0 +1,74 @@
+//! A program that has begun already: its memory as it was after it ran ahead, when the site was built, put into the module in the
+//! place of the memory that a start from nothing has.
+
+use std::ops::Range;
+
+use anyhow::{Context, Result, ensure};
+use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
+use wasm_encoder::{ConstExpr, CustomSection, DataCountSection, DataSection, MemorySection, RawSection, SectionId};
+use wasmparser::{Parser, Payload};
+
+use crate::module::Module;
+
+/// So many zeros end a run of memory: to begin another one costs less than they do.
+const ZEROS: usize = 24;
+const PAGE: usize = 65_536;
+const WORD: usize = 4;
+
+/// The module with `memory` in it. What lies below the first of its data is the stack, on which nothing stands any more.
+pub fn with_memory(module: &Module, memory: &[u8]) -> Result<Vec<u8>> {
+    ensure!(memory.len().is_multiple_of(PAGE), "memory comes in pages");
+    let below = module.data.iter().map(|data| data.offset as usize).min().context("a module without data")?;
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    // The module's own runs keep their borders, which say what the linker knows.
+    let mut from = below;
+    for data in &module.data {
+        let start = data.offset as usize;
+        ensure!(from <= start, "data that are not in order");
+        runs.extend(other_than_zero(memory, from..start));
+        from = start + data.bytes.len();
+        runs.push(start..from);
+    }
+    runs.extend(other_than_zero(memory, from..memory.len()));
+
+    let mut data = DataSection::new();
+    for run in &runs {
+        data.active(0, &ConstExpr::i32_const(run.start as i32), memory[run.clone()].iter().copied());
+    }
+    let mut memories = MemorySection::new();
+    let mut ty = RoundtripReencoder.memory_type(module.memory)?;
+    ty.minimum = (memory.len() / PAGE) as u64;
+    memories.memory(ty);
+
+    let mut out = wasm_encoder::Module::new();
+    for payload in Parser::new(0).parse_all(module.bytes) {
+        let payload = payload?;
+        if let Payload::CustomSection(section) = &payload {
+            out.section(&CustomSection { name: section.name().into(), data: section.data().into() });
+            continue;
+        }
+        let Some((id, range)) = payload.as_section() else { continue };
+        match SectionId::Memory as u8 {
+            memory if memory == id => out.section(&memories),
+            _ if id == SectionId::DataCount as u8 => out.section(&DataCountSection { count: runs.len() as u32 }),
+            _ if id == SectionId::Data as u8 => out.section(&data),
+            _ => out.section(&RawSection { id, data: &module.bytes[range] }),
+        };
+    }
+    Ok(out.finish())
+}
+
+/// The stretches of memory in which something stands, in whole words: a pointer is in one piece.
+fn other_than_zero(memory: &[u8], within: Range<usize>) -> Vec<Range<usize>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    let Range { start, end } = within;
+    for at in within.filter(|at| memory[*at] != 0) {
+        let word = (at - at % WORD).max(start);
+        let behind = (word + WORD).min(end);
+        match runs.last_mut() {
+            Some(last) if word < last.end + ZEROS => last.end = behind,
+            _ => runs.push(word..behind),
+        }
+    }
+    runs
+}
