@@ -113,8 +113,9 @@ const rest = {
   /** The first part's exports, once it is there. */
   first: undefined,
   there: !here.dataset.rest,
-  /** The rest, compiled before the first part runs. */
+  /** The rest, compiled before the first part runs, or its bytes at hand. */
   module: undefined,
+  bytes: undefined,
   /** Whether something was called before it had come. */
   waited: false,
   /** What may be done when the rest is there. */
@@ -131,6 +132,7 @@ const rest = {
     if (rest.there) return;
     rest.waited = true;
     try {
+      if (rest.bytes) return rest.install(new WebAssembly.Module(rest.bytes));
       const request = new XMLHttpRequest();
       request.open("GET", url(here.dataset.rest), false);
       // A request that is waited for may not ask for bytes, but for a text whose characters are bytes.
@@ -145,12 +147,16 @@ const rest = {
     }
   },
   /**
-   * Gets the rest ahead of the first part's start for who comes back or follows a link: what was kept or sent is more than the
-   * first part alone can open, and offline nothing can be waited for, since a service worker does not see such a request.
+   * Gets the rest ahead of the first part's start: compiled for who has more to open than the first part alone can; else its
+   * bytes for who comes back, because offline nothing can be waited for: a service worker does not see such a request.
    */
   async early() {
     if (rest.there || !returning()) return;
-    rest.module = await compiled(here.dataset.rest).catch(() => undefined);
+    if (hasMore()) {
+      rest.module = await compiled(here.dataset.rest).catch(() => undefined);
+    } else {
+      rest.bytes = await fetched(here.dataset.rest).then((response) => response.arrayBuffer()).catch(() => undefined);
+    }
   },
   /** The first part is there, and has not run yet. */
   ready() {
@@ -160,7 +166,8 @@ const rest = {
   async fetch() {
     if (rest.there) return;
     try {
-      rest.install(await compiled(here.dataset.rest));
+      rest.install(await (rest.bytes ? WebAssembly.compile(rest.bytes) : compiled(here.dataset.rest)));
+      rest.bytes = undefined;
     } catch (error) {
       // Whoever needs it will ask again, and says so if it still cannot be had.
       console.info("giljabi: the rest of the program did not come yet:", error);
@@ -179,9 +186,14 @@ if (Registry) {
   };
 }
 
-/** Whether there is more to open than a first visit has. */
+/** Whether this browser has the program at hand, or more to open than a first visit has. */
 function returning() {
-  if (navigator.serviceWorker?.controller || location.hash) return true;
+  return Boolean(navigator.serviceWorker?.controller) || hasMore();
+}
+
+/** Whether there is more to open than a first visit has: a link, or what was written. */
+function hasMore() {
+  if (location.hash) return true;
   try {
     return localStorage.getItem("giljabi.files") !== null;
   } catch {
@@ -191,8 +203,8 @@ function returning() {
 }
 
 /**
- * When what the page says at first stands on the screen: on a slow line nothing else is fetched beside it, and on a quick one the
- * program, which keeps the processor busy, does not start before it. A page that nobody looks at paints nothing, and is not waited for.
+ * When what the page says at first stands on the screen: the program, which keeps the processor busy, does not start before it. A
+ * page that nobody looks at paints nothing, and is not waited for.
  */
 function painted() {
   if (!globalThis.PerformanceObserver?.supportedEntryTypes?.includes("paint") || document.hidden) return;
@@ -205,14 +217,14 @@ function painted() {
 
 try {
   if (typeof WebAssembly !== "object") throw new Error("this browser has no WebAssembly");
-  // Who comes back has the program at hand, and has seen what stands here: both parts are compiled beside each other.
-  const back = returning();
-  if (!back) await painted();
-  const program = (back ? compiled : fetched)(here.dataset.wasm);
+  // The style sheet is there when this runs, so nothing that is painted first waits for the program on the line.
+  const program = fetched(here.dataset.wasm);
   // A failed import below must not leave this promise's own failure unobserved.
   program.catch(() => {});
   const early = rest.early();
-  const app = await import(url(here.dataset.js) + again);
+  const loading = import(url(here.dataset.js) + again);
+  if (!returning()) await painted();
+  const app = await loading;
   await early;
   // The app takes away what stands here for it once it is on the page itself.
   addEventListener("giljabi:drawn", () => rest.fetch(), { once: true });

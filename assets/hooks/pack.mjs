@@ -25,7 +25,10 @@ export function replaceOnce(text, from, to) {
   return text.replace(from, () => to);
 }
 
-/** The program's memory after it has made, ahead of any visit, what the first one begins with (src/app/scenario/prepared.rs). */
+/**
+ * The program's memory after it has made, ahead of any visit, what the first one begins with (src/app/scenario/prepared.rs), and
+ * the addresses of what only the rest reads.
+ */
 async function ranAhead(wasm) {
   const module = await WebAssembly.compile(wasm);
   const imports = {};
@@ -34,7 +37,10 @@ async function ranAhead(wasm) {
   }
   const { exports } = await WebAssembly.instantiate(module, imports);
   exports.prepare();
-  return new Uint8Array(exports.memory.buffer);
+  const [at, count] = exports.apart();
+  const places = [...new Uint32Array(exports.memory.buffer, at, count)];
+  const apart = places.flatMap((from, index) => (index % 2 ? [] : `${from}-${places[index + 1]}`)).join();
+  return { memory: new Uint8Array(exports.memory.buffer), apart };
 }
 
 /** Splits the WASM in two, or, to make the list anew, lets it record which functions are called. */
@@ -45,8 +51,9 @@ async function split(wasm, recording) {
   const program = root(`target/tools/bin/giljabi-split${process.platform === "win32" ? ".exe" : ""}`);
   if (!existsSync(program)) throw new Error(`${program} is missing: run \`cargo xtask setup\``);
   const memory = join(folder, "memory.bin");
-  await writeFile(memory, await ranAhead(await readFile(wasm)));
-  const run = (...options) => execFileSync(program, [...options, "--memory", memory], { stdio: "inherit" });
+  const ahead = await ranAhead(await readFile(wasm));
+  await writeFile(memory, ahead.memory);
+  const run = (...options) => execFileSync(program, [...options, "--memory", memory, "--apart", ahead.apart], { stdio: "inherit" });
   if (recording) {
     run("record", wasm, "--out", first, "--report", REPORT);
     return { first: await readFile(first), imports: [] };

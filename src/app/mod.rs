@@ -1,6 +1,7 @@
 //! The screen: what a person sees and does. It reads what the library computed and computes nothing of its own about
 //! Kubernetes.
 
+mod ahead;
 mod bottom;
 mod breath;
 mod clock;

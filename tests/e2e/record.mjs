@@ -23,13 +23,22 @@ const functions = (await readFile(REPORT, "utf8")).trimEnd().split("\n").map((li
   const [start, count, name, shape] = line.split("\t")[2].split(" ");
   return { start: Number(start), ran: new Array(Number(count)).fill(0), name, shape };
 });
+/** Notes what has run on a page. */
+async function note(page) {
+  const marks = await page.evaluate(() => new TextDecoder("latin1").decode(globalThis.giljabiRest.first.memory.buffer));
+  functions.forEach(({ start, ran }) => ran.forEach((bit, index) => (ran[index] = bit | marks.charCodeAt(start + index))));
+}
+
 for (const visit of VISITS) {
   const { page, complaints } = await open({ after: (f) => cleanup.push(f) }, browser, visit);
   await ready(page);
   await page.locator(".send").click();
   await page.locator(".ending.good").waitFor({ state: "attached", timeout: 60_000 });
-  const marks = await page.evaluate(() => new TextDecoder("latin1").decode(globalThis.giljabiRest.first.memory.buffer));
-  functions.forEach(({ start, ran }) => ran.forEach((bit, index) => (ran[index] = bit | marks.charCodeAt(start + index))));
+  await note(page);
+  // Who comes back has a language, a theme and sizes that the browser kept.
+  await page.reload();
+  await ready(page);
+  await note(page);
   if (complaints.length) console.warn(complaints.join("\n"));
 }
 for (const each of cleanup) await each();

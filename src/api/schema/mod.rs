@@ -20,6 +20,12 @@ use std::sync::OnceLock;
 /// The schema part of the field reference, as the build script wrote it.
 const TABLE: &str = include_str!(concat!(env!("OUT_DIR"), "/fields.schema.tsv"));
 
+/// The text that [`schema`] is read from.
+#[inline(never)]
+pub fn table() -> &'static str {
+    TABLE
+}
+
 /// All kinds and structs, with their indices resolved.
 #[derive(Debug)]
 pub struct Schema {
@@ -49,9 +55,10 @@ pub struct Resolved {
 ///
 /// # Panics
 /// Never for the table that is compiled in: `tests/fields.rs` loads it.
+#[inline(never)]
 pub fn schema() -> &'static Schema {
     static SCHEMA: OnceLock<Schema> = OnceLock::new();
-    SCHEMA.get_or_init(|| match table::parse(TABLE) {
+    SCHEMA.get_or_init(|| match table::parse(table()) {
         Ok(schema) => schema,
         Err(problem) => panic!("assets/fields.tsv: {problem}"),
     })

@@ -1,5 +1,5 @@
 //! A program that has begun already: its memory as it was after it ran ahead, when the site was built, put into the module in the
-//! place of the memory that a start from nothing has.
+//! place of the memory that a start from nothing has. What stands apart there (`src/app/ahead.rs`) goes with the rest.
 
 use std::ops::Range;
 
@@ -15,8 +15,9 @@ const ZEROS: usize = 24;
 const PAGE: usize = 65_536;
 const WORD: usize = 4;
 
-/// The module with `memory` in it. What lies below the first of its data is the stack, on which nothing stands any more.
-pub fn with_memory(module: &Module, memory: &[u8]) -> Result<Vec<u8>> {
+/// The module with `memory` in it. What lies below the first of its data is the stack, on which nothing stands any more. A run
+/// of memory does not go over a border of `apart`.
+pub fn with_memory(module: &Module, memory: &[u8], apart: &[Range<u32>]) -> Result<Vec<u8>> {
     ensure!(memory.len().is_multiple_of(PAGE), "memory comes in pages");
     let below = module.data.iter().map(|data| data.offset as usize).min().context("a module without data")?;
     let mut runs: Vec<Range<usize>> = Vec::new();
@@ -29,7 +30,14 @@ pub fn with_memory(module: &Module, memory: &[u8]) -> Result<Vec<u8>> {
         from = start + data.bytes.len();
         runs.push(start..from);
     }
-    runs.extend(other_than_zero(memory, from..memory.len()));
+    let borders = apart.iter().flat_map(|range| [range.start as usize, range.end as usize]);
+    let mut borders: Vec<usize> = borders.filter(|border| (from..memory.len()).contains(border)).collect();
+    borders.push(memory.len());
+    borders.sort_unstable();
+    for border in borders {
+        runs.extend(other_than_zero(memory, from..border));
+        from = border;
+    }
 
     let mut data = DataSection::new();
     for run in &runs {

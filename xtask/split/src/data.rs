@@ -35,15 +35,21 @@ impl Parted {
         Parted { first: module.data.iter().map(|data| (data.offset, data.bytes.clone())).collect(), rest: Vec::new() }
     }
 
-    pub fn new(module: &Module, is_first: &[bool], linked: &Linked) -> Result<Parted> {
+    pub fn new(module: &Module, is_first: &[bool], linked: &Linked, apart: &[Range<u32>]) -> Result<Parted> {
+        let is_apart = |address: &u32| apart.iter().any(|range| range.contains(address));
         let mut needed = linked.referred(module, is_first)?;
-        needed.extend(linked.unnamed(module).flat_map(|data| linked.pointed(&module.bytes[data.bytes.clone()])));
-        let needed = linked.closed(module, needed);
+        let unnamed = module.data.iter().filter(|data| !linked.names(data) && !is_apart(&data.offset));
+        let pointed = unnamed.flat_map(|data| linked.pointed(&module.bytes[data.bytes.clone()]));
+        // Where nobody of the first part reads, what looks like a pointer is a number or was left behind.
+        let at_hand = |piece: &usize| !is_apart(&linked.pieces[*piece].start);
+        needed.extend(pointed.filter(at_hand));
+        let needed = linked.closed(module, needed, at_hand);
         let mut parted = Parted { first: Vec::new(), rest: Vec::new() };
         for data in &module.data {
             let length = data.bytes.len();
             if !linked.names(data) {
-                parted.first.push((data.offset, data.bytes.clone()));
+                let part = if is_apart(&data.offset) { &mut parted.rest } else { &mut parted.first };
+                part.push((data.offset, data.bytes.clone()));
                 continue;
             }
             let mut is_first = vec![false; length];
@@ -234,7 +240,12 @@ impl Linked {
     }
 
     /// Some pieces, and all that they refer to: what the linker says, and what stands in them since the program ran ahead.
-    fn closed(&self, module: &Module, mut found: BTreeSet<usize>) -> BTreeSet<usize> {
+    fn closed(
+        &self,
+        module: &Module,
+        mut found: BTreeSet<usize>,
+        at_hand: impl Fn(&usize) -> bool,
+    ) -> BTreeSet<usize> {
         let mut open: Vec<usize> = found.iter().copied().collect();
         while let Some(piece) = open.pop() {
             open.extend(self.refers[piece].iter().filter(|other| found.insert(**other)));
@@ -244,7 +255,8 @@ impl Linked {
                 let at = |address: u32| data.bytes.start + (address - data.offset) as usize;
                 // Pointers stand at addresses that are multiples of four.
                 let from = at(range.start.next_multiple_of(4).min(range.end));
-                open.extend(self.pointed(&module.bytes[from..at(range.end)]).filter(|other| found.insert(*other)));
+                let pointed = self.pointed(&module.bytes[from..at(range.end)]).filter(&at_hand);
+                open.extend(pointed.filter(|other| found.insert(*other)));
             }
         }
         found
@@ -254,10 +266,6 @@ impl Linked {
     fn names(&self, data: &Data) -> bool {
         let from = self.pieces.partition_point(|piece| piece.end <= data.offset);
         self.pieces.get(from).is_some_and(|piece| piece.start < data.offset + data.bytes.len() as u32)
-    }
-
-    fn unnamed<'m>(&self, module: &'m Module) -> impl Iterator<Item = &'m Data> {
-        module.data.iter().filter(|data| !self.names(data))
     }
 
     /// The pieces at whose addresses numbers among some bytes are. Not every such number is a pointer; a piece too many does no harm.
@@ -396,7 +404,7 @@ mod tests {
         }
         let mut is_first = vec![true; numbers.len()];
         is_first.push(false);
-        let parted = Parted::new(&module, &is_first, &linked).expect("a split");
+        let parted = Parted::new(&module, &is_first, &linked, &[]).expect("a split");
         let text = |runs: &[Run]| -> String {
             runs.iter().map(|(_, bytes)| String::from_utf8_lossy(&module.bytes[bytes.clone()]).into_owned()).collect()
         };

@@ -1,10 +1,11 @@
 //! `giljabi-split`: splits the app's WASM in two, what the page needs before it can send its first request, and the rest.
 //!
 //!     giljabi-split split app.wasm --list assets/first.txt --first first.wasm --rest rest.wasm --imports imports.txt \
-//!         --report functions.tsv [--linked linked.wasm] [--memory memory.bin]
+//!         --report functions.tsv [--linked linked.wasm] [--memory memory.bin [--apart 1-2,5-7]]
 //!     giljabi-split record app.wasm --out recorder.wasm --report functions.tsv [--memory memory.bin]
 //!
-//! With `--memory` the program begins with that memory, which it had after it ran ahead.
+//! With `--memory` the program begins with that memory, which it had after it ran ahead; what stands there between the
+//! addresses of `--apart` only the rest reads.
 //!
 //! What the first part holds is said by a recording of a real start of the page: which functions ran, and which stretches of
 //! them. A function is known by its name there, and its stretches by the shape of its instructions, so that the list stays of
@@ -24,6 +25,7 @@ mod write;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt::Write as _;
 use std::fs;
+use std::ops::Range;
 
 use anyhow::{Context, Result, bail};
 
@@ -38,10 +40,11 @@ fn main() -> Result<()> {
         let at = rest.iter().position(|word| word == name).with_context(|| format!("{name} is missing"))?;
         Ok(rest.get(at + 1).with_context(|| format!("{name} wants a file"))?)
     };
+    let apart = option("--apart").map_or(Ok(Vec::new()), ranges)?;
     let mut bytes = fs::read(&input).with_context(|| input.clone())?;
     if let Ok(path) = option("--memory") {
         let memory = fs::read(path).with_context(|| path.to_string())?;
-        bytes = ahead::with_memory(&Module::read(&bytes)?, &memory)?;
+        bytes = ahead::with_memory(&Module::read(&bytes)?, &memory, &apart)?;
     }
     let module = Module::read(&bytes).with_context(|| input.clone())?;
     match command.as_str() {
@@ -60,7 +63,7 @@ fn main() -> Result<()> {
                 Err(_) => None,
             };
             let data = match &linked {
-                Some(linked) => data::Parted::new(&whole, &is_first, linked)?,
+                Some(linked) => data::Parted::new(&whole, &is_first, linked, &apart)?,
                 None => data::Parted::not(&whole),
             };
             let parts = write::split(&whole, &is_first, &data)?;
@@ -91,6 +94,15 @@ fn main() -> Result<()> {
         other => bail!("no such command: {other}"),
     }
     Ok(())
+}
+
+/// Ranges as `1-2,5-7`.
+fn ranges(words: &str) -> Result<Vec<Range<u32>>> {
+    let range = |word: &str| -> Result<Range<u32>> {
+        let (from, until) = word.split_once('-').with_context(|| format!("not two addresses: {word}"))?;
+        Ok(from.parse()?..until.parse()?)
+    };
+    words.split(',').map(range).collect()
 }
 
 /// A recording: a line a function that ran, `name shape stretches`, the first two as sums (see `sum`), the last as a `1` or
