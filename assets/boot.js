@@ -113,9 +113,8 @@ const rest = {
   /** The first part's exports, once it is there. */
   first: undefined,
   there: !here.dataset.rest,
-  /** The rest, compiled before the first part runs, or its bytes at hand. */
+  /** The rest, compiled before the first part runs. */
   module: undefined,
-  bytes: undefined,
   /** Whether something was called before it had come. */
   waited: false,
   /** What may be done when the rest is there. */
@@ -132,7 +131,6 @@ const rest = {
     if (rest.there) return;
     rest.waited = true;
     try {
-      if (rest.bytes) return rest.install(new WebAssembly.Module(rest.bytes));
       const request = new XMLHttpRequest();
       request.open("GET", url(here.dataset.rest), false);
       // A request that is waited for may not ask for bytes, but for a text whose characters are bytes.
@@ -147,16 +145,12 @@ const rest = {
     }
   },
   /**
-   * Gets the rest ahead of the first part's start: compiled for who has more to open than the first part alone can; else its
-   * bytes for who comes back, because offline nothing can be waited for: a service worker does not see such a request.
+   * Gets the rest ahead of the first part's start, for who has more to open than the first part alone can, and where nothing can
+   * be waited for: offline, since a service worker does not see such a request.
    */
   async early() {
-    if (rest.there || !returning()) return;
-    if (hasMore()) {
-      rest.module = await compiled(here.dataset.rest).catch(() => undefined);
-    } else {
-      rest.bytes = await fetched(here.dataset.rest).then((response) => response.arrayBuffer()).catch(() => undefined);
-    }
+    if (rest.there || !(hasMore() || navigator.onLine === false)) return;
+    rest.module = await compiled(here.dataset.rest).catch(() => undefined);
   },
   /** The first part is there, and has not run yet. */
   ready() {
@@ -166,8 +160,7 @@ const rest = {
   async fetch() {
     if (rest.there) return;
     try {
-      rest.install(await (rest.bytes ? WebAssembly.compile(rest.bytes) : compiled(here.dataset.rest)));
-      rest.bytes = undefined;
+      rest.install(await compiled(here.dataset.rest));
     } catch (error) {
       // Whoever needs it will ask again, and says so if it still cannot be had.
       console.info("giljabi: the rest of the program did not come yet:", error);
@@ -186,16 +179,14 @@ if (Registry) {
   };
 }
 
-/** Whether this browser has the program at hand, or more to open than a first visit has. */
-function returning() {
-  return Boolean(navigator.serviceWorker?.controller) || hasMore();
-}
+/** What the browser keeps of every visit, and the first part can read by itself. */
+const USUAL = ["version", "lang", "theme", "url", "file", "left", "bottom"].map((name) => `giljabi.${name}`);
 
-/** Whether there is more to open than a first visit has: a link, or what was written. */
+/** Whether there is more to open than a first visit has: a link, or something that was made here. */
 function hasMore() {
   if (location.hash) return true;
   try {
-    return localStorage.getItem("giljabi.files") !== null;
+    return Object.keys(localStorage).some((name) => name.startsWith("giljabi.") && !USUAL.includes(name));
   } catch {
     // Storage is denied: nothing was kept.
     return false;
@@ -223,7 +214,8 @@ try {
   program.catch(() => {});
   const early = rest.early();
   const loading = import(url(here.dataset.js) + again);
-  if (!returning()) await painted();
+  // Who comes back has the program at hand, and has seen what stands here.
+  if (!navigator.serviceWorker?.controller) await painted();
   const app = await loading;
   await early;
   // The app takes away what stands here for it once it is on the page itself.

@@ -106,8 +106,10 @@ export async function pack(staging, html, recording) {
   for (const name of [js, wasm, "boot.js", "snippets"]) await rm(join(staging, name), { recursive: true, force: true });
 
   // What trunk would have the browser get ahead of time is in the one script now.
-  // The program is asked for by assets/boot.js, behind what the page paints first.
   html = html.replaceAll(new RegExp(`<link [^>]*href="[^"]*(${js}|${wasm}|snippets/[^"]*)"[^>]*>`, "g"), "");
+  // The program sets out with what the page paints first, and behind it: it is most of what has to come.
+  const ahead = `<link rel="preload" href="./${firstName}" as="fetch" crossorigin fetchpriority="low">`;
+  html = replaceOnce(html, '<link rel="stylesheet"', `${ahead}<link rel="stylesheet"`);
   html = replaceOnce(html, ` data-js="./${js}"`, restName ? ` data-rest="./${restName}"` : "");
   return replaceOnce(html, 'src="boot.js"', `src="${script}"`).replaceAll(wasm, firstName);
 }

@@ -36,6 +36,7 @@ for (const visit of VISITS) {
   await page.locator(".ending.good").waitFor({ state: "attached", timeout: 60_000 });
   await note(page);
   // Who comes back has a language, a theme and sizes that the browser kept.
+  await page.evaluate(() => localStorage.setItem("giljabi.theme", "dark"));
   await page.reload();
   await ready(page);
   await note(page);
