@@ -107,6 +107,27 @@ async function compiled(path) {
   return streams ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer());
 }
 
+/** The same beside the page's own thread, where there can be another. */
+async function compiledAside(path) {
+  const module = await new Promise((done) => {
+    try {
+      const worker = new Worker(url(here.dataset.compile));
+      const end = (module) => {
+        worker.terminate();
+        done(module);
+      };
+      worker.onmessage = ({ data }) => end(data);
+      worker.onerror = () => end();
+      worker.onmessageerror = () => end();
+      worker.postMessage(url(path));
+    } catch {
+      // A page may be denied workers.
+      done();
+    }
+  });
+  return module ?? compiled(path);
+}
+
 // A release's WASM comes in two parts (assets/hooks/pack.mjs). The first can send a request by itself; the rest is fetched as
 // soon as the page is drawn, and puts its functions into the first part's table. What the first part calls before that waits.
 const rest = {
@@ -160,7 +181,7 @@ const rest = {
   async fetch() {
     if (rest.there) return;
     try {
-      rest.install(await compiled(here.dataset.rest));
+      rest.install(await compiledAside(here.dataset.rest));
     } catch (error) {
       // Whoever needs it will ask again, and says so if it still cannot be had.
       console.info("giljabi: the rest of the program did not come yet:", error);

@@ -6,7 +6,7 @@ import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { build, transform } from "esbuild";
 
 const root = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 /** What the first part holds. */
@@ -103,6 +103,8 @@ export async function pack(staging, html, recording) {
     write: false,
   });
   const script = await write("boot", "js", bundled.outputFiles[0].contents);
+  const compile = await transform(await readFile(root("assets/site/compile.js"), "utf8"), { minify: true, legalComments: "none" });
+  const aside = await write("compile", "js", compile.code);
   for (const name of [js, wasm, "boot.js", "snippets"]) await rm(join(staging, name), { recursive: true, force: true });
 
   // What trunk would have the browser get ahead of time is in the one script now.
@@ -110,7 +112,7 @@ export async function pack(staging, html, recording) {
   // The program sets out with what the page paints first, and behind it: it is most of what has to come.
   const ahead = `<link rel="preload" href="./${firstName}" as="fetch" crossorigin fetchpriority="low">`;
   html = replaceOnce(html, '<link rel="stylesheet"', `${ahead}<link rel="stylesheet"`);
-  html = replaceOnce(html, ` data-js="./${js}"`, restName ? ` data-rest="./${restName}"` : "");
+  html = replaceOnce(html, ` data-js="./${js}"`, restName ? ` data-rest="./${restName}" data-compile="./${aside}"` : "");
   return replaceOnce(html, 'src="boot.js"', `src="${script}"`).replaceAll(wasm, firstName);
 }
 

@@ -80,3 +80,61 @@ fn other_than_zero(memory: &[u8], within: Range<usize>) -> Vec<Range<usize>> {
     }
     runs
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wasm_encoder::{CodeSection, Function, FunctionSection, MemoryType, TypeSection};
+
+    /// Where the module's own data stand.
+    const AT: u32 = 1024;
+
+    /// A module with four bytes of data and a function that does nothing.
+    fn module() -> Vec<u8> {
+        let mut out = wasm_encoder::Module::new();
+        let mut types = TypeSection::new();
+        types.ty().function([], []);
+        let (mut functions, mut memories, mut code) = (FunctionSection::new(), MemorySection::new(), CodeSection::new());
+        functions.function(0);
+        memories.memory(MemoryType { minimum: 1, maximum: None, memory64: false, shared: false, page_size_log2: None });
+        let mut body = Function::new([]);
+        body.instructions().end();
+        code.function(&body);
+        let mut data = DataSection::new();
+        data.active(0, &ConstExpr::i32_const(AT as i32), *b"abcd");
+        out.section(&types).section(&functions).section(&memories).section(&code).section(&data);
+        out.finish()
+    }
+
+    /// The runs of a memory in which these texts stand, and how many pages it begins with.
+    fn runs(texts: &[(usize, &str)], apart: &[Range<u32>]) -> (Vec<(u32, String)>, u64) {
+        let mut memory = vec![0; 2 * PAGE];
+        for (at, text) in texts {
+            memory[*at..at + text.len()].copy_from_slice(text.as_bytes());
+        }
+        let bytes = module();
+        let began = with_memory(&Module::read(&bytes).expect("a module"), &memory, apart).expect("a module with memory");
+        wasmparser::Validator::new().validate_all(&began).expect("a valid module");
+        let began = Module::read(&began).expect("what was written can be read");
+        let text = |data: &crate::module::Data| String::from_utf8_lossy(&began.bytes[data.bytes.clone()]).into_owned();
+        (began.data.iter().map(|data| (data.offset, text(data))).collect(), began.memory.initial)
+    }
+
+    #[test]
+    fn memory_is_there_in_whole_words_but_for_the_stack() {
+        let (runs, pages) = runs(&[(100, "stack"), (1024, "abXd"), (2001, "heap"), (PAGE + 4, "more")], &[]);
+        assert_eq!(pages, 2);
+        let expected = [(1024, "abXd"), (2000, "\0heap\0\0\0"), (PAGE as u32 + 4, "more")];
+        assert_eq!(runs, expected.map(|(at, text)| (at, text.to_string())));
+    }
+
+    #[test]
+    fn a_few_zeros_do_not_end_a_run_and_a_border_does() {
+        let texts = [(2000, "one.two."), (2000 + 8 + ZEROS - 4, "far."), (3000, "away")];
+        let far = format!("one.two.{}far.", "\0".repeat(ZEROS - 4));
+        assert_eq!(runs(&texts, &[]).0[1..], [(2000, far.clone()), (3000, "away".to_string())]);
+        let split = &runs(&texts, std::slice::from_ref(&(2004..2008))).0[1..];
+        assert_eq!(split[..2], [(2000, "one.".to_string()), (2004, "two.".to_string())]);
+        assert_eq!(split[2].1, "far.");
+    }
+}

@@ -47,7 +47,8 @@ impl Parted {
         let mut parted = Parted { first: Vec::new(), rest: Vec::new() };
         for data in &module.data {
             let length = data.bytes.len();
-            if !linked.names(data) {
+            // What stands apart is a piece of the first part's allocator, which does not read it.
+            if is_apart(&data.offset) || !linked.names(data) {
                 let part = if is_apart(&data.offset) { &mut parted.rest } else { &mut parted.first };
                 part.push((data.offset, data.bytes.clone()));
                 continue;
@@ -249,14 +250,17 @@ impl Linked {
         let mut open: Vec<usize> = found.iter().copied().collect();
         while let Some(piece) = open.pop() {
             open.extend(self.refers[piece].iter().filter(|other| found.insert(**other)));
+            if !at_hand(&piece) {
+                continue;
+            }
             let range = &self.pieces[piece];
-            let within = |data: &&Data| data.offset <= range.start && range.end <= data.offset + data.bytes.len() as u32;
-            if let Some(data) = module.data.iter().find(within) {
-                let at = |address: u32| data.bytes.start + (address - data.offset) as usize;
+            let from = module.data.partition_point(|data| data.offset + data.bytes.len() as u32 <= range.start);
+            for data in module.data[from..].iter().take_while(|data| data.offset < range.end) {
+                let at = |address: u32| data.bytes.start + (address.max(data.offset) - data.offset) as usize;
                 // Pointers stand at addresses that are multiples of four.
-                let from = at(range.start.next_multiple_of(4).min(range.end));
-                let pointed = self.pointed(&module.bytes[from..at(range.end)]).filter(&at_hand);
-                open.extend(pointed.filter(|other| found.insert(*other)));
+                let bytes = at(range.start.max(data.offset).next_multiple_of(4))..at(range.end).min(data.bytes.end);
+                let pointed = module.bytes.get(bytes).into_iter().flat_map(|bytes| self.pointed(bytes));
+                open.extend(pointed.filter(&at_hand).filter(|other| found.insert(*other)));
             }
         }
         found
@@ -389,7 +393,26 @@ mod tests {
 
     /// The bytes of each part, when the functions with these numbers are in the first and one with `AT` is in the rest.
     fn parted(numbers: &[u32], meant: &[(u32, usize)], refers: &[(usize, usize)]) -> (String, String) {
-        let bytes = module(&[numbers, &[AT]].concat());
+        parted_after(&[], &[], numbers, meant, refers)
+    }
+
+    /// The same of a program that ran ahead and left these words at these addresses.
+    fn parted_after(
+        left: &[(u32, u32)],
+        apart: &[Range<u32>],
+        numbers: &[u32],
+        meant: &[(u32, usize)],
+        refers: &[(usize, usize)],
+    ) -> (String, String) {
+        let mut bytes = module(&[numbers, &[AT]].concat());
+        if !left.is_empty() {
+            let mut memory = vec![0; 65_536];
+            memory[AT as usize..(AT + 4 * PIECE) as usize].copy_from_slice(pieces("abcd").as_bytes());
+            for (at, word) in left {
+                memory[*at as usize..*at as usize + 4].copy_from_slice(&word.to_le_bytes());
+            }
+            bytes = crate::ahead::with_memory(&Module::read(&bytes).expect("a module"), &memory, apart).expect("a module");
+        }
         let module = Module::read(&bytes).expect("a module");
         let mut linked = Linked {
             pieces: (0..4).map(|i| AT + PIECE * i..AT + PIECE * (i + 1)).collect(),
@@ -404,7 +427,7 @@ mod tests {
         }
         let mut is_first = vec![true; numbers.len()];
         is_first.push(false);
-        let parted = Parted::new(&module, &is_first, &linked, &[]).expect("a split");
+        let parted = Parted::new(&module, &is_first, &linked, apart).expect("a split");
         let text = |runs: &[Run]| -> String {
             runs.iter().map(|(_, bytes)| String::from_utf8_lossy(&module.bytes[bytes.clone()]).into_owned()).collect()
         };
@@ -428,6 +451,34 @@ mod tests {
     fn a_number_that_the_linker_never_wrote_means_what_is_there_and_right_behind() {
         let (first, rest) = parted(&[AT + 2 * PIECE + BEFORE / 2], &[], &[]);
         assert_eq!((first, rest), (pieces("cd"), pieces("ab")));
+    }
+
+    /// What stands in memory since the program ran ahead begins here.
+    const HEAP: u32 = AT + 4 * PIECE + 1000;
+
+    #[test]
+    fn what_ran_ahead_and_what_it_points_to_is_in_the_first_part() {
+        // Into the middle of the third piece.
+        let (first, rest) = parted_after(&[(HEAP, AT + 2 * PIECE + 5)], &[], &[7], &[], &[]);
+        let pointer = String::from_utf8_lossy(&(AT + 2 * PIECE + 5).to_le_bytes()).into_owned();
+        assert_eq!((first, rest), (pieces("c") + &pointer, pieces("abd")));
+    }
+
+    #[test]
+    fn a_piece_of_the_first_part_that_was_written_to_points_as_well() {
+        let written = (AT + 8, AT + 3 * PIECE);
+        let (_, rest) = parted_after(&[written], &[], &[AT], &[(AT, 0)], &[]);
+        assert_eq!(rest, pieces("bc"));
+    }
+
+    #[test]
+    fn what_stands_apart_is_in_the_rest_and_points_to_nothing_of_the_first_part() {
+        let apart = [HEAP..HEAP + 100, AT + PIECE..AT + 2 * PIECE];
+        // Apart stands a pointer to the third piece; elsewhere one to the second, which only the rest reads.
+        let left = [(HEAP, AT + 2 * PIECE), (HEAP + 500, AT + PIECE)];
+        let (first, rest) = parted_after(&left, &apart, &[7], &[], &[]);
+        let word = |number: u32| String::from_utf8_lossy(&number.to_le_bytes()).into_owned();
+        assert_eq!((first, rest), (word(AT + PIECE), pieces("abcd") + &word(AT + 2 * PIECE)));
     }
 
     #[test]
