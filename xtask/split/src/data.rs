@@ -102,6 +102,8 @@ pub struct Linked {
     meant: BTreeMap<u32, BTreeSet<usize>>,
     /// Which pieces a piece refers to.
     refers: Vec<BTreeSet<usize>>,
+    /// The data themselves, at their addresses.
+    data: Vec<(u32, Vec<u8>)>,
 }
 
 /// A relocation: where in its section a number stands, whose address it is, and the number.
@@ -208,7 +210,8 @@ impl Linked {
             );
             refers[number].extend(of_symbol(symbol));
         }
-        Ok(Some(Linked { pieces, meant, refers }))
+        let data = segments.into_iter().map(|(start, range)| (start, bytes[range].to_vec())).collect();
+        Ok(Some(Linked { pieces, meant, refers, data }))
     }
 
     /// The pieces that the numbers in some functions refer to.
@@ -240,7 +243,8 @@ impl Linked {
         Ok(found)
     }
 
-    /// Some pieces, and all that they refer to: what the linker says, and what stands in them since the program ran ahead.
+    /// Some pieces, and all that they refer to: what the linker says, and what was written into them
+    /// when the program ran ahead.
     fn closed(
         &self,
         module: &Module,
@@ -256,14 +260,23 @@ impl Linked {
             let range = &self.pieces[piece];
             let from = module.data.partition_point(|data| data.offset + data.bytes.len() as u32 <= range.start);
             for data in module.data[from..].iter().take_while(|data| data.offset < range.end) {
-                let at = |address: u32| data.bytes.start + (address.max(data.offset) - data.offset) as usize;
                 // Pointers stand at addresses that are multiples of four.
-                let bytes = at(range.start.max(data.offset).next_multiple_of(4))..at(range.end).min(data.bytes.end);
-                let pointed = module.bytes.get(bytes).into_iter().flat_map(|bytes| self.pointed(bytes));
-                open.extend(pointed.filter(&at_hand).filter(|other| found.insert(*other)));
+                let start = range.start.max(data.offset).next_multiple_of(4);
+                let end = range.end.min(data.offset + data.bytes.len() as u32);
+                let word = |address: u32| &module.bytes[data.bytes.start + (address - data.offset) as usize..][..4];
+                let written = (start..end.saturating_sub(3)).step_by(4).filter(|at| self.word(*at) != Some(word(*at)));
+                let pointed = written.flat_map(|at| self.pointed(word(at))).filter(&at_hand);
+                open.extend(pointed.filter(|other| found.insert(*other)));
             }
         }
         found
+    }
+
+    /// The four bytes that the linker put at an address.
+    fn word(&self, address: u32) -> Option<&[u8]> {
+        let holds = |(start, bytes): &&(u32, Vec<u8>)| (*start..start + bytes.len() as u32).contains(&address);
+        let (start, bytes) = self.data.iter().find(holds)?;
+        bytes.get((address - start) as usize..)?.get(..4)
     }
 
     /// Whether the linker has a name for something in these data. It has none for what came into memory when the program ran ahead.
@@ -418,6 +431,7 @@ mod tests {
             pieces: (0..4).map(|i| AT + PIECE * i..AT + PIECE * (i + 1)).collect(),
             meant: BTreeMap::new(),
             refers: vec![BTreeSet::new(); 4],
+            data: vec![(AT, pieces("abcd").into_bytes())],
         };
         for (number, piece) in meant {
             linked.meant.entry(*number).or_default().insert(*piece);
