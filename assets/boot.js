@@ -93,9 +93,9 @@ const stopped = (event) =>
   showFailure("프로그램 안에서 오류가 나서 멈췄어요", "The program met an error of its own and stopped", event.detail, { started: true });
 ear.call(window, "giljabi:panic", stopped, { once: true });
 
-/** Fetches a part of the program. */
-async function fetched(path) {
-  const response = await fetch(url(path));
+/** Fetches a part of the program, which may be on its way already. */
+async function fetched(path, early) {
+  const response = await (early ?? fetch(url(path)));
   if (!response.ok) throw new Error(`${response.status} ${response.statusText}: ${response.url}`);
   return response;
 }
@@ -229,16 +229,18 @@ function painted() {
 
 try {
   if (typeof WebAssembly !== "object") throw new Error("this browser has no WebAssembly");
-  // The style sheet is there when this runs, so nothing that is painted first waits for the program on the line.
-  const program = fetched(here.dataset.wasm);
-  // A failed import below must not leave this promise's own failure unobserved.
-  program.catch(() => {});
-  const early = rest.early();
+  // On a slow line the program has set out already (assets/site/hurry.js).
+  const early = globalThis.giljabiProgram;
+  delete globalThis.giljabiProgram;
+  const all = rest.early();
   const loading = import(url(here.dataset.js) + again);
   // Who comes back has the program at hand, and has seen what stands here.
   if (!navigator.serviceWorker?.controller) await painted();
+  const program = fetched(here.dataset.wasm, early);
+  // A failed import below must not leave this promise's own failure unobserved.
+  program.catch(() => {});
   const app = await loading;
-  await early;
+  await all;
   // The app takes away what stands here for it once it is on the page itself.
   addEventListener("giljabi:drawn", () => rest.fetch(), { once: true });
   await app.default({ module_or_path: program });

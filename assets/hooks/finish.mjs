@@ -4,7 +4,7 @@
 // trunk injects an inline script for live reload, so there is no policy, and nothing is kept for offline.
 import { copyFile, readdir, readFile, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
-import { CSP } from "./csp.mjs";
+import { CSP, HURRY } from "./csp.mjs";
 import { EDITOR_BUNDLE } from "../editor/bundle-path.mjs";
 import { packLessons } from "./lessons.mjs";
 import { hashOf, pack, replaceOnce } from "./pack.mjs";
@@ -38,6 +38,9 @@ if (release) {
   await writeFile(join(staging, offlineName), offline);
   html = replaceOnce(html, "</head>", `<script type="module" src="${offlineName}"></script></head>`);
   head = `<meta http-equiv="Content-Security-Policy" content="${CSP}">${head}<meta name="giljabi-worker" content="./sw.js">`;
+  // A development build has no such script: its page comes from this machine.
+  const [, program] = html.match(/ data-wasm="([^"]+)"/);
+  head += `<meta name="giljabi-program" content="${program}"><script>${HURRY}</script>`;
   await writeFile(join(staging, "licences.txt"), await licences());
 }
 const { version } = JSON.parse(await readFile("package.json", "utf8"));

@@ -109,9 +109,6 @@ export async function pack(staging, html, recording) {
 
   // What trunk would have the browser get ahead of time is in the one script now.
   html = html.replaceAll(new RegExp(`<link [^>]*href="[^"]*(${js}|${wasm}|snippets/[^"]*)"[^>]*>`, "g"), "");
-  // The program sets out with what the page paints first, and behind it: it is most of what has to come.
-  const ahead = `<link rel="preload" href="./${firstName}" as="fetch" crossorigin fetchpriority="low">`;
-  html = replaceOnce(html, '<link rel="stylesheet"', `${ahead}<link rel="stylesheet"`);
   html = replaceOnce(html, ` data-js="./${js}"`, restName ? ` data-rest="./${restName}" data-compile="./${aside}"` : "");
   return replaceOnce(html, 'src="boot.js"', `src="${script}"`).replaceAll(wasm, firstName);
 }

@@ -1,0 +1,8 @@
+// Stands in the page itself, before its style sheet, so that it runs before anything else has come. Where the page took its time to
+// come, the program, which is most of what has to, sets out at once; on a quick line it waits until the page is painted
+// (assets/boot.js), because it keeps the processor busy.
+if (performance.now() > 200) {
+  const program = (globalThis.giljabiProgram = fetch(document.querySelector("[name=giljabi-program]").content, { priority: "low" }));
+  // Who takes it says what went wrong.
+  program.catch(() => {});
+}
