@@ -101,8 +101,8 @@ async function fetched(path, early) {
 }
 
 /** Fetches it and compiles it. A host that does not know the type of WASM is none that can stream it. */
-async function compiled(path) {
-  const response = await fetched(path);
+async function compiled(path, early) {
+  const response = await fetched(path, early);
   const streams = response.headers.get("content-type") === "application/wasm";
   return streams ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer());
 }
@@ -236,14 +236,17 @@ try {
   const loading = import(url(here.dataset.js) + again);
   // Who comes back has the program at hand, and has seen what stands here.
   if (!navigator.serviceWorker?.controller) await painted();
-  const program = fetched(here.dataset.wasm, early);
+  const program = compiled(here.dataset.wasm, early);
   // A failed import below must not leave this promise's own failure unobserved.
   program.catch(() => {});
   const app = await loading;
   await all;
   // The app takes away what stands here for it once it is on the page itself.
   addEventListener("giljabi:drawn", () => rest.fetch(), { once: true });
-  await app.default({ module_or_path: program });
+  // To finish compiling, to make the instance and to run it are three tasks: between them the browser listens.
+  const module = await program;
+  await new Promise((next) => setTimeout(next));
+  await app.default({ module_or_path: module });
   dispatchEvent(new CustomEvent("TrunkApplicationStarted", { detail: { wasm: program } }));
 } catch (error) {
   showFailure("길잡이를 시작하지 못했어요", "Giljabi could not start", error);

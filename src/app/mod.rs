@@ -44,6 +44,7 @@ use breath::breathe;
 pub fn start() {
     failure::install();
     wasm_bindgen_futures::spawn_local(async {
+        breathe().await;
         let desk = scenario::opened().await;
         breathe().await;
         leptos::mount::mount_to_body(|| {

@@ -128,9 +128,12 @@ pub fn Page() -> impl IntoView {
                 </div>
             </main>
             {in_turn(turn::SCREENS, || view! { <Screens/><Sheets/> }.into_any())}
-            <Show when=move || l.route.read().is_desk()>
-                <Panes/>
-            </Show>
+            // With the header, because it stands where it belongs only when that is there.
+            {in_turn(turn::HEADER, move || view! {
+                <Show when=move || l.route.read().is_desk()>
+                    <Panes/>
+                </Show>
+            }.into_any())}
             <Announcer/>
             {in_turn(turn::DIALOGS, || view! { <Doctor/><Keeping/> }.into_any())}
             {when_asked(s.help, || Help().into_any())}

@@ -11,11 +11,10 @@ const KB = 1000;
 /** What we want. Not reached yet: the two tests of it are marked so, and tell when they begin to pass. */
 const GOAL = { whole: 600 * KB, first: 250 * KB };
 /**
- * What the site may weigh today: lowered with what is saved, raised only for what it can do since. The last change put 20 KB onto
- * the whole: volumes, what is in them and pods that wait for them, what scripts of manifests write, nginx by a configuration of
- * one's own, CronJobs, Jobs that wait for their pods, and why an object is there, beside it.
+ * What the site may weigh today: lowered with what is saved, raised only for what it can do since. What is made when the site is
+ * built took 147 KB off what comes first and put 25 KB onto the whole: the cluster that is made already, and the schema read already.
  */
-const CEILING = { whole: 2200 * KB, first: 560 * KB };
+const CEILING = { whole: 2215 * KB, first: 415 * KB };
 
 let browser;
 before(async () => {

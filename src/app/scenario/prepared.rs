@@ -39,7 +39,8 @@ pub fn prepare() {
 
 /// The world with what is installed running, if it was made ahead.
 pub fn installed(world: World) -> Option<Workspace> {
-    (world == SCENARIOS[0].world).then(|| PREPARED.with_borrow(|made| made.as_ref().map(|made| made.installed.clone())))?
+    (world == SCENARIOS[0].world)
+        .then(|| PREPARED.with_borrow(|made| made.as_ref().map(|made| made.installed.clone())))?
 }
 
 /// The scenario in its world with its files, if it was made ahead.
@@ -47,4 +48,3 @@ pub fn opened(scenario: &Scenario, world: World) -> Option<Workspace> {
     let is_first = scenario.id == SCENARIOS[0].id && world == scenario.world;
     is_first.then(|| PREPARED.with_borrow(|made| made.as_ref().map(|made| made.opened.clone())))?
 }
-

@@ -94,7 +94,8 @@ mod tests {
         let mut out = wasm_encoder::Module::new();
         let mut types = TypeSection::new();
         types.ty().function([], []);
-        let (mut functions, mut memories, mut code) = (FunctionSection::new(), MemorySection::new(), CodeSection::new());
+        let (mut functions, mut memories, mut code) =
+            (FunctionSection::new(), MemorySection::new(), CodeSection::new());
         functions.function(0);
         memories.memory(MemoryType { minimum: 1, maximum: None, memory64: false, shared: false, page_size_log2: None });
         let mut body = Function::new([]);
@@ -113,7 +114,8 @@ mod tests {
             memory[*at..at + text.len()].copy_from_slice(text.as_bytes());
         }
         let bytes = module();
-        let began = with_memory(&Module::read(&bytes).expect("a module"), &memory, apart).expect("a module with memory");
+        let began =
+            with_memory(&Module::read(&bytes).expect("a module"), &memory, apart).expect("a module with memory");
         wasmparser::Validator::new().validate_all(&began).expect("a valid module");
         let began = Module::read(&began).expect("what was written can be read");
         let text = |data: &crate::module::Data| String::from_utf8_lossy(&began.bytes[data.bytes.clone()]).into_owned();

@@ -245,12 +245,7 @@ impl Linked {
 
     /// Some pieces, and all that they refer to: what the linker says, and what was written into them
     /// when the program ran ahead.
-    fn closed(
-        &self,
-        module: &Module,
-        mut found: BTreeSet<usize>,
-        at_hand: impl Fn(&usize) -> bool,
-    ) -> BTreeSet<usize> {
+    fn closed(&self, module: &Module, mut found: BTreeSet<usize>, at_hand: impl Fn(&usize) -> bool) -> BTreeSet<usize> {
         let mut open: Vec<usize> = found.iter().copied().collect();
         while let Some(piece) = open.pop() {
             open.extend(self.refers[piece].iter().filter(|other| found.insert(**other)));
@@ -424,7 +419,8 @@ mod tests {
             for (at, word) in left {
                 memory[*at as usize..*at as usize + 4].copy_from_slice(&word.to_le_bytes());
             }
-            bytes = crate::ahead::with_memory(&Module::read(&bytes).expect("a module"), &memory, apart).expect("a module");
+            bytes =
+                crate::ahead::with_memory(&Module::read(&bytes).expect("a module"), &memory, apart).expect("a module");
         }
         let module = Module::read(&bytes).expect("a module");
         let mut linked = Linked {
