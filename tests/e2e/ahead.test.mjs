@@ -61,3 +61,22 @@ test("who wrote something gets a cluster of what was written, and who chose anot
   assert.match(objects, /^mine +/m);
   assert.doesNotMatch(objects, /^kimho/m);
 });
+
+test("a text that was broken when the page was left stands over the cluster of the last good one", async (t) => {
+  const { page } = await open(t, browser, { locale: "en-GB" });
+  await ready(page);
+  await page.locator(".cm-content").first().click();
+  await page.keyboard.press("Control+Home");
+  await page.keyboard.type("{");
+  await eventually(async () => assert.match(await page.locator(".status").first().innerText(), /not applied|cannot be read|last good/i));
+  await eventually(async () => assert.match((await page.evaluate(() => localStorage.getItem("giljabi.files"))) ?? "", /"\{/));
+  // The scenario's own files are the last good ones here.
+  await page.evaluate(() => {
+    const broken = JSON.parse(localStorage.getItem("giljabi.files"));
+    localStorage.setItem("giljabi.good", JSON.stringify(broken.map(([name, text]) => [name, text.replace(/^\{/, "")])));
+  });
+  await page.reload();
+  await ready(page);
+  await eventually(async () => assert.match(await page.locator(".map-svg").first().textContent(), /kimho/));
+  await eventually(async () => assert.match(await page.locator(".cm-content").first().innerText(), /^\{/));
+});

@@ -57,38 +57,34 @@ pub struct Opened {
 pub async fn opened() -> Opened {
     let (began, mut breath) = (now(), Breath::new());
     let (scenario, world) = kept();
-    let mut kept = kept_files("");
     let own = files(scenario);
-    // Files that nobody has changed are the scenario's own.
-    kept.retain(|files| *files != own);
-    let ahead = if kept.is_empty() { prepared::opened(scenario, world) } else { None };
-    let mut workspace = match ahead {
-        Some(workspace) => workspace,
-        None => opened_now(world, if kept.is_empty() { vec![own] } else { kept }, &mut breath).await,
+    let kept = kept_files("");
+    let sets = if kept.is_empty() { vec![own.clone()] } else { kept };
+    let ahead = prepared::opened(scenario, world).filter(|_| sets.first() == Some(&own));
+    let (mut workspace, done) = match ahead {
+        Some(workspace) => (workspace, 1),
+        None => (installed(world, &mut breath).await, 0),
     };
-    pull_kept_plugs(&mut workspace);
-    Opened { scenario, world, workspace, began }
-}
-
-/// Makes the world and applies one set of files after the other.
-async fn opened_now(world: World, kept: Vec<Vec<File>>, breath: &mut Breath) -> Workspace {
-    let mut workspace = match prepared::installed(world) {
-        Some(workspace) => workspace,
-        None => {
-            let mut workspace = world.installed();
-            settle(&mut workspace, breath).await;
-            world.furnish(&mut workspace);
-            settle(&mut workspace, breath).await;
-            workspace
-        }
-    };
-    for files in kept {
+    for files in sets.into_iter().skip(done) {
         let mut work = workspace.begin(files);
         while !workspace.go_on(&mut work) {
             breath.take().await;
         }
     }
     world.finish(&mut workspace);
+    pull_kept_plugs(&mut workspace);
+    Opened { scenario, world, workspace, began }
+}
+
+/// The world with what is installed running, and no file yet.
+async fn installed(world: World, breath: &mut Breath) -> Workspace {
+    if let Some(workspace) = prepared::installed(world) {
+        return workspace;
+    }
+    let mut workspace = world.installed();
+    settle(&mut workspace, breath).await;
+    world.furnish(&mut workspace);
+    settle(&mut workspace, breath).await;
     workspace
 }
 
