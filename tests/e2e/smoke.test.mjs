@@ -27,6 +27,9 @@ test("the Content-Security-Policy is in the page itself, whatever the host sends
   const policy = await page.locator('meta[http-equiv="Content-Security-Policy"]').getAttribute("content");
   assert.match(policy, /default-src 'self'/);
   assert.doesNotMatch(policy, /'unsafe-inline'|'unsafe-eval'/);
+  // One script may stand in the page, by its sum, and it is the only one that does.
+  assert.equal([...policy.matchAll(/'(?:sha\d+|nonce)-/g)].length, 1);
+  assert.equal(await page.locator("script:not([src])").count(), 1);
   const ran = await page.evaluate(() => {
     const script = document.createElement("script");
     script.textContent = "globalThis.injected = true";

@@ -56,12 +56,15 @@ pub fn with_memory(module: &Module, memory: &[u8], apart: &[Range<u32>]) -> Resu
             continue;
         }
         let Some((id, range)) = payload.as_section() else { continue };
-        match SectionId::Memory as u8 {
-            memory if memory == id => out.section(&memories),
-            _ if id == SectionId::DataCount as u8 => out.section(&DataCountSection { count: runs.len() as u32 }),
-            _ if id == SectionId::Data as u8 => out.section(&data),
-            _ => out.section(&RawSection { id, data: &module.bytes[range] }),
-        };
+        if id == SectionId::Memory as u8 {
+            out.section(&memories);
+        } else if id == SectionId::DataCount as u8 {
+            out.section(&DataCountSection { count: runs.len() as u32 });
+        } else if id == SectionId::Data as u8 {
+            out.section(&data);
+        } else {
+            out.section(&RawSection { id, data: &module.bytes[range] });
+        }
     }
     Ok(out.finish())
 }
