@@ -100,11 +100,24 @@ async function fetched(path, early) {
   return response;
 }
 
-/** Fetches it and compiles it. A host that does not know the type of WASM is none that can stream it. */
-async function compiled(path, early) {
-  const response = await fetched(path, early);
+/** Compiles what was fetched. A host that does not know the type of WASM is none that can stream it. */
+async function compiled(response) {
   const streams = response.headers.get("content-type") === "application/wasm";
   return streams ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer());
+}
+
+/** The same answer; when no more than `left` of its `size` bytes are still to come it calls `near`. */
+function watched(response, size, left, near) {
+  let open = size - left;
+  const watch = new TransformStream({
+    transform(chunk, out) {
+      open -= chunk.byteLength;
+      if (open <= 0) near();
+      out.enqueue(chunk);
+    },
+    flush: () => near(),
+  });
+  return new Response(response.body.pipeThrough(watch), response);
 }
 
 /** The same beside the page's own thread, where there can be another. */
@@ -125,63 +138,104 @@ async function compiledAside(path) {
       done();
     }
   });
-  return module ?? compiled(path);
+  return module ?? compiled(await fetched(path));
 }
 
-// A release's WASM comes in two parts (assets/hooks/pack.mjs). The first can send a request by itself; the rest is fetched as
-// soon as the page is drawn, and puts its functions into the first part's table. What the first part calls before that waits.
-const rest = {
-  /** The first part's exports, once it is there. */
-  first: undefined,
-  there: !here.dataset.rest,
-  /** The rest, compiled before the first part runs. */
-  module: undefined,
-  /** Whether something was called before it had come. */
-  waited: false,
-  /** What may be done when the rest is there. */
-  later: [],
-  /** Puts the rest in its place. */
+/** The exports of the parts of the program that are there, by the names under which later parts import them. */
+const lent = {};
+
+/** A part of the program that comes later, and puts its functions into the first part's table. What is called before that waits. */
+class Part {
+  constructor(path, name, before) {
+    this.path = path;
+    this.name = name;
+    /** The part that must be there before this one. */
+    this.before = before;
+    /** A development build is in one piece. */
+    this.there = !path;
+    /** Compiled, when that was done before the first part ran. */
+    this.module = undefined;
+  }
+
+  /** Puts it in its place. */
   install(module) {
-    if (rest.there) return;
-    new WebAssembly.Instance(module, { f: rest.first });
-    rest.there = true;
-    for (const act of rest.later.splice(0)) act();
-  },
-  /** Gets the rest while the caller waits: only when it is called before it has come. */
-  wait() {
-    if (rest.there) return;
+    if (this.there) return;
+    this.before?.now();
+    lent[this.name] = new WebAssembly.Instance(module, lent).exports;
+    this.there = true;
+  }
+
+  /** Gets it while the caller waits: only when it is called before it has come. */
+  now() {
+    if (this.there) return;
     rest.waited = true;
     try {
       const request = new XMLHttpRequest();
-      request.open("GET", url(here.dataset.rest), false);
+      request.open("GET", url(this.path), false);
       // A request that is waited for may not ask for bytes, but for a text whose characters are bytes.
       request.overrideMimeType("text/plain; charset=x-user-defined");
       request.send();
-      if (request.status !== 200) throw new Error(`${request.status} ${request.statusText}: ${here.dataset.rest}`);
-      rest.install(new WebAssembly.Module(Uint8Array.from(request.responseText, (char) => char.charCodeAt(0))));
+      if (request.status !== 200) throw new Error(`${request.status} ${request.statusText}: ${this.path}`);
+      this.install(new WebAssembly.Module(Uint8Array.from(request.responseText, (char) => char.charCodeAt(0))));
     } catch (error) {
       // The caller cannot go on without it.
       showFailure("프로그램의 나머지를 불러오지 못했어요", "The rest of the program could not be loaded", error, { started: true });
       throw error;
     }
+  }
+}
+
+// A release's WASM comes in three parts (assets/hooks/pack.mjs). The first draws the page around the map; while it does, the second
+// is on its way, which draws the map and sends a request. The last is fetched as soon as all is drawn.
+const second = new Part(here.dataset.second, "s");
+const last = new Part(here.dataset.rest, "r", second);
+
+/** Resolves when the first part is there, and has not run yet. */
+let begun;
+const begins = new Promise((done) => (begun = done));
+/** Resolves when the second part is there: what needs it waits for that (src/app/breath.js). */
+let drawable;
+
+const rest = {
+  /** Whether something was called before it had come. */
+  waited: false,
+  /** What may be done when the last part is there. */
+  later: [],
+  drawable: new Promise((done) => (drawable = done)),
+  /** What the first part calls before it does something that only a later part can. */
+  second: () => second.now(),
+  wait() {
+    last.now();
+    rest.arrived();
+  },
+  get there() {
+    return last.there;
+  },
+  arrived() {
+    for (const act of rest.later.splice(0)) act();
   },
   /**
-   * Gets the rest ahead of the first part's start, for who has more to open than the first part alone can, and where nothing can
+   * Gets all ahead of the first part's start, for who has more to open than the first parts alone can, and where nothing can
    * be waited for: offline, since a service worker does not see such a request.
    */
   async early() {
-    if (rest.there || !(hasMore() || navigator.onLine === false)) return;
-    rest.module = await compiled(here.dataset.rest).catch(() => undefined);
+    if (last.there || !(hasMore() || navigator.onLine === false)) return;
+    const get = async (part) => (part.module = await fetched(part.path).then(compiled));
+    // What did not come is asked for again when it is needed.
+    await Promise.all([get(second), get(last)].map((part) => part.catch(() => {})));
   },
   /** The first part is there, and has not run yet. */
-  ready() {
-    if (rest.module) rest.install(rest.module);
+  ready(first) {
+    rest.first = lent.f = first;
+    for (const part of [second, last]) if (part.module) part.install(part.module);
+    begun();
   },
-  /** Gets the rest in the background. */
+  /** Gets the last part in the background. */
   async fetch() {
-    if (rest.there) return;
+    if (last.there) return;
     try {
-      rest.install(await compiledAside(here.dataset.rest));
+      last.install(await compiledAside(last.path));
+      rest.arrived();
     } catch (error) {
       // Whoever needs it will ask again, and says so if it still cannot be had.
       console.info("giljabi: the rest of the program did not come yet:", error);
@@ -189,6 +243,27 @@ const rest = {
   },
 };
 globalThis.giljabiRest = rest;
+const ahead = rest.early();
+
+/** Gets the second part, once. */
+const bringSecond = once(async () => {
+  if (second.there) return drawable();
+  try {
+    await ahead;
+    second.module ??= await compiled(await fetched(second.path));
+    await begins;
+    second.install(second.module);
+    drawable();
+  } catch (error) {
+    showFailure("길잡이를 시작하지 못했어요", "Giljabi could not start", error);
+  }
+});
+
+/** The same function, which does what it does once. */
+function once(act) {
+  let done = false;
+  return () => done || ((done = true), act());
+}
 
 // What the garbage collector finds is given back by functions that may be in the rest, at a time that nobody knows: it can wait.
 const Registry = globalThis.FinalizationRegistry;
@@ -227,27 +302,40 @@ function painted() {
   });
 }
 
+/** With so many bytes of the first part still to come, the second is asked for: about what comes while the question travels. */
+const NEAR = 150_000;
+
+/** Gets the first part, and the second in time. */
+async function program(early) {
+  const response = await fetched(here.dataset.wasm, early);
+  // On a slow line one comes after the other. Who comes back has both at hand, and the browser's own copy of what it compiled.
+  if (!early || navigator.serviceWorker?.controller) {
+    bringSecond();
+    return compiled(response);
+  }
+  return compiled(watched(response, Number(here.dataset.size), NEAR, bringSecond));
+}
+
 try {
   if (typeof WebAssembly !== "object") throw new Error("this browser has no WebAssembly");
   // On a slow line the program has set out already (assets/site/hurry.js).
   const early = globalThis.giljabiProgram;
   delete globalThis.giljabiProgram;
-  const all = rest.early();
   const loading = import(url(here.dataset.js) + again);
   // Who comes back has the program at hand, and has seen what stands here.
   if (!navigator.serviceWorker?.controller) await painted();
-  const program = compiled(here.dataset.wasm, early);
+  const compiling = program(early);
   // A failed import below must not leave this promise's own failure unobserved.
-  program.catch(() => {});
+  compiling.catch(() => {});
   const app = await loading;
-  await all;
+  await ahead;
   // The app takes away what stands here for it once it is on the page itself.
   addEventListener("giljabi:drawn", () => rest.fetch(), { once: true });
   // To finish compiling, to make the instance and to run it are three tasks: between them the browser listens.
-  const module = await program;
+  const module = await compiling;
   await new Promise((next) => setTimeout(next));
   await app.default({ module_or_path: module });
-  dispatchEvent(new CustomEvent("TrunkApplicationStarted", { detail: { wasm: program } }));
+  dispatchEvent(new CustomEvent("TrunkApplicationStarted", { detail: { wasm: compiling } }));
 } catch (error) {
   showFailure("길잡이를 시작하지 못했어요", "Giljabi could not start", error);
   throw error;

@@ -1,5 +1,5 @@
-// Packs a release's program for the way to the browser: the WASM in two parts, what the first request needs and the rest
-// (xtask/split, by the list assets/first.txt), and the scripts in one file. Everything gets a name that changes with its bytes.
+// Packs a release's program for the way to the browser: the WASM in three parts, what draws the page around the map, what else the
+// first request needs, and the rest (xtask/split, by the list assets/first.txt), and the scripts in one file. Everything gets a name that changes with its bytes.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
@@ -43,11 +43,11 @@ async function ranAhead(wasm) {
   return { memory: new Uint8Array(exports.memory.buffer), apart };
 }
 
-/** Splits the WASM in two, or, to make the list anew, lets it record which functions are called. */
+/** Splits the WASM, or, to make the list anew, lets it record which functions are called. */
 async function split(wasm, recording) {
   const folder = root("target/size");
   await mkdir(folder, { recursive: true });
-  const [first, rest, imports] = ["first.wasm", "rest.wasm", "imports.txt"].map((name) => join(folder, name));
+  const [first, second, rest, imports] = ["first.wasm", "second.wasm", "rest.wasm", "imports.txt"].map((name) => join(folder, name));
   const program = root(`target/tools/bin/giljabi-split${process.platform === "win32" ? ".exe" : ""}`);
   if (!existsSync(program)) throw new Error(`${program} is missing: run \`cargo xtask setup\``);
   const memory = join(folder, "memory.bin");
@@ -58,14 +58,16 @@ async function split(wasm, recording) {
     run("record", wasm, "--out", first, "--report", REPORT);
     return { first: await readFile(first), imports: [] };
   }
-  run("split", wasm, "--list", FIRST, "--first", first, "--rest", rest, "--imports", imports, "--report", REPORT, "--linked", LINKED);
+  const parts = ["--first", first, "--second", second, "--rest", rest];
+  run("split", wasm, "--list", FIRST, ...parts, "--imports", imports, "--report", REPORT, "--linked", LINKED);
   const lines = (await readFile(imports, "utf8")).trimEnd().split("\n");
-  return { first: await readFile(first), rest: await readFile(rest), imports: lines.map((line) => line.split(" ")) };
+  const [one, two, three] = await Promise.all([first, second, rest].map((part) => readFile(part)));
+  return { first: one, second: two, rest: three, imports: lines.map((line) => line.split(" ")) };
 }
 
 /**
  * wasm-bindgen's script gives the WASM its imports and keeps its exports to itself. The stand-ins of the first part call
- * `rest.wait`, and the rest imports the first part's exports: both go through `giljabiRest` (assets/boot.js). The imports have
+ * `rest.second` and `rest.wait`, and later parts import its exports: both go through `giljabiRest` (assets/boot.js). The imports have
  * got shorter names.
  */
 function joined(glue, renamed) {
@@ -73,7 +75,7 @@ function joined(glue, renamed) {
   const given = glue.match(/"\.\/[\w-]+_bg\.js": import0,/);
   if (!given) throw new Error("wasm-bindgen's script has changed: where are the imports?");
   const withImport = replaceOnce(glue, given[0], `${given[0]} rest: giljabiRest,`);
-  return replaceOnce(withImport, "wasm = instance.exports;", "wasm = giljabiRest.first = instance.exports, giljabiRest.ready();");
+  return replaceOnce(withImport, "wasm = instance.exports;", "wasm = instance.exports, giljabiRest.ready(wasm);");
 }
 
 /** Packs what trunk has put into the folder, and returns the page with the new names. */
@@ -87,9 +89,8 @@ export async function pack(staging, html, recording) {
     return name;
   };
 
-  const { first, rest, imports: renamed } = await split(join(staging, wasm), recording);
+  const { first, second, rest, imports: renamed } = await split(join(staging, wasm), recording);
   const firstName = await write("app", "wasm", first);
-  const restName = rest && (await write("rest", "wasm", rest));
 
   await writeFile(join(staging, js), joined(await readFile(join(staging, js), "utf8"), renamed));
   const boot = replaceOnce(await readFile(join(staging, "boot.js"), "utf8"), "import(url(here.dataset.js) + again)", `import("./${js}")`);
@@ -109,7 +110,9 @@ export async function pack(staging, html, recording) {
 
   // What trunk would have the browser get ahead of time is in the one script now.
   html = html.replaceAll(new RegExp(`<link [^>]*href="[^"]*(${js}|${wasm}|snippets/[^"]*)"[^>]*>`, "g"), "");
-  html = replaceOnce(html, ` data-js="./${js}"`, restName ? ` data-rest="./${restName}" data-compile="./${aside}"` : "");
+  const parts = rest && { size: first.length, second: `./${await write("second", "wasm", second)}`, rest: `./${await write("rest", "wasm", rest)}`, compile: `./${aside}` };
+  const words = Object.entries(parts ?? {}).map(([name, value]) => ` data-${name}="${value}"`);
+  html = replaceOnce(html, ` data-js="./${js}"`, words.join(""));
   return replaceOnce(html, 'src="boot.js"', `src="${script}"`).replaceAll(wasm, firstName);
 }
 

@@ -10,6 +10,12 @@ extern "C" {
     pub async fn breathe();
 }
 
+#[wasm_bindgen(module = "/src/app/drawable.js")]
+extern "C" {
+    /// Goes on when the part of the program that draws the map is there.
+    pub async fn drawable();
+}
+
 /// A piece may take so many milliseconds, and the step in which that time runs out is the last of it.
 const PIECE: f64 = 6.0;
 

@@ -37,7 +37,7 @@ use giljabi::text::visible;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
-use breath::breathe;
+use breath::{breathe, drawable};
 
 /// Installs the panic handler, makes the cluster, and puts the page into the document's body: all in small pieces, so that the
 /// browser can draw and listen between them. What stands there while the app comes goes when the whole page is there.
@@ -53,6 +53,10 @@ pub fn start() {
             leptos::task::spawn_local(async move {
                 for turn in 1..=page::turn::DIALOGS {
                     breathe().await;
+                    // What is needed up to here has come first, and what comes now was on its way meanwhile.
+                    if turn == page::turn::MAP {
+                        drawable().await;
+                    }
                     // What stood there while the app came has nothing left to hide but dialogs, which are closed.
                     if turn == page::turn::DIALOGS {
                         document().get_element_by_id("starting").iter().for_each(|e| e.remove());

@@ -35,10 +35,10 @@ export function launchOpenly(options) {
 
 /**
  * Opens the site in a fresh profile, for the length of test `t`. `options` are Playwright's for the context (locale,
- * colorScheme, viewport…), `failing` the server's. Returns the page, the site's address, and the list of complaints: errors
+ * colorScheme, viewport…), `failing` the server's, `init` runs in the page before its own scripts. Returns the page, the site's address, and the list of complaints: errors
  * and warnings of the console, uncaught errors, violations of the Content-Security-Policy, requests to elsewhere.
  */
-export async function open(t, browser, { failing, ...options } = {}) {
+export async function open(t, browser, { failing, init, ...options } = {}) {
   const server = await serve({ failing });
   const context = await browser.newContext({ locale: "ko-KR", viewport: { width: 1440, height: 900 }, serviceWorkers: "block", ...options });
   context.setDefaultTimeout(PATIENCE);
@@ -65,6 +65,7 @@ export async function open(t, browser, { failing, ...options } = {}) {
       console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`);
     });
   });
+  if (init) await page.addInitScript(init);
   await page.goto(server.url);
   return { page, url: server.url, complaints };
 }

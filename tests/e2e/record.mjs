@@ -1,12 +1,14 @@
-// Writes assets/first.txt: which functions of the WASM run until the first request has been sent and has arrived, and which
-// stretches of them. The site must be one that records (`cargo xtask first` builds it and calls this).
+// Writes assets/first.txt: which functions of the WASM run until the first request has been sent and has arrived, which
+// stretches of them, and which of them run before the map is begun. The site must be one that records (`cargo xtask first` builds
+// it and calls this).
 import { readFile, writeFile } from "node:fs/promises";
 import { launch, open, ready } from "./browser.mjs";
 import { REPORT } from "../../assets/hooks/pack.mjs";
 
 const LIST = new URL("../../assets/first.txt", import.meta.url);
-const HEAD = `# What runs until the first request has been sent and has arrived: what the first part of the WASM holds.
-# A line a function: the sums of its name and of its instructions, and a 1 for each stretch of it that ran (+: all of them).
+const HEAD = `# What runs until the first request has been sent and has arrived: what the first two parts of the WASM hold.
+# A line a function: the sums of its name and of its instructions, and a digit for each stretch of it: 1 it ran before the map was
+# begun, 2 later, 0 not at all; or one digit and a + when it is the same for all of them.
 # The line that begins with - holds what was there and did not run, by the first letters of the sums of the names.
 # Written by \`cargo xtask first\`, read by xtask/split.
 `;
@@ -23,23 +25,46 @@ const functions = (await readFile(REPORT, "utf8")).trimEnd().split("\n").map((li
   const [start, count, name, shape] = line.split("\t")[2].split(" ");
   return { start: Number(start), ran: new Array(Number(count)).fill(0), name, shape };
 });
-/** Notes what has run on a page. */
-async function note(page) {
+/** Notes what has run on a page for the first time: in part 1, or in part 2. */
+async function note(page, part) {
   const marks = await page.evaluate(() => new TextDecoder("latin1").decode(globalThis.giljabiRest.first.memory.buffer));
-  functions.forEach(({ start, ran }) => ran.forEach((bit, index) => (ran[index] = bit | marks.charCodeAt(start + index))));
+  for (const { start, ran } of functions) {
+    ran.forEach((known, index) => (ran[index] = marks.charCodeAt(start + index) && known !== 1 ? part : known));
+  }
+}
+
+/** Opens the page, which stops before it begins the map until what ran has been noted, and everything before it has been painted. */
+async function begin(page) {
+  await page.waitForFunction(() => globalThis.beginMap && document.querySelector(".bottom"));
+  await page.waitForTimeout(1_000);
+  await note(page, 1);
+  await page.evaluate(() => globalThis.beginMap());
+  await ready(page);
+}
+
+/** Has the page wait for `beginMap` where a split program waits for its second part. */
+function halt() {
+  let rest;
+  Object.defineProperty(globalThis, "giljabiRest", {
+    get: () => rest,
+    set(value) {
+      rest = value;
+      rest.drawable = new Promise((done) => (globalThis.beginMap = done));
+    },
+  });
 }
 
 for (const visit of VISITS) {
-  const { page, complaints } = await open({ after: (f) => cleanup.push(f) }, browser, visit);
-  await ready(page);
+  const { page, complaints } = await open({ after: (f) => cleanup.push(f) }, browser, { ...visit, init: halt });
+  await begin(page);
   await page.locator(".send").click();
   await page.locator(".ending.good").waitFor({ state: "attached", timeout: 60_000 });
-  await note(page);
+  await note(page, 2);
   // Who comes back has a language, a theme and sizes that the browser kept.
   await page.evaluate(() => localStorage.setItem("giljabi.theme", "dark"));
   await page.reload();
-  await ready(page);
-  await note(page);
+  await begin(page);
+  await note(page, 2);
   if (complaints.length) console.warn(complaints.join("\n"));
 }
 for (const each of cleanup) await each();
@@ -49,10 +74,11 @@ for (const { ran, name, shape } of functions) {
   if (!ran[0]) continue;
   // Functions of one name and shape are one to the splitter.
   const before = lines.get(`${name} ${shape}`);
-  lines.set(`${name} ${shape}`, before ? before.map((bit, index) => bit | ran[index]) : ran);
+  const first = (a, b) => (a && b ? Math.min(a, b) : a || b);
+  lines.set(`${name} ${shape}`, before ? before.map((part, index) => first(part, ran[index])) : ran);
 }
 const ran = new Set([...lines.keys()].map((sums) => sums.split(" ")[0]));
 const idle = [...new Set(functions.filter(({ name }) => !ran.has(name)).map(({ name }) => name.slice(0, 6)))].sort();
-const list = [...lines].map(([sums, ran]) => `${sums} ${ran.every((bit) => bit) ? "+" : ran.join("")}\n`).sort();
+const list = [...lines].map(([sums, ran]) => `${sums} ${ran.every((part) => part === ran[0]) ? `${ran[0]}+` : ran.join("")}\n`).sort();
 await writeFile(LIST, `${HEAD}- ${idle.join("")}\n${list.join("")}`);
 console.log(`${list.length} of ${functions.length} functions run before the first request has arrived`);

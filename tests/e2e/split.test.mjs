@@ -1,4 +1,4 @@
-// The program that splits the WASM: whatever ran while it recorded, the two parts together compute what the whole did.
+// The program that splits the WASM: whatever ran while it recorded, the parts together compute what the whole did.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -59,43 +59,64 @@ after(() => rm(folder, { recursive: true }));
 
 const split = (...options) => execFileSync(root(`target/tools/bin/giljabi-split${END}`), options);
 
-/** The function `work`, with what it notes appended to its answers, and whether the second part was waited for. */
-async function start(file, second) {
-  const state = { noted: [], waited: 0 };
-  const rest = {
-    wait() {
-      if (state.waited++) return;
-      new WebAssembly.Instance(second, { f: first.exports });
-    },
+/** The function `work`, with what it notes appended to its answers, and which later parts were waited for. */
+async function start(file, ...later) {
+  const state = { noted: [], waited: [] };
+  const lent = {};
+  const modules = await Promise.all(later.map(async (file) => WebAssembly.compile(await readFile(file))));
+  const wait = (part) => () => {
+    for (const [index, name] of ["s", "r"].entries()) {
+      if (index > part || lent[name]) continue;
+      lent[name] = new WebAssembly.Instance(modules[index], lent).exports;
+      state.waited.push(name);
+    }
   };
   const module = await WebAssembly.compile(await readFile(file));
+  const rest = { second: wait(0), wait: wait(1) };
   const first = await WebAssembly.instantiate(module, { rest, page: { note: (value) => state.noted.push(value) } });
+  lent.f = first.exports;
   return { exports: first.exports, state, work: (n, kind) => [first.exports.work(n, kind), [...state.noted]] };
 }
 
 const INPUTS = [0, 1, 2, 3, 4, 5, 6].flatMap((kind) => [0, 1, 2, 7, 12, 40].map((n) => [n, kind]));
 
-// Kinds above 4 never meet the rare branch; 0 does at once.
-for (const recorded of [[], [[9, 6]], [[9, 6], [2, 1]], INPUTS]) {
-  test(`what ran while it recorded: ${recorded.length} calls`, async () => {
-    const [recorder, list, imports, report] = ["recorder.wasm", "list.txt", "imports.txt", "report.tsv"].map((name) => join(folder, name));
+// Kinds above 4 never meet the rare branch; 0 does at once. What ran is told in two pieces: what ran before the map, and after that.
+const RECORDINGS = [
+  [[], []],
+  [[[9, 6]], []],
+  [[], [[9, 6]]],
+  [[[9, 6]], [[2, 1]]],
+  [[], [[9, 6], [2, 1]]],
+  [INPUTS, []],
+  [[], INPUTS],
+];
+for (const recorded of RECORDINGS) {
+  test(`what ran while it recorded: ${recorded.map((calls) => calls.length).join(" and ")} calls`, async () => {
+    const file = (name) => join(folder, name);
+    const [recorder, list, imports, report] = ["recorder.wasm", "list.txt", "imports.txt", "report.tsv"].map(file);
     split("record", whole, "--out", recorder, "--report", report);
     const recording = await start(recorder);
-    for (const [n, kind] of recorded) recording.work(n, kind);
-    const seen = new Uint8Array(recording.exports.memory.buffer);
-    const lines = (await readFile(report, "utf8")).trimEnd().split("\n").map((line) => {
-      const [from, count, name, shape] = line.split("\t")[2].split(" ");
-      return [`${name} ${shape} `, [...seen.subarray(Number(from), Number(from) + Number(count))]];
-    });
+    const places = (await readFile(report, "utf8")).trimEnd().split("\n").map((line) => line.split("\t")[2].split(" "));
+    const stretches = places.map(([, count]) => new Array(Number(count)).fill(0));
+    for (const [index, calls] of recorded.entries()) {
+      for (const [n, kind] of calls) recording.work(n, kind);
+      const seen = new Uint8Array(recording.exports.memory.buffer);
+      places.forEach(([from], i) => stretches[i].forEach((ran, at) => (stretches[i][at] = ran || (seen[Number(from) + at] && index + 1))));
+    }
+    const lines = places.map(([, , name, shape], index) => [`${name} ${shape} `, stretches[index]]);
     const idle = lines.filter(([, ran]) => !ran[0]).map(([sums]) => sums.slice(0, 6)).join("");
     await writeFile(list, `- ${idle}\n` + lines.filter(([, ran]) => ran[0]).map(([sums, ran]) => `${sums}${ran.join("")}\n`).join(""));
 
-    const [first, second] = ["first.wasm", "rest.wasm"].map((name) => join(folder, name));
-    split("split", whole, "--list", list, "--first", first, "--rest", second, "--imports", imports, "--report", report);
-    const [one, other] = [await start(whole), await start(first, await WebAssembly.compile(await readFile(second)))];
-    for (const [n, kind] of recorded) other.work(n, kind) && one.work(n, kind);
-    assert.equal(other.state.waited, 0, "what ran before runs without the second part");
+    const [first, second, last] = ["first.wasm", "second.wasm", "rest.wasm"].map(file);
+    split("split", whole, "--list", list, "--first", first, "--second", second, "--rest", last, "--imports", imports, "--report", report);
+    const [one, other] = [await start(whole), await start(first, second, last)];
+    for (const [index, calls] of recorded.entries()) {
+      for (const [n, kind] of calls) assert.deepEqual(other.work(n, kind), one.work(n, kind));
+      // A function that began to run in the second piece only is in the second part.
+      const expected = index && stretches.some(([ran]) => ran === 2) ? ["s"] : [];
+      assert.deepEqual(other.state.waited, expected, `what ran in piece ${index + 1} of the recording runs without later parts`);
+    }
     for (const [n, kind] of INPUTS) assert.deepEqual(other.work(n, kind), one.work(n, kind), `work(${n}, ${kind})`);
-    if (recorded.length < 2) assert.ok(other.state.waited > 0, "the rest is in the second part");
+    if (recorded.flat().length < 2) assert.ok(other.state.waited.includes("r"), "what did not run is in the last part");
   });
 }

@@ -1,5 +1,5 @@
-//! Which of a module's data the first part holds: what its functions refer to, and what that refers to in turn. The rest's data
-//! stand at their addresses from when the rest is loaded, and until then nobody has a pointer to them.
+//! Which of a module's data each part holds: what its functions refer to, and what that refers to in turn, unless an earlier part
+//! has it. The data of a later part stand at their addresses from when it is loaded, and until then nobody has a pointer to them.
 //!
 //! Who refers to what is said by the linker, in the relocations of the module that it wrote: there an address still belongs to
 //! a piece of data, even where it points before or behind it. wasm-bindgen and wasm-opt rewrite code and leave data where they
@@ -13,84 +13,95 @@ use anyhow::{Context, Result, bail, ensure};
 use wasmparser::{KnownCustom, Linking, Operator, Parser, Payload, RelocationType, SymbolInfo};
 
 use crate::module::{Data, Module};
-use crate::write::parsed;
+use crate::write::{PARTS, parsed};
+
+/// The last part, which holds what no other needs.
+const REST: usize = PARTS - 1;
 
 /// How far before a piece of data a number may lie that means it, though the linker never wrote that number.
 const BEFORE: u32 = 64;
-/// So few bytes between two pieces of the first part go with them: a run of its own costs about as much, in both parts.
+/// So few bytes between two pieces of a part go with them: a run of its own costs about as much, in both parts.
 const GAP: usize = 32;
 
 /// Bytes of the module and the address at which they stand in memory.
 pub type Run = (u32, Range<usize>);
 
-/// The data of the two parts.
+/// The data of the parts.
 pub struct Parted {
-    pub first: Vec<Run>,
-    pub rest: Vec<Run>,
+    pub parts: [Vec<Run>; PARTS],
 }
 
 impl Parted {
     /// Everything in the first part.
     pub fn not(module: &Module) -> Parted {
-        Parted { first: module.data.iter().map(|data| (data.offset, data.bytes.clone())).collect(), rest: Vec::new() }
+        let mut parts: [Vec<Run>; PARTS] = Default::default();
+        parts[0] = module.data.iter().map(|data| (data.offset, data.bytes.clone())).collect();
+        Parted { parts }
     }
 
-    pub fn new(module: &Module, is_first: &[bool], linked: &Linked, apart: &[Range<u32>]) -> Result<Parted> {
+    pub fn new(module: &Module, part_of: &[usize], linked: &Linked, apart: &[Range<u32>]) -> Result<Parted> {
         let is_apart = |address: &u32| apart.iter().any(|range| range.contains(address));
-        let mut needed = linked.referred(module, is_first)?;
+        // Where nobody but the rest reads, what looks like a pointer is a number or was left behind.
+        let at_hand = |piece: &usize| !is_apart(&linked.pieces[*piece].start);
         let unnamed = module.data.iter().filter(|data| !linked.names(data) && !is_apart(&data.offset));
         let pointed = unnamed.flat_map(|data| linked.pointed(&module.bytes[data.bytes.clone()]));
-        // Where nobody of the first part reads, what looks like a pointer is a number or was left behind.
-        let at_hand = |piece: &usize| !is_apart(&linked.pieces[*piece].start);
-        needed.extend(pointed.filter(at_hand));
-        let needed = linked.closed(module, needed, at_hand);
-        let mut parted = Parted { first: Vec::new(), rest: Vec::new() };
+        let pointed: BTreeSet<usize> = pointed.filter(at_hand).collect();
+        let mut needed: Vec<BTreeSet<usize>> = Vec::new();
+        for part in 0..REST {
+            let mut pieces = linked.referred(module, part_of, part)?;
+            pieces.extend(&pointed);
+            needed.push(linked.closed(module, pieces, at_hand));
+        }
+        let mut parts: [Vec<Run>; PARTS] = Default::default();
         for data in &module.data {
             let length = data.bytes.len();
             // What stands apart is a piece of the first part's allocator, which does not read it.
             if is_apart(&data.offset) || !linked.names(data) {
-                let part = if is_apart(&data.offset) { &mut parted.rest } else { &mut parted.first };
-                part.push((data.offset, data.bytes.clone()));
+                let part = if is_apart(&data.offset) { REST } else { 0 };
+                parts[part].push((data.offset, data.bytes.clone()));
                 continue;
             }
-            let mut is_first = vec![false; length];
+            let mut part = vec![REST; length];
             let mut known = vec![false; length];
             for (number, piece) in linked.pieces.iter().enumerate() {
                 let from = piece.start.clamp(data.offset, data.offset + length as u32) - data.offset;
                 let to = piece.end.clamp(data.offset, data.offset + length as u32) - data.offset;
                 known[from as usize..to as usize].fill(true);
-                if needed.contains(&number) {
-                    is_first[from as usize..to as usize].fill(true);
+                if let Some(first) = needed.iter().position(|needed| needed.contains(&number)) {
+                    part[from as usize..to as usize].fill(first);
                 }
             }
             let bytes = &module.bytes[data.bytes.clone()];
             // What the linker has no name for stays, unless it is nothing but padding.
-            for at in 0..length {
-                is_first[at] |= !known[at] && bytes[at] != 0;
+            for at in (0..length).filter(|at| !known[*at] && bytes[*at] != 0) {
+                part[at] = 0;
             }
-            let mut runs: Vec<Range<usize>> = Vec::new();
-            for at in (0..length).filter(|at| is_first[*at]) {
-                match runs.last_mut() {
-                    Some(last) if at <= last.end + GAP => last.end = at + 1,
-                    _ => runs.push(at..at + 1),
-                }
+            for own in 0..REST {
+                fill_gaps(&mut part, own);
             }
-            let at = |run: Range<usize>| -> Run {
-                (data.offset + run.start as u32, data.bytes.start + run.start..data.bytes.start + run.end)
-            };
-            let mut end = 0;
-            for run in runs {
-                if end < run.start {
-                    parted.rest.push(at(end..run.start));
-                }
-                end = run.end;
-                parted.first.push(at(run));
-            }
-            if end < length {
-                parted.rest.push(at(end..length));
+            let mut from = 0;
+            for run in part.chunk_by(|a, b| a == b) {
+                let start = data.bytes.start + from;
+                parts[run[0]].push((data.offset + from as u32, start..start + run.len()));
+                from += run.len();
             }
         }
-        Ok(parted)
+        Ok(Parted { parts })
+    }
+}
+
+/// Which part holds each byte, with the short gaps between the bytes of a part filled where later parts stand.
+fn fill_gaps(part: &mut [usize], own: usize) {
+    let mut last: Option<usize> = None;
+    for at in 0..part.len() {
+        if part[at] < own {
+            last = None;
+        } else if part[at] == own {
+            if let Some(last) = last.filter(|last| at - last - 1 <= GAP) {
+                part[last + 1..at].fill(own);
+            }
+            last = Some(at);
+        }
     }
 }
 
@@ -214,8 +225,8 @@ impl Linked {
         Ok(Some(Linked { pieces, meant, refers, data }))
     }
 
-    /// The pieces that the numbers in some functions refer to.
-    fn referred(&self, module: &Module, is_first: &[bool]) -> Result<BTreeSet<usize>> {
+    /// The pieces that the numbers in the functions up to a part refer to.
+    fn referred(&self, module: &Module, part_of: &[usize], part: usize) -> Result<BTreeSet<usize>> {
         let mut found = BTreeSet::new();
         let mut note = |number: u32| {
             let meant = self.meant.get(&number);
@@ -225,7 +236,8 @@ impl Linked {
             let near = self.pieces[from..].iter().take_while(|piece| piece.start <= number.saturating_add(before));
             found.extend(from..from + near.count());
         };
-        for index in (module.imported_functions..module.functions.len() as u32).filter(|i| is_first[*i as usize]) {
+        for index in (module.imported_functions..module.functions.len() as u32).filter(|i| part_of[*i as usize] <= part)
+        {
             let mut operators = parsed(module, index).get_operators_reader()?;
             while !operators.eof() {
                 let operator = operators.read()?;
@@ -399,7 +411,8 @@ mod tests {
         out.finish()
     }
 
-    /// The bytes of each part, when the functions with these numbers are in the first and one with `AT` is in the rest.
+    /// The bytes of the first part and of the rest, when the functions with these numbers are in the first and one with `AT` is in
+    /// the rest.
     fn parted(numbers: &[u32], meant: &[(u32, usize)], refers: &[(usize, usize)]) -> (String, String) {
         parted_after(&[], &[], numbers, meant, refers)
     }
@@ -412,7 +425,22 @@ mod tests {
         meant: &[(u32, usize)],
         refers: &[(usize, usize)],
     ) -> (String, String) {
-        let mut bytes = module(&[numbers, &[AT]].concat());
+        let first: Vec<(u32, usize)> = numbers.iter().map(|number| (*number, 0)).collect();
+        let [first, second, rest] = three(left, apart, &first, meant, refers);
+        assert_eq!(second, "");
+        (first, rest)
+    }
+
+    /// The bytes of all parts, when functions with these numbers are in these parts.
+    fn three(
+        left: &[(u32, u32)],
+        apart: &[Range<u32>],
+        functions: &[(u32, usize)],
+        meant: &[(u32, usize)],
+        refers: &[(usize, usize)],
+    ) -> [String; PARTS] {
+        let (numbers, mut part_of): (Vec<u32>, Vec<usize>) = functions.iter().copied().unzip();
+        let mut bytes = module(&[&numbers[..], &[AT]].concat());
         if !left.is_empty() {
             let mut memory = vec![0; 65_536];
             memory[AT as usize..(AT + 4 * PIECE) as usize].copy_from_slice(pieces("abcd").as_bytes());
@@ -435,13 +463,21 @@ mod tests {
         for (from, to) in refers {
             linked.refers[*from].insert(*to);
         }
-        let mut is_first = vec![true; numbers.len()];
-        is_first.push(false);
-        let parted = Parted::new(&module, &is_first, &linked, apart).expect("a split");
+        part_of.push(REST);
+        let parted = Parted::new(&module, &part_of, &linked, apart).expect("a split");
         let text = |runs: &[Run]| -> String {
             runs.iter().map(|(_, bytes)| String::from_utf8_lossy(&module.bytes[bytes.clone()]).into_owned()).collect()
         };
-        (text(&parted.first), text(&parted.rest))
+        parted.parts.map(|runs| text(&runs))
+    }
+
+    #[test]
+    fn the_second_part_holds_what_it_means_and_the_first_does_not() {
+        let functions = [(AT, 0), (AT + PIECE, 1)];
+        let meant = [(AT, 0), (AT + PIECE, 1)];
+        // What both refer to is in the first.
+        let parts = three(&[], &[], &functions, &meant, &[(0, 3), (1, 3)]);
+        assert_eq!(parts, [pieces("ad"), pieces("b"), pieces("c")]);
     }
 
     #[test]

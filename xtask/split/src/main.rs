@@ -1,14 +1,15 @@
-//! `giljabi-split`: splits the app's WASM in two, what the page needs before it can send its first request, and the rest.
+//! `giljabi-split`: splits the app's WASM in three: what draws the page around the map, what else the page needs before it can send
+//! its first request, and the rest.
 //!
-//!     giljabi-split split app.wasm --list assets/first.txt --first first.wasm --rest rest.wasm --imports imports.txt \
-//!         --report functions.tsv [--linked linked.wasm] [--memory memory.bin [--apart 1-2,5-7]]
+//!     giljabi-split split app.wasm --list assets/first.txt --first first.wasm --second second.wasm --rest rest.wasm \
+//!         --imports imports.txt --report functions.tsv [--linked linked.wasm] [--memory memory.bin [--apart 1-2,5-7]]
 //!     giljabi-split record app.wasm --out recorder.wasm --report functions.tsv [--memory memory.bin]
 //!
 //! With `--memory` the program begins with that memory, which it had after it ran ahead; what stands there between the
 //! addresses of `--apart` only the rest reads.
 //!
-//! What the first part holds is said by a recording of a real start of the page: which functions ran, and which stretches of
-//! them. A function is known by its name there, and its stretches by the shape of its instructions, so that the list stays of
+//! What the first two parts hold is said by a recording of a real start of the page: which functions ran, and which stretches of
+//! them, before the map was begun and after that. A function is known by its name there, and its stretches by the shape of its instructions, so that the list stays of
 //! use while the program changes: a name that is gone does no harm, a function that has changed is taken whole, one that is
 //! new goes with its caller, and everything else is in the rest, which the page loads by itself and, should it be called
 //! earlier, waits for.
@@ -18,7 +19,10 @@ mod body;
 mod data;
 mod liveness;
 mod module;
+mod names;
+mod order;
 mod outline;
+mod reach;
 mod record;
 mod write;
 
@@ -57,29 +61,26 @@ fn main() -> Result<()> {
             for (function, name) in whole.functions.iter_mut().zip(names.chain(parents)) {
                 function.name = name;
             }
-            let is_first = list.first(&whole, module.functions.len())?;
+            let part_of = list.parts(&whole, module.functions.len())?;
             let linked = match option("--linked") {
                 Ok(path) => data::Linked::read(&fs::read(path).with_context(|| path.to_string())?)?,
                 Err(_) => None,
             };
             let data = match &linked {
-                Some(linked) => data::Parted::new(&whole, &is_first, linked, &apart)?,
+                Some(linked) => data::Parted::new(&whole, &part_of, linked, &apart)?,
                 None => data::Parted::not(&whole),
             };
-            let parts = write::split(&whole, &is_first, &data)?;
-            for part in [&parts.first, &parts.rest] {
+            let parts = write::split(&whole, &part_of, &data)?;
+            for (part, option) in parts.parts.iter().zip([option("--first")?, option("--second")?, option("--rest")?]) {
                 wasmparser::Validator::new()
                     .validate_all(part)
                     .context("the splitter wrote a module that is not valid")?;
+                fs::write(option, part)?;
             }
             let imports: String = parts.imports.iter().map(|(long, short)| format!("{long} {short}\n")).collect();
             fs::write(option("--imports")?, imports)?;
-            fs::write(option("--first")?, parts.first)?;
-            fs::write(option("--rest")?, parts.rest)?;
-            fs::write(
-                option("--report")?,
-                report(&whole, |index| if is_first[index] { "first" } else { "rest" }.into())?,
-            )?;
+            let part = |index: usize| ["first", "second", "rest"][part_of[index]].to_string();
+            fs::write(option("--report")?, report(&whole, part)?)?;
         }
         "record" => {
             let recorder = record::recorder(&module)?;
@@ -105,10 +106,12 @@ fn ranges(words: &str) -> Result<Vec<Range<u32>>> {
     words.split(',').map(range).collect()
 }
 
-/// A recording: a line a function that ran, `name shape stretches`, the first two as sums (see `sum`), the last as a `1` or
-/// `0` for each stretch or a `+` where all of them ran; and a line of the functions that were there and did not run.
+/// A recording: a line a function that ran, `name shape stretches`, the first two as sums (see `sum`), the last a digit for each
+/// stretch: 1 when it ran before the map was begun, 2 when it ran after that, 0 when it did not; or one digit and a `+` when it is
+/// the same for all of them. And a line of the functions that were there and did not run.
 struct List {
-    names: HashSet<String>,
+    /// In which part each name is.
+    names: HashMap<String, usize>,
     /// The first letters of their sums.
     idle: HashSet<String>,
     stretches: HashMap<(String, String), Vec<bool>>,
@@ -116,7 +119,7 @@ struct List {
 
 impl List {
     fn read(text: &str) -> Result<Self> {
-        let mut list = List { names: HashSet::new(), idle: HashSet::new(), stretches: HashMap::new() };
+        let mut list = List { names: HashMap::new(), idle: HashSet::new(), stretches: HashMap::new() };
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             if let Some(idle) = line.strip_prefix("- ") {
                 list.idle.extend(idle.as_bytes().chunks(IDLE).map(|sum| String::from_utf8_lossy(sum).into_owned()));
@@ -124,34 +127,45 @@ impl List {
             }
             let words: Vec<&str> = line.split(' ').collect();
             let [name, shape, stretches] = words[..] else { bail!("a line of the list has three words, not: {line}") };
-            list.names.insert(name.into());
-            let ran: Vec<bool> = stretches.bytes().map(|byte| byte == b'1').collect();
-            if stretches != "+" {
+            // A function begins with its first stretch.
+            let part = if stretches.starts_with('1') { 0 } else { 1 };
+            let first = list.names.entry(name.into()).or_insert(part);
+            *first = part.min(*first);
+            if !stretches.ends_with('+') {
+                let ran = stretches.bytes().map(|byte| byte != b'0').collect();
                 list.stretches.insert((name.into(), shape.into()), ran);
             }
         }
         Ok(list)
     }
 
-    /// Which functions the first part holds, of a module whose functions from `outlined` on were taken out of others: those
-    /// that ran, and those that are new since the recording and called by them.
-    fn first(&self, module: &Module, outlined: usize) -> Result<Vec<bool>> {
+    /// The part of each function, of a module whose functions from `outlined` on were taken out of others. Those that ran are where
+    /// they ran first, those that are new since the recording with who calls them, and all others are in the rest.
+    fn parts(&self, module: &Module, outlined: usize) -> Result<Vec<usize>> {
         let keys: Vec<String> = module.functions.iter().map(key).collect();
         let of_module = |index: usize| index >= module.imported_functions as usize && index < outlined;
-        let mut is_first: Vec<bool> = (0..keys.len()).map(|i| of_module(i) && self.names.contains(&keys[i])).collect();
-        let mut open: Vec<u32> = (0..).zip(&is_first).filter(|(_, first)| **first).map(|(index, _)| index).collect();
-        while let Some(function) = open.pop() {
-            let mut called = BTreeSet::new();
-            write::calls(module, function, &mut called)?;
-            for callee in called {
-                let at = callee as usize;
-                if of_module(at) && !is_first[at] && !self.idle.contains(&keys[at][..IDLE]) {
-                    is_first[at] = true;
-                    open.push(callee);
+        let mut part_of = vec![write::PARTS - 1; keys.len()];
+        part_of[..module.imported_functions as usize].fill(0);
+        for index in (0..keys.len()).filter(|index| of_module(*index)) {
+            part_of[index] = self.names.get(&keys[index]).copied().unwrap_or(part_of[index]);
+        }
+        for part in 0..write::PARTS - 1 {
+            let mut open: Vec<u32> =
+                (0..keys.len()).filter(|i| of_module(*i) && part_of[*i] == part).map(|i| i as u32).collect();
+            while let Some(function) = open.pop() {
+                let mut called = BTreeSet::new();
+                write::calls(module, function, &mut called)?;
+                for callee in called {
+                    let at = callee as usize;
+                    let known = self.names.contains_key(&keys[at]) || self.idle.contains(&keys[at][..IDLE]);
+                    if of_module(at) && !known && part_of[at] > part {
+                        part_of[at] = part;
+                        open.push(callee);
+                    }
                 }
             }
         }
-        Ok(is_first)
+        Ok(part_of)
     }
 
     /// The stretches of the functions that are still as they were when they were recorded.
@@ -159,7 +173,7 @@ impl List {
         let mut found = HashMap::new();
         for (index, function) in (0..).zip(&module.functions).skip(module.imported_functions as usize) {
             let name = key(function);
-            if self.names.contains(&name)
+            if self.names.contains_key(&name)
                 && !looks_up_hashes(&function.name)
                 && let Some(ran) = self.stretches.get(&(name, shape(module, function)))
             {

@@ -1,11 +1,11 @@
-//! Writes the two parts of a split module.
+//! Writes the parts of a split module.
 //!
-//! The first part owns memory, table and globals. What the rest needs of them, and of the first part's functions, it imports
-//! from the first part's exports. The first part reaches a function of the rest only through the table: in its slot stands
-//! a stand-in that has the rest loaded and then calls the slot again, until the rest, when it is instantiated, puts the
+//! The first part owns memory, table and globals. What a later part needs of them, and of the functions of the parts before it, it
+//! imports from their exports. A part reaches a function of a later part only through the table: in its slot stands a stand-in of
+//! the first part that has the later part loaded and then calls the slot again, until that part, when it is instantiated, puts the
 //! function itself there.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
 use anyhow::{Context, Result, bail};
@@ -15,69 +15,70 @@ use wasm_encoder::{
     ExportSection, Function, FunctionSection, ImportSection, MemorySection, RawSection, SectionId, StartSection,
     TableSection,
 };
-use wasmparser::{BinaryReader, ExternalKind, FunctionBody, Operator, TypeRef};
+use wasmparser::{BinaryReader, ExternalKind, FunctionBody, Operator};
 
 use crate::data::{Parted, Run};
 use crate::module::Module;
+use crate::names::{self, Names};
+use crate::order;
+use crate::reach;
 
-/// Where the stand-ins look for the function that loads the rest: `assets/hooks/split.mjs` gives it to the first part.
-const WAIT: (&str, &str) = ("rest", "wait");
-/// Where the rest finds the first part's exports.
-const FIRST: &str = "f";
+/// How many parts there are: what makes the page around the map, the map and the first request, and the rest.
+pub const PARTS: usize = 3;
+/// Where the stand-ins look for the functions that load the later parts: `assets/boot.js` gives them to the first part.
+const WAIT: (&str, [&str; PARTS - 1]) = ("rest", ["second", "wait"]);
+/// Where a later part finds the exports of the parts before it.
+const BEFORE: [&str; PARTS - 1] = ["f", "s"];
 
-/// The two parts of a module.
+/// The parts of a module.
 pub struct Parts {
-    pub first: Vec<u8>,
-    pub rest: Vec<u8>,
+    pub parts: [Vec<u8>; PARTS],
     /// The imports that wasm-bindgen's script gives: their names there, and here.
     pub imports: Vec<(String, String)>,
 }
 
-/// What the two parts have in common.
+/// What the parts have in common.
 struct Plan<'m, 'a> {
     module: &'m Module<'a>,
-    is_first: &'m [bool],
+    /// The part that holds each function.
+    part_of: &'m [usize],
     /// The functions of each part, in the order in which they are written.
-    first: Vec<u32>,
-    rest: Vec<u32>,
+    functions: [Vec<u32>; PARTS],
     /// The slot of the table through which a function is called.
     slot: HashMap<u32, u32>,
-    /// The functions of the rest that stand in the table.
+    /// The functions of the later parts that stand in the table.
     in_table: BTreeMap<u32, u32>,
+    /// Those slots of them that may be met before the last part is there, and so want a stand-in.
+    met: BTreeSet<u32>,
     table_size: u32,
-    /// What the rest calls of the first part and of the page, with the short names of these exports.
-    lent: BTreeMap<u32, String>,
+    /// What later parts call of a part (and, of the first, of the page), with the short names of these exports.
+    lent: [Vec<(u32, String)>; PARTS - 1],
     /// The names under which tables, memory and globals are lent.
     names: Names,
 }
 
 impl<'m, 'a> Plan<'m, 'a> {
-    fn new(module: &'m Module<'a>, is_first: &'m [bool]) -> Result<Self> {
+    fn new(module: &'m Module<'a>, part_of: &'m [usize], data: &Parted) -> Result<Self> {
         let imported = module.imported_functions;
-        let mut first: Vec<u32> = (imported..module.functions.len() as u32).filter(|f| is_first[*f as usize]).collect();
-        let rest: Vec<u32> = (imported..module.functions.len() as u32).filter(|f| !is_first[*f as usize]).collect();
-        // What resembles each other compresses better side by side: bodies that begin alike, or, of the many and long
-        // functions of the rest, those of one module.
         let body = |f: &u32| &module.bytes[module.functions[*f as usize].body.clone()];
-        let name = |f: &u32| module.functions[*f as usize].name.as_str();
-        first.sort_by(|a, b| body(a).cmp(body(b)));
-        let (mut short, mut long): (Vec<u32>, Vec<u32>) = rest.into_iter().partition(|f| body(f).len() < 200);
-        short.sort_by(|a, b| body(a).cmp(body(b)));
-        long.sort_by(|a, b| (name(a), *a).cmp(&(name(b), *b)));
-        let rest = [long, short].concat();
-
-        let (mut from_first, mut from_rest) = (BTreeSet::new(), BTreeSet::new());
-        for (caller, into) in [(&first, &mut from_first), (&rest, &mut from_rest)] {
-            for function in caller {
+        let functions: [Vec<u32>; PARTS] = std::array::from_fn(|part| {
+            let own: Vec<u32> =
+                (imported..module.functions.len() as u32).filter(|f| part_of[*f as usize] == part).collect();
+            let bodies: Vec<&[u8]> = own.iter().map(body).collect();
+            order::like_beside_like(&bodies).into_iter().map(|at| own[at]).collect::<Vec<u32>>()
+        });
+        let mut called: [BTreeSet<u32>; PARTS] = Default::default();
+        for (own, into) in functions.iter().zip(&mut called) {
+            for function in own {
                 calls(module, *function, into)?;
             }
         }
-        let cold = |f: &u32| *f >= imported && !is_first[*f as usize];
+        let part = |f: &u32| part_of[*f as usize];
         let mut slot = HashMap::new();
         let mut in_table = BTreeMap::new();
         for segment in &module.elements {
             for (index, function) in (segment.offset..).zip(&segment.functions) {
-                if cold(function) {
+                if part(function) > 0 {
                     slot.entry(*function).or_insert(index);
                     in_table.insert(index, *function);
                 }
@@ -85,20 +86,37 @@ impl<'m, 'a> Plan<'m, 'a> {
         }
         let mut table_size = module.tables[module.table as usize].initial as u32;
         let exported = module.exports.iter().filter(|e| e.kind == ExternalKind::Func).map(|e| e.index);
-        for function in from_first.iter().copied().chain(exported).chain(module.start).filter(cold) {
-            if let std::collections::hash_map::Entry::Vacant(entry) = slot.entry(function) {
-                entry.insert(table_size);
+        let ahead = (0..).zip(&called).flat_map(|(own, called)| called.iter().copied().filter(move |f| part(f) > own));
+        let mut met = reach::numbers(module, part_of, data)?;
+        met.retain(|number| in_table.contains_key(number));
+        for function in ahead.chain(exported.chain(module.start).filter(|f| part(f) > 0)) {
+            met.insert(*slot.entry(function).or_insert_with(|| {
                 in_table.insert(table_size, function);
                 table_size += 1;
-            }
+                table_size - 1
+            }));
         }
         let mut names = Names::new(module);
-        let lent = from_rest.into_iter().filter(|f| !cold(f)).map(|f| (f, names.next())).collect();
-        Ok(Plan { module, is_first, first, rest, slot, in_table, table_size, lent, names })
+        let lent = std::array::from_fn(|own| {
+            let later: BTreeSet<u32> = called[own + 1..].iter().flatten().copied().filter(|f| part(f) == own).collect();
+            // In the order in which they stand, those of the page first.
+            let page = (0..imported).filter(|_| own == 0);
+            let all = page.chain(functions[own].iter().copied());
+            all.filter(|function| later.contains(function)).map(|f| (f, names.next())).collect()
+        });
+        Ok(Plan { module, part_of, functions, slot, in_table, met, table_size, lent, names })
     }
 
-    fn is_cold(&self, function: u32) -> bool {
-        function >= self.module.imported_functions && !self.is_first[function as usize]
+    /// The body of a function of a part, in which `place` says where the functions stand that the part can call by number.
+    fn body(&self, part: usize, function: u32, place: &HashMap<u32, u32>) -> Result<Vec<u8>> {
+        body(self.module, function, |callee, sink| {
+            if self.part_of[callee as usize] > part {
+                sink.i32_const(self.slot[&callee] as i32);
+                sink.call_indirect(self.module.table, self.module.functions[callee as usize].ty);
+            } else {
+                sink.call(place[&callee]);
+            }
+        })
     }
 
     fn raw(&self, into: &mut wasm_encoder::Module, id: SectionId, range: &Option<Range<usize>>) {
@@ -117,47 +135,18 @@ impl<'m, 'a> Plan<'m, 'a> {
     }
 }
 
-/// Names of one or two letters for exports, unlike those that the module has.
-struct Names {
-    taken: HashSet<String>,
-    given: u32,
-}
-
-impl Names {
-    fn new(module: &Module) -> Self {
-        Names { taken: module.exports.iter().map(|e| e.name.clone()).collect(), given: 0 }
-    }
-
-    fn next(&mut self) -> String {
-        const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-        loop {
-            let (mut number, mut name) = (self.given, String::new());
-            self.given += 1;
-            loop {
-                name.insert(0, LETTERS[number as usize % LETTERS.len()] as char);
-                number /= LETTERS.len() as u32;
-                if number == 0 {
-                    break;
-                }
-                number -= 1;
-            }
-            if self.taken.insert(name.clone()) {
-                return name;
-            }
-        }
-    }
-}
-
-/// Splits a module in two; `is_first` says of each function whether the first part holds it.
-pub fn split(module: &Module, is_first: &[bool], data: &Parted) -> Result<Parts> {
-    let mut plan = Plan::new(module, is_first)?;
+/// Splits a module; `part_of` says of each function which part holds it.
+pub fn split(module: &Module, part_of: &[usize], data: &Parted) -> Result<Parts> {
+    let mut plan = Plan::new(module, part_of, data)?;
     let lent = Lent::new(&mut plan);
-    let imports = short_imports(module);
-    Ok(Parts {
-        first: first_part(&plan, &lent, &imports, &data.first)?,
-        rest: rest_part(&plan, &lent, &data.rest)?,
-        imports,
-    })
+    let imports = names::short_imports(module);
+    let [first, second, rest] = &data.parts;
+    let parts = [
+        first_part(&plan, &lent, &imports, first)?,
+        later_part(&plan, &lent, 1, second)?,
+        later_part(&plan, &lent, 2, rest)?,
+    ];
+    Ok(Parts { parts, imports })
 }
 
 /// The names under which the first part exports what is no function.
@@ -182,16 +171,23 @@ fn first_part(plan: &Plan, lent: &Lent, short: &[(String, String)], data: &[Run]
     plan.raw(&mut out, SectionId::Type, &module.types);
 
     let nothing = type_without_anything(module)?;
-    let mut imports = imports_of(module, short)?;
-    let wait = module.imported_functions;
-    imports.import(WAIT.0, WAIT.1, EntityType::Function(nothing));
+    let mut imports = names::imports_of(module, short)?;
+    for name in WAIT.1 {
+        imports.import(WAIT.0, name, EntityType::Function(nothing));
+    }
     out.section(&imports);
+    let wait = |function: u32| module.imported_functions + plan.part_of[function as usize] as u32 - 1;
+    let own = module.imported_functions + WAIT.1.len() as u32;
 
     // Where each function of the module stands now: its own place, or that of its stand-in.
     let mut place: HashMap<u32, u32> = (0..module.imported_functions).map(|f| (f, f)).collect();
     let mut functions = FunctionSection::new();
-    let standing_in: BTreeSet<u32> = plan.in_table.values().copied().collect();
-    for (index, function) in (wait + 1..).zip(plan.first.iter().chain(&standing_in)) {
+    let mut standing_in: Vec<u32> = plan.met.iter().map(|slot| plan.in_table[slot]).collect();
+    let mut known = BTreeSet::new();
+    standing_in.retain(|function| known.insert(*function));
+    // Alike beside alike.
+    standing_in.sort_by_key(|f| (plan.part_of[*f as usize], module.functions[*f as usize].ty));
+    for (index, function) in (own..).zip(plan.functions[0].iter().chain(&standing_in)) {
         place.insert(*function, index);
         functions.function(module.functions[*function as usize].ty);
     }
@@ -210,7 +206,7 @@ fn first_part(plan: &Plan, lent: &Lent, short: &[(String, String)], data: &[Run]
         let index = if export.kind == ExternalKind::Func { place[&export.index] } else { export.index };
         exports.export(&export.name, RoundtripReencoder.export_kind(export.kind)?, index);
     }
-    for (function, name) in &plan.lent {
+    for (function, name) in &plan.lent[0] {
         exports.export(name, ExportKind::Func, place[function]);
     }
     for (index, name) in (0..).zip(&lent.tables) {
@@ -226,32 +222,22 @@ fn first_part(plan: &Plan, lent: &Lent, short: &[(String, String)], data: &[Run]
     }
 
     let mut elements = ElementSection::new();
-    for segment in &module.elements {
-        let functions: Vec<u32> = segment.functions.iter().map(|f| place[f]).collect();
-        active(&mut elements, module.table, segment.offset, functions);
-    }
-    let grown = module.tables[module.table as usize].initial as u32;
-    let more: Vec<u32> = plan.in_table.range(grown..).map(|(_, function)| place[function]).collect();
-    active(&mut elements, module.table, grown, more);
+    let own = module.elements.iter().flat_map(|segment| (segment.offset..).zip(segment.functions.iter().copied()));
+    let own = own.filter(|(_, function)| plan.part_of[*function as usize] == 0);
+    let filled: BTreeMap<u32, u32> = own.chain(plan.met.iter().map(|slot| (*slot, plan.in_table[slot]))).collect();
+    fill(&mut elements, module.table, &filled, &place);
     out.section(&elements);
 
     count_data(module, &mut out, data);
     let mut code = CodeSection::new();
-    for function in &plan.first {
-        code.raw(&body(module, *function, |callee, sink| {
-            if plan.is_cold(callee) {
-                sink.i32_const(plan.slot[&callee] as i32);
-                sink.call_indirect(module.table, module.functions[callee as usize].ty);
-            } else {
-                sink.call(place[&callee]);
-            }
-        })?);
+    for function in &plan.functions[0] {
+        code.raw(&plan.body(0, *function, &place)?);
     }
     for function in &standing_in {
         let ty = module.functions[*function as usize].ty;
         let mut stand_in = Function::new([]);
         let mut sink = stand_in.instructions();
-        sink.call(wait);
+        sink.call(wait(*function));
         for parameter in 0..module.signatures[ty as usize].0.len() as u32 {
             sink.local_get(parameter);
         }
@@ -265,41 +251,54 @@ fn first_part(plan: &Plan, lent: &Lent, short: &[(String, String)], data: &[Run]
     Ok(out.finish())
 }
 
-fn rest_part(plan: &Plan, lent: &Lent, data: &[Run]) -> Result<Vec<u8>> {
+fn later_part(plan: &Plan, lent: &Lent, part: usize, data: &[Run]) -> Result<Vec<u8>> {
     let module = plan.module;
     let mut out = wasm_encoder::Module::new();
     plan.raw(&mut out, SectionId::Type, &module.types);
     let mut imports = ImportSection::new();
     let mut place = HashMap::new();
-    for (index, (function, name)) in (0..).zip(&plan.lent) {
-        place.insert(*function, index);
-        imports.import(FIRST, name, EntityType::Function(module.functions[*function as usize].ty));
+    let mut called = BTreeSet::new();
+    for function in &plan.functions[part] {
+        calls(module, *function, &mut called)?;
     }
+    for (from, lent) in BEFORE.iter().zip(&plan.lent[..part]) {
+        for (function, name) in lent.iter().filter(|(function, _)| called.contains(function)) {
+            place.insert(*function, place.len() as u32);
+            imports.import(from, name, EntityType::Function(module.functions[*function as usize].ty));
+        }
+    }
+    let imported = place.len() as u32;
+    let [first, ..] = BEFORE;
     for (index, name) in lent.tables.iter().enumerate() {
-        imports.import(FIRST, name, plan.table_type(index)?);
+        imports.import(first, name, plan.table_type(index)?);
     }
-    imports.import(FIRST, &lent.memory, RoundtripReencoder.memory_type(module.memory)?);
+    imports.import(first, &lent.memory, RoundtripReencoder.memory_type(module.memory)?);
     for (ty, name) in module.global_types.iter().zip(&lent.globals) {
-        imports.import(FIRST, name, RoundtripReencoder.global_type(*ty)?);
+        imports.import(first, name, RoundtripReencoder.global_type(*ty)?);
     }
     out.section(&imports);
     let mut functions = FunctionSection::new();
-    for (index, function) in (plan.lent.len() as u32..).zip(&plan.rest) {
+    for (index, function) in (imported..).zip(&plan.functions[part]) {
         place.insert(*function, index);
         functions.function(module.functions[*function as usize].ty);
     }
     out.section(&functions);
-    let mut elements = ElementSection::new();
-    for (offset, run) in runs(&plan.in_table) {
-        active(&mut elements, module.table, offset, run.iter().map(|f| place[f]).collect());
+    if let Some(lent) = plan.lent.get(part) {
+        let mut exports = ExportSection::new();
+        for (function, name) in lent {
+            exports.export(name, ExportKind::Func, place[function]);
+        }
+        out.section(&exports);
     }
+    let mut elements = ElementSection::new();
+    let own: BTreeMap<u32, u32> =
+        plan.in_table.iter().filter(|(_, f)| plan.part_of[**f as usize] == part).map(|(s, f)| (*s, *f)).collect();
+    fill(&mut elements, module.table, &own, &place);
     out.section(&elements);
     count_data(module, &mut out, data);
     let mut code = CodeSection::new();
-    for function in &plan.rest {
-        code.raw(&body(module, *function, |callee, sink| {
-            sink.call(place[&callee]);
-        })?);
+    for function in &plan.functions[part] {
+        code.raw(&plan.body(part, *function, &place)?);
     }
     out.section(&code);
     write_data(module, &mut out, data);
@@ -326,33 +325,11 @@ fn type_without_anything(module: &Module) -> Result<u32> {
     Ok(found.context("no function without parameters and results")? as u32)
 }
 
-/// The imports, those from wasm-bindgen's script under short names.
-fn imports_of(module: &Module, short: &[(String, String)]) -> Result<ImportSection> {
-    let mut imports = ImportSection::new();
-    let mut short = short.iter();
-    for import in &module.imports {
-        let TypeRef::Func(ty) = import.ty else { bail!("an import that is no function") };
-        let name = if is_glue(import) { short.next().map(|(_, name)| name.as_str()) } else { None };
-        imports.import(import.module, name.unwrap_or(import.name), EntityType::Function(ty));
-    }
-    Ok(imports)
-}
-
-/// Whether wasm-bindgen's script itself gives an import: under a name that carries a sum, which nothing can compress.
-fn is_glue(import: &wasmparser::Import) -> bool {
-    import.module.starts_with("./") && import.module.ends_with("_bg.js")
-}
-
-/// For each import that wasm-bindgen's script gives, its name there and the short one that it shall have.
-fn short_imports(module: &Module) -> Vec<(String, String)> {
-    let mut names = Names { taken: HashSet::new(), given: 0 };
-    let glue = module.imports.iter().filter(|import| is_glue(import));
-    glue.map(|import| (import.name.to_string(), names.next())).collect()
-}
-
-fn active(elements: &mut ElementSection, table: u32, offset: u32, functions: Vec<u32>) {
-    if !functions.is_empty() {
-        let table = (table != 0).then_some(table);
+/// Puts functions into slots of the table.
+fn fill(elements: &mut ElementSection, table: u32, slots: &BTreeMap<u32, u32>, place: &HashMap<u32, u32>) {
+    let table = (table != 0).then_some(table);
+    for (offset, run) in runs(slots) {
+        let functions: Vec<u32> = run.iter().map(|function| place[function]).collect();
         elements.active(table, &ConstExpr::i32_const(offset as i32), Elements::Functions(functions.into()));
     }
 }
