@@ -303,7 +303,7 @@ function painted() {
 }
 
 /** With so many bytes of the first part still to come, the second is asked for: about what comes while the question travels. */
-const NEAR = 150_000;
+const NEAR = 300_000;
 
 /** Gets the first part, and the second in time. */
 async function program(early) {

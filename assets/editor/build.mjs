@@ -1,4 +1,4 @@
-// Bundles CodeMirror and our bridge to it (editor.mjs) into one module, target/editor/editor.js: trunk's pre_build hook.
+// Bundles CodeMirror and our bridge to it (bundle.mjs) into one module, target/editor/editor.js: trunk's pre_build hook.
 // `node assets/editor/build.mjs` does the same by hand.
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -24,12 +24,14 @@ const constructedStyleSheets = {
 };
 
 const result = await build({
-  entryPoints: [fileURLToPath(new URL("editor.mjs", import.meta.url))],
+  entryPoints: [fileURLToPath(new URL("bundle.mjs", import.meta.url))],
   bundle: true,
   minify: true,
   format: "esm",
   target: ["es2022"],
   legalComments: "none",
+  // Most of it runs at once: a browser that reads this compiles all of it on another thread, while it comes.
+  banner: { js: "//# allFunctionsCalledOnLoad" },
   plugins: [constructedStyleSheets],
   write: false,
   outfile: EDITOR_BUNDLE,

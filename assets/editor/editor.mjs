@@ -2,7 +2,6 @@
 // start of the text, lines count from 1. Every text that comes in is set as text, never as HTML.
 import { acceptCompletion, autocompletion, completionKeymap } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap, indentWithTab, redo, undo } from "@codemirror/commands";
-import { yaml } from "@codemirror/lang-yaml";
 import { bracketMatching, indentOnInput, indentUnit } from "@codemirror/language";
 import { forEachDiagnostic, lintGutter, lintKeymap, openLintPanel, setDiagnostics } from "@codemirror/lint";
 import { search, searchKeymap } from "@codemirror/search";
@@ -19,13 +18,14 @@ import {
 import { highlights, hopGutter, setHighlights, setHops } from "./marks.mjs";
 import { isTooDeep } from "./deep.mjs";
 import { cardAtCursor, hoverCard } from "./hover.mjs";
+import { coloured } from "./language.mjs";
 import { look } from "./look.mjs";
 
 /** Marks a change that the program made, so that `onChange` tells of the person's changes alone. */
 const fromProgram = Annotation.define();
 
 const language = new Compartment();
-const [coloured, plain] = [yaml(), []];
+const plain = [];
 const languageFor = (doc) => (isTooDeep(doc) ? plain : coloured);
 
 /** Longer than this nothing is pasted: it is twice what is read of a file, and a text of a hundred megabytes holds a page up. */
@@ -69,7 +69,15 @@ class Editor {
     this.words = new Compartment();
     this.writable = new Compartment();
     this.settings = { dark: !!options.dark, phrases: options.phrases ?? {}, readOnly: !!options.readOnly };
-    this.view = new EditorView({ parent, state: this.stateOf(options.doc ?? "") });
+    this.parent = parent;
+    this.state = this.stateOf(options.doc ?? "");
+  }
+
+  /** Puts it on the page. Nothing else may be asked of it before that. */
+  open() {
+    const { parent, state } = this;
+    this.view = new EditorView({ parent, state });
+    this.state = undefined;
   }
 
   stateOf(doc) {
@@ -300,9 +308,9 @@ class Editor {
 }
 
 /**
- * Makes an editor inside `parent`. Options: name, doc, label (for screen readers), dark, readOnly, phrases (CodeMirror's
- * English words → the page's language), and the callbacks onChange(), onCursor(line, pos), onSubmit(), onMark(label, line),
- * onAction(id).
+ * Makes an editor that `open` puts into `parent`. Options: name, doc, label (for screen readers), dark, readOnly, phrases
+ * (CodeMirror's English words → the page's language), and the callbacks onChange(), onCursor(line, pos), onSubmit(),
+ * onMark(label, line), onAction(id).
  */
 export function create(parent, options) {
   return new Editor(parent, options);

@@ -101,6 +101,8 @@ export async function pack(staging, html, recording) {
     format: "esm",
     target: ["es2022"],
     legalComments: "none",
+    // As of the editor's bundle (assets/editor/build.mjs).
+    banner: { js: "//# allFunctionsCalledOnLoad" },
     write: false,
   });
   const script = await write("boot", "js", bundled.outputFiles[0].contents);

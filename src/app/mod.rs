@@ -49,13 +49,22 @@ pub fn start() {
         breathe().await;
         leptos::mount::mount_to_body(|| {
             page::open(desk);
+            let owner = Owner::current().unwrap_or_default();
             let built = RwSignal::new(0);
             leptos::task::spawn_local(async move {
+                breathe().await;
+                owner.with(page::equip);
                 for turn in 1..=page::turn::DIALOGS {
                     breathe().await;
-                    // What is needed up to here has come first, and what comes now was on its way meanwhile.
                     if turn == page::turn::MAP {
+                        owner.with(page::draw);
+                        breathe().await;
+                    }
+                    // What is needed up to here has come first, and what comes now was on its way meanwhile.
+                    if turn == page::turn::LANES {
                         drawable().await;
+                        // To put it in its place was a piece of work of its own, and the frame is measured by now.
+                        breathe().await;
                     }
                     // What stood there while the app came has nothing left to hide but dialogs, which are closed.
                     if turn == page::turn::DIALOGS {

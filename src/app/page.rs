@@ -23,12 +23,15 @@ use super::terminal::{EditSheet, Shells};
 use super::timebar::TimeBar;
 use super::{keep, keys, leave, menu, said, told};
 
-/// Opens the session and what else the page's parts share. Before the page is built and not while it is: making a cluster goes
-/// deep, and so does building a page.
+/// Opens the session. Before the page is built and not while it is: making a cluster goes deep, and so does building a page.
 #[inline(never)]
 pub fn open(opened: Opened) {
-    let s = Session::open(opened);
-    provide_context(s);
+    provide_context(Session::open(opened));
+}
+
+/// Makes what else the page's parts share.
+pub fn equip() {
+    let s = session();
     provide_context(Shells::new(s));
     provide_context(s.play);
     provide_context(Clock::new());
@@ -42,6 +45,11 @@ pub fn open(opened: Opened) {
     menu::listen();
 }
 
+/// Works out where everything on the map is, which is as much as to build the map's frame.
+pub fn draw() {
+    session().scene.with_untracked(|_| ());
+}
+
 /// The turns in which the page is built. Each is a task, short enough for a slow phone: what has to be compiled for it, function
 /// by function, is most of its work.
 pub mod turn {
@@ -51,13 +59,14 @@ pub mod turn {
     /// Time bar and views come before the map, which is drawn into the room that they leave it.
     pub const TIME: usize = 4;
     pub const VIEWS: usize = 5;
-    pub const MAP: usize = 6;
-    pub const LANES: usize = 7;
-    pub const FLOOR: usize = 8;
-    pub const TOOLS: usize = 9;
-    /// Late, because the editor itself is fetched for it.
-    pub const EDITOR: usize = 10;
-    pub const SCREENS: usize = 11;
+    /// Before the editor itself, which is fetched when nothing else is on its way.
+    pub const EDITOR: usize = 6;
+    pub const SCREENS: usize = 7;
+    /// The map's frame and where everything is in it. What comes after it is in the second part of the program (assets/boot.js).
+    pub const MAP: usize = 8;
+    pub const LANES: usize = 9;
+    pub const FLOOR: usize = 10;
+    pub const TOOLS: usize = 11;
     /// The last one: a request can be sent before it.
     pub const DIALOGS: usize = 12;
 }

@@ -35,7 +35,7 @@ async function note(page, part) {
 
 /** Opens the page, which stops before it begins the map until what ran has been noted, and everything before it has been painted. */
 async function begin(page) {
-  await page.waitForFunction(() => globalThis.beginMap && document.querySelector(".bottom"));
+  await page.waitForFunction(() => globalThis.beginMap && document.querySelector(".map-main"));
   await page.waitForTimeout(1_000);
   await note(page, 1);
   await page.evaluate(() => globalThis.beginMap());

@@ -34,11 +34,14 @@ pub const TABS: [(Tab, &str); 9] = [
 pub fn Bottom() -> impl IntoView {
     let s = session();
     // Another view begins at its top, however far the last one was scrolled.
-    Effect::new(move || {
-        s.tab.track();
-        if let Some(view) = document().get_element_by_id("view") {
+    Effect::new(move |before: Option<Tab>| {
+        let now = s.tab.get();
+        if before.is_some_and(|before| before != now)
+            && let Some(view) = document().get_element_by_id("view")
+        {
             view.set_scroll_top(0);
         }
+        now
     });
     view! {
         <section class="bottom">

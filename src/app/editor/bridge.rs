@@ -30,6 +30,8 @@ extern "C" {
 
     /// The editor object of the bundle.
     type Handle;
+    #[wasm_bindgen(method, catch)]
+    fn open(this: &Handle) -> Result<(), JsValue>;
     #[wasm_bindgen(method, js_name = getDoc)]
     fn get_doc(this: &Handle) -> String;
     #[wasm_bindgen(method, js_name = setDoc)]
@@ -91,9 +93,11 @@ impl Editor {
     /// The message of the browser when the bundle cannot be loaded.
     pub async fn open(parent: &web_sys::Element, options: Options<'_>) -> Result<Self, String> {
         let bundle = load_editor().await.map_err(message_of)?;
-        // Running the bundle was a piece of work of its own.
+        // To run the bundle, to read the text and to put it on the page are pieces of work of their own.
         breathe().await;
         let handle = bundle.unchecked_into::<Bundle>().create(parent, &options_object(options)).map_err(message_of)?;
+        breathe().await;
+        handle.open().map_err(message_of)?;
         Ok(Self { handle })
     }
 

@@ -6,7 +6,8 @@ export function loadEditor() {
   loading ??= (async () => {
     const path = document.querySelector('meta[name="giljabi-editor"]')?.content;
     if (!path) throw new Error("the page does not name its editor bundle");
-    return import(new URL(path, document.baseURI).href);
+    const { run } = await import(new URL(path, document.baseURI).href);
+    return run();
   })().catch((error) => {
     loading = undefined;
     throw error;

@@ -13,7 +13,7 @@ use super::bridge::{self, Editor};
 use super::draft::Drafts;
 use super::exchange::{Action, GutterLine, Highlight, HighlightPlace, Lint, Mark, Options, Severity};
 use super::phrases::KOREAN;
-use crate::app::breath::breathe;
+use crate::app::breath::{breathe, drawable};
 use crate::app::focus::Target;
 use crate::app::leave::Copy;
 use crate::app::session::{Session, session};
@@ -34,6 +34,8 @@ pub fn EditorPane() -> impl IntoView {
     Effect::new(move || {
         let Some(place) = place.get() else { return };
         leptos::task::spawn_local(async move {
+            // What draws the map comes first.
+            drawable().await;
             bridge::when_seen(&place).await;
             open(s, drafts, place, editor, ready, failure).await;
         });
@@ -74,7 +76,7 @@ async fn open(
         text: &text,
         label: &label,
         dark: false,
-        phrases: if lang == Lang::Ko { &KOREAN } else { &[] },
+        phrases: phrases(lang),
         on_change: Box::new(move || {
             pending.update_value(|n| *n += 1);
             let mine = pending.get_value();
@@ -145,11 +147,21 @@ async fn open(
             }
             editor.set_value(Some(opened));
             breathe().await;
+            // It may have changed meanwhile.
+            let now = s.lang.get_untracked();
+            if now != lang {
+                editor.with_value(|e| e.iter().for_each(|e| e.set_phrases(phrases(now))));
+            }
             ready.set(true);
             bridge::fetch_sentences().await;
         }
         Err(why) => failure.set(Some(why)),
     }
+}
+
+/// CodeMirror's words in a language: its own are English.
+fn phrases(lang: Lang) -> &'static [(&'static str, &'static str)] {
+    if lang == Lang::Ko { &KOREAN } else { &[] }
 }
 
 /// Milliseconds on the page's clock.
@@ -204,15 +216,18 @@ fn wire(s: Session, drafts: Drafts, editor: StoredValue<Option<Editor>, LocalSto
         }
         came
     });
-    Effect::new(move || {
+    Effect::new(move |before: Option<Lang>| {
         let lang = s.lang.get();
-        if ready.get() {
-            with(&|e| e.set_phrases(if lang == Lang::Ko { &KOREAN } else { &[] }));
+        // What has just been opened has the words of its language.
+        if ready.get() && before.is_some_and(|before| before != lang) {
+            with(&|e| e.set_phrases(phrases(lang)));
         }
+        lang
     });
-    // Nothing in the place of nothing is no news: most texts have no diagnostic, and most keys send no request.
+    // Nothing in the place of nothing is no news: most texts have no diagnostic, and most keys send no request. An editor that was
+    // told nothing yet shows nothing.
     let news = move |told: StoredValue<Option<(String, bool)>>, file: &str, empty: bool| {
-        let silent = told.with_value(|told| told.as_ref().is_some_and(|(of, nothing)| of == file && *nothing && empty));
+        let silent = empty && told.with_value(|told| told.as_ref().is_none_or(|(of, nothing)| of == file && *nothing));
         told.set_value(Some((file.to_string(), empty)));
         !silent
     };

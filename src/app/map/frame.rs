@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
 
+use crate::app::breath::breathe;
 use crate::app::drawn::LARGEST;
 use crate::app::session::Session;
 
@@ -198,8 +199,11 @@ pub fn follow(s: Session, view: View, zoom: Memo<f64>) {
         }
     });
     // Another desk is looked at from its top.
-    Effect::new(move || {
-        s.seat.track();
+    Effect::new(move |before: Option<usize>| {
+        let seat = s.seat.get();
+        if before.is_none() {
+            return seat;
+        }
         // On a narrow screen its pane is only being shown, and what is hidden cannot be scrolled.
         request_animation_frame(move || {
             if let Some(frame) = view.frame.try_get_untracked().flatten() {
@@ -207,6 +211,7 @@ pub fn follow(s: Session, view: View, zoom: Memo<f64>) {
                 frame.set_scroll_top(0);
             }
         });
+        seat
     });
     Effect::new(move || {
         s.room.track();
@@ -236,10 +241,14 @@ pub fn watch_size(frame: NodeRef<Div>, room: RwSignal<(f64, f64)>) {
                 room.set(size);
             }
         };
-        measure();
-        let callback = Closure::<dyn Fn()>::new(measure);
+        let callback = Closure::<dyn Fn()>::new(measure.clone());
         let Ok(observer) = web_sys::ResizeObserver::new(callback.as_ref().unchecked_ref()) else { return };
         observer.observe(&element);
+        // The observer tells before the next frame, and something may be drawn before that. To measure is to lay the page out.
+        leptos::task::spawn_local(async move {
+            breathe().await;
+            measure();
+        });
         let kept = StoredValue::new_local((observer, callback));
         on_cleanup(move || {
             kept.try_with_value(|(observer, _)| observer.disconnect());
