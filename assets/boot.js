@@ -243,7 +243,6 @@ const rest = {
   },
 };
 globalThis.giljabiRest = rest;
-const ahead = rest.early();
 
 /** Gets the second part, once. */
 const bringSecond = once(async () => {
@@ -281,12 +280,14 @@ const USUAL = ["version", "lang", "theme", "url", "file", "left", "bottom"].map(
 /** Whether there is more to open than a first visit has: a link, or something that was made here. */
 function hasMore() {
   if (location.hash) return true;
+  let kept;
   try {
-    return Object.keys(localStorage).some((name) => name.startsWith("giljabi.") && !USUAL.includes(name));
+    kept = Object.keys(localStorage);
   } catch {
     // Storage is denied: nothing was kept.
     return false;
   }
+  return kept.some((name) => name.startsWith("giljabi.") && !USUAL.includes(name));
 }
 
 /**
@@ -301,6 +302,9 @@ function painted() {
     setTimeout(done, 300);
   });
 }
+
+/** Resolves when what must be there before the first part runs is there. */
+const ahead = rest.early();
 
 /** With so many bytes of the first part still to come, the second is asked for: about what comes while the question travels. */
 const NEAR = 300_000;
