@@ -17,6 +17,7 @@
 mod ahead;
 mod body;
 mod data;
+mod linked;
 mod liveness;
 mod module;
 mod names;
@@ -63,7 +64,7 @@ fn main() -> Result<()> {
             }
             let part_of = list.parts(&whole, module.functions.len())?;
             let linked = match option("--linked") {
-                Ok(path) => data::Linked::read(&fs::read(path).with_context(|| path.to_string())?)?,
+                Ok(path) => linked::Linked::read(&fs::read(path).with_context(|| path.to_string())?)?,
                 Err(_) => None,
             };
             let data = match &linked {

@@ -1,5 +1,5 @@
 //! Takes out of the functions that run before the first request the stretches that do not run: each becomes a function of its
-//! own, which the split then puts into the second part.
+//! own, which the split then puts into the rest.
 //!
 //! Such a function gets the locals that the stretch reads and gives back those that it writes and that are read later. Where
 //! the stretch has more than one way out, a number says which was taken.
