@@ -9,10 +9,10 @@
 //! addresses of `--apart` only the rest reads.
 //!
 //! What the first two parts hold is said by a recording of a real start of the page: which functions ran, and which stretches of
-//! them, before the map was begun and after that. A function is known by its name there, and its stretches by the shape of its instructions, so that the list stays of
-//! use while the program changes: a name that is gone does no harm, a function that has changed is taken whole, one that is
-//! new goes with its caller, and everything else is in the rest, which the page loads by itself and, should it be called
-//! earlier, waits for.
+//! them, before the map was begun and after that. A function is known by its name there, and its stretches by the shape of its
+//! instructions, so that the list stays of use while the program changes: a name that is gone does no harm, a function that has
+//! changed is taken whole, one that is new goes with its caller, and everything else is in the rest, which the page loads by itself
+//! and, should it be called earlier, waits for.
 
 mod ahead;
 mod body;
