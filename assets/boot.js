@@ -88,6 +88,8 @@ function showFailure(titleKo, titleEn, detail, { started = false } = {}) {
   again.focus();
 }
 
+const showNoStart = (error) => showFailure("길잡이를 시작하지 못했어요", "Giljabi could not start", error);
+
 // The app's panic handler (src/app/failure.rs) sends this event with the message: after a panic that WASM does not run again.
 const stopped = (event) =>
   showFailure("프로그램 안에서 오류가 나서 멈췄어요", "The program met an error of its own and stopped", event.detail, { started: true });
@@ -106,16 +108,16 @@ async function compiled(response) {
   return streams ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer());
 }
 
-/** The same answer; when no more than `left` of its `size` bytes are still to come it calls `near`. */
-function watched(response, size, left, near) {
-  let open = size - left;
+/** The same answer; when `open` of its bytes have come, or all of them, it calls `near`, once. */
+function watched(response, open, near) {
   const watch = new TransformStream({
     transform(chunk, out) {
-      open -= chunk.byteLength;
-      if (open <= 0) near();
+      if (open > 0 && (open -= chunk.byteLength) <= 0) near();
       out.enqueue(chunk);
     },
-    flush: () => near(),
+    flush() {
+      if (open > 0) near();
+    },
   });
   return new Response(response.body.pipeThrough(watch), response);
 }
@@ -244,8 +246,8 @@ const rest = {
 };
 globalThis.giljabiRest = rest;
 
-/** Gets the second part, once. */
-const bringSecond = once(async () => {
+/** Gets the second part. */
+async function bringSecond() {
   if (second.there) return drawable();
   try {
     await ahead;
@@ -254,14 +256,8 @@ const bringSecond = once(async () => {
     second.install(second.module);
     drawable();
   } catch (error) {
-    showFailure("길잡이를 시작하지 못했어요", "Giljabi could not start", error);
+    showNoStart(error);
   }
-});
-
-/** The same function, which does what it does once. */
-function once(act) {
-  let done = false;
-  return () => done || ((done = true), act());
 }
 
 // What the garbage collector finds is given back by functions that may be in the rest, at a time that nobody knows: it can wait.
@@ -317,7 +313,7 @@ async function program(early) {
     bringSecond();
     return compiled(response);
   }
-  return compiled(watched(response, Number(here.dataset.size), NEAR, bringSecond));
+  return compiled(watched(response, Math.max(Number(here.dataset.size) - NEAR, 1), bringSecond));
 }
 
 try {
@@ -341,6 +337,6 @@ try {
   await app.default({ module_or_path: module });
   dispatchEvent(new CustomEvent("TrunkApplicationStarted", { detail: { wasm: compiling } }));
 } catch (error) {
-  showFailure("길잡이를 시작하지 못했어요", "Giljabi could not start", error);
+  showNoStart(error);
   throw error;
 }

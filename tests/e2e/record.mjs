@@ -1,5 +1,5 @@
 // Writes assets/first.txt: which functions of the WASM run until the first request has been sent and has arrived, which
-// stretches of them, and which of them run before the map is begun. The site must be one that records (`cargo xtask first` builds
+// stretches of them, and which of them run before the map is filled. The site must be one that records (`cargo xtask first` builds
 // it and calls this).
 import { readFile, writeFile } from "node:fs/promises";
 import { launch, open, ready } from "./browser.mjs";
@@ -8,7 +8,7 @@ import { REPORT } from "../../assets/hooks/pack.mjs";
 const LIST = new URL("../../assets/first.txt", import.meta.url);
 const HEAD = `# What runs until the first request has been sent and has arrived: what the first two parts of the WASM hold.
 # A line a function: the sums of its name and of its instructions, and a digit for each stretch of it: 1 it ran before the map was
-# begun, 2 later, 0 not at all; or one digit and a + when it is the same for all of them.
+# filled, 2 later, 0 not at all; or one digit and a + when it is the same for all of them.
 # The line that begins with - holds what was there and did not run, by the first letters of the sums of the names.
 # Written by \`cargo xtask first\`, read by xtask/split.
 `;
@@ -33,23 +33,23 @@ async function note(page, part) {
   }
 }
 
-/** Opens the page, which stops before it begins the map until what ran has been noted, and everything before it has been painted. */
+/** Opens the page, which stops before it fills the map until what ran has been noted, and everything before it has been painted. */
 async function begin(page) {
-  await page.waitForFunction(() => globalThis.beginMap && document.querySelector(".map-main"));
+  await page.waitForFunction(() => globalThis.fillMap && document.querySelector(".map-main"));
   await page.waitForTimeout(1_000);
   await note(page, 1);
-  await page.evaluate(() => globalThis.beginMap());
+  await page.evaluate(() => globalThis.fillMap());
   await ready(page);
 }
 
-/** Has the page wait for `beginMap` where a split program waits for its second part. */
+/** Has the page wait for `fillMap` where a split program waits for its second part. */
 function halt() {
   let rest;
   Object.defineProperty(globalThis, "giljabiRest", {
     get: () => rest,
     set(value) {
       rest = value;
-      rest.drawable = new Promise((done) => (globalThis.beginMap = done));
+      rest.drawable = new Promise((done) => (globalThis.fillMap = done));
     },
   });
 }

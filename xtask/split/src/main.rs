@@ -9,7 +9,7 @@
 //! addresses of `--apart` only the rest reads.
 //!
 //! What the first two parts hold is said by a recording of a real start of the page: which functions ran, and which stretches of
-//! them, before the map was begun and after that. A function is known by its name there, and its stretches by the shape of its
+//! them, before the map was filled and after that. A function is known by its name there, and its stretches by the shape of its
 //! instructions, so that the list stays of use while the program changes: a name that is gone does no harm, a function that has
 //! changed is taken whole, one that is new goes with its caller, and everything else is in the rest, which the page loads by itself
 //! and, should it be called earlier, waits for.
@@ -108,7 +108,7 @@ fn ranges(words: &str) -> Result<Vec<Range<u32>>> {
 }
 
 /// A recording: a line a function that ran, `name shape stretches`, the first two as sums (see `sum`), the last a digit for each
-/// stretch: 1 when it ran before the map was begun, 2 when it ran after that, 0 when it did not; or one digit and a `+` when it is
+/// stretch: 1 when it ran before the map was filled, 2 when it ran after that, 0 when it did not; or one digit and a `+` when it is
 /// the same for all of them. And a line of the functions that were there and did not run.
 struct List {
     /// In which part each name is.
