@@ -42,6 +42,9 @@ function refuseTooLong(event, view) {
   return true;
 }
 
+/** Diagnostics in words, to compare them by. */
+const words = (diagnostics) => JSON.stringify(diagnostics.toSorted((a, b) => a.from - b.from || a.to - b.to));
+
 /** Carries out the first mend of the first problem on the cursor's line that has one. */
 function mendHere(view) {
   const line = view.state.doc.lineAt(view.state.selection.main.head);
@@ -255,9 +258,12 @@ class Editor {
         severity,
         message,
         source,
-        actions: actions?.map(({ name, id }) => ({ name, apply: () => this.options.onAction?.(id) })),
+        actions: actions?.map(({ name, id }) => ({ name, id, apply: () => this.options.onAction?.(id) })),
       }));
-      this.view.dispatch(setDiagnostics(this.view.state, found));
+      // The editor moves what it shows along with the text; most keys change nothing else.
+      const shown = [];
+      forEachDiagnostic(this.view.state, (diagnostic, from, to) => shown.push({ ...diagnostic, from, to }));
+      if (words(shown) !== words(found)) this.view.dispatch(setDiagnostics(this.view.state, found));
     });
   }
 

@@ -63,6 +63,14 @@ impl Focus {
         held
     }
 
+    /// The editor's cursor stands in a line. Most keys leave it there, and that is no news for what is lit.
+    pub fn stand(self, file: String, line: u32) {
+        let target = Some(Target::Line(file, line));
+        if self.cursor.with_untracked(|before| *before != target) {
+            self.cursor.set(target);
+        }
+    }
+
     /// Hovered before held before the cursor.
     pub fn target(self) -> Option<Target> {
         self.hovered.get().or_else(|| self.held.get()).or_else(|| self.cursor.get())

@@ -8,5 +8,6 @@ pub mod draft;
 pub mod exchange;
 pub mod pane;
 pub mod phrases;
+pub mod problems;
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,7 @@ use super::bridge::{self, Editor};
 use super::draft::Drafts;
 use super::exchange::{Action, GutterLine, Highlight, HighlightPlace, Lint, Mark, Options, Severity};
 use super::phrases::KOREAN;
+use super::problems::{Problems, fix_id, mend};
 use crate::app::breath::{breathe, drawable};
 use crate::app::focus::Target;
 use crate::app::leave::Copy;
@@ -112,9 +113,7 @@ async fn open(
                 set_timeout(apply, std::time::Duration::from_millis(PATIENCE));
             }
         }),
-        on_cursor: Box::new(move |line, _| {
-            s.focus.cursor.set(Some(Target::Line(s.file.get_untracked(), line)));
-        }),
+        on_cursor: Box::new(move |line, _| s.focus.stand(s.file.get_untracked(), line)),
         on_submit: Box::new(move || {
             set_timeout(
                 move || {
@@ -167,32 +166,6 @@ fn phrases(lang: Lang) -> &'static [(&'static str, &'static str)] {
 /// Milliseconds on the page's clock.
 fn now() -> f64 {
     window().performance().map_or(0.0, |clock| clock.now())
-}
-
-/// What names a fix: where its diagnostic stands, and which of its fixes it is.
-fn fix_id(diagnostic: &Diagnostic, fix: usize) -> String {
-    format!("{} {} {fix}", diagnostic.span.start, diagnostic.span.end)
-}
-
-/// Carries out a fix in the shown file.
-fn mend(s: Session, id: &str) {
-    let (state, file) = (s.state.get_untracked(), s.file.get_untracked());
-    let found = state
-        .diagnostics
-        .iter()
-        .filter(|d| d.file == file)
-        .flat_map(|d| d.fixes.iter().enumerate().map(move |(i, fix)| (fix_id(d, i), fix)))
-        .find(|(own, _)| own == id);
-    let Some((_, fix)) = found else { return };
-    let mut text = s.text_of(&file);
-    for (span, with) in fix.edits.iter().rev() {
-        let range = span.start as usize..span.end as usize;
-        if text.get(range.clone()).is_some() {
-            text.replace_range(range, with);
-        }
-    }
-    s.edit(&file, &text);
-    s.texts.update(|n| *n += 1);
 }
 
 /// Carries the session's signals into the editor.
@@ -387,54 +360,6 @@ fn Files() -> impl IntoView {
                 <button type="button" class="tool" aria-label=s.t("editor.redo") title=s.t("editor.redo") on:click=move |_| s.undo(true)>"↷"</button>
             </span>
         </div>
-    }
-    .into_any()
-}
-
-/// The diagnostics of the shown file as a list: where, the API server's words, ours.
-#[component]
-fn Problems() -> impl IntoView {
-    let s = session();
-    let list = move || {
-        let (state, file) = (s.state.get(), s.file.get());
-        state.diagnostics.iter().filter(|d| d.file == file).take(20).cloned().collect::<Vec<_>>()
-    };
-    let row = move |d: Diagnostic| {
-        let line = s.line_at(&d.file, d.span.start);
-        let class = match d.severity {
-            How::Error => "problem problem-error",
-            How::Warning => "problem problem-warning",
-            How::Hint => "problem problem-hint",
-        };
-        let file = d.file.clone();
-        let explanation = d.explanation.clone();
-        let mends = d.fixes.iter().enumerate().map(|(i, fix)| (fix_id(&d, i), fix.title.clone())).collect::<Vec<_>>();
-        view! {
-            <li class=class>
-                <button type="button" class="line-link" on:click=move |_| s.focus.held.set(Some(Target::Line(file.clone(), line)))>
-                    {move || s.tx("editor.line", &[("line", &line.to_string())])}
-                </button>
-                {(!d.verbatim.is_empty()).then(|| view! { <code>{visible(&d.verbatim).into_owned()}</code> })}
-                {explanation.map(|m| view! { <span>{move || m.text(s.lang.get())}</span> })}
-                {mends
-                    .into_iter()
-                    .map(|(id, title)| {
-                        view! {
-                            <button type="button" class="mend" on:click=move |_| mend(s, &id)>
-                                {move || title.text(s.lang.get())}
-                            </button>
-                        }
-                    })
-                    .collect_view()}
-            </li>
-        }
-    };
-    view! {
-        <Show when=move || !list().is_empty()>
-            <ul class="problems" aria-label=s.t("editor.problems")>
-                {move || list().into_iter().map(row).collect_view()}
-            </ul>
-        </Show>
     }
     .into_any()
 }

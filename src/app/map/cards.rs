@@ -4,7 +4,7 @@ use giljabi::api::object::ObjectKey;
 use giljabi::api::view::ServiceType;
 use giljabi::map::geometry::{fit, text_width};
 use giljabi::map::{
-    EndpointMark, Lane, PodState, Rect, RouteCard, ServiceChip, SliceCard, Thread, VipCard, VipKind, Way,
+    EndpointMark, Lane, PodState, PortChip, Rect, RouteCard, ServiceChip, SliceCard, Thread, VipCard, VipKind, Way,
 };
 use giljabi::text::visible;
 use leptos::prelude::*;
@@ -24,13 +24,16 @@ pub fn LaneLayer() -> impl IntoView {
     // An edit draws anew only what it changes: most change a card, and leave the many endpoints as they are.
     let chips = Memo::new(move |_| scene.read().services.clone());
     let of = move |part: fn(&Lane) -> Lane| Memo::new(move |_| scene.read().lane.as_ref().map(part));
-    let (names, slices, endpoints) = (of(names), of(slices), of(endpoints));
+    let (name, route, vip, ports) = (of(name), of(route), of(vip), of(ports));
+    let (slices, endpoints) = (of(slices), of(endpoints));
     view! {
         <text class="t-soft t12" x="24" y="26">{title}</text>
         {move || chips.read().iter().map(|c| chip(s, c.clone())).collect_view()}
         {move || endpoints.read().iter().flat_map(|l| &l.threads).map(|t| thread(s, t)).collect_view()}
         {move || slices.read().as_ref().map(arrows)}
-        {move || names.read().as_ref().map(|l| cards(s, l))}
+        {move || name.read().as_ref().map(|l| dns_card(s, l))}
+        {move || route.read().as_ref().and_then(|l| Some(route_card(s, l.route.as_ref()?)))}
+        {move || vip.read().as_ref().map(|l| vip_card(s, l, ports))}
         {move || slices.read().as_ref().and_then(|l| Some(slice_card(s, l, l.slices.as_ref()?, endpoints)))}
     }
     .into_any()
@@ -62,15 +65,26 @@ fn bare(lane: &Lane) -> Lane {
     }
 }
 
-/// What names and addresses are made of.
-fn names(lane: &Lane) -> Lane {
-    Lane {
-        name: lane.name.clone(),
-        answers: lane.answers.clone(),
-        route: lane.route.clone(),
-        vip: lane.vip.clone(),
-        ..bare(lane)
-    }
+/// What DNS knows.
+fn name(lane: &Lane) -> Lane {
+    Lane { name: lane.name.clone(), answers: lane.answers.clone(), ..bare(lane) }
+}
+
+fn route(lane: &Lane) -> Lane {
+    Lane { route: lane.route.clone(), ..bare(lane) }
+}
+
+/// The card of the addresses, without those of its ports that only a cluster's inside knows.
+fn vip(lane: &Lane) -> Lane {
+    let ports = lane.vip.ports.iter().filter(|port| port.node_port > 0).cloned().collect();
+    Lane { vip: VipCard { ports, more: 0, more_at: Default::default(), ..lane.vip.clone() }, ..bare(lane) }
+}
+
+/// The ports on that card.
+fn ports(lane: &Lane) -> Lane {
+    let bare = bare(lane);
+    let vip = VipCard { ports: lane.vip.ports.clone(), more: lane.vip.more, more_at: lane.vip.more_at, ..bare.vip };
+    Lane { vip, ..bare }
 }
 
 /// The arrows and the EndpointSlices' card, without the endpoints in it.
@@ -151,14 +165,6 @@ fn arrows(lane: &Lane) -> impl IntoView + use<> {
     lane.arrows.iter().enumerate().map(arrow).collect_view()
 }
 
-fn cards(s: Session, lane: &Lane) -> impl IntoView + use<> {
-    view! {
-        {dns_card(s, lane)}
-        {lane.route.as_ref().map(|r| route_card(s, r))}
-        {vip_card(s, &lane.service, &lane.vip)}
-    }
-}
-
 fn thread(s: Session, thread: &Thread) -> impl IntoView + use<> {
     let class = if thread.state == PodState::Ready { "selector" } else { "selector selector-off" };
     view! { <path class=class class:lit=lit(s, &thread.pod) d=thread.path.clone()></path> }
@@ -200,7 +206,9 @@ fn route_card(s: Session, card: &RouteCard) -> impl IntoView + use<> {
     }
 }
 
-fn vip_card(s: Session, key: &ObjectKey, card: &VipCard) -> impl IntoView + use<> {
+fn vip_card(s: Session, lane: &Lane, ports: Memo<Option<Lane>>) -> impl IntoView + use<> {
+    let (key, card) = (&lane.service, &lane.vip);
+    let name = key.name.clone();
     let Rect { x, y, w, h } = card.rect;
     let look = looks_at(s, key.clone());
     let (enter, leave) = (look.clone(), look.clone());
@@ -237,30 +245,34 @@ fn vip_card(s: Session, key: &ObjectKey, card: &VipCard) -> impl IntoView + use<
     view! {
         <g class="card pick" class:lit=lit(s, key) on:mouseenter=enter on:mouseleave=leave on:click=look>
             <rect class="card-vip" x=x y=y width=w height=h rx="10"></rect>
-            <text class="t12 tone-vip" x=x + 14.0 y=y + 22.0>{move || heading(&title(), &name_of(s), w - 26.0)}</text>
+            <text class="t12 tone-vip" x=x + 14.0 y=y + 22.0>{move || heading(&title(), &name, w - 26.0)}</text>
             <text class="t15 mono" x=x + 14.0 y=y + 45.0>{fit(&address, w - 26.0, 15.0, true)}</text>
-            {card
-                .ports
-                .iter()
-                .filter(|_| kind != VipKind::ExternalName)
-                .map(|p| {
-                    let r = p.rect;
-                    let broken = p.ready == 0;
-                    let label = if broken { format!("{} ✕", p.port) } else { p.port.to_string() };
-                    let class = if broken { "port port-bad" } else { "port" };
-                    let title = format!("{} {}/{} → {} ({})", p.name, p.port, p.protocol, p.target, p.ready);
-                    view! {
-                        <g class=class data-tip=title>
-                            <rect x=r.x y=r.y width=r.w height=r.h rx="6"></rect>
-                            <text class="t12 mono" text-anchor="middle" x=r.x + r.w / 2.0 y=r.y + 16.0>{label}</text>
-                        </g>
-                    }
-                })
-                .collect_view()}
-            {(card.more > 0 && kind != VipKind::ExternalName)
-                .then(|| view! { <text class="t12 mono t-soft" x=card.more_at.x y=card.more_at.y>{format!("+{}", card.more)}</text> })}
+            {(kind != VipKind::ExternalName).then(|| move || ports.read().as_ref().map(|l| port_chips(&l.vip)))}
             <text class="t12 t-soft" x=x + 14.0 y=y + 66.0>{detail}</text>
         </g>
+    }
+}
+
+fn port_chips(card: &VipCard) -> impl IntoView + use<> {
+    let chip = |p: &PortChip| {
+        let r = p.rect;
+        let broken = p.ready == 0;
+        let label = if broken { format!("{} ✕", p.port) } else { p.port.to_string() };
+        let class = if broken { "port port-bad" } else { "port" };
+        let title = format!("{} {}/{} → {} ({})", p.name, p.port, p.protocol, p.target, p.ready);
+        view! {
+            <g class=class data-tip=title>
+                <rect x=r.x y=r.y width=r.w height=r.h rx="6"></rect>
+                <text class="t12 mono" text-anchor="middle" x=r.x + r.w / 2.0 y=r.y + 16.0>{label}</text>
+            </g>
+        }
+    };
+    let more = (card.more > 0).then(
+        || view! { <text class="t12 mono t-soft" x=card.more_at.x y=card.more_at.y>{format!("+{}", card.more)}</text> },
+    );
+    view! {
+        {card.ports.iter().map(chip).collect_view()}
+        {more}
     }
 }
 
@@ -270,10 +282,6 @@ fn heading(kind: &str, name: &str, room: f64) -> String {
     let whole = [format!("{kind} — {name}"), format!("{short} — {name}")];
     let fits = whole.iter().find(|words| text_width(words, 12.0, false) <= room);
     fits.cloned().unwrap_or_else(|| fit(short, room, 12.0, false))
-}
-
-fn name_of(s: Session) -> String {
-    s.scene.read().lane.as_ref().map(|l| l.service.name.to_string()).unwrap_or_default()
 }
 
 /// More endpoints than this are drawn as one bar: how much of it is ready.
