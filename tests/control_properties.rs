@@ -6,6 +6,7 @@
 use giljabi::api::object::{Object, ObjectKey};
 use giljabi::api::time::Duration;
 use giljabi::api::value::Value;
+use giljabi::api::view::{Pod, PodPhase, Subset, TargetPort};
 use giljabi::apiserver::defaulting;
 use giljabi::apiserver::store::Cause;
 use giljabi::apiserver::write::Random;
@@ -33,6 +34,11 @@ enum Action {
     Serve {
         app: usize,
         named: bool,
+    },
+    /// Writes one part of a Service anew.
+    Reserve {
+        app: usize,
+        part: Part,
     },
     Unserve {
         app: usize,
@@ -69,12 +75,35 @@ enum Action {
     },
 }
 
+/// What of a Service is written anew: some of it changes its endpoints, some nothing of theirs.
+#[derive(Clone, Copy, Debug)]
+enum Part {
+    Port(u64),
+    Target(u64),
+    ByName,
+    Selector(usize),
+    Unready(bool),
+    Label(u64),
+}
+
+fn part(random: &mut Random) -> Part {
+    match random.below(6) {
+        0 => Part::Port(80 + random.below(4)),
+        1 => Part::Target(8080 + random.below(2)),
+        2 => Part::ByName,
+        3 => Part::Selector(random.below(3) as usize),
+        4 => Part::Unready(random.below(2) == 0),
+        _ => Part::Label(random.below(3)),
+    }
+}
+
 fn draw(random: &mut Random) -> Action {
     let app = random.below(3) as usize;
     let (nth, replicas) = (random.below(1_000), random.below(6) as i64);
-    match random.below(13) {
+    match random.below(15) {
         0 | 1 => Action::Deploy { app, replicas, probe: random.below(2) == 0, mounts: random.below(3) == 0 },
         12 => Action::Configure { text: (random.below(3) > 0).then(|| random.below(9)) },
+        13 | 14 => Action::Reserve { app, part: part(random) },
         2 => Action::Serve { app, named: random.below(2) == 0 },
         3 => Action::Unserve { app },
         4 => Action::Scale { app, replicas },
@@ -175,6 +204,18 @@ fn act(cluster: &mut Cluster, action: Action) {
                 cluster.write(Cause::User, |w| w.create("Service", service(APPS[app], named, number)));
             }
         }
+        Action::Reserve { app, part } => update(cluster, &key("Service", APPS[app]), |service| {
+            let mut port = service.items_at(&["spec", "ports"])[0].clone();
+            match part {
+                Part::Port(number) => port.set_at(&["port"], number as i64),
+                Part::Target(number) => port.set_at(&["targetPort"], number as i64),
+                Part::ByName => port.set_at(&["targetPort"], "http"),
+                Part::Selector(app) => service.set_at(&["spec", "selector", "app"], APPS[app]),
+                Part::Unready(too) => service.set_at(&["spec", "publishNotReadyAddresses"], too),
+                Part::Label(number) => service.set_at(&["metadata", "labels", "tag"], number.to_string()),
+            }
+            service.set_at(&["spec", "ports"], vec![port]);
+        }),
         Action::Unserve { app } => {
             cluster.write(Cause::User, |w| w.delete(&key("Service", APPS[app]), None));
         }
@@ -214,10 +255,42 @@ fn expected(cluster: &Cluster, service: &Object) -> BTreeSet<String> {
     let view = service.view().service().expect("a Service");
     let pods = cluster.store().select("Pod", service.namespace(), &view.selector);
     pods.filter_map(|p| p.view().pod())
-        .filter(|p| p.is_ready() && !p.terminating)
+        .filter(|p| if view.publish_not_ready { !is_finished(p) } else { p.is_ready() && !p.terminating })
         .filter_map(|p| p.ip)
         .map(|ip| ip.to_string())
         .collect()
+}
+
+fn is_finished(pod: &Pod) -> bool {
+    matches!(pod.phase, PodPhase::Succeeded | PodPhase::Failed)
+}
+
+/// The number at which a Service's pods are to be met.
+fn target(service: &Object) -> u16 {
+    match service.view().service().expect("a Service").ports[0].target_port {
+        TargetPort::Number(number) => number,
+        TargetPort::Name(_) => 8080,
+    }
+}
+
+/// Every one of a Service's endpoints is met at what the Service's one port says, and bears its labels.
+fn check_ports(service: &Object, slices: &[&Arc<Object>], subsets: &[Subset]) {
+    let wanted = Some(target(service));
+    for slice in slices {
+        let view = slice.view().endpoint_slice().expect("a slice");
+        let right = view.ports.iter().all(|port| port.port == wanted) && view.ports.len() <= 1;
+        assert!(
+            right && view.ports.is_empty() == view.endpoints.is_empty(),
+            "ports of {}: {:?}",
+            slice.key,
+            view.ports
+        );
+        assert_eq!(slice.label("tag"), service.label("tag"), "labels of {}", slice.key);
+    }
+    for subset in subsets {
+        let ports: Vec<Option<u16>> = subset.ports.iter().map(|port| port.port).collect();
+        assert_eq!(ports, [wanted], "ports of the Endpoints of {}", service.key);
+    }
 }
 
 fn check(cluster: &Cluster) {
@@ -239,6 +312,9 @@ fn check(cluster: &Cluster) {
         let ready: BTreeSet<String> =
             endpoints.subsets.iter().flat_map(|s| &s.ready).map(|e| e.addresses[0].to_string()).collect();
         assert_eq!(ready, wanted, "Endpoints of {}", service.key);
+        if service.namespace() == "default" {
+            check_ports(service, &slices, &endpoints.subsets);
+        }
     }
     let mut owners: BTreeMap<String, String> = BTreeMap::new();
     for pod in store.list("Pod") {

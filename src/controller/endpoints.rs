@@ -272,8 +272,8 @@ fn repack(service: &Arc<Object>, view: &Service, pods: &[&Arc<Object>]) -> Vec<S
 /// what has changed since the last one.
 #[derive(Clone, Debug)]
 pub(super) struct EndpointsCache {
-    /// The Service's revision, and the store's at the last look.
-    service: u64,
+    /// The Service as it was at the last look, and the store's revision then.
+    service: Arc<Object>,
     seen: u64,
     /// Pods that the selector matched at the last whole look.
     looked: usize,
@@ -309,7 +309,7 @@ impl EndpointsCache {
     /// `None` when pods offer different ports, or none at all.
     fn of(service: &Arc<Object>, view: &Service, pods: &[&Arc<Object>], store: &Store) -> Option<EndpointsCache> {
         let mut cache = EndpointsCache {
-            service: service.revision,
+            service: service.clone(),
             seen: store.revision(),
             looked: pods.len(),
             ports: None,
@@ -334,9 +334,10 @@ impl EndpointsCache {
         view: &Service,
         store: &'a Store,
     ) -> Option<(EndpointsCache, Vec<&'a Arc<Object>>)> {
-        if self.service != service.revision {
+        if !membership::asks_the_same(&self.service, service) {
             return None;
         }
+        self.service = service.clone();
         let names =
             membership::changed_pods(store, service.namespace(), self.seen, self.places.len().max(self.looked))?;
         let mut changed = Vec::new();

@@ -82,6 +82,23 @@ pub fn services_to_update(
     keys
 }
 
+/// Whether a Service asks for the same endpoints as before it was written: by which of its ports it is reached, its address and
+/// what else kube-proxy alone looks at are nothing to them.
+pub fn asks_the_same(before: &Object, now: &Object) -> bool {
+    fn asked(service: &Service) -> impl PartialEq {
+        let ports = service.ports.iter().map(|p| (&p.name, p.protocol, &p.target_port, &p.app_protocol));
+        (
+            (service.type_, &service.selector, ports.collect::<Vec<_>>(), service.publish_not_ready),
+            (service.headless, &service.cluster_ips, &service.ip_families, &service.traffic_distribution),
+        )
+    }
+    before.revision == now.revision
+        || before.uid() == now.uid()
+            && before.is_terminating() == now.is_terminating()
+            && before.value.at(&["metadata", "labels"]) == now.value.at(&["metadata", "labels"])
+            && before.view().service().zip(now.view().service()).is_some_and(|(old, new)| asked(old) == asked(new))
+}
+
 /// The names of the pods of a namespace that changed after `revision`; `None` when so many writes have happened that looking
 /// at every pod is no more work.
 pub fn changed_pods(store: &Store, namespace: &str, revision: u64, members: usize) -> Option<BTreeSet<SmolStr>> {

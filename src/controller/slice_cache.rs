@@ -20,8 +20,8 @@ use std::sync::Arc;
 /// What stands where.
 #[derive(Clone, Debug)]
 pub(super) struct SliceCache {
-    /// The Service's revision, and the store's at the last look.
-    service: u64,
+    /// The Service as it was at the last look, and the store's revision then.
+    service: Arc<Object>,
     seen: u64,
     /// Pods that the selector matched at the last whole look.
     looked: usize,
@@ -40,9 +40,9 @@ pub(super) struct Changes<'a> {
 
 impl SliceCache {
     /// After a whole look: what stands where once its plan is carried out.
-    pub fn of(service: &Object, pods: usize, existing: &[Arc<Object>], plan: &Plan, store: &Store) -> SliceCache {
+    pub fn of(service: &Arc<Object>, pods: usize, existing: &[Arc<Object>], plan: &Plan, store: &Store) -> SliceCache {
         let mut cache = SliceCache {
-            service: service.revision,
+            service: service.clone(),
             seen: store.revision(),
             looked: pods,
             members: OrdMap::new(),
@@ -73,9 +73,10 @@ impl SliceCache {
         context: &mut Context<'a>,
     ) -> Option<Changes<'a>> {
         let store = context.store;
-        if self.service != service.revision || hints::are_wanted(service, view) {
+        if !membership::asks_the_same(&self.service, service) || hints::are_wanted(service, view) {
             return None;
         }
+        self.service = service.clone();
         let names =
             membership::changed_pods(store, service.namespace(), self.seen, self.members.len().max(self.looked))?;
         let disturbed = store.events_since(self.seen).any(|e| match e.key.kind.as_str() {

@@ -104,3 +104,75 @@ fn a_pod_on_a_node_that_nobody_knows_is_left_out_with_a_word() {
     settle(&mut cluster);
     assert!(get(&cluster, "Pod", "lost").is_none());
 }
+
+#[test]
+fn what_a_service_asks_for_anew_its_endpoints_have_and_what_is_nothing_to_them_writes_nothing() {
+    let mut cluster = Cluster::new(Settings::default());
+    let pod = |name: &str, app: &str, probe: &str| {
+        format!(
+            "{{apiVersion: v1, kind: Pod, metadata: {{name: {name}, labels: {{app: {app}}}}}, spec: {{containers: [{{name: a, image: nginx, ports: [{{name: web, containerPort: 80}}, {{name: other, containerPort: 81}}], {probe}}}]}}}}"
+        )
+    };
+    apply(&mut cluster, &pod("a", "near", ""));
+    apply(&mut cluster, &pod("b", "near", "readinessProbe: {tcpSocket: {port: 9}}"));
+    apply(&mut cluster, &pod("c", "far", ""));
+    let service = "{apiVersion: v1, kind: Service, metadata: {name: x}, spec: {selector: {app: near}, ports: [{port: 80, targetPort: web}]}}";
+    apply(&mut cluster, service);
+    settle(&mut cluster);
+    // What a Service's slice and its Endpoints say: who is ready, at which port, and the Service's label.
+    let told = |cluster: &Cluster| {
+        let own = [("kubernetes.io/service-name".into(), "x".into())];
+        let slice = cluster.store().select("EndpointSlice", "default", &own).next().expect("a slice").clone();
+        let view = slice.view().endpoint_slice().expect("a slice");
+        let ready = view.endpoints.iter().filter(|e| e.ready).map(|e| e.addresses[0].to_string());
+        let old = get(cluster, "Endpoints", "x").expect("Endpoints");
+        let subset = old.view().endpoints().expect("Endpoints").subsets[0].clone();
+        let mut both: [Vec<String>; 2] =
+            [ready.collect(), subset.ready.iter().map(|e| e.addresses[0].to_string()).collect()];
+        both.iter_mut().for_each(|list| list.sort());
+        let [ready, also] = both;
+        assert_eq!(ready, also);
+        assert_eq!(view.ports[0].port, subset.ports[0].port);
+        assert_eq!(slice.label("tag"), old.label("tag"));
+        let pod = |ip: &String| {
+            let found = cluster
+                .store()
+                .list_in("Pod", "default")
+                .find(|p| p.view().pod().and_then(|p| p.ip).is_some_and(|own| own.to_string() == *ip));
+            found.expect("a pod").name().to_string()
+        };
+        let port = view.ports[0].port.expect("a port");
+        (
+            ready.iter().map(pod).collect::<Vec<_>>().join(" "),
+            port,
+            slice.label("tag").unwrap_or("").to_string(),
+            slice.revision.max(old.revision),
+        )
+    };
+    let patch = |cluster: &mut Cluster, patch: &str| {
+        kubectl(cluster, &format!("patch svc x --type=json -p [{patch}]"), "");
+        settle(cluster);
+        told(cluster)
+    };
+    let first = told(&cluster);
+    assert_eq!((first.0.as_str(), first.1), ("a", 80));
+    // Twice, since the second edit meets what the first has left.
+    for port in [81, 82] {
+        let edit = format!("{{\"op\":\"replace\",\"path\":\"/spec/ports/0/port\",\"value\":{port}}}");
+        assert_eq!(patch(&mut cluster, &edit), first, "its own port is nothing to its endpoints");
+    }
+    let edit = |path: &str, value: &str| format!("{{\"op\":\"add\",\"path\":\"{path}\",\"value\":{value}}}");
+    let mut steps = Vec::new();
+    for (path, value) in [
+        ("/spec/ports/0/targetPort", "\"other\""),
+        ("/spec/ports/0/targetPort", "8080"),
+        ("/spec/publishNotReadyAddresses", "true"),
+        ("/spec/publishNotReadyAddresses", "false"),
+        ("/metadata/labels", "{\"tag\":\"new\"}"),
+        ("/spec/selector", "{\"app\":\"far\"}"),
+    ] {
+        let (who, port, tag, _) = patch(&mut cluster, &edit(path, value));
+        steps.push(format!("{who} {port} {tag}"));
+    }
+    assert_eq!(steps, ["a 81 ", "a 8080 ", "a b 8080 ", "a 8080 ", "a 8080 new", "c 8080 new"]);
+}
