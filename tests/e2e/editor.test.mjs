@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launch, open, ready } from "./browser.mjs";
-import { eventually, objections, shown } from "./hands.mjs";
+import { eventually, objections, shown, write } from "./hands.mjs";
 
 let browser;
 before(async () => {
@@ -105,6 +105,41 @@ test("the same mend stands in the list of problems, a Tab away", async (t) => {
   await page.keyboard.press("Enter");
   await page.locator(".problem-error").waitFor({ state: "detached" });
   await eventually(async () => assert.doesNotMatch(await shown(page), /prots/));
+});
+
+test("a key in a Service's port draws its chip anew, and no other card and no problem that it only moved", async (t) => {
+  const { page } = await open(t, browser, { locale: "en-GB" });
+  await ready(page);
+  await write(page, `apiVersion: v1
+kind: Service
+metadata: {name: kimho}
+spec:
+  selector: {app: kimho}
+  ports:
+  - port: 80
+    targetPort: 8080
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: kimho, labels: {app: kimho}}
+spec:
+  containers:
+  - {name: a, image: luksa/kubia, ports: [{containerPort: 8080}]}
+`);
+  const chip = page.locator(".map-svg .port text");
+  await page.locator(".problem", { hasText: "readinessProbe" }).waitFor();
+  await eventually(async () => assert.deepEqual(await chip.allTextContents(), ["80"]));
+  await goTo(page, "- port: 80");
+  await page.evaluate(() => {
+    globalThis.drawn = [];
+    const place = ({ target }) => (target.closest ? target : target.parentElement).closest(".port, g, .problems, svg").getAttribute("class");
+    const note = (records) => globalThis.drawn.push(...records.map(place));
+    const all = { subtree: true, childList: true, attributes: true, characterData: true };
+    for (const part of document.querySelectorAll(".map-svg, .problems")) new MutationObserver(note).observe(part, all);
+  });
+  await page.keyboard.type("1");
+  await eventually(async () => assert.deepEqual(await chip.allTextContents(), ["801"]));
+  assert.deepEqual(await page.evaluate(() => [...new Set(globalThis.drawn)]), ["port"]);
 });
 
 test("a kind that is kept and not simulated says so, in the text and among the objects", async (t) => {

@@ -157,6 +157,36 @@ async fn a_diagnostic_underlines_its_range_and_offers_its_action() {
 }
 
 #[wasm_bindgen_test]
+async fn a_diagnostic_that_only_moved_stays_and_one_that_says_or_does_something_else_comes_anew() {
+    let trial = Trial::open("a: 1\nb: x\n").await;
+    let tell = |from: u32, message: &str, id: &str| {
+        trial.editor.set_lint(&[Lint {
+            from,
+            to: from + 1,
+            severity: Severity::Error,
+            message: message.into(),
+            actions: vec![Action { name: "Mend".into(), id: id.into() }],
+        }]);
+    };
+    let marker = || trial.find(".cm-lint-marker-error").expect("a mark beside the line");
+    tell(8, "wrong", "first");
+    let shown = marker();
+    trial.types("# ").await;
+    tell(10, "wrong", "first");
+    assert_eq!(marker(), shown, "it has moved with its text");
+    tell(10, "wrong", "second");
+    assert_ne!(marker(), shown, "another mend");
+    let shown = marker();
+    tell(9, "wrong", "second");
+    assert_ne!(marker(), shown, "another place");
+    tell(9, "worse", "second");
+    trial.opens_the_list().await;
+    assert!(trial.text_at(".cm-panel-lint").is_some_and(|words| words.contains("worse")));
+    trial.find(".cm-panel-lint .cm-diagnosticAction").unwrap().unchecked_into::<web_sys::HtmlElement>().click();
+    assert_eq!(trial.told.borrow().last().map(String::as_str), Some("action second"));
+}
+
+#[wasm_bindgen_test]
 async fn hop_marks_and_highlights_stand_at_their_lines() {
     let trial = Trial::open("one\ntwo\nthree\n").await;
     let mark = |label: &str, kind: &str| Mark { label: label.into(), kind: kind.into() };
