@@ -247,7 +247,7 @@ fn vip_card(s: Session, lane: &Lane, ports: Memo<Option<Lane>>) -> impl IntoView
             <rect class="card-vip" x=x y=y width=w height=h rx="10"></rect>
             <text class="t12 tone-vip" x=x + 14.0 y=y + 22.0>{move || heading(&title(), &name, w - 26.0)}</text>
             <text class="t15 mono" x=x + 14.0 y=y + 45.0>{fit(&address, w - 26.0, 15.0, true)}</text>
-            {(kind != VipKind::ExternalName).then(|| move || ports.read().as_ref().map(|l| port_chips(&l.vip)))}
+            {(kind != VipKind::ExternalName).then_some(move || ports.read().as_ref().map(|l| port_chips(&l.vip)))}
             <text class="t12 t-soft" x=x + 14.0 y=y + 66.0>{detail}</text>
         </g>
     }
