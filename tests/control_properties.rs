@@ -36,7 +36,7 @@ enum Action {
         named: bool,
     },
     /// Writes one part of a Service anew.
-    Reserve {
+    Rewrite {
         app: usize,
         part: Part,
     },
@@ -103,7 +103,7 @@ fn draw(random: &mut Random) -> Action {
     match random.below(15) {
         0 | 1 => Action::Deploy { app, replicas, probe: random.below(2) == 0, mounts: random.below(3) == 0 },
         12 => Action::Configure { text: (random.below(3) > 0).then(|| random.below(9)) },
-        13 | 14 => Action::Reserve { app, part: part(random) },
+        13 | 14 => Action::Rewrite { app, part: part(random) },
         2 => Action::Serve { app, named: random.below(2) == 0 },
         3 => Action::Unserve { app },
         4 => Action::Scale { app, replicas },
@@ -204,7 +204,7 @@ fn act(cluster: &mut Cluster, action: Action) {
                 cluster.write(Cause::User, |w| w.create("Service", service(APPS[app], named, number)));
             }
         }
-        Action::Reserve { app, part } => update(cluster, &key("Service", APPS[app]), |service| {
+        Action::Rewrite { app, part } => update(cluster, &key("Service", APPS[app]), |service| {
             let mut port = service.items_at(&["spec", "ports"])[0].clone();
             match part {
                 Part::Port(number) => port.set_at(&["port"], number as i64),

@@ -82,7 +82,7 @@ pub fn services_to_update(
     keys
 }
 
-/// Whether a Service asks for the same endpoints as before it was written: by which of its ports it is reached, its address and
+/// Whether a Service asks for the same endpoints as before it was written: the numbers of its own ports, its session affinity and
 /// what else kube-proxy alone looks at are nothing to them.
 pub fn asks_the_same(before: &Object, now: &Object) -> bool {
     fn asked(service: &Service) -> impl PartialEq {
