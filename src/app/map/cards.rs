@@ -74,7 +74,7 @@ fn route(lane: &Lane) -> Lane {
     Lane { route: lane.route.clone(), ..bare(lane) }
 }
 
-/// The card of the addresses, without those of its ports that only a cluster's inside knows.
+/// The card of the addresses; of its ports those alone that its last line tells, with the number that a node has for them.
 fn vip(lane: &Lane) -> Lane {
     let ports = lane.vip.ports.iter().filter(|port| port.node_port > 0).cloned().collect();
     Lane { vip: VipCard { ports, more: 0, more_at: Default::default(), ..lane.vip.clone() }, ..bare(lane) }
@@ -206,8 +206,6 @@ fn route_card(s: Session, card: &RouteCard) -> impl IntoView + use<> {
     }
 }
 
-// `assets/first.txt` knows the closure of the ports by where it stands.
-#[allow(clippy::unnecessary_lazy_evaluations)]
 fn vip_card(s: Session, lane: &Lane, ports: Memo<Option<Lane>>) -> impl IntoView + use<> {
     let (key, card) = (&lane.service, &lane.vip);
     let name = key.name.clone();
@@ -249,7 +247,7 @@ fn vip_card(s: Session, lane: &Lane, ports: Memo<Option<Lane>>) -> impl IntoView
             <rect class="card-vip" x=x y=y width=w height=h rx="10"></rect>
             <text class="t12 tone-vip" x=x + 14.0 y=y + 22.0>{move || heading(&title(), &name, w - 26.0)}</text>
             <text class="t15 mono" x=x + 14.0 y=y + 45.0>{fit(&address, w - 26.0, 15.0, true)}</text>
-            {(kind != VipKind::ExternalName).then(|| move || ports.read().as_ref().map(|l| port_chips(&l.vip)))}
+            {(kind != VipKind::ExternalName).then_some(move || ports.read().as_ref().map(|l| port_chips(&l.vip)))}
             <text class="t12 t-soft" x=x + 14.0 y=y + 66.0>{detail}</text>
         </g>
     }
