@@ -108,8 +108,9 @@ async function compiled(response) {
   return streams ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer());
 }
 
-/** The same answer; when `open` of its bytes have come, or all of them, it calls `near`, once. */
-function watched(response, open, near) {
+/** The same answer; when so many of its bytes have come, or all of them, it calls `near`, once. */
+function watched(response, bytes, near) {
+  let open = Math.max(bytes, 1);
   const watch = new TransformStream({
     transform(chunk, out) {
       if (open > 0 && (open -= chunk.byteLength) <= 0) near();
@@ -187,16 +188,18 @@ class Part {
   }
 }
 
-// A release's WASM comes in three parts (assets/hooks/pack.mjs). The first draws the page around the map; while it does, the second
-// is on its way, which draws the map and sends a request. The last is fetched as soon as all is drawn.
+// A release's WASM comes in four parts (assets/hooks/pack.mjs). The first draws the page around the map; while it does, the second
+// is on its way, which draws the map and sends a request; while that is drawn, the third, which draws the panels. The last is
+// fetched as soon as all is drawn.
 const second = new Part(here.dataset.second, "s");
-const last = new Part(here.dataset.rest, "r", second);
+const third = new Part(here.dataset.third, "t", second);
+const last = new Part(here.dataset.rest, "r", third);
 
 /** Resolves when the first part is there, and has not run yet. */
 let begun;
 const begins = new Promise((done) => (begun = done));
-/** Resolves when the second part is there: what needs it waits for that (src/app/breath.js). */
-let drawable;
+/** What needs the second or third part waits for its promise (src/app/breath.rs), which these resolve. */
+let drawable, panelled;
 
 const rest = {
   /** Whether something was called before it had come. */
@@ -204,8 +207,10 @@ const rest = {
   /** What may be done when the last part is there. */
   later: [],
   drawable: new Promise((done) => (drawable = done)),
+  panelled: new Promise((done) => (panelled = done)),
   /** What the first part calls before it does something that only a later part can. */
   second: () => second.now(),
+  third: () => third.now(),
   wait() {
     last.now();
     rest.arrived();
@@ -224,12 +229,12 @@ const rest = {
     if (last.there || !(hasMore() || navigator.onLine === false)) return;
     const get = async (part) => (part.module = await fetched(part.path).then(compiled));
     // What did not come is asked for again when it is needed.
-    await Promise.all([get(second), get(last)].map((part) => part.catch(() => {})));
+    await Promise.all([second, third, last].map((part) => get(part).catch(() => {})));
   },
   /** The first part is there, and has not run yet. */
   ready(first) {
     rest.first = lent.f = first;
-    for (const part of [second, last]) if (part.module) part.install(part.module);
+    for (const part of [second, third, last]) if (part.module) part.install(part.module);
     begun();
   },
   /** Gets the last part in the background. */
@@ -246,19 +251,29 @@ const rest = {
 };
 globalThis.giljabiRest = rest;
 
-/** Gets the second part. */
-async function bringSecond() {
-  if (second.there) return drawable();
+/**
+ * Gets a part, puts it in its place when `before` is over, and says that it is `done`. When nearly all of its `size` has come, or it
+ * is there already, it calls `near`.
+ */
+async function bring(part, before, done, size, near) {
   try {
     await ahead;
-    second.module ??= await compiled(await fetched(second.path));
-    await begins;
-    second.install(second.module);
-    drawable();
+    if (part.there || part.module) {
+      near?.();
+    } else {
+      const response = await fetched(part.path);
+      part.module = await compiled(near ? watched(response, size - NEAR[1], near) : response);
+    }
+    await before;
+    part.install(part.module);
+    done();
   } catch (error) {
     showNoStart(error);
   }
 }
+
+const bringThird = () => bring(third, rest.drawable, panelled);
+const bringSecond = (size, near) => bring(second, begins, drawable, size, near);
 
 // What the garbage collector finds is given back by functions that may be in the rest, at a time that nobody knows: it can wait.
 const Registry = globalThis.FinalizationRegistry;
@@ -302,18 +317,23 @@ function painted() {
 /** Resolves when what must be there before the first part runs is there. */
 const ahead = rest.early();
 
-/** With so many bytes of the first part still to come, the second is asked for: about what comes while the question travels. */
-const NEAR = 300_000;
+/**
+ * With so many bytes of the first and of the second part still to come, the next one is asked for: about what comes while the
+ * question travels. The first ends with data, which are large and quickly there.
+ */
+const NEAR = [300_000, 100_000];
 
-/** Gets the first part, and the second in time. */
+/** Gets the first part, and the second and third in time. */
 async function program(early) {
   const response = await fetched(here.dataset.wasm, early);
-  // On a slow line one comes after the other. Who comes back has both at hand, and the browser's own copy of what it compiled.
+  // On a slow line one comes after the other. Who comes back has all at hand, and the browser's own copy of what it compiled.
   if (!early || navigator.serviceWorker?.controller) {
     bringSecond();
+    bringThird();
     return compiled(response);
   }
-  return compiled(watched(response, Math.max(Number(here.dataset.size) - NEAR, 1), bringSecond));
+  const [first, then] = (here.dataset.sizes ?? "0 0").split(" ").map(Number);
+  return compiled(watched(response, first - NEAR[0], () => bringSecond(then, bringThird)));
 }
 
 try {

@@ -1,5 +1,6 @@
-// Packs a release's program for the way to the browser: the WASM in three parts, what draws the page around the map, what else the
-// first request needs, and the rest (xtask/split, by the list assets/first.txt), and the scripts in one file. Everything gets a name that changes with its bytes.
+// Packs a release's program for the way to the browser: the WASM in four parts, what draws the page around the map, what else the
+// first request needs, the panels, and the rest (xtask/split, by the list assets/first.txt), and the scripts in one file. Everything
+// gets a name that changes with its bytes.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
@@ -9,7 +10,9 @@ import { fileURLToPath } from "node:url";
 import { build, transform } from "esbuild";
 
 const root = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
-/** What the first part holds. */
+/** The parts of the program, in the order in which they come. */
+const PARTS = ["first", "second", "third", "rest"];
+/** What the parts before the rest hold. */
 const FIRST = root("assets/first.txt");
 /** What was split and what each function weighs, for `cargo xtask size`. */
 export const REPORT = root("target/size/functions.tsv");
@@ -47,7 +50,7 @@ async function ranAhead(wasm) {
 async function split(wasm, recording) {
   const folder = root("target/size");
   await mkdir(folder, { recursive: true });
-  const [first, second, rest, imports] = ["first.wasm", "second.wasm", "rest.wasm", "imports.txt"].map((name) => join(folder, name));
+  const imports = join(folder, "imports.txt");
   const program = root(`target/tools/bin/giljabi-split${process.platform === "win32" ? ".exe" : ""}`);
   if (!existsSync(program)) throw new Error(`${program} is missing: run \`cargo xtask setup\``);
   const memory = join(folder, "memory.bin");
@@ -55,19 +58,20 @@ async function split(wasm, recording) {
   await writeFile(memory, ahead.memory);
   const run = (...options) => execFileSync(program, [...options, "--memory", memory, "--apart", ahead.apart], { stdio: "inherit" });
   if (recording) {
-    run("record", wasm, "--out", first, "--report", REPORT);
-    return { first: await readFile(first), imports: [] };
+    const recorder = join(folder, "recorder.wasm");
+    run("record", wasm, "--out", recorder, "--report", REPORT);
+    return { first: await readFile(recorder), imports: [] };
   }
-  const parts = ["--first", first, "--second", second, "--rest", rest];
+  const parts = PARTS.flatMap((part) => [`--${part}`, join(folder, `${part}.wasm`)]);
   run("split", wasm, "--list", FIRST, ...parts, "--imports", imports, "--report", REPORT, "--linked", LINKED);
   const lines = (await readFile(imports, "utf8")).trimEnd().split("\n");
-  const [one, two, three] = await Promise.all([first, second, rest].map((part) => readFile(part)));
-  return { first: one, second: two, rest: three, imports: lines.map((line) => line.split(" ")) };
+  const written = await Promise.all(PARTS.map(async (part) => [part, await readFile(join(folder, `${part}.wasm`))]));
+  return { ...Object.fromEntries(written), imports: lines.map((line) => line.split(" ")) };
 }
 
 /**
  * wasm-bindgen's script gives the WASM its imports and keeps its exports to itself. The stand-ins of the first part call
- * `rest.second` and `rest.wait`, and later parts import its exports: both go through `giljabiRest` (assets/boot.js). The imports have
+ * `rest.second`, `rest.third` and `rest.wait`, and later parts import its exports: both go through `giljabiRest` (assets/boot.js). The imports have
  * got shorter names.
  */
 function joined(glue, renamed) {
@@ -89,7 +93,7 @@ export async function pack(staging, html, recording) {
     return name;
   };
 
-  const { first, second, rest, imports: renamed } = await split(join(staging, wasm), recording);
+  const { first, imports: renamed, ...later } = await split(join(staging, wasm), recording);
   const firstName = await write("app", "wasm", first);
 
   await writeFile(join(staging, js), joined(await readFile(join(staging, js), "utf8"), renamed));
@@ -112,8 +116,8 @@ export async function pack(staging, html, recording) {
 
   // What trunk would have the browser get ahead of time is in the one script now.
   html = html.replaceAll(new RegExp(`<link [^>]*href="[^"]*(${js}|${wasm}|snippets/[^"]*)"[^>]*>`, "g"), "");
-  const parts = rest && { size: first.length, second: `./${await write("second", "wasm", second)}`, rest: `./${await write("rest", "wasm", rest)}`, compile: `./${aside}` };
-  const words = Object.entries(parts ?? {}).map(([name, value]) => ` data-${name}="${value}"`);
+  const words = recording ? [] : [` data-sizes="${first.length} ${later.second.length}"`, ` data-compile="./${aside}"`];
+  for (const [part, bytes] of Object.entries(later)) words.push(` data-${part}="./${await write(part, "wasm", bytes)}"`);
   html = replaceOnce(html, ` data-js="./${js}"`, words.join(""));
   return replaceOnce(html, 'src="boot.js"', `src="${script}"`).replaceAll(wasm, firstName);
 }

@@ -14,6 +14,8 @@ extern "C" {
 extern "C" {
     /// Goes on when the part of the program that draws the map is there.
     pub async fn drawable();
+    /// Goes on when the part that draws the panels is there.
+    pub async fn panelled();
 }
 
 /// A piece may take so many milliseconds, and the step in which that time runs out is the last of it.

@@ -1,2 +1,3 @@
-// Goes on when the part of the program that draws the map is there (assets/boot.js). A development build is in one piece.
+// Go on when the part of the program is there that draws the map, or the panels (assets/boot.js). A development build is in one piece.
 export const drawable = () => globalThis.giljabiRest?.drawable;
+export const panelled = () => globalThis.giljabiRest?.panelled;

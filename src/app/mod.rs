@@ -37,10 +37,10 @@ use giljabi::text::visible;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
-use breath::{breathe, drawable};
+use breath::{breathe, drawable, panelled};
 
 /// Installs the panic handler, makes the cluster, and puts the page into the document's body: all in small pieces, so that the
-/// browser can draw and listen between them. What stands there while the app comes goes when the whole page is there.
+/// browser can draw and listen between them. What stands there while the app comes goes when a request can be sent.
 pub fn start() {
     failure::install();
     wasm_bindgen_futures::spawn_local(async {
@@ -56,20 +56,32 @@ pub fn start() {
                 owner.with(page::equip);
                 for turn in 1..=page::turn::DIALOGS {
                     breathe().await;
-                    if turn == page::turn::MAP {
-                        owner.with(page::draw);
-                        breathe().await;
-                    }
-                    // What is needed up to here has come first, and what comes now was on its way meanwhile.
-                    if turn == page::turn::LANES {
-                        drawable().await;
-                        // To put it in its place was a piece of work of its own, and the frame is measured by now.
-                        breathe().await;
-                    }
-                    // What stood there while the app came has nothing left to hide but dialogs, which are closed.
-                    if turn == page::turn::DIALOGS {
-                        document().get_element_by_id("starting").iter().for_each(|e| e.remove());
-                        breathe().await;
+                    match turn {
+                        page::turn::MAP => {
+                            owner.with(page::measure);
+                            breathe().await;
+                            owner.with(page::draw);
+                            breathe().await;
+                        }
+                        // What is needed up to here has come first, and what comes now was on its way meanwhile.
+                        page::turn::MINI => {
+                            drawable().await;
+                            // To put it in its place was a piece of work of its own.
+                            breathe().await;
+                        }
+                        // On a narrow screen the mini map stands beside the frame.
+                        page::turn::LANES => {
+                            owner.with(page::measure);
+                            breathe().await;
+                        }
+                        // The map is there, and a request can be sent: what stood there while the app came goes.
+                        page::turn::TOOLS => {
+                            document().get_element_by_id("starting").iter().for_each(|e| e.remove());
+                            panelled().await;
+                            breathe().await;
+                        }
+                        page::turn::DIALOGS => owner.with(page::listen),
+                        _ => {}
                     }
                     built.set(turn);
                 }

@@ -40,9 +40,20 @@ pub fn equip() {
     provide_context(View::new());
     provide_context(Surgery::new());
     leave::take_in(s);
-    let l = Lessons::start(s);
-    keys::listen(s, l);
+    Lessons::start(s);
+}
+
+/// Begins to listen to keys and to what opens a menu.
+pub fn listen() {
+    keys::listen(session(), lessons());
     menu::listen();
+}
+
+/// Takes the map's measure, as far as it is built. To measure is to lay the page out.
+pub fn measure() {
+    if let Some(map) = document().get_element_by_id("map") {
+        super::map::measure(map.query_selector(".map-frame").ok().flatten().as_ref().unwrap_or(&map), session().room);
+    }
 }
 
 /// Works out where everything on the map is, which is as much as to build the map's frame.
@@ -55,20 +66,21 @@ pub fn draw() {
 pub mod turn {
     pub const FRAME: usize = 1;
     pub const HEADER: usize = 2;
-    pub const TASK: usize = 3;
-    /// Time bar and views come before the map, which is drawn into the room that they leave it.
-    pub const TIME: usize = 4;
-    pub const VIEWS: usize = 5;
-    /// Before the editor itself, which is fetched when nothing else is on its way.
-    pub const EDITOR: usize = 6;
-    pub const SCREENS: usize = 7;
+    /// The time bar comes before the map, which is drawn into the room that it leaves it.
+    pub const TIME: usize = 3;
     /// The map's frame and where everything is in it. What comes after it is in the second part of the program (assets/boot.js).
-    pub const MAP: usize = 8;
-    pub const LANES: usize = 9;
-    pub const FLOOR: usize = 10;
-    pub const TOOLS: usize = 11;
-    /// The last one: a request can be sent before it.
-    pub const DIALOGS: usize = 12;
+    pub const MAP: usize = 4;
+    pub const MINI: usize = 5;
+    pub const LANES: usize = 6;
+    pub const FLOOR: usize = 7;
+    /// From here on a request can be sent. Tools and panels are in the third part of the program.
+    pub const TOOLS: usize = 8;
+    pub const TASK: usize = 9;
+    pub const VIEWS: usize = 10;
+    /// Before the editor itself, which is fetched when nothing else is on its way.
+    pub const EDITOR: usize = 11;
+    pub const SCREENS: usize = 12;
+    pub const DIALOGS: usize = 13;
 }
 
 /// The page as far as it is built: nothing before the first turn.
@@ -133,7 +145,7 @@ pub fn Page() -> impl IntoView {
                         <TimeBar/>
                         <Splitter label="split.bottom" upright=false before=false size=bottom range=(96.0, 600.0)/>
                     }.into_any())}
-                    {in_turn(turn::VIEWS, || Bottom().into_any())}
+                    <section class="bottom">{in_turn(turn::VIEWS, || Bottom().into_any())}</section>
                 </div>
             </main>
             {in_turn(turn::SCREENS, || view! { <Screens/><Sheets/> }.into_any())}

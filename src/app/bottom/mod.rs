@@ -44,7 +44,6 @@ pub fn Bottom() -> impl IntoView {
         now
     });
     view! {
-        <section class="bottom">
             <div class="tabs-bar">
             <div class="tabs" role="tablist" aria-label=s.t("tab.label") on:keydown=move |event| walk(s, &event)>
                 {TABS
@@ -84,7 +83,6 @@ pub fn Bottom() -> impl IntoView {
                     Tab::Events => events::Events().into_any(),
                 }}
             </div>
-        </section>
     }
     .into_any()
 }

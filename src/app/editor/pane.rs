@@ -14,7 +14,7 @@ use super::draft::Drafts;
 use super::exchange::{Action, GutterLine, Highlight, HighlightPlace, Lint, Mark, Options, Severity};
 use super::phrases::KOREAN;
 use super::problems::{Problems, fix_id, mend};
-use crate::app::breath::{breathe, drawable};
+use crate::app::breath::breathe;
 use crate::app::focus::Target;
 use crate::app::leave::Copy;
 use crate::app::session::{Session, session};
@@ -35,8 +35,6 @@ pub fn EditorPane() -> impl IntoView {
     Effect::new(move || {
         let Some(place) = place.get() else { return };
         leptos::task::spawn_local(async move {
-            // What draws the map comes first.
-            drawable().await;
             bridge::when_seen(&place).await;
             open(s, drafts, place, editor, ready, failure).await;
         });

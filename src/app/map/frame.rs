@@ -7,7 +7,6 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
 
-use crate::app::breath::breathe;
 use crate::app::drawn::LARGEST;
 use crate::app::session::Session;
 
@@ -228,27 +227,24 @@ pub fn tip_at(event: &web_sys::MouseEvent) -> Option<(String, i32, i32)> {
     Some((tip, event.client_x() + 14, event.client_y() + 16))
 }
 
+/// Takes the size of the frame.
+pub fn measure(frame: &web_sys::Element, room: RwSignal<(f64, f64)>) {
+    let size = (f64::from(frame.client_width()), f64::from(frame.client_height()));
+    // The frame of a comparison is gone before its observer.
+    if size.0 > 0.0 && room.try_get_untracked().is_some_and(|now| now != size) {
+        room.set(size);
+    }
+}
+
 /// Keeps `room` at the size of the frame.
 pub fn watch_size(frame: NodeRef<Div>, room: RwSignal<(f64, f64)>) {
     Effect::new(move || {
         let Some(frame) = frame.get() else { return };
         let element: web_sys::Element = frame.unchecked_into();
         let measured = element.clone();
-        let measure = move || {
-            let size = (measured.client_width() as f64, measured.client_height() as f64);
-            // The frame of a comparison is gone before its observer.
-            if size.0 > 0.0 && room.try_get_untracked().is_some_and(|now| now != size) {
-                room.set(size);
-            }
-        };
-        let callback = Closure::<dyn Fn()>::new(measure.clone());
+        let callback = Closure::<dyn Fn()>::new(move || measure(&measured, room));
         let Ok(observer) = web_sys::ResizeObserver::new(callback.as_ref().unchecked_ref()) else { return };
         observer.observe(&element);
-        // The observer tells before the next frame, and something may be drawn before that. To measure is to lay the page out.
-        leptos::task::spawn_local(async move {
-            breathe().await;
-            measure();
-        });
         let kept = StoredValue::new_local((observer, callback));
         on_cleanup(move || {
             kept.try_with_value(|(observer, _)| observer.disconnect());

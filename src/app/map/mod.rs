@@ -15,7 +15,7 @@ mod places;
 use leptos::prelude::*;
 
 pub use flow::Flow;
-pub use frame::View;
+pub use frame::{View, measure};
 pub use journey::SIGNS;
 
 use super::clock::ClockBar;
@@ -32,10 +32,10 @@ pub fn MapPane() -> impl IntoView {
     view! {
         <div class="map" id="map">
             {in_turn(turn::MAP, || view! { <Drawing main=true/> }.into_any())}
-            {in_turn(turn::TOOLS, move || view! {
-            <WhatIf/>
-            <mini::MiniMap/>
-            <div class="map-tools">
+            {in_turn(turn::TOOLS, || WhatIf().into_any())}
+            {in_turn(turn::MINI, || mini::MiniMap().into_any())}
+            // Its room is kept while it is empty.
+            <div class="map-tools">{in_turn(turn::TOOLS, move || view! {
                 <ClockBar/>
                 <find::Find/>
                 <div class="zoom" role="group" aria-label=s.t("map.zoom")>
@@ -53,13 +53,14 @@ pub fn MapPane() -> impl IntoView {
                     <button type="button" class="btn btn-icon" title=s.t("map.zoom_out") aria-label=s.t("map.zoom_out") on:click=move |_| view.scale(1.0 / 1.25)>"−"</button>
                     <button type="button" class="btn btn-icon" title=s.t("map.fit") aria-label=s.t("map.fit") on:click=move |_| view.fit(s)>"⤢"</button>
                 </div>
-            </div>
+            }.into_any())}</div>
+            {in_turn(turn::TOOLS, move || view! {
             <Show when=move || !s.state.read().good>
                 <p class="map-notice">{s.t("map.before_edit")}</p>
             </Show>
-            <Ended/>
-            <places::PlaceList/>
             }.into_any())}
+            {in_turn(turn::MINI, || Ended().into_any())}
+            {in_turn(turn::TOOLS, || places::PlaceList().into_any())}
         </div>
     }
     .into_any()

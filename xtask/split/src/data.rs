@@ -152,13 +152,13 @@ mod tests {
         refers: &[(usize, usize)],
     ) -> (String, String) {
         let first: Vec<(u32, usize)> = numbers.iter().map(|number| (*number, 0)).collect();
-        let [first, second, rest] = three(left, apart, &first, meant, refers);
-        assert_eq!(second, "");
+        let [first, second, third, rest] = all(left, apart, &first, meant, refers);
+        assert_eq!([second, third], ["", ""]);
         (first, rest)
     }
 
     /// The bytes of all parts, when functions with these numbers are in these parts.
-    fn three(
+    fn all(
         left: &[(u32, u32)],
         apart: &[Range<u32>],
         functions: &[(u32, usize)],
@@ -198,12 +198,15 @@ mod tests {
     }
 
     #[test]
-    fn the_second_part_holds_what_it_means_and_the_first_does_not() {
-        let functions = [(AT, 0), (AT + PIECE, 1)];
+    fn a_later_part_holds_what_it_means_and_no_earlier_one_does() {
         let meant = [(AT, 0), (AT + PIECE, 1)];
-        // What both refer to is in the first.
-        let parts = three(&[], &[], &functions, &meant, &[(0, 3), (1, 3)]);
-        assert_eq!(parts, [pieces("ad"), pieces("b"), pieces("c")]);
+        for later in [1, 2] {
+            // What both refer to is in the first.
+            let parts = all(&[], &[], &[(AT, 0), (AT + PIECE, later)], &meant, &[(0, 3), (1, 3)]);
+            let mut expected = [pieces("ad"), String::new(), String::new(), pieces("c")];
+            expected[later] = pieces("b");
+            assert_eq!(parts, expected);
+        }
     }
 
     #[test]

@@ -1,15 +1,15 @@
-//! `giljabi-split`: splits the app's WASM in three: what draws the page around the map, what else the page needs before it can send
-//! its first request, and the rest.
+//! `giljabi-split`: splits the app's WASM in four: what draws the page around the map, what else the page needs before it can send
+//! its first request and show its way on the map, what draws the panels, and the rest.
 //!
-//!     giljabi-split split app.wasm --list assets/first.txt --first first.wasm --second second.wasm --rest rest.wasm \
-//!         --imports imports.txt --report functions.tsv [--linked linked.wasm] [--memory memory.bin [--apart 1-2,5-7]]
+//!     giljabi-split split app.wasm --list assets/first.txt --first first.wasm --second second.wasm --third third.wasm \
+//!         --rest rest.wasm --imports imports.txt --report functions.tsv [--linked linked.wasm] [--memory memory.bin [--apart 1-2,5-7]]
 //!     giljabi-split record app.wasm --out recorder.wasm --report functions.tsv [--memory memory.bin]
 //!
 //! With `--memory` the program begins with that memory, which it had after it ran ahead; what stands there between the
 //! addresses of `--apart` only the rest reads.
 //!
-//! What the first two parts hold is said by a recording of a real start of the page: which functions ran, and which stretches of
-//! them, before the map was filled and after that. A function is known by its name there, and its stretches by the shape of its
+//! What the first three parts hold is said by a recording of a real start of the page: which functions ran, and which stretches of
+//! them, before the map was filled, until the first request had arrived on it, and after that. A function is known by its name there, and its stretches by the shape of its
 //! instructions, so that the list stays of use while the program changes: a name that is gone does no harm, a function that has
 //! changed is taken whole, one that is new goes with its caller, and everything else is in the rest, which the page loads by itself
 //! and, should it be called earlier, waits for.
@@ -72,15 +72,15 @@ fn main() -> Result<()> {
                 None => data::Parted::not(&whole),
             };
             let parts = write::split(&whole, &part_of, &data)?;
-            for (part, option) in parts.parts.iter().zip([option("--first")?, option("--second")?, option("--rest")?]) {
+            for (part, name) in parts.parts.iter().zip(PARTS) {
                 wasmparser::Validator::new()
                     .validate_all(part)
                     .context("the splitter wrote a module that is not valid")?;
-                fs::write(option, part)?;
+                fs::write(option(&format!("--{name}"))?, part)?;
             }
             let imports: String = parts.imports.iter().map(|(long, short)| format!("{long} {short}\n")).collect();
             fs::write(option("--imports")?, imports)?;
-            let part = |index: usize| ["first", "second", "rest"][part_of[index]].to_string();
+            let part = |index: usize| PARTS[part_of[index]].to_string();
             fs::write(option("--report")?, report(&whole, part)?)?;
         }
         "record" => {
@@ -98,6 +98,9 @@ fn main() -> Result<()> {
     Ok(())
 }
 
+/// The names of the parts.
+const PARTS: [&str; write::PARTS] = ["first", "second", "third", "rest"];
+
 /// Ranges as `1-2,5-7`.
 fn ranges(words: &str) -> Result<Vec<Range<u32>>> {
     let range = |word: &str| -> Result<Range<u32>> {
@@ -108,8 +111,9 @@ fn ranges(words: &str) -> Result<Vec<Range<u32>>> {
 }
 
 /// A recording: a line a function that ran, `name shape stretches`, the first two as sums (see `sum`), the last a digit for each
-/// stretch: 1 when it ran before the map was filled, 2 when it ran after that, 0 when it did not; or one digit and a `+` when it is
-/// the same for all of them. And a line of the functions that were there and did not run.
+/// stretch: 1 when it ran before the map was filled, 2 when until the first request had arrived on the map, 3 when after that, 0 when
+/// it did not; or one digit and a `+` when it is the same for all of them. And a line of the functions that were there and did not
+/// run.
 struct List {
     /// In which part each name is.
     names: HashMap<String, usize>,
@@ -129,7 +133,11 @@ impl List {
             let words: Vec<&str> = line.split(' ').collect();
             let [name, shape, stretches] = words[..] else { bail!("a line of the list has three words, not: {line}") };
             // A function begins with its first stretch.
-            let part = if stretches.starts_with('1') { 0 } else { 1 };
+            let digit = stretches.chars().next().and_then(|digit| digit.to_digit(10));
+            let part = match digit {
+                Some(digit @ 1..) if (digit as usize) < write::PARTS => digit as usize - 1,
+                _ => bail!("a function that ran begins with the number of a part, not: {line}"),
+            };
             let first = list.names.entry(name.into()).or_insert(part);
             *first = part.min(*first);
             if !stretches.ends_with('+') {

@@ -23,12 +23,12 @@ use crate::names::{self, Names};
 use crate::order;
 use crate::reach;
 
-/// How many parts there are: what makes the page around the map, the map and the first request, and the rest.
-pub const PARTS: usize = 3;
+/// How many parts there are: what makes the page around the map, the map and the first request on it, the panels, and the rest.
+pub const PARTS: usize = 4;
 /// Where the stand-ins look for the functions that load the later parts: `assets/boot.js` gives them to the first part.
-const WAIT: (&str, [&str; PARTS - 1]) = ("rest", ["second", "wait"]);
+const WAIT: (&str, [&str; PARTS - 1]) = ("rest", ["second", "third", "wait"]);
 /// Where a later part finds the exports of the parts before it.
-const BEFORE: [&str; PARTS - 1] = ["f", "s"];
+const BEFORE: [&str; PARTS - 1] = ["f", "s", "t"];
 
 /// The parts of a module.
 pub struct Parts {
@@ -140,12 +140,13 @@ pub fn split(module: &Module, part_of: &[usize], data: &Parted) -> Result<Parts>
     let mut plan = Plan::new(module, part_of, data)?;
     let lent = Lent::new(&mut plan);
     let imports = names::short_imports(module);
-    let [first, second, rest] = &data.parts;
-    let parts = [
-        first_part(&plan, &lent, &imports, first)?,
-        later_part(&plan, &lent, 1, second)?,
-        later_part(&plan, &lent, 2, rest)?,
-    ];
+    let mut parts: [Vec<u8>; PARTS] = Default::default();
+    for (part, (into, own)) in parts.iter_mut().zip(&data.parts).enumerate() {
+        *into = match part {
+            0 => first_part(&plan, &lent, &imports, own)?,
+            later => later_part(&plan, &lent, later, own)?,
+        };
+    }
     Ok(Parts { parts, imports })
 }
 
