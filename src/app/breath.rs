@@ -1,5 +1,8 @@
 //! Long work in pieces: between two of them the browser draws, and listens to the person.
 
+use std::cell::Cell;
+
+use any_spawner::{CustomExecutor, Executor, PinnedFuture, PinnedLocalFuture};
 use wasm_bindgen::prelude::*;
 
 use super::player::now;
@@ -38,4 +41,46 @@ impl Breath {
             self.since = now();
         }
     }
+}
+
+thread_local! {
+    /// Since when the running piece of the start runs, while the page starts.
+    static STARTING: Cell<Option<f64>> = const { Cell::new(None) };
+}
+
+/// The next piece of the start.
+pub async fn next_piece() {
+    breathe().await;
+    STARTING.set(Some(now()));
+}
+
+/// The page has started.
+pub fn started() {
+    STARTING.set(None);
+}
+
+/// Has what a piece of the start spawns, the first run of each effect above all, begin in a piece of its own when that one has been
+/// long enough.
+pub fn pace() {
+    // Nobody else has chosen an executor yet.
+    let _ = Executor::init_custom_executor(Paced);
+}
+
+struct Paced;
+
+impl CustomExecutor for Paced {
+    fn spawn(&self, work: PinnedFuture<()>) {
+        self.spawn_local(work);
+    }
+
+    fn spawn_local(&self, work: PinnedLocalFuture<()>) {
+        wasm_bindgen_futures::spawn_local(async move {
+            if STARTING.get().is_some_and(|since| now() - since >= PIECE) {
+                next_piece().await;
+            }
+            work.await;
+        });
+    }
+
+    fn poll_local(&self) {}
 }

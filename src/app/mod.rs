@@ -37,55 +37,31 @@ use giljabi::text::visible;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
-use breath::{breathe, drawable, panelled};
+use breath::{drawable, next_piece, panelled};
 
 /// Installs the panic handler, makes the cluster, and puts the page into the document's body: all in small pieces, so that the
 /// browser can draw and listen between them. What stands there while the app comes goes when a request can be sent.
 pub fn start() {
     failure::install();
+    breath::pace();
     wasm_bindgen_futures::spawn_local(async {
-        breathe().await;
+        next_piece().await;
         let desk = scenario::opened().await;
-        breathe().await;
+        next_piece().await;
         leptos::mount::mount_to_body(|| {
             page::open(desk);
             let owner = Owner::current().unwrap_or_default();
             let built = RwSignal::new(0);
             leptos::task::spawn_local(async move {
-                breathe().await;
+                next_piece().await;
                 owner.with(page::equip);
                 for turn in 1..=page::turn::DIALOGS {
-                    breathe().await;
-                    match turn {
-                        page::turn::MAP => {
-                            owner.with(page::measure);
-                            breathe().await;
-                            owner.with(page::draw);
-                            breathe().await;
-                        }
-                        // What is needed up to here has come first, and what comes now was on its way meanwhile.
-                        page::turn::MINI => {
-                            drawable().await;
-                            // To put it in its place was a piece of work of its own.
-                            breathe().await;
-                        }
-                        // On a narrow screen the mini map stands beside the frame.
-                        page::turn::LANES => {
-                            owner.with(page::measure);
-                            breathe().await;
-                        }
-                        // The map is there, and a request can be sent: what stood there while the app came goes.
-                        page::turn::TOOLS => {
-                            document().get_element_by_id("starting").iter().for_each(|e| e.remove());
-                            panelled().await;
-                            breathe().await;
-                        }
-                        page::turn::DIALOGS => owner.with(page::listen),
-                        _ => {}
-                    }
+                    next_piece().await;
+                    before(turn, &owner).await;
                     built.set(turn);
                 }
-                breathe().await;
+                next_piece().await;
+                breath::started();
                 // Now there is time for the rest of the program (assets/boot.js).
                 if let Ok(event) = web_sys::Event::new("giljabi:drawn") {
                     // Nobody may be listening: a development build is in one piece.
@@ -95,6 +71,37 @@ pub fn start() {
             page::built(built)
         });
     });
+}
+
+/// What has to be done before a turn of the page's building.
+async fn before(turn: usize, owner: &Owner) {
+    match turn {
+        page::turn::MAP => {
+            owner.with(page::measure);
+            next_piece().await;
+            owner.with(page::draw);
+            next_piece().await;
+        }
+        // What is needed up to here has come first, and what comes now was on its way meanwhile.
+        page::turn::MINI => {
+            drawable().await;
+            // To put it in its place was a piece of work of its own.
+            next_piece().await;
+        }
+        // On a narrow screen the mini map stands beside the frame; and what is laid out here need not be in one piece with the rest.
+        page::turn::LANES | page::turn::FLOOR | page::turn::WAYS => {
+            owner.with(page::measure);
+            next_piece().await;
+        }
+        // The map is there, and a request can be sent: what stood there while the app came goes.
+        page::turn::TOOLS => {
+            document().get_element_by_id("starting").iter().for_each(|e| e.remove());
+            panelled().await;
+            next_piece().await;
+        }
+        page::turn::DIALOGS => owner.with(page::listen),
+        _ => {}
+    }
 }
 
 /// A diagnostic as plain text: the real tool's words first, then ours.

@@ -66,21 +66,24 @@ pub fn draw() {
 pub mod turn {
     pub const FRAME: usize = 1;
     pub const HEADER: usize = 2;
+    pub const BUTTONS: usize = 3;
     /// The time bar comes before the map, which is drawn into the room that it leaves it.
-    pub const TIME: usize = 3;
+    pub const TIME: usize = 4;
+    pub const STEPS: usize = 5;
     /// The map's frame and where everything is in it. What comes after it is in the second part of the program (assets/boot.js).
-    pub const MAP: usize = 4;
-    pub const MINI: usize = 5;
-    pub const LANES: usize = 6;
-    pub const FLOOR: usize = 7;
+    pub const MAP: usize = 6;
+    pub const MINI: usize = 7;
+    pub const LANES: usize = 8;
+    pub const FLOOR: usize = 9;
+    pub const WAYS: usize = 10;
     /// From here on a request can be sent. Tools and panels are in the third part of the program.
-    pub const TOOLS: usize = 8;
-    pub const TASK: usize = 9;
-    pub const VIEWS: usize = 10;
+    pub const TOOLS: usize = 11;
+    pub const TASK: usize = 12;
+    pub const VIEWS: usize = 13;
     /// Before the editor itself, which is fetched when nothing else is on its way.
-    pub const EDITOR: usize = 11;
-    pub const SCREENS: usize = 12;
-    pub const DIALOGS: usize = 13;
+    pub const EDITOR: usize = 14;
+    pub const SCREENS: usize = 15;
+    pub const DIALOGS: usize = 16;
 }
 
 /// The page as far as it is built: nothing before the first turn.
@@ -155,7 +158,7 @@ pub fn Page() -> impl IntoView {
                     <Panes/>
                 </Show>
             }.into_any())}
-            <Announcer/>
+            {in_turn(turn::WAYS, || Announcer().into_any())}
             {in_turn(turn::DIALOGS, || view! { <Doctor/><Keeping/> }.into_any())}
             {when_asked(s.help, || Help().into_any())}
             {when_asked(s.palette, || Palette().into_any())}
@@ -187,6 +190,7 @@ fn Header() -> impl IntoView {
             </h1>
             <Crumb/>
             <span class="push"></span>
+            {in_turn(turn::BUTTONS, move || view! {
             <MapButton/>
             <DoctorButton/>
             <button type="button" class="btn" title=s.t("keys.palette") on:click=move |_| s.palette.set(true)>
@@ -212,6 +216,7 @@ fn Header() -> impl IntoView {
                 }}
             </button>
             <button type="button" class="btn btn-icon" aria-label=s.t("keys.help") title=s.t("keys.help") on:click=move |_| s.help.set(true)>"?"</button>
+            }.into_any())}
         </header>
     }
     .into_any()

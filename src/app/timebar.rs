@@ -5,6 +5,7 @@ use giljabi::trace::Client;
 use leptos::prelude::*;
 
 use super::focus::Target;
+use super::page::{in_turn, turn};
 use super::said;
 use super::session::session;
 
@@ -103,6 +104,7 @@ pub fn TimeBar() -> impl IntoView {
                     {move || offered.get().into_iter().map(|url| view! { <option value=url></option> }).collect_view()}
                 </datalist>
             </form>
+            {in_turn(turn::STEPS, move || view! {
             <div class="steps" role="group" aria-label=s.t("time.steps")>
                 <button type="button" class="btn btn-icon" aria-label=s.t("time.rewind") title=s.t("time.rewind") on:click=move |_| p.rewind()>"|◀"</button>
                 <button type="button" class="btn btn-icon" aria-label=s.t("time.back") title=s.t("time.back") on:click=move |_| p.back()>"◀"</button>
@@ -133,6 +135,7 @@ pub fn TimeBar() -> impl IntoView {
             >
                 "↻"
             </button>
+            }.into_any())}
         </section>
     }
     .into_any()

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import jsQR from "jsqr";
-import { launch, open } from "./browser.mjs";
+import { launch, open, ready } from "./browser.mjs";
 import { eventually, objections, shown, write } from "./hands.mjs";
 
 let browser;
@@ -354,7 +354,7 @@ test("a sheet on paper has the tasks and no hints", async (t) => {
 
 test("links of strangers: what is wrong is told with file and line, and nothing of it runs", async (t) => {
   const { page, complaints } = await open(t, browser, { locale: "en-GB" });
-  await page.locator("#starting").waitFor({ state: "detached" });
+  await ready(page);
   const carry = async (files) => {
     const text = Object.entries(files).map(([name, text]) => `=== mine/${name}\n${text}\n`).join("");
     const packed = await page.evaluate(async (text) => {
@@ -382,7 +382,7 @@ test("links of strangers: what is wrong is told with file and line, and nothing 
 
 test("a lesson is written from the desk: checks from what is seen, a solution by doing it, gates at once, a link to all", async (t) => {
   const { page, url, complaints } = await open(t, browser, { locale: "en-GB" });
-  await page.locator("#starting").waitFor({ state: "detached" });
+  await ready(page);
   await page.locator(".url").fill("http://kimho:406");
   await page.locator(".send").click();
   await go(page, "#/write");

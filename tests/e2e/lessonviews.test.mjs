@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { after, before, test } from "node:test";
-import { launch, open } from "./browser.mjs";
+import { launch, open, ready } from "./browser.mjs";
 import { objections, picture, press } from "./hands.mjs";
 
 let browser;
@@ -80,7 +80,7 @@ for (const [lang, theme, width] of ALL) {
       viewport: { width, height: width > 600 ? 900 : 844 },
       reducedMotion: "reduce",
     });
-    await page.locator("#starting").waitFor({ state: "detached" });
+    await ready(page);
     const found = [];
     for (const [name, show] of Object.entries(PAGES)) {
       await show(page);

@@ -149,7 +149,7 @@ test("who reaches what, among a hundred pods: a row a workload, which unfolds", 
 
 test("two fingers zoom the map, one finger taps", async (t) => {
   const { page, complaints } = await open(t, browser, { ...english, viewport: { width: 390, height: 844 }, hasTouch: true });
-  await page.locator("#starting").waitFor({ state: "detached" });
+  await ready(page);
   const width = () => page.locator(".map-main").evaluate((e) => e.getBoundingClientRect().width);
   const before = await width();
   const client = await page.context().newCDPSession(page);
@@ -229,7 +229,7 @@ test("a lesson by keyboard alone, and as a screen reader hears it", async (t) =>
 test("at 200 % nothing is cut off, and everything can be reached", async (t) => {
   // A window of 1280 px whose page is zoomed to 200 % has 640 px of its own.
   const { page } = await open(t, browser, { ...english, viewport: { width: 640, height: 450 }, deviceScaleFactor: 2 });
-  await page.locator("#starting").waitFor({ state: "detached" });
+  await ready(page);
   const fits = () => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth && document.querySelector(".app").scrollWidth <= innerWidth);
   for (const pane of await page.locator(".panes button").all()) {
     await pane.click();

@@ -7,7 +7,7 @@ import { createRequire } from "node:module";
 import { dirname, extname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { validateXML } from "xmllint-wasm";
-import { launch, open } from "./browser.mjs";
+import { launch, open, ready } from "./browser.mjs";
 
 const require = createRequire(import.meta.url);
 /** The schemas of both standards come with this packager; nothing else of it is used. */
@@ -35,7 +35,7 @@ function unzip(bytes) {
 /** Makes a package on the teacher's page. */
 async function make(t, standard, track) {
   const { page, complaints } = await open(t, browser, { locale: "ko-KR" });
-  await page.locator("#starting").waitFor({ state: "detached" });
+  await ready(page);
   await page.evaluate(() => (location.hash = "#/teach"));
   await page.locator(".package-what").selectOption(track);
   await page.locator(".package-standard").selectOption(standard);

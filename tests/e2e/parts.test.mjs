@@ -1,4 +1,4 @@
-// The program comes in three parts (assets/boot.js): what each waits for, and what is said when one does not come.
+// The program comes in four parts (assets/boot.js): what each waits for, and what is said when one does not come.
 import assert from "node:assert/strict";
 import { readdir } from "node:fs/promises";
 import { after, before, test } from "node:test";
@@ -6,11 +6,12 @@ import { launch, open, ready } from "./browser.mjs";
 import { eventually } from "./hands.mjs";
 import { SITE } from "./server.mjs";
 
-let browser, second;
+let browser, second, third;
 before(async () => {
   browser = await launch();
-  second = (await readdir(SITE)).find((name) => name.startsWith("second-"));
-  assert.ok(second, "the site has a second part");
+  const names = await readdir(SITE);
+  [second, third] = ["second", "third"].map((part) => names.find((name) => name.startsWith(`${part}-`)));
+  assert.ok(second && third, "the site has a second and a third part");
 });
 after(() => browser?.close());
 
@@ -18,7 +19,7 @@ after(() => browser?.close());
 function watchParts(page) {
   const seen = new Map();
   const note = (what) => (request) => {
-    const part = /\/(app|second|rest)-\w+\.wasm$/.exec(request.url())?.[1];
+    const part = /\/(app|second|third|rest)-\w+\.wasm$/.exec(request.url())?.[1];
     if (part) seen.set(`${part} ${what}`, [...(seen.get(`${part} ${what}`) ?? []), performance.now()]);
   };
   page.on("request", note("asked"));
@@ -27,18 +28,24 @@ function watchParts(page) {
   return seen;
 }
 
-test("the page stands while what draws the map is on its way, and goes on when it has come", async (t) => {
-  const { page, complaints } = await open(t, browser);
+/** Opens the page anew, and keeps a part of the program back until the function that this returns is called. */
+async function without(page, part) {
   await ready(page);
   let letGo;
   const held = new Promise((go) => (letGo = go));
-  await page.route(`**/${second}`, async (route) => {
+  await page.route(`**/${part}`, async (route) => {
     await held;
     await route.continue();
   });
   await page.reload();
   await page.locator(".map-main").waitFor({ state: "attached" });
-  for (const part of [".top", ".task", ".editor", ".time", ".bottom"]) assert.equal(await page.locator(part).count(), 1, part);
+  return letGo;
+}
+
+test("the page stands while what draws the map is on its way, and goes on when it has come", async (t) => {
+  const { page, complaints } = await open(t, browser);
+  const letGo = await without(page, second);
+  for (const part of [".top", ".time", ".bottom"]) assert.equal(await page.locator(part).count(), 1, part);
   assert.equal(await page.locator(".map-main .pod").count(), 0, "nothing is on the map yet");
   assert.equal(await page.locator("#starting").count(), 1, "it is still being loaded");
   letGo();
@@ -49,13 +56,40 @@ test("the page stands while what draws the map is on its way, and goes on when i
   assert.deepEqual(complaints, []);
 });
 
-test("a second part that does not come is told in words", async (t) => {
-  const { page } = await open(t, browser, { failing: { [second]: 503 } });
-  await page.locator("#failure").waitFor();
-  assert.match(await page.locator("#failure").innerText(), /길잡이를 시작하지 못했어요[^]*503/);
+for (const [width, height] of [[1440, 900], [390, 844]]) {
+  test(`a request arrives on the map while what draws the panels is on its way, and moves nothing: ${width} px`, async (t) => {
+    const { page, complaints } = await open(t, browser, { viewport: { width, height } });
+    const letGo = await without(page, third);
+    await page.locator("#starting").waitFor({ state: "detached" });
+    await page.locator(".send").click();
+    await page.locator(".map-ended.good").waitFor({ state: "attached" });
+    for (const part of [".task", ".editor", ".tabs", ".zoom"]) assert.equal(await page.locator(part).count(), 0, part);
+    const places = () =>
+      page.evaluate(() =>
+        [".map-frame", ".map-main .pod", ".map-tools", ".mini", ".time", ".bottom"].map((part) => {
+          const { x, y, width, height } = document.querySelector(part)?.getBoundingClientRect() ?? {};
+          return [part, x, y, width, height].join(" ");
+        }),
+      );
+    const before = await places();
+    letGo();
+    await ready(page);
+    await page.locator(".ending.good").waitFor({ state: "attached" });
+    assert.deepEqual(await places(), before, "what stood stays where it was");
+    assert.equal(await page.evaluate(() => globalThis.giljabiRest.waited), false, "nobody had to wait for a part");
+    assert.deepEqual(complaints, []);
+  });
+}
+
+test("a second or third part that does not come is told in words", async (t) => {
+  for (const part of [second, third]) {
+    const { page } = await open(t, browser, { failing: { [part]: 503 } });
+    await page.locator("#failure").waitFor();
+    assert.match(await page.locator("#failure").innerText(), /길잡이를 시작하지 못했어요[^]*503/);
+  }
 });
 
-test("on a slow line the second part is asked for when the first is nearly there, and not before", async (t) => {
+test("on a slow line each part is asked for when the one before it is nearly there, and not before", async (t) => {
   const { page } = await open(t, browser);
   await ready(page);
   const devtools = await page.context().newCDPSession(page);
@@ -66,10 +100,13 @@ test("on a slow line the second part is asked for when the first is nearly there
   await page.reload();
   await ready(page);
   await eventually(() => assert.ok(seen.has("rest asked"), "the rest is asked for, too"));
-  const order = ["app asked", "app begins", "second asked", "app came", "second came", "rest asked"];
+  const order = ["app asked", "app begins", "second asked", "app came", "second begins", "third asked", "second came", "third came", "rest asked"];
   assert.deepEqual([...seen.keys()].filter((each) => order.includes(each)), order);
-  const at = (what) => seen.get(what)[0] - seen.get("app begins")[0];
-  assert.ok(at("second asked") > at("app came") / 2, `asked for after ${at("second asked")} of ${at("app came")} ms`);
+  for (const [one, next] of [["app", "second"], ["second", "third"]]) {
+    const at = (what) => seen.get(what)[0] - seen.get(`${one} begins`)[0];
+    const [asked, came] = [at(`${next} asked`), at(`${one} came`)];
+    assert.ok(asked > came / 3, `${next} is asked for after ${asked} of ${came} ms`);
+  }
 });
 
 test("who has something of their own gets each part once", async (t) => {
@@ -83,8 +120,8 @@ test("who has something of their own gets each part once", async (t) => {
   await page.reload();
   await ready(page);
   await eventually(() => assert.ok(seen.has("rest came")));
-  const asked = ["app", "second", "rest"].map((part) => seen.get(`${part} asked`)?.length);
-  assert.deepEqual(asked, [1, 1, 1]);
+  const asked = ["app", "second", "third", "rest"].map((part) => seen.get(`${part} asked`)?.length);
+  assert.deepEqual(asked, [1, 1, 1, 1]);
   assert.match(await page.locator(".cm-content").first().innerText(), /# mine/);
   assert.equal(await page.evaluate(() => globalThis.giljabiRest.waited), false, "nobody had to wait for a part");
 });

@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
-import { launch, open } from "./browser.mjs";
+import { launch, open, ready } from "./browser.mjs";
 import { PICTURES, picture, press } from "./hands.mjs";
 
 const WRITTEN = new URL("pictures.tsv", import.meta.url);
@@ -184,7 +184,7 @@ for (const [theme, lang, width, states] of VISITS) {
       reducedMotion: "reduce",
       viewport: { width, height: width < 500 ? 844 : 900 },
     });
-    await page.locator("#starting").waitFor({ state: "detached" });
+    await ready(page);
     if (theme === "contrast") await page.evaluate(() => (document.documentElement.dataset.theme = "contrast"));
     const differ = [];
     for (const [state, go] of states) {

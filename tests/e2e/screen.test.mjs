@@ -121,7 +121,7 @@ for (const [lang, width] of [
 ]) {
   test(`axe: every view in every theme, ${lang}, ${width} px`, async (t) => {
     const { page } = await open(t, browser, { locale: lang, reducedMotion: "reduce", viewport: { width, height: 900 } });
-    await page.locator("#starting").waitFor({ state: "detached" });
+    await ready(page);
     await page.locator(".send").click();
     await press(page, "End");
     // Themes differ in colours alone: all of axe looks at the first, and what it knows of colours at the others.

@@ -160,11 +160,13 @@ pub fn Drawing(main: bool) -> impl IntoView {
                 </defs>
                 {in_turn(turn::LANES, || view! { <cards::LaneLayer/> }.into_any())}
                 {in_turn(turn::FLOOR, || view! { <floor::FloorLayer/> }.into_any())}
+                {in_turn(turn::WAYS, move || view! {
                 {main.then(|| view! { <flow::FlowLayer/> })}
                 <g class:gone=move || main && crowd.read().is_some()>
                     <journey::JourneyLayer/>
                 </g>
                 {main.then(|| view! { <find::FoundLayer/> })}
+                }.into_any())}
             </svg>
             {move || {
                 tip.get()
