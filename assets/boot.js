@@ -355,6 +355,8 @@ try {
   const module = await compiling;
   await new Promise((next) => setTimeout(next));
   await app.default({ module_or_path: module });
+  await new Promise((next) => setTimeout(next));
+  app.begin();
   dispatchEvent(new CustomEvent("TrunkApplicationStarted", { detail: { wasm: compiling } }));
 } catch (error) {
   showNoStart(error);

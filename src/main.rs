@@ -2,6 +2,5 @@
 
 mod app;
 
-fn main() {
-    app::start();
-}
+/// Nothing: `app::begin` starts the page.
+fn main() {}

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use super::keys::SHORTCUTS;
 use super::map::SIGNS;
 use super::session::session;
+use crate::app::erased::effect;
 
 /// The meanings of colours: the end of the class name, message.
 const COLOURS: [(&str, &str); 6] = [
@@ -31,7 +32,7 @@ fn version() -> String {
 pub fn Help() -> impl IntoView {
     let s = session();
     let (dialog, title) = (NodeRef::<Dialog>::new(), NodeRef::<H2>::new());
-    Effect::new(move || {
+    effect(move || {
         let Some(dialog) = dialog.get() else { return };
         if s.help.get() {
             if !dialog.open() {

@@ -6,6 +6,7 @@ use wasm_bindgen::JsCast;
 
 use super::keep::{self, Trouble};
 use super::session::{kept_names, session};
+use crate::app::erased::Show;
 
 /// The notice. It listens to the store, too: another tab may write the same files.
 #[component]

@@ -8,6 +8,7 @@ mod clock;
 mod doctor;
 mod drawn;
 mod editor;
+mod erased;
 mod failure;
 mod focus;
 mod help;
@@ -36,12 +37,16 @@ use giljabi::locale::Lang;
 use giljabi::text::visible;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
+use wasm_bindgen::prelude::wasm_bindgen;
 
 use breath::{drawable, next_piece, panelled};
 
 /// Installs the panic handler, makes the cluster, and puts the page into the document's body: all in small pieces, so that the
 /// browser can draw and listen between them. What stands there while the app comes goes when a request can be sent.
-pub fn start() {
+///
+/// The page's script calls it (assets/boot.js): to make the program's instance is a piece of work of its own.
+#[wasm_bindgen]
+pub fn begin() {
     failure::install();
     breath::pace();
     wasm_bindgen_futures::spawn_local(async {

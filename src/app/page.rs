@@ -22,6 +22,7 @@ use super::splitter::Splitter;
 use super::terminal::{EditSheet, Shells};
 use super::timebar::TimeBar;
 use super::{keep, keys, leave, menu, said, told};
+use crate::app::erased::{Show, effect, once};
 
 /// Opens the session. Before the page is built and not while it is: making a cluster goes deep, and so does building a page.
 #[inline(never)]
@@ -97,16 +98,14 @@ pub fn built(turn: RwSignal<usize>) -> impl IntoView {
 struct Turn(RwSignal<usize>);
 
 /// A part of the page that is built when its turn comes.
-pub fn in_turn(turn: usize, part: impl Fn() -> AnyView + Send + Sync + 'static) -> impl IntoView {
+pub fn in_turn(turn: usize, part: impl Fn() -> AnyView + Send + Sync + 'static) -> AnyView {
     let now = expect_context::<Turn>().0;
-    let due = Memo::new(move |_| now.get() >= turn);
-    move || due.get().then(&part)
+    once(Memo::new(move |_| now.get() >= turn), Box::new(part))
 }
 
 /// A dialog that is built when somebody first opens it, and stays.
-pub fn when_asked(open: RwSignal<bool>, dialog: impl Fn() -> AnyView + Send + Sync + 'static) -> impl IntoView {
-    let asked = Memo::new(move |before: Option<&bool>| before == Some(&true) || open.get());
-    move || asked.get().then(&dialog)
+pub fn when_asked(open: RwSignal<bool>, dialog: impl Fn() -> AnyView + Send + Sync + 'static) -> AnyView {
+    once(Memo::new(move |before: Option<&bool>| before == Some(&true) || open.get()), Box::new(dialog))
 }
 
 #[component]
@@ -115,7 +114,7 @@ pub fn Page() -> impl IntoView {
     let l = lessons();
     let size = |name: &'static str, default: f64| {
         let size = RwSignal::new(keep::read(name).and_then(|v| v.parse().ok()).unwrap_or(default));
-        Effect::new(move || {
+        effect(move || {
             keep::write(name, &size.get().to_string());
         });
         size

@@ -15,6 +15,7 @@ use super::map::View;
 use super::scenario::Play;
 use super::scenario::table::{SCENARIOS, find};
 use super::session::{Session, Tab, Theme, session};
+use crate::app::erased::effect;
 
 /// What choosing an entry does.
 #[derive(Clone, PartialEq)]
@@ -173,7 +174,7 @@ pub fn Palette() -> impl IntoView {
         found.truncate(LISTED);
         found
     });
-    Effect::new(move || {
+    effect(move || {
         let Some(dialog) = dialog.get() else { return };
         if s.palette.get() {
             // Lessons can be found before anybody has opened their map.

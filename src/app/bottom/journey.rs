@@ -5,6 +5,7 @@ use giljabi::trace::{Client, Exchange, Place, Rcode, StepKind};
 use leptos::prelude::*;
 use std::sync::Arc;
 
+use crate::app::erased::{Show, effect};
 use crate::app::focus::Target;
 use crate::app::said;
 use crate::app::session::{LineRef, Sent, Session, Tab, Typed, session};
@@ -58,7 +59,7 @@ fn Inviting() -> impl IntoView {
 
 fn table(s: Session, sent: Arc<Sent>) -> impl IntoView {
     // The row of the hop that is played stays in sight.
-    Effect::new(move || {
+    effect(move || {
         let (Some(hop), false) = (s.player.hop.get(), s.player.ended.get()) else { return };
         let row = document().get_element_by_id(&format!("hop-{hop}"));
         let folded = || {
@@ -72,7 +73,7 @@ fn table(s: Session, sent: Arc<Sent>) -> impl IntoView {
         }
     });
     // And so does how it ended.
-    Effect::new(move || {
+    effect(move || {
         if s.player.ended.get()
             && let Some(view) = document().get_element_by_id("view")
         {

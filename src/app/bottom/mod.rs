@@ -15,6 +15,7 @@ mod steady;
 use leptos::prelude::*;
 
 use super::session::{Session, Tab, session};
+use crate::app::erased::Show;
 pub use journey::line_button;
 
 /// The views and their messages, in the order of their tabs.

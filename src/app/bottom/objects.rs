@@ -6,6 +6,7 @@ use giljabi::workspace::is_simulated;
 use leptos::prelude::*;
 
 use super::because::Because;
+use crate::app::erased::{Show, effect};
 use crate::app::focus::Target;
 use crate::app::leave::Copy;
 use crate::app::session::session;
@@ -23,7 +24,7 @@ pub fn Objects() -> impl IntoView {
         state.store.iter().map(|o| o.key.clone()).filter(matches).take(400).collect::<Vec<_>>()
     });
     // Whatever is held elsewhere is shown here too.
-    Effect::new(move || {
+    effect(move || {
         if let Some(Target::Object(key)) = s.focus.held.get() {
             shown.set(Some(key));
         }

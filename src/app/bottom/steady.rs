@@ -7,6 +7,7 @@ use giljabi::cluster::Cluster;
 use giljabi::trace::many::Many;
 use leptos::prelude::*;
 
+use crate::app::erased::Show;
 use crate::app::session::session;
 
 /// A load, and how far it is.

@@ -22,6 +22,7 @@ use super::lessons::lessons;
 use super::lessons::route::{self, Route};
 use super::player::now;
 use super::session::{Session, session};
+use crate::app::erased::{Show, effect};
 pub use panel::ExaminedPanel;
 use report::{ReportView, summary};
 
@@ -220,7 +221,7 @@ pub fn Doctor() -> impl IntoView {
     // The page listens as long as it is there.
     over.forget();
     let take = StoredValue::new_local(take);
-    Effect::new(move || {
+    effect(move || {
         let Some(dialog) = dialog.get() else { return };
         if !surgery.open.get() {
             dialog.close();

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::Surgery;
 use super::report::summary;
+use crate::app::erased::Show;
 use crate::app::session::session;
 
 /// What the examination said, the report, and the way back.

@@ -4,6 +4,7 @@
 use leptos::prelude::*;
 use std::collections::BTreeMap;
 
+use crate::app::erased::effect;
 use crate::app::keep;
 use crate::app::session::Session;
 
@@ -30,7 +31,7 @@ impl Drafts {
             at_once: RwSignal::new(keep::read(SWITCH).as_deref() != Some("later")),
             texts: RwSignal::new(giljabi::arrange::map_of(pairs.into_iter().filter_map(named))),
         };
-        Effect::new(move || {
+        effect(move || {
             let later = !drafts.at_once.get();
             if later || keep::read(SWITCH).is_some() {
                 keep::write(SWITCH, if later { "later" } else { "at once" });

@@ -15,6 +15,7 @@ use super::exchange::{Action, GutterLine, Highlight, HighlightPlace, Lint, Mark,
 use super::phrases::KOREAN;
 use super::problems::{Problems, fix_id, mend};
 use crate::app::breath::breathe;
+use crate::app::erased::{Show, effect};
 use crate::app::focus::Target;
 use crate::app::leave::Copy;
 use crate::app::session::{Session, session};
@@ -32,7 +33,7 @@ pub fn EditorPane() -> impl IntoView {
     let ready = RwSignal::new(false);
     let failure = RwSignal::new(None::<String>);
     let drafts = expect_context::<Drafts>();
-    Effect::new(move || {
+    effect(move || {
         let Some(place) = place.get() else { return };
         leptos::task::spawn_local(async move {
             bridge::when_seen(&place).await;
@@ -203,7 +204,7 @@ fn wire(s: Session, drafts: Drafts, editor: StoredValue<Option<Editor>, LocalSto
         !silent
     };
     let [lints_told, marks_told, lights_told] = [(); 3].map(|()| StoredValue::new(None::<(String, bool)>));
-    Effect::new(move || {
+    effect(move || {
         let (state, file, lang) = (s.state.get(), s.file.get(), s.lang.get());
         // Places in the applied text are none in a text that waits.
         if ready.get() && !drafts.waits(s, &file) {
@@ -230,7 +231,7 @@ fn wire(s: Session, drafts: Drafts, editor: StoredValue<Option<Editor>, LocalSto
             }
         }
     });
-    Effect::new(move || {
+    effect(move || {
         let (file, sent) = (s.file.get(), s.sent.get());
         if !ready.get() {
             return;
@@ -262,7 +263,7 @@ fn wire(s: Session, drafts: Drafts, editor: StoredValue<Option<Editor>, LocalSto
             with(&|e| e.set_gutter(&lines));
         }
     });
-    Effect::new(move || {
+    effect(move || {
         let (file, lit, sent) = (s.file.get(), s.lit.get(), s.sent.get());
         if !ready.get() {
             return;
@@ -292,7 +293,7 @@ fn wire(s: Session, drafts: Drafts, editor: StoredValue<Option<Editor>, LocalSto
             with(&|e| e.set_highlights(&lights));
         }
     });
-    Effect::new(move || {
+    effect(move || {
         if let (Some(Target::Line(file, line)), true) = (s.focus.held.get(), ready.get())
             && file == s.file.get()
         {

@@ -5,6 +5,7 @@ use giljabi::locale::Message;
 use giljabi::text::visible;
 use leptos::prelude::*;
 
+use crate::app::erased::Show;
 use crate::app::focus::Target;
 use crate::app::session::{Session, session};
 

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use super::Lessons;
 use super::route::{self, Route};
+use crate::app::erased::effect;
 use crate::app::leave;
 use crate::app::session::{Pane, Tab, take_kept};
 
@@ -36,7 +37,7 @@ impl Lessons {
     /// Looks after every edit, command and step of time, and counts edits.
     pub(super) fn watch(self) {
         let s = self.s;
-        Effect::new(move || {
+        effect(move || {
             s.state.track();
             s.ran.track();
             untrack(|| {
@@ -51,7 +52,7 @@ impl Lessons {
                 self.look_soon();
             });
         });
-        Effect::new(move || {
+        effect(move || {
             s.edits.track();
             untrack(|| self.count_edits());
         });
@@ -73,7 +74,7 @@ impl Lessons {
             waited
         });
         // Who sends looks at what came of the edit.
-        Effect::new(move || {
+        effect(move || {
             if s.sent.read().is_some() {
                 self.edits.update_value(|e| e.look());
             }

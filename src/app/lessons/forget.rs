@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::lessons;
+use crate::app::erased::Show;
 use crate::app::session::session;
 
 /// The button, and the question behind it. `title` names the lesson to who does not see it beside the button; with `words` the

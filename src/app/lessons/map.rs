@@ -16,6 +16,7 @@ use super::parts::{Done, Standing, track_name};
 use super::route::Route;
 use super::step::kind_id;
 use super::{Lessons, lessons};
+use crate::app::erased::Show;
 use crate::app::leave;
 use crate::app::session::session;
 

@@ -29,6 +29,8 @@ use smol_str::SmolStr;
 use std::sync::Arc;
 use wasm_bindgen::prelude::*;
 
+use crate::app::erased::{Show, effect};
+
 pub use self::panel::{Crumb, LessonPanel, MapButton};
 pub use self::print::Sheets;
 
@@ -127,11 +129,11 @@ impl Lessons {
         lessons.listen();
         lessons.watch();
         lms::connect(lessons);
-        Effect::new(move || {
+        effect(move || {
             let route = lessons.route.get();
             untrack(|| lessons.arrive(route));
         });
-        Effect::new(move || {
+        effect(move || {
             let lang = s.lang.get();
             if lessons.course.read_untracked().as_ref().is_some_and(|c| !c.has_words(lang)) {
                 leptos::task::spawn_local(lessons.load());
@@ -337,7 +339,7 @@ pub fn Screens() -> impl IntoView {
     let l = lessons();
     let s = session();
     let page = Memo::new(move |_| l.route.get());
-    Effect::new(move || {
+    effect(move || {
         page.track();
         // One element stands for all pages, and would keep how far the last one was scrolled.
         if let Some(page) = document().get_element_by_id("page") {

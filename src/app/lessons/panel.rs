@@ -12,6 +12,7 @@ use super::route::Route;
 use super::step::{StepView, kind_id};
 use super::write::tape::Recorder;
 use super::{lessons, print, prose};
+use crate::app::erased::Show;
 use crate::app::scenario::settings;
 use crate::app::session::session;
 

@@ -9,6 +9,7 @@ use wasm_bindgen::JsCast;
 
 use super::way::{Goal, Way};
 use super::{Lessons, lessons, prose};
+use crate::app::erased::Show;
 use crate::app::session::{Pane, Session, Tab, session};
 
 /// The message that names a kind of task.

@@ -8,6 +8,7 @@ use giljabi::lesson::{Lesson, StepState};
 use leptos::prelude::*;
 
 use super::{Lessons, lessons, prose};
+use crate::app::erased::Show;
 use crate::app::moments::GOAL;
 use crate::app::session::{Pane, Session, Tab, session};
 use crate::app::terminal::Shells;

@@ -8,6 +8,7 @@ use giljabi::trace::many::Tally;
 use leptos::prelude::*;
 use std::sync::Arc;
 
+use crate::app::erased::effect;
 use crate::app::session::session;
 
 /// What became of many requests, given by context: the distribution view fills it, the map draws it.
@@ -39,7 +40,7 @@ pub fn FlowLayer() -> impl IntoView {
     let s = session();
     let flow = expect_context::<Flow>();
     // A request that is sent alone takes the map back.
-    Effect::new(move || {
+    effect(move || {
         s.sent.track();
         s.player.hop.track();
         flow.clear();

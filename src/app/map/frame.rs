@@ -8,6 +8,7 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
 
 use crate::app::drawn::LARGEST;
+use crate::app::erased::effect;
 use crate::app::session::Session;
 
 /// How far one may zoom.
@@ -190,7 +191,7 @@ impl View {
 
 /// Keeps the place of the current hop in sight.
 pub fn follow(s: Session, view: View, zoom: Memo<f64>) {
-    Effect::new(move || {
+    effect(move || {
         let Some(hop) = s.player.hop.get() else { return };
         let point = s.legs.read_untracked().get(hop).map(|l| l.way.at(1.0));
         if let Some(point) = point.filter(|_| view.follow.get_untracked()) {
@@ -212,7 +213,7 @@ pub fn follow(s: Session, view: View, zoom: Memo<f64>) {
         });
         seat
     });
-    Effect::new(move || {
+    effect(move || {
         s.room.track();
         zoom.track();
         s.scene.track();
@@ -238,7 +239,7 @@ pub fn measure(frame: &web_sys::Element, room: RwSignal<(f64, f64)>) {
 
 /// Keeps `room` at the size of the frame.
 pub fn watch_size(frame: NodeRef<Div>, room: RwSignal<(f64, f64)>) {
-    Effect::new(move || {
+    effect(move || {
         let Some(frame) = frame.get() else { return };
         let element: web_sys::Element = frame.unchecked_into();
         let measured = element.clone();

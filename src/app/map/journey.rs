@@ -7,6 +7,7 @@ use giljabi::trace::{Exchange, Hop, Outcome, StepKind, Symptom};
 use leptos::prelude::*;
 use std::ops::Range;
 
+use crate::app::erased::Show;
 use crate::app::focus::Target;
 use crate::app::player::TRAVEL;
 use crate::app::said;

@@ -6,6 +6,7 @@ use giljabi::trace::Place;
 use leptos::prelude::*;
 use std::collections::HashMap;
 
+use crate::app::erased::effect;
 use crate::app::session::Session;
 
 /// The marks of a pod.
@@ -24,7 +25,7 @@ impl Marks {
     /// Marks that follow what a session shows.
     pub fn follow(s: Session) -> Marks {
         let marks = Marks(StoredValue::new(HashMap::new()));
-        Effect::new(move || {
+        effect(move || {
             let (here, lit) = (at(s), lit(s));
             marks.0.update_value(|all| {
                 // Who was drawn anew has another mark, and who is gone has none.

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
 use super::View;
+use crate::app::erased::Show;
 use crate::app::session::session;
 
 /// Its largest size, in a corner and beside the frame.

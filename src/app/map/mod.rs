@@ -14,6 +14,8 @@ mod places;
 
 use leptos::prelude::*;
 
+use crate::app::erased::Show;
+
 pub use flow::Flow;
 pub use frame::{View, measure};
 pub use journey::SIGNS;

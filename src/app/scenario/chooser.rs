@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use super::Play;
 use super::table::{SCENARIOS, Scenario};
+use crate::app::erased::effect;
 use crate::app::session::session;
 
 #[component]
@@ -12,7 +13,7 @@ pub fn Chooser() -> impl IntoView {
     let s = session();
     let play = expect_context::<Play>();
     let dialog = NodeRef::<Dialog>::new();
-    Effect::new(move || {
+    effect(move || {
         let Some(dialog) = dialog.get() else { return };
         if play.choosing.get() {
             if !dialog.open() {

@@ -9,6 +9,7 @@ use leptos::prelude::*;
 
 use super::Play;
 use super::table::{self, Scenario};
+use crate::app::erased::effect;
 use crate::app::session::{Session, session};
 use crate::app::timebar::clients;
 
@@ -90,7 +91,7 @@ pub fn Tries() -> impl IntoView {
         (client.clone(), urls(&s.state.read().store, &client))
     });
     // The address that the scenario proposed leads nowhere any more.
-    Effect::new(move || {
+    effect(move || {
         let (client, urls) = offered.get();
         let proposed = table::find(play.scenario.get_untracked()).tries;
         if let Some(first) = urls.first()

@@ -7,6 +7,7 @@ use leptos::prelude::*;
 
 use super::Play;
 use super::world::{BALANCERS, MODES, MOST_NODES, World};
+use crate::app::erased::Show;
 use crate::app::session::{Pane, Tab, session};
 
 /// One line of counts that unfolds into the choices.

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use super::files::files_of;
 use super::{Session, Theme};
+use crate::app::erased::effect;
 use crate::app::{keep, scenario};
 
 impl Session {
@@ -46,7 +47,7 @@ impl Session {
     }
 
     pub(super) fn keep_settings(self) {
-        Effect::new(move || {
+        effect(move || {
             let lang = self.lang.get();
             keep::write("lang", lang.tag());
             if let Some(root) = document().document_element() {
@@ -54,7 +55,7 @@ impl Session {
                 let _ = root.set_attribute("lang", lang.tag());
             }
         });
-        Effect::new(move || {
+        effect(move || {
             let theme = self.theme.get();
             keep::write("theme", theme.name());
             if let Some(root) = document().document_element() {
@@ -64,7 +65,7 @@ impl Session {
                 };
             }
         });
-        Effect::new(move || {
+        effect(move || {
             let (url, file) = (self.url.get(), self.file.get());
             if self.desk.with_value(String::is_empty) {
                 keep::write("url", &url);

@@ -28,6 +28,7 @@ use super::moments::History;
 use super::player::{self, Player};
 use super::scenario::{Opened, Play};
 use super::sent::stops;
+use crate::app::erased::effect;
 
 pub use super::sent::{LineRef, Sent, Typed};
 pub use kept::{kept_files, kept_names, take_kept};
@@ -250,7 +251,7 @@ impl Session {
         let leaving = window_event_listener(leptos::ev::pagehide, move |_| session.keep_edits());
         on_cleanup(move || leaving.remove());
         // One press goes on by one row: over a folded lookup as a whole.
-        Effect::new(move || {
+        effect(move || {
             session.player.set_stops(stops(&session.stages.read(), session.lookup_open.get()));
         });
         session

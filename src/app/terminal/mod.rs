@@ -18,6 +18,7 @@ use web_sys::{Element, HtmlElement};
 
 use super::focus::Target;
 use super::session::{Pane, session};
+use crate::app::erased::{Show, effect};
 use engine::{MOST, Shell};
 use line::CommandLine;
 
@@ -72,7 +73,7 @@ fn Column(shell: Shell) -> impl IntoView {
     let place = NodeRef::<Div>::new();
     let input = NodeRef::<Input>::new();
     // The log is made once and moved to wherever the terminal is shown.
-    Effect::new(move || {
+    effect(move || {
         if let Some(place) = place.get() {
             shell.inner.with_value(|i| {
                 let _ = place.append_child(&i.log.root);
@@ -81,7 +82,7 @@ fn Column(shell: Shell) -> impl IntoView {
     });
     // What comes is followed, unless somebody reads further up.
     let follows = StoredValue::new(true);
-    Effect::new(move || {
+    effect(move || {
         shell.shown.track();
         shell.prompt.track();
         if let Some(frame) = frame.get()
@@ -116,7 +117,7 @@ fn Column(shell: Shell) -> impl IntoView {
         let own = |(at, command): &(usize, usize)| (*at == shell.number).then_some(*command);
         s.lit.read().commands.iter().filter_map(own).collect::<Vec<usize>>()
     });
-    Effect::new(move || {
+    effect(move || {
         let commands = lit.get();
         let held = s.focus.held.read_untracked().is_some();
         // What was shown last scrolls first.

@@ -10,6 +10,7 @@ use crate::app::editor::assist;
 use crate::app::editor::bridge::Editor;
 use crate::app::editor::exchange::Options;
 use crate::app::editor::phrases::KOREAN;
+use crate::app::erased::{Show, effect};
 use crate::app::session::{Pane, Session, session};
 
 /// The sheet, while something is edited.
@@ -18,7 +19,7 @@ pub fn EditSheet() -> impl IntoView {
     let s = session();
     let t = shells();
     // On a narrow screen the editor's pane comes forward by itself.
-    Effect::new(move || {
+    effect(move || {
         if t.draft.get().is_some() {
             s.pane.set(Pane::Editor);
         }
@@ -34,7 +35,7 @@ fn Sheet(draft: Draft) -> impl IntoView {
     let editor = StoredValue::new_local(None::<Editor>);
     let failure = RwSignal::new(None::<String>);
     let text = StoredValue::new(draft.text);
-    Effect::new(move || {
+    effect(move || {
         let Some(place) = place.get() else { return };
         leptos::task::spawn_local(async move {
             match open(s, t, &place, &text.get_value(), editor).await {

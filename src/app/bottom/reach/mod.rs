@@ -9,6 +9,7 @@ use leptos::prelude::*;
 use std::collections::BTreeSet;
 
 use self::run::{Answer, Plan, Row, Run, address_for};
+use crate::app::erased::{Show, effect};
 use crate::app::session::{Session, session};
 
 /// As many columns at once, and as many rows of an unfolded workload, as can be looked through.
@@ -25,7 +26,7 @@ pub fn Reach() -> impl IntoView {
     // The first column that is shown: of many ports, so many at a time.
     let from = RwSignal::new(0_usize);
     let from_row = RwSignal::new(0_usize);
-    Effect::new(move || {
+    effect(move || {
         s.state.track();
         run.begin(s);
     });

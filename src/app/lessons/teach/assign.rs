@@ -15,6 +15,7 @@ use super::super::parts::track_name;
 use super::super::route::{self, Route};
 use super::super::{Lessons, lessons};
 use super::title;
+use crate::app::erased::{Show, effect};
 use crate::app::session::{kept_names, session};
 use crate::app::{keep, leave};
 
@@ -62,7 +63,7 @@ pub fn Assign() -> impl IntoView {
         starts: starts.get().into_iter().filter(|(id, _)| chosen.read().contains(id)).collect(),
     };
     let code = Memo::new(move |_| assignment().code());
-    Effect::new(move || {
+    effect(move || {
         let now = assignment();
         if now.lessons.is_empty() {
             keep::remove(KEPT);

@@ -9,6 +9,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use super::super::map::{picked, texts_of};
 use super::super::{Lessons, lessons, prose};
 use super::title;
+use crate::app::erased::Show;
 use crate::app::leave;
 use crate::app::session::session;
 

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use std::time::Duration;
 
 use super::Table;
+use crate::app::erased::effect;
 use crate::app::session::session;
 
 /// So long nothing must have changed before the gates are run: they try every solution and every wrong answer.
@@ -16,7 +17,7 @@ pub fn Gates(table: Table) -> impl IntoView {
     let s = session();
     let shut = RwSignal::new(None::<Vec<Shut>>);
     let due = StoredValue::new(0_u32);
-    Effect::new(move || {
+    effect(move || {
         let draft = table.read.get();
         due.update_value(|n| *n += 1);
         let mine = due.get_value();

@@ -18,6 +18,7 @@ use smol_str::SmolStr;
 
 use super::route::{self, Route};
 use super::{Lessons, lessons};
+use crate::app::erased::{Show, effect};
 use crate::app::session::session;
 use crate::app::{keep, leave};
 
@@ -54,12 +55,12 @@ fn shared(l: Lessons) -> Vec<File> {
 impl Table {
     fn new(l: Lessons) -> Table {
         let folder = RwSignal::new(kept(l));
-        Effect::new(move || {
+        effect(move || {
             keep::write(KEPT, &folder.read().bundle());
         });
         let read = Memo::new(move |_| Draft::read(&folder.read(), &shared(l)));
         let last = StoredValue::new(Lesson::default());
-        Effect::new(move || {
+        effect(move || {
             if let Ok(draft) = &*read.read() {
                 last.set_value(draft.lesson.clone());
             }

@@ -14,6 +14,7 @@ use smol_str::SmolStr;
 use std::sync::Arc;
 
 use super::{KEPT, Table, shared};
+use crate::app::erased::Show;
 use crate::app::keep;
 use crate::app::lessons::route::{self, Route};
 use crate::app::lessons::{Lessons, lessons};

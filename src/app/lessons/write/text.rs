@@ -12,6 +12,7 @@ use crate::app::editor::assist;
 use crate::app::editor::bridge::Editor;
 use crate::app::editor::exchange::{Completion, Completions, Lint, Options, Severity};
 use crate::app::editor::phrases::KOREAN;
+use crate::app::erased::{Show, effect};
 use crate::app::session::session;
 
 /// The editor. `go` is a line that it is asked to show.
@@ -22,7 +23,7 @@ pub fn Text(table: Table, go: Wish) -> impl IntoView {
     let editor = StoredValue::new_local(None::<Editor>);
     let ready = RwSignal::new(false);
     let failure = RwSignal::new(None::<String>);
-    Effect::new(move || {
+    effect(move || {
         let Some(place) = place.get() else { return };
         leptos::task::spawn_local(async move {
             let (name, lang) = (table.file.get_untracked(), s.lang.get_untracked());
@@ -66,14 +67,14 @@ pub fn Text(table: Table, go: Wish) -> impl IntoView {
         // Left with the page, the editor is gone.
         editor.try_with_value(|e| e.as_ref().map(act)).flatten().unwrap_or_default()
     };
-    Effect::new(move || {
+    effect(move || {
         let file = table.file.get();
         if ready.get() {
             with(&|e| e.open_file(&file, &untrack(|| table.text())));
         }
     });
     // A tool or another draft changed the text under the editor.
-    Effect::new(move || {
+    effect(move || {
         let text = table.text();
         if ready.get() {
             with(&|e| {
@@ -83,7 +84,7 @@ pub fn Text(table: Table, go: Wish) -> impl IntoView {
             });
         }
     });
-    Effect::new(move || {
+    effect(move || {
         let file = table.file.get();
         let lang = s.lang.get();
         let problems = table.read.read().as_ref().err().cloned().unwrap_or_default();
@@ -94,7 +95,7 @@ pub fn Text(table: Table, go: Wish) -> impl IntoView {
             with(&|e| e.set_lint(&lint));
         }
     });
-    Effect::new(move || {
+    effect(move || {
         if let (Some((_, line, _)), true) = (go.get(), ready.get()) {
             // After the file that the line stands in has been opened.
             request_animation_frame(move || {
