@@ -5,8 +5,8 @@ use leptos::prelude::*;
 
 /// Runs at once and then whenever something has changed that it read.
 pub fn effect(run: impl FnMut() + 'static) {
-    fn of(mut run: Box<dyn FnMut()>) {
-        Effect::new(move || run());
+    fn of(run: Box<dyn FnMut()>) {
+        Effect::new(run);
     }
     of(Box::new(run));
 }

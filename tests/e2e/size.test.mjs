@@ -13,9 +13,9 @@ const GOAL = { whole: 600 * KB, first: 250 * KB };
 /**
  * What the site may weigh today: lowered with what is saved, raised only for what it can do since. The cluster and
  * the schema that are made when the site is built put 25 KB onto the whole, and took more off what comes first. That is two parts of
- * the program, each compressed for itself (22 KB), so that one is on its way while the other works.
+ * the program, each compressed for itself, so that one is on its way while the other works.
  */
-const CEILING = { whole: 2205 * KB, first: 415 * KB };
+const CEILING = { whole: 2200 * KB, first: 357 * KB };
 
 let browser;
 before(async () => {
