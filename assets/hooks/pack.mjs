@@ -71,8 +71,8 @@ async function split(wasm, recording) {
 
 /**
  * wasm-bindgen's script gives the WASM its imports and keeps its exports to itself. The stand-ins of the first part call
- * `rest.second`, `rest.third` and `rest.wait`, and later parts import its exports: both go through `giljabiRest` (assets/boot.js). The imports have
- * got shorter names.
+ * `rest.second`, `rest.third` and `rest.wait`, and later parts import its exports: both go through `giljabiRest` (assets/boot.js).
+ * The imports have got shorter names.
  */
 function joined(glue, renamed) {
   for (const [long, short] of renamed) glue = replaceOnce(glue, `${long}:`, `${short}:`);

@@ -105,7 +105,7 @@ test("on a slow line each part is asked for when the one before it is nearly the
   for (const [one, next] of [["app", "second"], ["second", "third"]]) {
     const at = (what) => seen.get(what)[0] - seen.get(`${one} begins`)[0];
     const [asked, came] = [at(`${next} asked`), at(`${one} came`)];
-    assert.ok(asked > came / 3, `${next} is asked for after ${asked} of ${came} ms`);
+    assert.ok(asked > came / 2, `${next} is asked for after ${asked} of ${came} ms`);
   }
 });
 

@@ -12,7 +12,7 @@ const HEAD = `# What runs until the first request has arrived and all panels are
 # The line that begins with - holds what was there and did not run, by the first letters of the sums of the names.
 # Written by \`cargo xtask first\`, read by xtask/split.
 `;
-/** How people come: both languages, light and dark, with and without motion; and screens on each of which the map is laid out otherwise. */
+/** How people come: both languages, light and dark, with and without motion; and screens on each of which the map lies otherwise. */
 const VISITS = [
   { locale: "ko-KR", colorScheme: "light" },
   { locale: "en-GB", colorScheme: "dark", reducedMotion: "reduce" },
