@@ -50,6 +50,7 @@ test("the page stands while what draws the map is on its way, and goes on when i
   assert.equal(await page.locator("#starting").count(), 1, "it is still being loaded");
   letGo();
   await ready(page);
+  for (const part of [".task", ".editor", ".tabs"]) assert.equal(await page.locator(part).count(), 1, part);
   await page.locator(".send").click();
   await page.locator(".ending.good").waitFor({ state: "attached" });
   assert.equal(await page.evaluate(() => globalThis.giljabiRest.waited), false, "nobody had to wait for a part");

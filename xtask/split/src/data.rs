@@ -207,6 +207,9 @@ mod tests {
             expected[later] = pieces("b");
             assert_eq!(parts, expected);
         }
+        // What the second and the third refer to is in the second.
+        let parts = all(&[], &[], &[(AT, 1), (AT + PIECE, 2)], &meant, &[(0, 3), (1, 3)]);
+        assert_eq!(parts, [String::new(), pieces("ad"), pieces("b"), pieces("c")]);
     }
 
     #[test]
