@@ -1,6 +1,8 @@
 // Starts the app: instantiates the WASM while it streams in, and says so in words when that fails or when the app stops.
 // It is a file of its own because the page's Content-Security-Policy allows no inline script.
 
+import { plied, pliedBytes } from "./strands.js";
+
 const here = document.getElementById("boot");
 const url = (path) => new URL(path, document.baseURI).href;
 
@@ -102,11 +104,11 @@ async function fetched(path, early) {
   return response;
 }
 
-/** Compiles what was fetched. A host that does not know the type of WASM is none that can stream it. */
-async function compiled(response) {
-  const streams = response.headers.get("content-type") === "application/wasm";
-  return streams ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer());
-}
+/** Lets the browser do something else. A page that nobody looks at has nothing to do, and its timers are late. */
+const breath = () => !document.hidden && new Promise((next) => setTimeout(next));
+
+/** Compiles what was fetched, while it comes. */
+const compiled = (response) => WebAssembly.compileStreaming(plied(response, breath));
 
 /** The same answer; when so many of its bytes have come, or all of them, it calls `near`, once. */
 function watched(response, bytes, near) {
@@ -171,6 +173,7 @@ class Part {
   /** Gets it while the caller waits: only when it is called before it has come. */
   now() {
     if (this.there) return;
+    if (this.module) return this.install(this.module);
     rest.waited = true;
     try {
       const request = new XMLHttpRequest();
@@ -179,7 +182,8 @@ class Part {
       request.overrideMimeType("text/plain; charset=x-user-defined");
       request.send();
       if (request.status !== 200) throw new Error(`${request.status} ${request.statusText}: ${this.path}`);
-      this.install(new WebAssembly.Module(Uint8Array.from(request.responseText, (char) => char.charCodeAt(0))));
+      const bytes = Uint8Array.from(request.responseText, (char) => char.charCodeAt(0));
+      this.install(new WebAssembly.Module(pliedBytes(bytes)));
     } catch (error) {
       // The caller cannot go on without it.
       showFailure("프로그램의 나머지를 불러오지 못했어요", "The rest of the program could not be loaded", error, { started: true });
@@ -234,7 +238,11 @@ const rest = {
   /** The first part is there, and has not run yet. */
   ready(first) {
     rest.first = lent.f = first;
-    for (const part of [second, third, last]) if (part.module) part.install(part.module);
+    // One that has not come holds up those behind it, and nobody waits for it yet.
+    for (const part of [second, third, last]) {
+      if (!part.module) break;
+      part.install(part.module);
+    }
     begun();
   },
   /** Gets the last part in the background. */
@@ -353,9 +361,9 @@ try {
   addEventListener("giljabi:drawn", () => rest.fetch(), { once: true });
   // To finish compiling, to make the instance and to run it are three tasks: between them the browser listens.
   const module = await compiling;
-  await new Promise((next) => setTimeout(next));
+  await breath();
   await app.default({ module_or_path: module });
-  await new Promise((next) => setTimeout(next));
+  await breath();
   app.begin();
   dispatchEvent(new CustomEvent("TrunkApplicationStarted", { detail: { wasm: compiling } }));
 } catch (error) {

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { readFile, readdir, writeFile } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
+import { build as bundle } from "esbuild";
 
 /** Writes `sw.js` into the folder of a finished site. */
 export async function writeWorker(site) {
@@ -16,9 +17,6 @@ export async function writeWorker(site) {
     // The page is fetched in its own way: hosts differ in where it lies.
     if (name !== "index.html") files.push(name);
   }
-  const worker = await readFile("assets/site/sw.js", "utf8");
-  const text = worker
-    .replace('"__BUILD__"', () => JSON.stringify(build.digest("hex").slice(0, 16)))
-    .replace("__FILES__", () => JSON.stringify(files));
-  await writeFile(join(site, "sw.js"), text);
+  const define = { __BUILD__: JSON.stringify(build.digest("hex").slice(0, 16)), __FILES__: JSON.stringify(files) };
+  await bundle({ entryPoints: ["assets/site/sw.js"], bundle: true, minify: true, define, outfile: join(site, "sw.js") });
 }

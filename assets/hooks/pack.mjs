@@ -7,7 +7,8 @@ import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build, transform } from "esbuild";
+import { build } from "esbuild";
+import { pliedBytes } from "../strands.js";
 
 const root = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 /** The parts of the program, in the order in which they come. */
@@ -46,6 +47,14 @@ async function ranAhead(wasm) {
   return { memory: new Uint8Array(exports.memory.buffer), apart };
 }
 
+/** A part in strands, in which it compresses better (xtask/split/src/strands.rs); the page plies them together again. */
+async function stranded(path) {
+  const bytes = await readFile(`${path}.strands`);
+  const plied = Buffer.from(pliedBytes(new Uint8Array(bytes)));
+  if (!plied.equals(await readFile(path))) fail(`${path}: its strands do not make the module that they were made of`);
+  return bytes;
+}
+
 /** Splits the WASM, or, to make the list anew, lets it record which functions are called. */
 async function split(wasm, recording) {
   const folder = root("target/size");
@@ -65,7 +74,7 @@ async function split(wasm, recording) {
   const parts = PARTS.flatMap((part) => [`--${part}`, join(folder, `${part}.wasm`)]);
   run("split", wasm, "--list", FIRST, ...parts, "--imports", imports, "--report", REPORT, "--linked", LINKED);
   const lines = (await readFile(imports, "utf8")).trimEnd().split("\n");
-  const written = await Promise.all(PARTS.map(async (part) => [part, await readFile(join(folder, `${part}.wasm`))]));
+  const written = await Promise.all(PARTS.map(async (part) => [part, await stranded(join(folder, `${part}.wasm`))]));
   return { ...Object.fromEntries(written), imports: lines.map((line) => line.split(" ")) };
 }
 
@@ -98,21 +107,15 @@ export async function pack(staging, html, recording) {
 
   await writeFile(join(staging, js), joined(await readFile(join(staging, js), "utf8"), renamed));
   const boot = replaceOnce(await readFile(join(staging, "boot.js"), "utf8"), "import(url(here.dataset.js) + again)", `import("./${js}")`);
-  const bundled = await build({
-    stdin: { contents: boot, resolveDir: staging },
-    bundle: true,
-    minify: true,
-    format: "esm",
-    target: ["es2022"],
-    legalComments: "none",
-    // As of the editor's bundle (assets/editor/build.mjs).
-    banner: { js: "//# allFunctionsCalledOnLoad" },
-    write: false,
-  });
-  const script = await write("boot", "js", bundled.outputFiles[0].contents);
-  const compile = await transform(await readFile(root("assets/site/compile.js"), "utf8"), { minify: true, legalComments: "none" });
-  const aside = await write("compile", "js", compile.code);
-  for (const name of [js, wasm, "boot.js", "snippets"]) await rm(join(staging, name), { recursive: true, force: true });
+  const bundled = async (options) => {
+    const usual = { bundle: true, minify: true, target: ["es2022"], legalComments: "none", write: false };
+    return (await build({ ...usual, ...options })).outputFiles[0].contents;
+  };
+  // As of the editor's bundle (assets/editor/build.mjs).
+  const banner = { js: "//# allFunctionsCalledOnLoad" };
+  const script = await write("boot", "js", await bundled({ stdin: { contents: boot, resolveDir: staging }, format: "esm", banner }));
+  const aside = await write("compile", "js", await bundled({ entryPoints: [root("assets/site/compile.js")] }));
+  for (const name of [js, wasm, "boot.js", "strands.js", "snippets"]) await rm(join(staging, name), { recursive: true, force: true });
 
   // What trunk would have the browser get ahead of time is in the one script now.
   html = html.replaceAll(new RegExp(`<link [^>]*href="[^"]*(${js}|${wasm}|snippets/[^"]*)"[^>]*>`, "g"), "");

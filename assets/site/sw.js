@@ -3,7 +3,9 @@
 // A build is one whole: its files go into one cache, named after the build, and are served from there until another build
 // has come completely and the person has agreed to change over. Nothing else is answered, and nothing is asked elsewhere.
 // `assets/hooks/offline.mjs` puts the two values in.
-const BUILD = "__BUILD__";
+import { plied } from "../strands.js";
+
+const BUILD = __BUILD__;
 const FILES = __FILES__;
 
 const SCOPE = new URL(self.registration.scope);
@@ -27,10 +29,19 @@ async function keepPage(cache) {
   throw new Error("the page is not to be had");
 }
 
-self.addEventListener("install", (event) => {
+/** A file. A part of the program is kept plied, so that who comes back does not have to do it again. */
+async function keep(cache, file) {
   // Names that change with their bytes may come from the browser's own cache; the others must not.
-  const requests = FILES.map((file) => new Request(new URL(file, SCOPE), { cache: /-[0-9a-f]{16}/.test(file) ? "default" : "reload" }));
-  event.waitUntil(caches.open(CACHE).then((cache) => Promise.all([keepPage(cache), cache.addAll(requests)])));
+  const request = new Request(new URL(file, SCOPE), { cache: /-[0-9a-f]{16}/.test(file) ? "default" : "reload" });
+  if (!file.endsWith(".wasm")) return cache.add(request);
+  const answer = await fetch(request);
+  if (!answer.ok) throw new Error(`${answer.status}: ${file}`);
+  return cache.put(request, plied(answer));
+}
+
+self.addEventListener("install", (event) => {
+  const all = (cache) => Promise.all([keepPage(cache), ...FILES.map((file) => keep(cache, file))]);
+  event.waitUntil(caches.open(CACHE).then(all));
 });
 
 self.addEventListener("activate", (event) => {

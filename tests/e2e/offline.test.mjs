@@ -65,7 +65,9 @@ test("a new build is told of, and changing over keeps the text", async (t) => {
   await page.keyboard.type("# mine");
   await page.waitForFunction(() => localStorage.getItem("giljabi.files")?.includes("# mine"));
   const worker = join(folder, "sw.js");
-  await writeFile(worker, (await readFile(worker, "utf8")).replace(/BUILD = "[0-9a-f]+"/, 'BUILD = "0123456789abcdef"'));
+  const [build, ...others] = (await readFile(worker, "utf8")).match(/"[0-9a-f]{16}"/g);
+  assert.equal(others.length, 0, "the worker names its build once");
+  await writeFile(worker, (await readFile(worker, "utf8")).replace(build, '"0123456789abcdef"'));
   await page.evaluate(async () => (await navigator.serviceWorker.getRegistration()).update());
   const notice = page.locator("#update");
   await notice.waitFor();

@@ -25,6 +25,7 @@ mod order;
 mod outline;
 mod reach;
 mod record;
+mod strands;
 mod write;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -76,7 +77,9 @@ fn main() -> Result<()> {
                 wasmparser::Validator::new()
                     .validate_all(part)
                     .context("the splitter wrote a module that is not valid")?;
-                fs::write(option(&format!("--{name}"))?, part)?;
+                let path = option(&format!("--{name}"))?;
+                fs::write(path, part)?;
+                fs::write(format!("{path}.strands"), strands::stranded(part)?)?;
             }
             let imports: String = parts.imports.iter().map(|(long, short)| format!("{long} {short}\n")).collect();
             fs::write(option("--imports")?, imports)?;

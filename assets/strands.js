@@ -1,0 +1,189 @@
+// A release's WASM comes in strands, because so it compresses better: what is alike stands side by side (xtask/split/src/strands.rs
+// says how). Here they are plied together again, into the module that every browser knows. The page does so while it starts
+// (assets/boot.js), and once for all for the copy that it keeps (assets/site/sw.js).
+
+const [INSTRUCTIONS, LOCALS, CALLS, SMALL, LARGE, OFFSETS, NUMBERS, BLOCKS, RAW, SIGNATURES, DECLARED, STRANDS] = Array(12).keys();
+/** An instruction that nothing follows. */
+const ALONE = STRANDS;
+/** From this access to memory on to `LARGE_CONST` they are those whose alignment is told. */
+const ODD = 0xd3;
+const LARGE_CONST = 0xea;
+const ACCESS = 0x28;
+/** The logarithm of the width of each access to memory. */
+const WIDTHS = "23230011001122232301012";
+
+/** The strand in which that stands which follows an instruction. */
+const FOLLOWS = new Uint8Array(256).fill(ALONE);
+for (const [strand, ...ranges] of [
+  [BLOCKS, 2, 4],
+  [NUMBERS, 0x0c, 0x0d, 0x23, 0x26, 0x3f, 0x40, 0xd0, 0xd0, 0xd2, 0xd2],
+  [CALLS, 0x10, 0x10],
+  [SIGNATURES, 0x11, 0x11],
+  [LOCALS, 0x20, 0x22],
+  [RAW, 0x0e, 0x0e, 0x1c, 0x1c, 0x43, 0x44, 0xfc, 0xfd],
+  [SMALL, 0x41, 0x41],
+  [LARGE, LARGE_CONST, LARGE_CONST],
+  [INSTRUCTIONS, 0x42, 0x42],
+  [OFFSETS, ACCESS, 0x3e, ODD, LARGE_CONST - 1],
+]) {
+  for (let i = 0; i < ranges.length; i += 2) FOLLOWS.fill(strand, ranges[i], ranges[i + 1] + 1);
+}
+
+/** Plies one function from the places `p` of the strands in `b`, to `out` from `start` on. Returns where it ends. */
+function ply(b, p, out, start) {
+  // Its size stands ahead of it, in as many bytes as that takes.
+  const body = start + 5;
+  let at = body;
+  let byte;
+  let count = 0;
+  for (let shift = 0; ; shift += 7) {
+    out[at++] = byte = b[p[DECLARED]++];
+    count |= (byte & 127) << shift;
+    if (byte < 128) break;
+  }
+  for (; count > 0; count -= 1) {
+    do out[at++] = byte = b[p[DECLARED]++];
+    while (byte > 127);
+    out[at++] = b[p[DECLARED]++];
+  }
+  for (let depth = 1; depth > 0; ) {
+    const code = b[p[INSTRUCTIONS]++];
+    const strand = FOLLOWS[code];
+    if (strand === ALONE) {
+      out[at++] = code;
+      if (code === 0x0b) depth -= 1;
+      continue;
+    }
+    if (strand === OFFSETS) {
+      out[at++] = code < ODD ? code : code - ODD + ACCESS;
+      out[at++] = code < ODD ? WIDTHS.charCodeAt(code - ACCESS) - 48 : b[p[NUMBERS]++];
+    } else if (strand === RAW) {
+      out[at++] = code;
+      let length = 0;
+      for (let shift = 0; ; shift += 7) {
+        byte = b[p[RAW]++];
+        length |= (byte & 127) << shift;
+        if (byte < 128) break;
+      }
+      for (; length > 0; length -= 1) out[at++] = b[p[RAW]++];
+      continue;
+    } else {
+      out[at++] = strand === LARGE ? 0x41 : code;
+      if (strand === BLOCKS) depth += 1;
+      if (strand === SIGNATURES) {
+        do out[at++] = byte = b[p[SIGNATURES]++];
+        while (byte > 127);
+      }
+    }
+    do out[at++] = byte = b[p[strand]++];
+    while (byte > 127);
+  }
+  let size = at - body;
+  let end = start;
+  for (; size > 127; size >>>= 7) out[end++] = (size & 127) | 128;
+  out[end++] = size;
+  out.copyWithin(end, body, at);
+  return end + at - body;
+}
+
+/** How much is plied before it is handed on: some milliseconds' work. */
+const PIECE = 1 << 17;
+/** With this header an answer says that it is plied. */
+const PLIED = "giljabi-plied";
+
+/** Plies what is handed to it bit by bit. A module that is none of strands stays as it is. */
+class Plier {
+  #chunks = [];
+  #bytes = 0;
+  /** So many bytes must be there before it can go on. */
+  #wants = 1;
+  /** So many bytes of a piece that is as it is are still to come. */
+  #plain = 0;
+
+  /** Takes what has come, and gives what can be plied now, in pieces. */
+  *plied(chunk) {
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+    if (this.#bytes < this.#wants) return;
+    const [first, ...more] = this.#chunks;
+    const b = more.length > 0 ? new Uint8Array(this.#bytes) : first;
+    if (more.length > 0) for (let at = 0, i = 0; i <= more.length; at += this.#chunks[i++].length) b.set(this.#chunks[i], at);
+    let at = 0;
+    const number = () => {
+      let value = 0;
+      for (let shift = 0; at < b.length; shift += 7) {
+        value |= (b[at] & 127) << shift;
+        if (b[at++] < 128) return value;
+      }
+      at = Infinity;
+    };
+    this.#wants = 1;
+    while (at < b.length) {
+      const from = at;
+      if (this.#plain > 0) {
+        at = Math.min(b.length, at + this.#plain);
+        this.#plain -= at - from;
+        yield b.subarray(from, at);
+      } else if (b[at] === 0) {
+        this.#plain = Infinity;
+      } else if (b[at++] === 1) {
+        const length = number();
+        if (at <= b.length) this.#plain = length;
+      } else {
+        let [functions, size, ...lengths] = Array.from({ length: STRANDS + 2 }, number);
+        const told = at <= b.length;
+        const places = Int32Array.from(lengths, (length) => (at += length) - length);
+        if (at <= b.length) {
+          const out = new Uint8Array(size + 5);
+          let given = 0;
+          for (let end = 0; functions > 0; functions -= 1) {
+            end = ply(b, places, out, end);
+            if (end - given < PIECE && functions > 1) continue;
+            yield out.subarray(given, end);
+            given = end;
+          }
+        } else {
+          // Without all lengths nobody knows how much it is.
+          this.#wants = told ? at - from : b.length - from + 1;
+          at = Infinity;
+        }
+      }
+      if (at > b.length) {
+        at = from;
+        break;
+      }
+    }
+    this.#chunks = [b.subarray(at)];
+    this.#bytes = b.length - at;
+  }
+}
+
+/**
+ * The answer with its module plied while it comes. Between two pieces it waits for `breath`, if there is one: on the page's own
+ * thread the browser draws and listens there.
+ */
+export function plied(answer, breath) {
+  if (answer.headers.has(PLIED)) return answer;
+  const plier = new Plier();
+  const plying = new TransformStream({
+    async transform(chunk, out) {
+      for (const piece of plier.plied(chunk)) {
+        out.enqueue(piece);
+        if (piece.length >= PIECE) await breath?.();
+      }
+    },
+  });
+  return new Response(answer.body.pipeThrough(plying), { headers: { "content-type": "application/wasm", [PLIED]: "yes" } });
+}
+
+/** The bytes of a module that is there as a whole. */
+export function pliedBytes(stranded) {
+  const pieces = [...new Plier().plied(stranded)];
+  const module = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    module.set(piece, at);
+    at += piece.length;
+  }
+  return module;
+}
