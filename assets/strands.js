@@ -87,7 +87,7 @@ function ply(b, p, out, start) {
 }
 
 /** How much is plied before it is handed on: some milliseconds' work. */
-const PIECE = 1 << 17;
+const PIECE = 1 << 16;
 /** With this header an answer says that it is plied. */
 const PLIED = "giljabi-plied";
 

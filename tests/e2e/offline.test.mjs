@@ -30,6 +30,14 @@ test("the network goes, and everything is still there", async (t) => {
   await page.goto(server.url);
   await ready(page);
   await inHands(page);
+  // The program is kept as the browser compiles it, without anything left to do.
+  const kept = await page.evaluate(async () => {
+    const cache = await caches.open((await caches.keys())[0]);
+    const programs = (await cache.keys()).filter(({ url }) => url.endsWith(".wasm"));
+    const answers = await Promise.all(programs.map((program) => cache.match(program)));
+    return Promise.all(answers.map(async (answer) => [answer.headers.get("content-type"), WebAssembly.validate(await answer.arrayBuffer())]));
+  });
+  assert.deepEqual(kept, Array(4).fill(["application/wasm", true]));
   await server.close();
   await context.setOffline(true);
   const complaints = [];

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { plied, pliedBytes } from "../../assets/strands.js";
 
 const root = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const END = process.platform === "win32" ? ".exe" : "";
@@ -58,6 +59,77 @@ before(async () => {
 after(() => rm(folder, { recursive: true }));
 
 const split = (...options) => execFileSync(root(`target/tools/bin/giljabi-split${END}`), options);
+
+/** A module whose strands come in chunks of so many bytes, plied. */
+async function pliedFrom(stranded, size) {
+  const coming = new ReadableStream({
+    start(come) {
+      for (let at = 0; at < stranded.length; at += size) come.enqueue(stranded.subarray(at, at + size));
+      come.close();
+    },
+  });
+  return Buffer.from(await plied(new Response(coming)).arrayBuffer());
+}
+
+/** Holds that the strands of a module, however they come, make that module. Returns how long they are. */
+async function plies(file) {
+  const [module, stranded] = await Promise.all([readFile(file), readFile(`${file}.strands`)]);
+  assert.notEqual(stranded[0], 0, "strands are no module");
+  assert.deepEqual(Buffer.from(pliedBytes(new Uint8Array(stranded))), module);
+  for (const size of [1, 2, 13, 1000]) assert.deepEqual(await pliedFrom(new Uint8Array(stranded), size), module, `${size} bytes at once`);
+  return stranded.length;
+}
+
+/** Whatever the strands tell apart, with a function without locals and one with many before and after. */
+const KINDS = `(module
+  (type $unary (func (param i32) (result i32)))
+  (table $t 3 funcref)
+  (memory (export "memory") 1)
+  (global $g (mut i64) (i64.const -1234567890123))
+  (func)
+  (func $kinds (export "kinds") (param $p i32) (result i32) (local $i i32) (local $l i64) (local $f f32) (local $d f64) (local $v v128)
+    (local.set $l (i64.load offset=70000 align=1 (local.get $p)))
+    (i64.store32 offset=9 align=2 (local.get $p) (i64.add (local.get $l) (i64.const 0x7fffffffffffffff)))
+    (i64.store8 (local.get $p) (i64.load16_s align=1 (local.get $p)))
+    (f32.store offset=128 (local.get $p) (f32.const 1.5))
+    (local.set $d (f64.sub (f64.load align=4 (i32.const 0)) (f64.const -0.1)))
+    (local.set $v (i8x16.shuffle 0 1 2 3 4 5 6 7 16 17 18 19 20 21 22 23 (v128.load offset=300 (local.get $p)) (v128.const i32x4 1 -1 0 70000)))
+    (v128.store align=4 (local.get $p) (local.get $v))
+    (i32.store (i32.const 8) (i32x4.extract_lane 2 (local.get $v)))
+    (memory.copy (local.get $p) (i32.const 1048576) (i32.const -129))
+    (memory.fill (local.get $p) (i32.const 1023) (i32.const 1024))
+    (drop (memory.grow (memory.size)))
+    (table.set $t (i32.const 1) (ref.null func))
+    (drop (ref.is_null (table.get $t (i32.const -2147483648))))
+    (drop (select (result f32) (local.get $f) (f32.const nan) (local.get $i)))
+    (global.set $g (i64.extend32_s (global.get $g)))
+    (local.set $i (block $b (result i32)
+      (block $a (loop $again (br_if $again (local.tee $i (i32.extend8_s (local.get $i))))
+        (br_table ${"$a $again ".repeat(150)} $a (local.get $p))))
+      (br $b (if (result i32) (local.get $i) (then (i32.trunc_sat_f64_s (local.get $d))) (else (i32.const -128))))))
+    (call_indirect (type $unary) (call $kinds (local.get $i)) (local.get $i)))
+  (func))`;
+
+test("strands make the module that they were made of, however they come", async () => {
+  const file = (name) => join(folder, name);
+  await writeFile(file("kinds.wat"), KINDS);
+  execFileSync(process.execPath, [root("node_modules/binaryen/bin/wasm-as"), "--all-features", "-g", file("kinds.wat"), "-o", file("kinds.wasm")]);
+  await writeFile(file("none.txt"), "");
+  const parts = ["first", "second", "third", "rest"];
+  const options = parts.flatMap((part) => [`--${part}`, file(`kinds-${part}.wasm`)]);
+  split("split", file("kinds.wasm"), "--list", file("none.txt"), ...options, "--imports", file("i.txt"), "--report", file("r.txt"));
+  for (const part of parts) assert.ok((await plies(file(`kinds-${part}.wasm`))) > 0);
+  const names = await readFile(file("r.txt"), "utf8");
+  assert.match(names, /rest\tkinds/, "what is looked at is there");
+});
+
+test("a module that is none of strands stays as it is", async () => {
+  const module = new Uint8Array(await readFile(whole));
+  assert.deepEqual(pliedBytes(module), module);
+  for (const size of [1, 5, 1000]) assert.deepEqual(await pliedFrom(module, size), Buffer.from(module));
+  const once = plied(new Response(module));
+  assert.equal(plied(once), once, "what is plied is not plied again");
+});
 
 /** The function `work`, with what it notes appended to its answers, and which later parts were waited for. */
 async function start(file, ...later) {
@@ -116,6 +188,7 @@ for (const recorded of RECORDINGS) {
     const written = parts.map((part) => file(`${part}.wasm`));
     const options = parts.flatMap((part, index) => [`--${part}`, written[index]]);
     split("split", whole, "--list", list, ...options, "--imports", imports, "--report", report);
+    for (const part of written) await plies(part);
     const [one, other] = [await start(whole), await start(...written)];
     for (const [index, calls] of recorded.entries()) {
       for (const [n, kind] of calls) assert.deepEqual(other.work(n, kind), one.work(n, kind));
