@@ -86,6 +86,98 @@ function ply(b, p, out, start) {
   return end + at - body;
 }
 
+/** Functions, of whose strands `b` holds the bytes and `p` the places, in pieces. */
+function* code(b, p, out, functions) {
+  let given = 0;
+  for (let end = 0; functions > 0; functions -= 1) {
+    end = ply(b, p, out, end);
+    if (end - given < PIECE && functions > 1) continue;
+    yield out.subarray(given, end);
+    given = end;
+  }
+}
+
+/** What each kind of piece has beside code: strands, and how one of its entries is plied. */
+const ENTRIES = [
+  // Exports: names, kinds, steps from number to number.
+  [3, (from) => {
+    from.bytes(0, from.copy(0));
+    from.bytes(1, 1);
+    const step = from.number(2);
+    from.put((from.last += (step >>> 1) ^ -(step & 1)));
+  }],
+  // Segments of elements: gaps, counts, the two bytes of each number.
+  [4, (from) => {
+    from.place();
+    const count = from.copy(1);
+    for (let i = 0; i < count; i += 1) from.put(from.byte(2) | (from.byte(3) << 8));
+    from.last += count;
+  }],
+  // Segments of data: gaps, lengths, bytes.
+  [3, (from) => {
+    from.place();
+    const length = from.copy(1);
+    from.bytes(2, length);
+    from.last += length;
+  }],
+];
+
+/** The strands of entries that are plied one after the other. */
+class Strands {
+  at = 0;
+  last = 0;
+
+  constructor(b, p, out) {
+    Object.assign(this, { b, p, out });
+  }
+
+  byte(strand) {
+    return this.b[this.p[strand]++];
+  }
+
+  number(strand) {
+    let value = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = this.byte(strand);
+      value |= (byte & 127) << shift;
+      if (byte < 128) return value;
+    }
+  }
+
+  /** Writes a number; with `most` 63 one whose sign could be told. */
+  put(value, most = 127) {
+    for (; value > most; value >>>= 7) this.out[this.at++] = (value & 127) | 128;
+    this.out[this.at++] = value;
+  }
+
+  copy(strand) {
+    const value = this.number(strand);
+    this.put(value);
+    return value;
+  }
+
+  bytes(strand, length) {
+    this.out.set(this.b.subarray(this.p[strand], (this.p[strand] += length)), this.at);
+    this.at += length;
+  }
+
+  /** The head of a segment, which begins behind the one before it. */
+  place() {
+    this.last += this.number(0);
+    this.out.set([0, 0x41], this.at);
+    this.at += 2;
+    this.put(this.last, 63);
+    this.out[this.at++] = 0x0b;
+  }
+}
+
+/** Entries, whole. */
+function* entries(b, p, out, count, ply) {
+  const from = new Strands(b, p, out);
+  for (; count > 0; count -= 1) ply(from);
+  yield out.subarray(0, from.at);
+}
+
 /** How much is plied before it is handed on: some milliseconds' work. */
 const PIECE = 1 << 16;
 /** With this header an answer says that it is plied. */
@@ -126,22 +218,18 @@ class Plier {
         yield b.subarray(from, at);
       } else if (b[at] === 0) {
         this.#plain = Infinity;
-      } else if (b[at++] === 1) {
+      } else if (b[at] === 1) {
+        at += 1;
         const length = number();
         if (at <= b.length) this.#plain = length;
       } else {
-        let [functions, size, ...lengths] = Array.from({ length: STRANDS + 2 }, number);
+        const [strands, entry] = ENTRIES[b[at++] - 3] ?? [STRANDS];
+        const [count, size, ...lengths] = Array.from({ length: strands + 2 }, number);
         const told = at <= b.length;
         const places = Int32Array.from(lengths, (length) => (at += length) - length);
         if (at <= b.length) {
           const out = new Uint8Array(size + 5);
-          let given = 0;
-          for (let end = 0; functions > 0; functions -= 1) {
-            end = ply(b, places, out, end);
-            if (end - given < PIECE && functions > 1) continue;
-            yield out.subarray(given, end);
-            given = end;
-          }
+          yield* entry ? entries(b, places, out, count, entry) : code(b, places, out, count);
         } else {
           // Without all lengths nobody knows how much it is.
           this.#wants = told ? at - from : b.length - from + 1;

@@ -2,16 +2,26 @@
 //!
 //! What stands side by side in WASM's code is of different kinds: an instruction, the local that it is about, an offset, an address.
 //! A compressor that meets them mixed learns little of each. So the code is written as some strands, each of which holds one kind,
-//! and `assets/strands.js` plies them together again. Everything outside the code stays as it is.
+//! and `assets/strands.js` plies them together again. So are the thousands of exports, elements and pieces of data. Everything else
+//! stays as it is.
 //!
-//! The file is a row of pieces. `1 length bytes` are bytes as they are. `2 functions size lengths strands` are so many functions,
-//! which take so many bytes when they are plied, with the length of each strand ahead of all strands. Numbers are LEB128. A module
-//! itself begins with a zero, so nobody takes one for the other.
+//! The file is a row of pieces. `1 length bytes` are bytes as they are. `kind count size lengths strands` are so many functions (2),
+//! exports (3), segments of elements (4) or of data (5), which take so many bytes when they are plied, with the length of each
+//! strand ahead of all strands. Numbers are LEB128. A module itself begins with a zero, so nobody takes one for the other.
 
-use anyhow::{Result, bail, ensure};
-use wasmparser::{Parser, Payload};
+use std::ops::Range;
 
-/// The strands. Their order is that of `assets/strands.js`.
+use anyhow::{Context, Result, bail, ensure};
+use wasmparser::{DataKind, ElementItems, ElementKind, ExternalKind, Operator, Parser, Payload};
+
+/// The kinds of pieces.
+const AS_IT_IS: u8 = 1;
+const CODE: u8 = 2;
+const EXPORTS: u8 = 3;
+const ELEMENTS: u8 = 4;
+const DATA: u8 = 5;
+
+/// The strands of code. Their order is that of `assets/strands.js`.
 const INSTRUCTIONS: usize = 0;
 const LOCALS: usize = 1;
 const CALLS: usize = 2;
@@ -41,23 +51,148 @@ const SMALL_CONST: std::ops::Range<i64> = -128..1024;
 
 /// The module, its code in strands.
 pub fn stranded(module: &[u8]) -> Result<Vec<u8>> {
-    let mut out = Vec::new();
+    let mut out = Out { module, copied: 0, bytes: Vec::new() };
     let mut code = Code::default();
-    let mut copied = 0;
     for payload in Parser::new(0).parse_all(module) {
-        let Payload::CodeSectionEntry(body) = payload? else { continue };
-        let range = body.range();
-        if code.functions == 0 {
-            as_they_are(&module[..size_before(module, range.start, range.len())?], &mut out);
+        match payload? {
+            Payload::CodeSectionEntry(body) => {
+                let range = body.range();
+                let start = size_before(module, range.start, range.len())?;
+                code.from.get_or_insert(start);
+                code.until = range.end;
+                code.add(module, &body)?;
+            }
+            Payload::ExportSection(section) => {
+                let (start, end) = (section.original_position(), section.range().end);
+                out.piece(EXPORTS, section.count(), start..end, &exports(section)?);
+            }
+            Payload::ElementSection(section) => {
+                let (start, end) = (section.original_position(), section.range().end);
+                out.piece(ELEMENTS, section.count(), start..end, &elements(section)?);
+            }
+            Payload::DataSection(section) => {
+                let (start, end) = (section.original_position(), section.range().end);
+                out.code(std::mem::take(&mut code));
+                out.piece(DATA, section.count(), start..end, &data(section)?);
+            }
+            _ => {}
         }
-        code.add(module, &body)?;
-        copied = range.end;
     }
-    if code.functions > 0 {
-        code.write(&mut out);
+    out.code(code);
+    out.as_they_are(module.len());
+    Ok(out.bytes)
+}
+
+/// What is written, of what.
+struct Out<'m> {
+    module: &'m [u8],
+    /// So much of the module is written.
+    copied: usize,
+    bytes: Vec<u8>,
+}
+
+impl Out<'_> {
+    fn as_they_are(&mut self, until: usize) {
+        let bytes = &self.module[self.copied..until];
+        if !bytes.is_empty() {
+            self.bytes.push(AS_IT_IS);
+            number(bytes.len() as u64, &mut self.bytes);
+            self.bytes.extend_from_slice(bytes);
+        }
+        self.copied = until;
     }
-    as_they_are(&module[copied..], &mut out);
-    Ok(out)
+
+    /// Strands in the place of a range of the module, which holds so many functions or whatever it is.
+    fn piece(&mut self, kind: u8, count: u32, range: Range<usize>, strands: &[Vec<u8>]) {
+        if count == 0 {
+            return;
+        }
+        self.as_they_are(range.start);
+        self.copied = range.end;
+        self.bytes.push(kind);
+        let lengths = strands.iter().map(Vec::len);
+        for value in [count as usize, range.len()].into_iter().chain(lengths) {
+            number(value as u64, &mut self.bytes);
+        }
+        self.bytes.extend(strands.iter().flatten());
+    }
+
+    fn code(&mut self, code: Code) {
+        if let Some(from) = code.from {
+            self.piece(CODE, code.functions, from..code.until, &code.strands);
+        }
+    }
+}
+
+/// Names, kinds, and how far each number is from the one before it.
+fn exports(section: wasmparser::ExportSectionReader) -> Result<[Vec<u8>; 3]> {
+    let [mut names, mut kinds, mut numbers] = [const { Vec::new() }; 3];
+    let mut before = 0;
+    for export in section {
+        let export = export?;
+        number(export.name.len() as u64, &mut names);
+        names.extend_from_slice(export.name.as_bytes());
+        kinds.push(match export.kind {
+            ExternalKind::Func => 0,
+            ExternalKind::Table => 1,
+            ExternalKind::Memory => 2,
+            ExternalKind::Global => 3,
+            _ => bail!("an export that the strands do not know: {}", export.name),
+        });
+        let step = i64::from(export.index) - before;
+        number((step << 1 ^ step >> 63) as u64, &mut numbers);
+        before = export.index.into();
+    }
+    Ok([names, kinds, numbers])
+}
+
+/// How far each segment is from the end of the one before it, how many functions it has, and their numbers, in two bytes.
+fn elements(section: wasmparser::ElementSectionReader) -> Result<[Vec<u8>; 4]> {
+    let [mut gaps, mut counts, mut low, mut high] = [const { Vec::new() }; 4];
+    let mut end = 0;
+    for segment in section {
+        let segment = segment?;
+        let (ElementKind::Active { table_index: None, offset_expr }, ElementItems::Functions(functions)) =
+            (segment.kind, segment.items)
+        else {
+            bail!("elements that the strands do not know")
+        };
+        end = after_gap(&offset_expr, end, &mut gaps)?;
+        number(functions.count().into(), &mut counts);
+        end += functions.count();
+        for function in functions {
+            let [first, second] = u16::try_from(function?).context("more functions than two bytes tell")?.to_le_bytes();
+            low.push(first);
+            high.push(second);
+        }
+    }
+    Ok([gaps, counts, low, high])
+}
+
+/// How far each segment is from the end of the one before it, its length, and its bytes.
+fn data(section: wasmparser::DataSectionReader) -> Result<[Vec<u8>; 3]> {
+    let [mut gaps, mut lengths, mut bytes] = [const { Vec::new() }; 3];
+    let mut end = 0;
+    for segment in section {
+        let segment = segment?;
+        let DataKind::Active { memory_index: 0, offset_expr } = segment.kind else {
+            bail!("data that the strands do not know")
+        };
+        end = after_gap(&offset_expr, end, &mut gaps)? + segment.data.len() as u32;
+        number(segment.data.len() as u64, &mut lengths);
+        bytes.extend_from_slice(segment.data);
+    }
+    Ok([gaps, lengths, bytes])
+}
+
+/// Where a segment begins, which is told as its distance from the end of the one before it.
+fn after_gap(offset: &wasmparser::ConstExpr, end: u32, gaps: &mut Vec<u8>) -> Result<u32> {
+    let Operator::I32Const { value } = offset.get_operators_reader().read()? else {
+        bail!("a segment whose place is not a number")
+    };
+    let gap = (value as u32).checked_sub(end).context("segments that are not in the order of their places")?;
+    number(gap.into(), gaps);
+    Ok(value as u32)
 }
 
 /// Where the number stands that tells the size of the function which begins at `start`.
@@ -67,14 +202,6 @@ fn size_before(module: &[u8], start: usize, size: usize) -> Result<usize> {
     let at = start - told.len();
     ensure!(module[at..start] == told[..], "the size of a function is not as short as it can be");
     Ok(at)
-}
-
-fn as_they_are(bytes: &[u8], out: &mut Vec<u8>) {
-    if !bytes.is_empty() {
-        out.push(1);
-        number(bytes.len() as u64, out);
-        out.extend_from_slice(bytes);
-    }
 }
 
 fn number(mut value: u64, out: &mut Vec<u8>) {
@@ -88,9 +215,10 @@ fn number(mut value: u64, out: &mut Vec<u8>) {
 /// The functions of a module.
 #[derive(Default)]
 struct Code {
-    functions: usize,
-    /// Their bytes in the module, with their sizes. Only the sum is written: where each ends its instructions say.
-    size: usize,
+    functions: u32,
+    /// Where the first begins with its size, and the last ends. The sizes are not written: the instructions say where each ends.
+    from: Option<usize>,
+    until: usize,
     strands: [Vec<u8>; STRANDS],
 }
 
@@ -98,7 +226,6 @@ impl Code {
     fn add(&mut self, module: &[u8], body: &wasmparser::FunctionBody) -> Result<()> {
         let range = body.range();
         self.functions += 1;
-        self.size += range.end - size_before(module, range.start, range.len())?;
         let mut operators = body.get_operators_reader()?;
         let mut at = operators.original_position();
         self.strands[DECLARED].extend_from_slice(&module[range.start..at]);
@@ -144,15 +271,6 @@ impl Code {
         self.strands[INSTRUCTIONS].push(code);
         self.strands[strand].extend_from_slice(rest);
         Ok(())
-    }
-
-    fn write(self, out: &mut Vec<u8>) {
-        out.push(2);
-        let lengths = self.strands.iter().map(Vec::len);
-        for value in [self.functions, self.size].into_iter().chain(lengths) {
-            number(value as u64, out);
-        }
-        out.extend(self.strands.into_iter().flatten());
     }
 }
 
