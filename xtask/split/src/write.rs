@@ -183,11 +183,10 @@ fn first_part(plan: &Plan, lent: &Lent, short: &[(String, String)], data: &[Run]
     // Where each function of the module stands now: its own place, or that of its stand-in.
     let mut place: HashMap<u32, u32> = (0..module.imported_functions).map(|f| (f, f)).collect();
     let mut functions = FunctionSection::new();
+    // In the order of their slots: so both the slots and the numbers in them go up by one, which compresses best.
     let mut standing_in: Vec<u32> = plan.met.iter().map(|slot| plan.in_table[slot]).collect();
     let mut known = BTreeSet::new();
     standing_in.retain(|function| known.insert(*function));
-    // Alike beside alike.
-    standing_in.sort_by_key(|f| (plan.part_of[*f as usize], module.functions[*f as usize].ty));
     for (index, function) in (own..).zip(plan.functions[0].iter().chain(&standing_in)) {
         place.insert(*function, index);
         functions.function(module.functions[*function as usize].ty);
