@@ -29,6 +29,14 @@ for (const [strand, ...ranges] of [
   for (let i = 0; i < ranges.length; i += 2) FOLLOWS.fill(strand, ranges[i], ranges[i + 1] + 1);
 }
 
+function early() {
+  throw new Error("the strands of the program end too early");
+}
+
+function unknown() {
+  throw new Error("what came is no program");
+}
+
 /** Plies one function from the places `p` of the strands in `b`, to `out` from `start` on. Returns where it ends. */
 function ply(b, p, out, start) {
   // Its size stands ahead of it, in as many bytes as that takes.
@@ -39,7 +47,7 @@ function ply(b, p, out, start) {
   for (let shift = 0; ; shift += 7) {
     out[at++] = byte = b[p[DECLARED]++];
     count |= (byte & 127) << shift;
-    if (byte < 128) break;
+    if (!(byte > 127)) break;
   }
   for (; count > 0; count -= 1) {
     do out[at++] = byte = b[p[DECLARED]++];
@@ -49,6 +57,7 @@ function ply(b, p, out, start) {
   for (let depth = 1; depth > 0; ) {
     const code = b[p[INSTRUCTIONS]++];
     const strand = FOLLOWS[code];
+    if (strand === undefined) early();
     if (strand === ALONE) {
       out[at++] = code;
       if (code === 0x0b) depth -= 1;
@@ -63,7 +72,7 @@ function ply(b, p, out, start) {
       for (let shift = 0; ; shift += 7) {
         byte = b[p[RAW]++];
         length |= (byte & 127) << shift;
-        if (byte < 128) break;
+        if (!(byte > 127)) break;
       }
       for (; length > 0; length -= 1) out[at++] = b[p[RAW]++];
       continue;
@@ -97,8 +106,11 @@ function* code(b, p, out, functions) {
   }
 }
 
-/** What each kind of piece has beside code: strands, and how one of its entries is plied. */
-const ENTRIES = [
+/** The kinds of pieces that are strands, by their numbers: how many strands, and how an entry is plied where it is not code. */
+const KINDS = [
+  ,
+  ,
+  [STRANDS],
   // Exports: names, kinds, steps from number to number.
   [3, (from) => {
     from.bytes(0, from.copy(0));
@@ -140,7 +152,7 @@ class Strands {
     for (let shift = 0; ; shift += 7) {
       const byte = this.byte(strand);
       value |= (byte & 127) << shift;
-      if (byte < 128) return value;
+      if (!(byte > 127)) return value;
     }
   }
 
@@ -223,7 +235,7 @@ class Plier {
         const length = number();
         if (at <= b.length) this.#plain = length;
       } else {
-        const [strands, entry] = ENTRIES[b[at++] - 3] ?? [STRANDS];
+        const [strands, entry] = KINDS[b[at++]] ?? unknown();
         const [count, size, ...lengths] = Array.from({ length: strands + 2 }, number);
         const told = at <= b.length;
         const places = Int32Array.from(lengths, (length) => (at += length) - length);
@@ -244,6 +256,11 @@ class Plier {
     this.#chunks = [b.subarray(at)];
     this.#bytes = b.length - at;
   }
+
+  /** Nothing more comes. */
+  end() {
+    if (this.#bytes > 0 || (this.#plain > 0 && this.#plain < Infinity)) early();
+  }
 }
 
 /**
@@ -251,7 +268,7 @@ class Plier {
  * thread the browser draws and listens there.
  */
 export function plied(answer, breath) {
-  if (answer.headers.has(PLIED)) return answer;
+  if (!answer.ok || answer.headers.has(PLIED)) return answer;
   const plier = new Plier();
   const plying = new TransformStream({
     async transform(chunk, out) {
@@ -260,13 +277,16 @@ export function plied(answer, breath) {
         if (piece.length >= PIECE) await breath?.();
       }
     },
+    flush: () => plier.end(),
   });
   return new Response(answer.body.pipeThrough(plying), { headers: { "content-type": "application/wasm", [PLIED]: "yes" } });
 }
 
 /** The bytes of a module that is there as a whole. */
 export function pliedBytes(stranded) {
-  const pieces = [...new Plier().plied(stranded)];
+  const plier = new Plier();
+  const pieces = [...plier.plied(stranded)];
+  plier.end();
   const module = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
   let at = 0;
   for (const piece of pieces) {

@@ -140,6 +140,24 @@ test("a module that is none of strands stays as it is", async () => {
   assert.equal(plied(once), once, "what is plied is not plied again");
 });
 
+test("what is no program, or only half of one, is refused and not waited for", async () => {
+  const page = new TextEncoder().encode("<!doctype html><title>Sign in to this network</title>".repeat(50));
+  assert.throws(() => pliedBytes(page), /no program/);
+  await assert.rejects(pliedFrom(page, 7), /no program/);
+  const refused = new Response(page, { status: 503 });
+  assert.equal(plied(refused), refused, "who asked says what the answer was");
+  const stranded = new Uint8Array(await readFile(join(folder, "kinds-rest.wasm.strands")));
+  for (let length = 1; length < stranded.length; length += 1) {
+    await assert.rejects(async () => WebAssembly.compile(await pliedFrom(stranded.subarray(0, length), 64)), `${length} bytes of ${stranded.length}`);
+  }
+  for (let at = 0; at < stranded.length; at += 1) {
+    const torn = stranded.slice();
+    torn[at] ^= 0x55;
+    // It ends, well or badly.
+    await pliedFrom(torn, torn.length).catch(() => {});
+  }
+});
+
 /** The function `work`, with what it notes appended to its answers, and which later parts were waited for. */
 async function start(file, ...later) {
   const state = { noted: [], waited: [] };
