@@ -107,32 +107,30 @@ function* code(b, p, out, functions) {
 }
 
 /** The kinds of pieces that are strands, by their numbers: how many strands, and how an entry is plied where it is not code. */
-const KINDS = [
-  ,
-  ,
-  [STRANDS],
+const KINDS = {
+  2: [STRANDS],
   // Exports: names, kinds, steps from number to number.
-  [3, (from) => {
+  3: [3, (from) => {
     from.bytes(0, from.copy(0));
     from.bytes(1, 1);
     const step = from.number(2);
     from.put((from.last += (step >>> 1) ^ -(step & 1)));
   }],
   // Segments of elements: gaps, counts, the two bytes of each number.
-  [4, (from) => {
+  4: [4, (from) => {
     from.place();
     const count = from.copy(1);
     for (let i = 0; i < count; i += 1) from.put(from.byte(2) | (from.byte(3) << 8));
     from.last += count;
   }],
   // Segments of data: gaps, lengths, bytes.
-  [3, (from) => {
+  5: [3, (from) => {
     from.place();
     const length = from.copy(1);
     from.bytes(2, length);
     from.last += length;
   }],
-];
+};
 
 /** The strands of entries that are plied one after the other. */
 class Strands {
