@@ -15,7 +15,7 @@ const GOAL = { whole: 600 * KB, first: 250 * KB };
  * the schema that are made when the site is built put 25 KB onto the whole, and took more off what comes first. That is two parts of
  * the program, each compressed for itself, so that one is on its way while the other works.
  */
-const CEILING = { whole: 2020 * KB, first: 333 * KB, page: 390 * KB };
+const CEILING = { whole: 1996 * KB, first: 320 * KB, page: 377 * KB };
 
 let browser;
 before(async () => {
