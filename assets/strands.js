@@ -37,6 +37,28 @@ function unknown() {
   throw new Error("what came is no program");
 }
 
+/** The number that comes next in a strand. */
+function number(b, p, strand) {
+  let value = 0;
+  for (let shift = 0; ; shift += 7) {
+    const byte = b[p[strand]++];
+    value |= (byte & 127) << shift;
+    if (!(byte > 127)) return value;
+  }
+}
+
+/** Chunks of so many bytes in all, in one. */
+function joined(chunks, length) {
+  if (chunks.length === 1) return chunks[0];
+  const all = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.length;
+  }
+  return all;
+}
+
 /** Plies one function from the places `p` of the strands in `b`, to `out` from `start` on. Returns where it ends. */
 function ply(b, p, out, start) {
   // Its size stands ahead of it, in as many bytes as that takes.
@@ -68,13 +90,7 @@ function ply(b, p, out, start) {
       out[at++] = code < ODD ? WIDTHS.charCodeAt(code - ACCESS) - 48 : b[p[NUMBERS]++];
     } else if (strand === RAW) {
       out[at++] = code;
-      let length = 0;
-      for (let shift = 0; ; shift += 7) {
-        byte = b[p[RAW]++];
-        length |= (byte & 127) << shift;
-        if (!(byte > 127)) break;
-      }
-      for (; length > 0; length -= 1) out[at++] = b[p[RAW]++];
+      for (let length = number(b, p, RAW); length > 0; length -= 1) out[at++] = b[p[RAW]++];
       continue;
     } else {
       out[at++] = strand === LARGE ? 0x41 : code;
@@ -146,12 +162,7 @@ class Strands {
   }
 
   number(strand) {
-    let value = 0;
-    for (let shift = 0; ; shift += 7) {
-      const byte = this.byte(strand);
-      value |= (byte & 127) << shift;
-      if (!(byte > 127)) return value;
-    }
+    return number(this.b, this.p, strand);
   }
 
   /** Writes a number; with `most` 63 one whose sign could be told. */
@@ -207,11 +218,10 @@ class Plier {
     this.#chunks.push(chunk);
     this.#bytes += chunk.length;
     if (this.#bytes < this.#wants) return;
-    const [first, ...more] = this.#chunks;
-    const b = more.length > 0 ? new Uint8Array(this.#bytes) : first;
-    if (more.length > 0) for (let at = 0, i = 0; i <= more.length; at += this.#chunks[i++].length) b.set(this.#chunks[i], at);
+    const b = joined(this.#chunks, this.#bytes);
     let at = 0;
-    const number = () => {
+    /** The number that stands at `at`, if all of it is there. */
+    const next = () => {
       let value = 0;
       for (let shift = 0; at < b.length; shift += 7) {
         value |= (b[at] & 127) << shift;
@@ -230,11 +240,11 @@ class Plier {
         this.#plain = Infinity;
       } else if (b[at] === 1) {
         at += 1;
-        const length = number();
+        const length = next();
         if (at <= b.length) this.#plain = length;
       } else {
         const [strands, entry] = KINDS[b[at++]] ?? unknown();
-        const [count, size, ...lengths] = Array.from({ length: strands + 2 }, number);
+        const [count, size, ...lengths] = Array.from({ length: strands + 2 }, next);
         const told = at <= b.length;
         const places = Int32Array.from(lengths, (length) => (at += length) - length);
         if (at <= b.length) {
@@ -285,11 +295,5 @@ export function pliedBytes(stranded) {
   const plier = new Plier();
   const pieces = [...plier.plied(stranded)];
   plier.end();
-  const module = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    module.set(piece, at);
-    at += piece.length;
-  }
-  return module;
+  return joined(pieces, pieces.reduce((sum, piece) => sum + piece.length, 0));
 }

@@ -9,7 +9,7 @@
 //! exports (3), segments of elements (4) or of data (5), which take so many bytes when they are plied, with the length of each
 //! strand ahead of all strands. Numbers are LEB128. A module itself begins with a zero, so nobody takes one for the other.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use anyhow::{Context, Result, bail, ensure};
 use wasmparser::{DataKind, ElementItems, ElementKind, ExternalKind, Operator, Parser, Payload};
@@ -42,12 +42,12 @@ const STRANDS: usize = 11;
 const ODD: u8 = 0xd3;
 const LARGE_CONST: u8 = 0xea;
 /// From the first to the last access to memory.
-const ACCESS: std::ops::RangeInclusive<u8> = 0x28..=0x3e;
+const ACCESS: RangeInclusive<u8> = 0x28..=0x3e;
 /// The logarithms of their widths.
 const WIDTHS: &[u8; 23] =
     b"\x02\x03\x02\x03\x00\x00\x01\x01\x00\x00\x01\x01\x02\x02\x02\x03\x02\x03\x00\x01\x00\x01\x02";
 /// What a constant is to be among the small ones.
-const SMALL_CONST: std::ops::Range<i64> = -128..1024;
+const SMALL_CONST: Range<i64> = -128..1024;
 
 /// The module, its code in strands.
 pub fn stranded(module: &[u8]) -> Result<Vec<u8>> {
