@@ -1,10 +1,12 @@
 // The program comes in four parts (assets/boot.js): what each waits for, and what is said when one does not come.
 import assert from "node:assert/strict";
-import { readdir } from "node:fs/promises";
+import { copyFile, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { launch, open, ready } from "./browser.mjs";
 import { eventually } from "./hands.mjs";
-import { SITE } from "./server.mjs";
+import { serve, SITE } from "./server.mjs";
 
 let browser, second, third;
 before(async () => {
@@ -125,4 +127,31 @@ test("who has something of their own gets each part once", async (t) => {
   assert.deepEqual(asked, [1, 1, 1, 1]);
   assert.match(await page.locator(".cm-content").first().innerText(), /# mine/);
   assert.equal(await page.evaluate(() => globalThis.giljabiRest.waited), false, "nobody had to wait for a part");
+});
+
+test("a program in one piece, as a development build is, has no parts to wait for", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "giljabi-piece-"));
+  for (const script of ["boot.js", "strands.js"]) await copyFile(new URL(`../../assets/${script}`, import.meta.url), join(folder, script));
+  // The smallest program there is, and in the place of its script one that does with it what the app does.
+  await writeFile(join(folder, "app.wasm"), Buffer.from("\0asm\x01\0\0\0"));
+  const app = `export default ({ module_or_path }) => WebAssembly.instantiate(module_or_path);
+    export const begin = async () => {
+      const { drawable, panelled, there } = globalThis.giljabiRest;
+      await Promise.all([drawable, panelled]);
+      document.title = \`begun \${there}\`;
+    };`;
+  await writeFile(join(folder, "app.js"), app);
+  const script = '<script id="boot" type="module" src="boot.js" data-js="app.js" data-wasm="app.wasm"></script>';
+  await writeFile(join(folder, "index.html"), `<!doctype html><meta charset="utf-8"><title>piece</title>${script}`);
+  const server = await serve({ site: folder });
+  const page = await browser.newPage();
+  t.after(async () => {
+    await page.close();
+    await server.close();
+    await rm(folder, { recursive: true });
+  });
+  await page.goto(server.url);
+  await page.waitForFunction(() => document.title.startsWith("begun"), undefined, { timeout: 10_000 });
+  assert.equal(await page.title(), "begun true");
+  assert.equal(await page.locator("#failure").count(), 0);
 });
