@@ -25,29 +25,55 @@ use crate::apiserver::server::ApiServer;
 use crate::apiserver::store::{Cause, Store};
 use crate::apiserver::write::{Random, Writer};
 use crate::controller::{self, Context, Index, Memory, Recorder, Write};
+use crate::later::{Later, Twin};
 use crate::network::Network;
 use crate::runtime::{RunningContainer, Runtime};
 use smol_str::SmolStr;
+use std::sync::Arc;
 
 /// A cluster at one moment.
 #[derive(Clone, Debug)]
 pub struct Cluster {
-    settings: std::sync::Arc<Settings>,
+    settings: Arc<Settings>,
     store: Store,
     now: Time,
     random: Random,
     runtime: Runtime,
     network: Network,
     api: ApiServer,
-    index: Index,
-    recorder: Recorder,
-    memory: Memory,
-    queue: Queue,
+    index: Later<Arc<Index>>,
+    recorder: Later<Arc<Recorder>>,
+    memory: Later<Arc<Memory>>,
+    queue: Later<Arc<Queue>>,
     /// The newest revision that the controllers have been told of.
     told: u64,
     work: Work,
     /// The last run until rest was cut off.
     restless: bool,
+}
+
+/// The kinds of objects that are read without a change: by the map, and by who sends a request.
+const AT_HAND: [&str; 6] = ["Deployment", "EndpointSlice", "Node", "Pod", "ReplicaSet", "Service"];
+
+/// A part of a twin is the part's twin.
+struct Part<W>(std::marker::PhantomData<W>);
+
+impl<W: Twin<Cluster>> Twin<Store> for Part<W> {
+    fn get() -> &'static Store {
+        &W::get().store
+    }
+}
+
+impl<W: Twin<Cluster>> Twin<Network> for Part<W> {
+    fn get() -> &'static Network {
+        &W::get().network
+    }
+}
+
+impl<W: Twin<Cluster>> Twin<Runtime> for Part<W> {
+    fn get() -> &'static Runtime {
+        &W::get().runtime
+    }
 }
 
 /// Counted work: what bounds on growth are measured in, since it is the same on every machine.
@@ -127,14 +153,14 @@ impl Cluster {
             random: Random::new(settings.seed),
             network: traffic::network(&settings),
             api: requests::server(&settings),
-            settings: std::sync::Arc::new(settings),
+            settings: Arc::new(settings),
             store: Store::default(),
             now: Time::default(),
             runtime: Runtime::default(),
-            index: Index::default(),
-            recorder: Recorder::default(),
-            memory: Memory::default(),
-            queue: Queue::default(),
+            index: Later::default(),
+            recorder: Later::default(),
+            memory: Later::default(),
+            queue: Later::default(),
             told: 0,
             work: Work::default(),
             restless: false,
@@ -147,7 +173,18 @@ impl Cluster {
 
     /// Changes settings while the cluster runs (latencies, the load balancer's provider).
     pub fn settings_mut(&mut self) -> &mut Settings {
-        std::sync::Arc::make_mut(&mut self.settings)
+        Arc::make_mut(&mut self.settings)
+    }
+
+    /// Leaves what only a change needs to the cluster's twin.
+    pub fn leave<W: Twin<Cluster>>(&mut self) {
+        self.store.leave::<Part<W>>(&AT_HAND);
+        self.index = Later::away(|_| &W::get().index, 0);
+        self.recorder = Later::away(|_| &W::get().recorder, 0);
+        self.memory = Later::away(|_| &W::get().memory, 0);
+        self.queue = Later::away(|_| &W::get().queue, 0);
+        self.runtime.leave::<Part<W>>(&self.store);
+        self.network.leave::<Part<W>>();
     }
 
     pub fn store(&self) -> &Store {
@@ -209,7 +246,7 @@ impl Cluster {
     ) -> bool {
         let now = self.now;
         if let Some(sandbox) = self.runtime.get(pod) {
-            controller::count_rested(pod, sandbox, &mut self.recorder, now);
+            controller::count_rested(pod, sandbox, self.recorder.make_mut(), now);
         }
         let Some(container) = self.runtime.get_mut(pod).and_then(|s| s.container_mut(container)) else { return false };
         change(container);
@@ -243,13 +280,14 @@ impl Cluster {
     /// Puts a key into a controller's queue, due now.
     fn wake(&mut self, name: &str, key: ObjectKey) {
         if let Some(id) = controller::all().iter().position(|c| c.name() == name) {
-            self.queue.add(id as ControllerId, key, self.now, false);
+            self.queue.make_mut().add(id as ControllerId, key, self.now, false);
         }
     }
 
     /// Tells index and controllers of every write that they have not heard of.
     fn tell(&mut self) {
         let Cluster { store, index, queue, settings, now, told, work, .. } = self;
+        let (index, queue) = (index.make_mut(), queue.make_mut());
         work.writes += store.revision() - *told;
         for event in store.events_since(*told) {
             index.observe(event, store);
@@ -273,7 +311,7 @@ impl Cluster {
 
     /// Takes the next due look. `None`: nothing is due, ever.
     pub fn step(&mut self) -> Option<Due> {
-        let due = self.queue.pop()?;
+        let due = self.queue.make_mut().pop()?;
         self.now = self.now.max(due.at);
         self.forget_events();
         self.work.reconciles += 1;
@@ -288,14 +326,14 @@ impl Cluster {
             settings: &self.settings,
             runtime: &mut self.runtime,
             random: &mut self.random,
-            recorder: &mut self.recorder,
-            memory: &mut self.memory,
+            recorder: self.recorder.make_mut(),
+            memory: self.memory.make_mut(),
             now: self.now,
         };
         let result = controller.reconcile(&due.key, &mut context);
         self.work.looked += 1 + result.looked as u64;
         if let Some(again) = result.requeue {
-            self.queue.add(due.controller, due.key.clone(), again.at.max(self.now), again.standing);
+            self.queue.make_mut().add(due.controller, due.key.clone(), again.at.max(self.now), again.standing);
         }
         for write in result.writes {
             self.carry_out(controller.name(), write);
@@ -332,15 +370,16 @@ impl Cluster {
     /// Forgets the events whose hour is over.
     fn forget_events(&mut self) {
         if self.recorder.is_due(self.now) {
-            self.recorder = self.events();
-            self.recorder.forget(self.now);
+            let mut recorder = self.events();
+            recorder.forget(self.now);
+            self.recorder = Arc::new(recorder).into();
         }
     }
 
     /// The events as they are seen now: with what goes on without a look: probes that are not run because nothing
     /// comes of them any more, images that do not come.
     pub fn events(&self) -> Recorder {
-        let mut recorder = self.recorder.clone();
+        let mut recorder = Recorder::clone(&self.recorder);
         for (pod, sandbox) in self.runtime.iter().filter(|(_, sandbox)| self.runtime.is_up(&sandbox.node)) {
             controller::count_rested(pod, sandbox, &mut recorder, self.now);
         }

@@ -15,6 +15,7 @@ pub mod diagnostic;
 pub mod doctor;
 pub mod export;
 pub mod kubectl;
+pub mod later;
 pub mod lesson;
 pub mod locale;
 pub mod map;

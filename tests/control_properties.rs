@@ -341,7 +341,7 @@ fn check_volumes(cluster: &Cluster) {
     let conf = cluster.store().get(&key("ConfigMap", "conf"));
     let text = conf.map(|map| map.value.str_at(&["data", "text"]));
     for (pod, sandbox) in cluster.runtime().iter().filter(|(_, s)| cluster.runtime().is_up(&s.node)) {
-        for volume in &sandbox.volumes {
+        for volume in sandbox.volumes.iter() {
             assert!(volume.mounted || conf.is_none(), "{pod} waits for what is there");
         }
         if let (Some(text), Some(volume)) = (text, sandbox.volumes.first()) {

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 
 /// Whoever explains something needs words for it, whoever points into the text needs ranges, and everybody sorts: the
 /// vocabulary that every module above it may use.
-const VOCABULARY: [&str; 4] = ["arrange", "text", "locale", "diagnostic"];
+const VOCABULARY: [&str; 5] = ["arrange", "later", "text", "locale", "diagnostic"];
 
 /// Module → what it may import besides the vocabulary and itself. A row of two words joined by `::` is a part of a module.
-const TABLE: [(&str, &[&str]); 19] = [
+const TABLE: [(&str, &[&str]); 20] = [
     ("arrange", &[]),
+    ("later", &[]),
     ("text", &[]),
     ("locale", &["text"]),
     ("diagnostic", &[]),

@@ -5,6 +5,7 @@ use crate::api::path::FieldPath;
 use crate::api::time::Time;
 use crate::api::value::Value;
 use crate::api::view::View;
+use crate::later::Later;
 use smol_str::SmolStr;
 use std::cmp::Ordering;
 use std::fmt;
@@ -89,7 +90,7 @@ impl fmt::Display for FieldRef {
 pub struct Object {
     pub key: ObjectKey,
     /// The whole object with `apiVersion`, `kind` and `metadata`, defaulted and valid.
-    pub value: Value,
+    pub value: Later<Value>,
     /// `metadata.resourceVersion` as a number.
     pub revision: u64,
     meta: Meta,
@@ -155,7 +156,7 @@ impl Object {
         Arc::new(Object {
             key,
             meta: Meta::read(&value),
-            value,
+            value: value.into(),
             revision,
             view: OnceLock::new(),
             owner: OnceLock::new(),
@@ -172,7 +173,26 @@ impl Object {
         }
         let meta = if same_meta { old.meta.clone() } else { Meta::read(&value) };
         let owner = if meta.owners == old.meta.owners { old.owner.clone() } else { OnceLock::new() };
-        Arc::new(Object { key: old.key.clone(), meta, value, revision, view, owner, origin: OnceLock::new() })
+        let (key, value) = (old.key.clone(), value.into());
+        Arc::new(Object { key, meta, value, revision, view, owner, origin: OnceLock::new() })
+    }
+
+    /// The same object, whose content is what `find` finds at a place.
+    pub fn without_value(&self, find: fn(usize) -> &'static Value, place: usize) -> Arc<Object> {
+        let value = Later::away(find, place);
+        // What was read of it will be wanted again.
+        let view = self.view.get().map(|_| View::read(&self.key.kind, &self.value));
+        let (key, meta, revision) = (self.key.clone(), self.meta.clone(), self.revision);
+        let (owner, origin) = (self.owner.clone(), self.origin.clone());
+        Arc::new(Object {
+            key,
+            value,
+            revision,
+            meta,
+            view: view.map_or_else(OnceLock::new, OnceLock::from),
+            owner,
+            origin,
+        })
     }
 
     /// The typed reading of the content, decoded at the first call.

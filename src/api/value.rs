@@ -2,6 +2,7 @@
 //! subtrees shared so that a pod made from a template costs a few pointers.
 
 use crate::arrange::Arrange;
+use crate::later::Later;
 use ecow::EcoVec;
 use smol_str::SmolStr;
 use std::sync::Arc;
@@ -16,6 +17,12 @@ pub enum Value {
     String(SmolStr),
     List(Arc<Vec<Value>>),
     Map(Map),
+}
+
+impl PartialEq<Later<Value>> for Value {
+    fn eq(&self, other: &Later<Value>) -> bool {
+        *self == **other
+    }
 }
 
 impl PartialEq for Value {

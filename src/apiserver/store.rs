@@ -6,6 +6,7 @@ pub use crate::api::object::Cause;
 use crate::api::object::{Object, ObjectKey, Origin};
 use crate::api::time::Time;
 use crate::api::value::Value;
+use crate::later::{Later, Twin};
 use imbl::ordmap::DiffItem;
 use imbl::{OrdMap, OrdSet, Vector};
 use smol_str::SmolStr;
@@ -38,13 +39,13 @@ type LabelKey = (SmolStr, SmolStr, SmolStr, SmolStr);
 /// All objects at one revision, and how they came about.
 #[derive(Clone, Debug, Default)]
 pub struct Store {
-    objects: OrdMap<ObjectKey, Arc<Object>>,
+    objects: OrdMap<ObjectKey, Later<Arc<Object>>>,
     /// The Nodes among them by name: every look at a pod asks for its node.
     nodes: OrdMap<SmolStr, Arc<Object>>,
-    labels: OrdMap<LabelKey, OrdSet<SmolStr>>,
+    labels: Later<Arc<OrdMap<LabelKey, OrdSet<SmolStr>>>>,
     /// From an owner's uid to what it owns.
-    owned: OrdMap<SmolStr, OrdSet<ObjectKey>>,
-    events: Vector<Event>,
+    owned: Later<Arc<OrdMap<SmolStr, OrdSet<ObjectKey>>>>,
+    events: Later<Arc<Vector<Event>>>,
     revision: u64,
 }
 
@@ -60,7 +61,11 @@ impl Store {
     }
 
     pub fn get(&self, key: &ObjectKey) -> Option<&Arc<Object>> {
-        self.objects.get(key)
+        self.objects.get(key).map(|object| &**object)
+    }
+
+    pub fn has(&self, key: &ObjectKey) -> bool {
+        self.objects.contains_key(key)
     }
 
     /// The Node of this name.
@@ -70,7 +75,7 @@ impl Store {
 
     /// Every object, ordered by kind, namespace and name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Object>> {
-        self.objects.values()
+        self.objects.values().map(|object| &**object)
     }
 
     pub fn len(&self) -> usize {
@@ -90,26 +95,30 @@ impl Store {
         })
     }
 
+    /// The objects from `start` on, as long as `wanted` says so of their keys.
+    fn from<'a>(
+        &'a self,
+        start: ObjectKey,
+        wanted: impl Fn(&ObjectKey) -> bool + 'a,
+    ) -> impl Iterator<Item = &'a Arc<Object>> {
+        self.objects.range(start..).take_while(move |(key, _)| wanted(key)).map(|(_, object)| &**object)
+    }
+
     /// The objects of a kind in all namespaces, ordered by namespace and name.
     pub fn list<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Arc<Object>> {
-        self.objects.range(ObjectKey::new(kind, "", "")..).map(|(_, o)| o).take_while(move |o| o.key.kind == kind)
+        self.from(ObjectKey::new(kind, "", ""), move |key| key.kind == kind)
     }
 
     /// The objects of a kind in one namespace, ordered by name.
     pub fn list_in<'a>(&'a self, kind: &'a str, namespace: &'a str) -> impl Iterator<Item = &'a Arc<Object>> {
-        self.objects
-            .range(ObjectKey::new(kind, namespace, "")..)
-            .map(|(_, o)| o)
-            .take_while(move |o| o.key.kind == kind && o.key.namespace == namespace)
+        self.from(ObjectKey::new(kind, namespace, ""), move |key| key.kind == kind && key.namespace == namespace)
     }
 
     /// Every object of one namespace, ordered by kind and name.
     pub fn in_namespace<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a Arc<Object>> {
         self.kinds().into_iter().flat_map(move |kind| {
-            self.objects
-                .range(ObjectKey::new(kind.clone(), namespace, "")..)
-                .map(|(_, o)| o)
-                .take_while(move |o| o.key.kind == kind && o.key.namespace == namespace)
+            let start = ObjectKey::new(kind.clone(), namespace, "");
+            self.from(start, move |key| key.kind == kind && key.namespace == namespace)
         })
     }
 
@@ -149,14 +158,14 @@ impl Store {
         Box::new(
             smallest
                 .iter()
-                .filter_map(move |name| self.objects.get(&ObjectKey::new(kind, namespace, name.clone())))
+                .filter_map(move |name| self.get(&ObjectKey::new(kind, namespace, name.clone())))
                 .filter(move |o| selector.iter().all(|(k, v)| o.label(k) == Some(v))),
         )
     }
 
     /// What the owner with this uid owns (through any owner reference).
     pub fn owned_by<'a>(&'a self, uid: &str) -> impl Iterator<Item = &'a Arc<Object>> + use<'a> {
-        self.owned.get(uid).into_iter().flatten().filter_map(|key| self.objects.get(key))
+        self.owned.get(uid).into_iter().flatten().filter_map(|key| self.get(key))
     }
 
     /// The events after `revision`, oldest first.
@@ -180,14 +189,34 @@ impl Store {
 
     /// The same objects, to compare later ones with.
     pub fn without_events(&self) -> Store {
-        Store { events: Vector::new(), ..self.clone() }
+        Store { events: Later::default(), ..self.clone() }
+    }
+
+    /// Leaves what nobody reads who only looks at the network to the store's twin: all objects of kinds that are not `at_hand`, the
+    /// text of the others, what was written when, and what is found by label or owner.
+    pub fn leave<W: Twin<Store>>(&mut self, at_hand: &[&str]) {
+        let kept = |place: usize, object: &Arc<Object>| match at_hand.contains(&object.key.kind.as_str()) {
+            true => object.without_value(|place| &W::get().at(place).value, place).into(),
+            false => Later::away(|place| W::get().at(place), place),
+        };
+        let objects = self.iter().enumerate();
+        self.objects = objects.map(|(place, object)| (object.key.clone(), kept(place, object))).collect();
+        self.nodes = self.list("Node").map(|node| (node.name().clone(), node.clone())).collect();
+        self.labels = Later::away(|_| &W::get().labels, 0);
+        self.owned = Later::away(|_| &W::get().owned, 0);
+        self.events = Later::away(|_| &W::get().events, 0);
+    }
+
+    /// The object at a place in the order of [`Store::iter`].
+    fn at(&self, place: usize) -> &Arc<Object> {
+        self.iter().nth(place).expect("twins have the same objects")
     }
 
     /// Forgets all but the newest events; who still needs the others must list anew. Objects know their own origin, and
     /// history keeps whole snapshots.
     pub fn compact(&mut self, keep: usize) {
         if keep < self.events.len() {
-            self.events = self.events.skip(self.events.len() - keep);
+            self.events = Arc::new(self.events.skip(self.events.len() - keep)).into();
         }
     }
 
@@ -198,7 +227,7 @@ impl Store {
 
     /// Writes an object (its `metadata.resourceVersion` set to [`Store::next_revision`]). The API server is the only caller.
     pub fn put(&mut self, object: Arc<Object>, cause: Cause, at: Time) -> u64 {
-        let old = self.objects.insert(object.key.clone(), object.clone());
+        let old = self.objects.insert(object.key.clone(), object.clone().into()).map(|old| Arc::clone(&old));
         if object.key.kind == "Node" {
             self.nodes.insert(object.key.name.clone(), object.clone());
         }
@@ -222,7 +251,7 @@ impl Store {
 
     /// Removes an object; `None` when it was not there.
     pub fn remove(&mut self, key: &ObjectKey, cause: Cause, at: Time) -> Option<u64> {
-        let old = self.objects.remove(key)?;
+        let old = Arc::clone(&*self.objects.remove(key)?);
         if key.kind == "Node" {
             self.nodes.remove(&key.name);
         }
@@ -240,24 +269,25 @@ impl Store {
         at: Time,
     ) -> u64 {
         self.revision += 1;
-        self.events.push_back(Event { revision: self.revision, at, cause, key, old, new });
+        self.events.make_mut().push_back(Event { revision: self.revision, at, cause, key, old, new });
         self.revision
     }
 
     /// Takes in the labels that `old` did not have.
     fn index_labels(&mut self, object: &Object, old: Option<&Object>) {
         for key in label_keys(object).filter(|(v, k, ..)| old.is_none_or(|old| old.label(k) != Some(v))) {
-            self.labels.entry(key).or_default().insert(object.key.name.clone());
+            self.labels.make_mut().entry(key).or_default().insert(object.key.name.clone());
         }
     }
 
     /// Forgets the labels that `new` does not have.
     fn unindex_labels(&mut self, object: &Object, new: Option<&Object>) {
+        let labels = self.labels.make_mut();
         for key in label_keys(object).filter(|(v, k, ..)| new.is_none_or(|new| new.label(k) != Some(v))) {
-            if let Some(set) = self.labels.get_mut(&key) {
+            if let Some(set) = labels.get_mut(&key) {
                 set.remove(&object.key.name);
                 if set.is_empty() {
-                    self.labels.remove(&key);
+                    labels.remove(&key);
                 }
             }
         }
@@ -265,16 +295,17 @@ impl Store {
 
     fn index_owners(&mut self, object: &Object) {
         for uid in owner_uids(object) {
-            self.owned.entry(uid).or_default().insert(object.key.clone());
+            self.owned.make_mut().entry(uid).or_default().insert(object.key.clone());
         }
     }
 
     fn unindex_owners(&mut self, object: &Object) {
+        let owned = self.owned.make_mut();
         for uid in owner_uids(object) {
-            if let Some(set) = self.owned.get_mut(&uid) {
+            if let Some(set) = owned.get_mut(&uid) {
                 set.remove(&object.key);
                 if set.is_empty() {
-                    self.owned.remove(&uid);
+                    owned.remove(&uid);
                 }
             }
         }

@@ -16,7 +16,7 @@ impl Cluster {
     ) -> Result<(), &'static str> {
         let now = self.now;
         if let Some(sandbox) = self.runtime.get(pod) {
-            controller::count_rested(pod, sandbox, &mut self.recorder, now);
+            controller::count_rested(pod, sandbox, self.recorder.make_mut(), now);
         }
         let Some(sandbox) = self.runtime.get_mut(pod) else { return Ok(()) };
         let shared = sandbox.write_file(container, path, text)?;

@@ -26,7 +26,7 @@ impl Cluster {
         }
         // The controllers are not told: what they would do has been done, or was not.
         for event in self.store.events_since(self.told) {
-            self.index.observe(event, &self.store);
+            self.index.make_mut().observe(event, &self.store);
         }
         self.told = self.store.revision();
     }

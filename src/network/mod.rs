@@ -19,6 +19,7 @@ pub mod tls;
 use crate::api::object::Object;
 use crate::api::view::Protocol;
 use crate::apiserver::store::Store;
+use crate::later::{Later, Twin};
 use client::{Computer, DnsCache, EphemeralPorts, OpenConnection};
 use conntrack::Conntrack;
 use dns::corefile::Corefile;
@@ -84,7 +85,7 @@ pub struct Network {
     pub services: Services,
     pub corefile: Corefile,
     /// The ConfigMap that the Corefile was read from.
-    corefile_map: Option<Arc<Object>>,
+    corefile_map: Option<Later<Arc<Object>>>,
     pub computer: Computer,
     pub ports: EphemeralPorts,
     pub dns_cache: DnsCache,
@@ -95,7 +96,23 @@ pub struct Network {
     connections: OrdMap<(SmolStr, SmolStr), OpenConnection>,
 }
 
+/// A part of a twin is the part's twin.
+struct Part<W>(std::marker::PhantomData<W>);
+
+impl<W: Twin<Network>> Twin<Services> for Part<W> {
+    fn get() -> &'static Services {
+        &W::get().services
+    }
+}
+
 impl Network {
+    /// Leaves what only another ConfigMap is compared with to the network's twin.
+    pub fn leave<W: Twin<Network>>(&mut self) {
+        let find = |_| W::get().corefile_map.as_deref().expect("twins have read the same Corefile");
+        self.corefile_map = self.corefile_map.as_ref().map(|_| Later::away(find, 0));
+        self.services.leave::<Part<W>>();
+    }
+
     pub fn new(config: Config) -> Network {
         Network {
             proxy: KubeProxies::new(config.proxy.clone()),
@@ -119,9 +136,9 @@ impl Network {
         self.routes = Routes::derive(store);
         self.services.sync(store);
         let map = dns::server::corefile_map(store);
-        if map.map(Arc::as_ptr) != self.corefile_map.as_ref().map(Arc::as_ptr) {
+        if map.map(Arc::as_ptr) != self.corefile_map.as_deref().map(Arc::as_ptr) {
             self.corefile = dns::server::corefile(map);
-            self.corefile_map = map.cloned();
+            self.corefile_map = map.cloned().map(Later::from);
         }
         let stale = self.proxy.sync(store);
         if !stale.is_empty() {

@@ -3,22 +3,29 @@
 
 use crate::api::object::{Object, ObjectKey};
 use crate::apiserver::store::{Change, Store};
+use crate::later::{Later, Twin};
 use imbl::{OrdMap, OrdSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// The Services by what clients dial. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Services {
     /// The store that this is about, without its events: a snapshot that is kept for long would hold on to all of them.
-    seen: Store,
+    seen: Later<Arc<Store>>,
     by_address: OrdMap<IpAddr, OrdSet<ObjectKey>>,
     by_node_port: OrdMap<u16, OrdSet<ObjectKey>>,
 }
 
 impl Services {
+    /// Leaves what only a change is compared with to a twin.
+    pub fn leave<W: Twin<Services>>(&mut self) {
+        self.seen = Later::away(|_| &W::get().seen, 0);
+    }
+
     /// Takes in what has changed since the last time.
     pub fn sync(&mut self, store: &Store) {
-        let before = std::mem::replace(&mut self.seen, store.without_events());
+        let before = std::mem::replace(&mut self.seen, Arc::new(store.without_events()).into());
         for change in before.changes_to(store) {
             let (old, new) = match change {
                 Change::Added(new) => (None, Some(new)),

@@ -175,7 +175,7 @@ impl PodSandbox {
             "" => containers.first_mut(),
             name => init_containers.iter_mut().chain(containers).find(|c| c.name == name),
         };
-        found.map_or(Ok(false), |container| container.write_file(volumes, path, text))
+        found.map_or(Ok(false), |container| container.write_file(volumes.make_mut(), path, text))
     }
 }
 

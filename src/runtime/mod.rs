@@ -31,6 +31,7 @@ use crate::api::time::Time;
 use crate::api::value::Value;
 use crate::api::view::Pod;
 use crate::apiserver::store::Store;
+use crate::later::{Later, Twin};
 use imbl::{OrdMap, OrdSet};
 use smol_str::SmolStr;
 use std::net::IpAddr;
@@ -51,13 +52,13 @@ pub struct Runtime {
     /// Nodes without power, and since when.
     down: OrdMap<SmolStr, Time>,
     /// Images by node that have been pulled.
-    images: OrdSet<(SmolStr, SmolStr)>,
+    images: Later<Arc<OrdSet<(SmolStr, SmolStr)>>>,
     /// The Services' variables by namespace and `enableServiceLinks`, with the revision of the Services that they are of.
-    service_variables: OrdMap<(SmolStr, bool), (u64, Variables)>,
+    service_variables: Later<Arc<OrdMap<(SmolStr, bool), (u64, Variables)>>>,
     /// Requests that pods have served so far whose programs count them.
     served: OrdMap<ObjectKey, u64>,
     /// Containers of pods that came of late, before they ran: pods of one template share theirs, so they are alike.
-    alike: Vec<Alike>,
+    alike: Later<Arc<Vec<Alike>>>,
 }
 
 /// A container that has not run yet, with all that decides what it is like.
@@ -72,6 +73,26 @@ impl Runtime {
     /// Whether the same pods run on the same nodes in both, whatever they have served so far.
     pub fn is_same(&self, other: &Runtime) -> bool {
         self.pods.ptr_eq(&other.pods) && self.addresses.ptr_eq(&other.addresses) && self.down.ptr_eq(&other.down)
+    }
+
+    /// Leaves what only kubelets read to the runtime's twin, as `store` has done already.
+    pub fn leave<W: Twin<Runtime>>(&mut self, store: &Store) {
+        let keys: Vec<ObjectKey> = self.iter().map(|(key, _)| key.clone()).collect();
+        for (place, key) in keys.iter().enumerate() {
+            let Some(sandbox) = self.get_mut(key) else { continue };
+            let stored = store.get(key).filter(|pod| pod.revision == sandbox.pod.revision).cloned();
+            let pod = &sandbox.pod;
+            sandbox.pod = stored.unwrap_or_else(|| pod.without_value(|place| &W::get().at(place).pod.value, place));
+            sandbox.volumes = Later::away(|place| &W::get().at(place).volumes, place);
+        }
+        self.images = Later::away(|_| &W::get().images, 0);
+        self.service_variables = Later::away(|_| &W::get().service_variables, 0);
+        self.alike = Later::away(|_| &W::get().alike, 0);
+    }
+
+    /// The sandbox at a place in the order of [`Runtime::iter`].
+    fn at(&self, place: usize) -> &PodSandbox {
+        self.iter().nth(place).expect("twins have the same sandboxes").1
     }
 
     pub fn get(&self, pod: &ObjectKey) -> Option<&Arc<PodSandbox>> {
@@ -109,8 +130,9 @@ impl Runtime {
             }
             let new = RunningContainer::new(pod, container);
             let (spec, annotations) = (container.value.clone(), annotations.cloned());
-            self.alike.truncate(KNOWN - 1);
-            self.alike.insert(0, Alike { spec, annotations, container: new.clone() });
+            let alike = self.alike.make_mut();
+            alike.truncate(KNOWN - 1);
+            alike.insert(0, Alike { spec, annotations, container: new.clone() });
             new
         })
     }
@@ -197,7 +219,7 @@ impl Runtime {
 
     /// Whether the image must still be pulled; remembers that it then is there.
     pub fn pull(&mut self, node: &str, image: &str) -> bool {
-        self.images.insert((node.into(), image.into())).is_none()
+        self.images.make_mut().insert((node.into(), image.into())).is_none()
     }
 
     /// The Services' variables for pods of a namespace, made once between two changes of Services (`revision` tells those
@@ -216,7 +238,7 @@ impl Runtime {
             return pairs.clone();
         }
         let pairs = Arc::new(env::service_variables(store, namespace, links));
-        self.service_variables.insert(key, (revision, pairs.clone()));
+        self.service_variables.make_mut().insert(key, (revision, pairs.clone()));
         pairs
     }
 

@@ -13,6 +13,7 @@ use crate::api::object::{Object, ObjectKey};
 use crate::api::time::{Duration, Time};
 use crate::api::value::Value;
 use crate::api::view::{Container, Pod};
+use crate::later::Later;
 use smol_str::SmolStr;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -37,7 +38,7 @@ pub struct PodSandbox {
     pub init_containers: Vec<RunningContainer>,
     pub containers: Vec<RunningContainer>,
     /// The volumes that somebody asked for.
-    pub volumes: Vec<Volume>,
+    pub volumes: Later<Arc<Vec<Volume>>>,
     /// When sandbox and images are there, so that containers can start.
     pub start_at: Option<Time>,
     /// When the containers get SIGKILL, once the pod is being deleted.
@@ -240,7 +241,7 @@ impl PodSandbox {
             fqdn,
             init_containers: view.init_containers.iter().map(|c| RunningContainer::before_others(pod, c)).collect(),
             containers: view.containers.iter().map(make).collect(),
-            volumes: Vec::new(),
+            volumes: Later::default(),
             start_at: None,
             kill_at: None,
             stop: None,
@@ -304,7 +305,7 @@ impl PodSandbox {
     pub fn reboot(&mut self, now: Time) {
         self.ips.clear();
         self.start_at = None;
-        for volume in &mut self.volumes {
+        for volume in self.volumes.make_mut() {
             volume.mounted = false;
         }
         for container in self.all_mut() {

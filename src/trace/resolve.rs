@@ -78,7 +78,7 @@ impl Run<'_, '_> {
         let Some(sandbox) = self.world.runtime.get(pod) else { return (node, Vec::new()) };
         let conf = ResolvConf::of_pod(&sandbox.pod, &config.cluster_dns, &config.domain, &node);
         let mut because = vec![pod.field("spec.dnsPolicy")];
-        if sandbox.pod.value.at(&["spec", "dnsConfig"]).is_some() {
+        if sandbox.pod.view().pod().is_some_and(|p| p.dns_config().is_some()) {
             because.push(pod.field("spec.dnsConfig"));
         }
         (conf, because)
@@ -91,7 +91,7 @@ impl Run<'_, '_> {
         }
         let service = ObjectKey::new("Service", "kube-system", "kube-dns");
         match &self.home {
-            Spot::Pod(_) if self.world.store.get(&service).is_some() => vec![service.field("spec.clusterIP")],
+            Spot::Pod(_) if self.world.store.has(&service) => vec![service.field("spec.clusterIP")],
             home => vec![self.machine_field(home)],
         }
     }
@@ -108,7 +108,7 @@ impl Run<'_, '_> {
                 if sandbox.hostname == name || (!sandbox.fqdn.is_empty() && sandbox.fqdn == name) {
                     return Some((sandbox.ip()?, vec![pod.field("metadata.name")]));
                 }
-                let aliases = sandbox.pod.value.items_at(&["spec", "hostAliases"]);
+                let aliases = sandbox.pod.view().pod()?.host_aliases();
                 aliases.iter().enumerate().find_map(|(i, alias)| {
                     let named = alias.items_at(&["hostnames"]).iter().filter_map(Value::as_str).any(|n| n == name);
                     let path = format_smolstr!("spec.hostAliases[{i}]");

@@ -86,6 +86,10 @@ fn step_up(store: &Store, at: &FieldRef) -> Option<FieldRef> {
         let service = ObjectKey::new("Service", object.namespace.clone(), object.name.clone());
         return Some(service.field(FieldPath::from("spec.selector")));
     }
+    // Nobody makes these from a template.
+    if matches!(object.kind.as_str(), "ConfigMap" | "Namespace" | "Node" | "Service") {
+        return None;
+    }
     let stored = store.get(object)?;
     if object.kind == "EndpointSlice" {
         let name = stored.label("kubernetes.io/service-name")?;

@@ -26,6 +26,7 @@ use crate::apiserver::status::Status;
 use crate::arrange::map_of;
 use crate::cluster::{Cluster, Settings, Settled};
 use crate::diagnostic::{Diagnostic, Fix, Severity};
+use crate::later::{Later, Twin};
 use crate::locale::Message;
 use crate::trace::{Request, Trace};
 use apply::Accepted;
@@ -58,6 +59,15 @@ pub struct Prepared {
 #[derive(Clone, Debug)]
 pub struct Texts(Vec<Arc<Open>>);
 
+/// A part of a twin is the part's twin.
+struct Part<W>(std::marker::PhantomData<W>);
+
+impl<W: Twin<Workspace>> Twin<Cluster> for Part<W> {
+    fn get() -> &'static Cluster {
+        &W::get().cluster
+    }
+}
+
 /// What the last application of the files did.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Applied {
@@ -77,7 +87,7 @@ pub struct Workspace {
     files: Vec<Arc<Open>>,
     cluster: Cluster,
     /// What was accepted from the files, by object.
-    accepted: Arc<BTreeMap<ObjectKey, Value>>,
+    accepted: Later<Arc<BTreeMap<ObjectKey, Value>>>,
     /// Which manifest describes which object.
     written: Arc<Written>,
     /// Refusals and warnings of the last application, by file.
@@ -97,7 +107,7 @@ impl Workspace {
         Workspace {
             files,
             cluster,
-            accepted: Arc::default(),
+            accepted: Later::default(),
             written: Arc::default(),
             answers: Arc::default(),
             diagnostics: Arc::default(),
@@ -123,10 +133,16 @@ impl Workspace {
         } else {
             workspace.written = Arc::new(workspace.find_manifests());
             let described = workspace.files.iter().flat_map(|open| open.described());
-            workspace.accepted = Arc::new(map_of(described.map(|(key, m)| (key.clone(), m.value.clone()))));
+            workspace.accepted = Arc::new(map_of(described.map(|(key, m)| (key.clone(), m.value.clone())))).into();
             Todo::Look(Box::new(workspace.look()))
         };
         (workspace, Applying { todo, waiting: Vec::new() })
+    }
+
+    /// Leaves what only a change needs to the workspace's twin.
+    pub fn leave<W: Twin<Workspace>>(&mut self) {
+        self.cluster.leave::<Part<W>>();
+        self.accepted = Later::away(|_| &W::get().accepted, 0);
     }
 
     fn find_manifests(&self) -> Written {
@@ -192,7 +208,7 @@ impl Workspace {
     pub fn furnish(&mut self, files: &[File]) {
         self.set_files(files.to_vec());
         self.files.clear();
-        self.accepted = Arc::default();
+        self.accepted = Later::default();
         self.answers = Arc::default();
         self.refresh();
     }

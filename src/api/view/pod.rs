@@ -67,6 +67,10 @@ pub struct Pod {
     pub subdomain: SmolStr,
     pub init_containers: Arc<[Container]>,
     pub containers: Arc<[Container]>,
+    /// `spec.dnsPolicy`.
+    pub dns_policy: SmolStr,
+    /// `spec.dnsConfig` and `spec.hostAliases`, where there is any of them.
+    names: Option<Arc<[Option<Value>; 2]>>,
     pub terminating: bool,
     /// The condition `Ready` is `True`.
     ready: bool,
@@ -75,6 +79,16 @@ pub struct Pod {
 }
 
 impl Pod {
+    /// `spec.dnsConfig`.
+    pub fn dns_config(&self) -> Option<&Value> {
+        self.names.as_ref()?[0].as_ref()
+    }
+
+    /// `spec.hostAliases`, in their order.
+    pub fn host_aliases(&self) -> &[Value] {
+        self.names.as_ref().and_then(|names| names[1].as_ref()?.as_list()).unwrap_or(&[])
+    }
+
     pub(super) fn read(value: &Value) -> Pod {
         Pod::read_with(value, None)
     }
@@ -101,6 +115,8 @@ impl Pod {
                 subdomain: pod.subdomain.clone(),
                 init_containers: pod.init_containers.clone(),
                 containers: pod.containers.clone(),
+                dns_policy: pod.dns_policy.clone(),
+                names: pod.names.clone(),
                 ..Pod::default()
             },
             None => {
@@ -111,6 +127,7 @@ impl Pod {
                         None => list.as_list().unwrap_or(&[]).iter().map(container).collect(),
                     }
                 };
+                let names = ["dnsConfig", "hostAliases"].map(|field| spec.get(field).cloned());
                 Pod {
                     node_name: text(spec, &["nodeName"]),
                     host_network: spec.flag("hostNetwork"),
@@ -118,6 +135,8 @@ impl Pod {
                     subdomain: text(spec, &["subdomain"]),
                     init_containers: containers("initContainers", |p| &p.init_containers),
                     containers: containers("containers", |p| &p.containers),
+                    dns_policy: text(spec, &["dnsPolicy"]),
+                    names: names.iter().any(Option::is_some).then(|| Arc::new(names)),
                     ..Pod::default()
                 }
             }

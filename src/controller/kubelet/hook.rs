@@ -31,9 +31,9 @@ impl Worker<'_, '_> {
         }
         if let Some(exec) = hook.field("exec") {
             let words: Vec<SmolStr> = exec.items("command").iter().filter_map(Value::as_smol).collect();
-            let (code, took) = command::exec(container, &mut self.sandbox.volumes, &words);
+            let (code, took) = command::exec(container, self.sandbox.volumes.make_mut(), &words);
             let around = Surroundings { hostname: &self.sandbox.hostname, now: self.now };
-            container.run_script(&words, &mut self.sandbox.volumes, &around);
+            container.run_script(&words, self.sandbox.volumes.make_mut(), &around);
             return Hook { worked: code == 0, took };
         }
         if let Some(sleep) = hook.field("sleep") {

@@ -144,7 +144,7 @@ impl Worker<'_, '_> {
         let timeout = which.of(container).map_or(Duration::secs(1), |p| p.timeout);
         let earlier = if container.restless { self.context.runtime.count_request(&self.pod.key) } else { 0 };
         let outcome = match &kind {
-            ProbeKind::Exec(words) => exec(container, &mut self.sandbox.volumes, words, timeout),
+            ProbeKind::Exec(words) => exec(container, self.sandbox.volumes.make_mut(), words, timeout),
             _ => ask(&self.sandbox, init, i, &kind, timeout, self.now, earlier, self.node_ip()),
         };
         let container = if init { &mut self.sandbox.init_containers[i] } else { &mut self.sandbox.containers[i] };

@@ -59,7 +59,7 @@ impl Worker<'_, '_> {
                 volume.unknown |= !volume.filled && writes(&volume.name);
                 volume
             };
-            self.sandbox.volumes = used.map(new).collect();
+            self.sandbox.volumes = Arc::new(used.map(new).collect::<Vec<_>>()).into();
         }
         // All are tried, whichever fails.
         let count = self.sandbox.volumes.len();
@@ -86,10 +86,10 @@ impl Worker<'_, '_> {
         container.script = Script::of(&container.words());
         if container.script.is_cut() {
             let places: Vec<usize> = container.mounts.iter().map(|mount| mount.volume()).collect();
-            places.into_iter().for_each(|place| volumes[place].unknown |= !volumes[place].filled);
+            places.into_iter().for_each(|place| volumes.make_mut()[place].unknown |= !volumes[place].filled);
         }
         let around = Surroundings { hostname, now: self.now };
-        container.follow_script(volumes, &around, self.now);
+        container.follow_script(volumes.make_mut(), &around, self.now);
     }
 
     /// Goes on with what the scripts of running containers do to files.
@@ -99,7 +99,7 @@ impl Worker<'_, '_> {
         let mut followed = false;
         for container in init_containers.iter_mut().chain(containers.iter_mut()) {
             let Some(since) = container.started_at() else { continue };
-            followed |= container.follow_script(volumes, &Surroundings { hostname, now }, since);
+            followed |= container.follow_script(volumes.make_mut(), &Surroundings { hostname, now }, since);
         }
         if followed {
             self.sandbox.all_mut().for_each(|container| container.probes.wake(now));
@@ -115,7 +115,7 @@ impl Worker<'_, '_> {
                     continue;
                 }
                 let next = self.next_sync();
-                self.sandbox.volumes[i].wait = Some(Wait { next, delay: Duration::ZERO, failure: None });
+                self.sandbox.volumes.make_mut()[i].wait = Some(Wait { next, delay: Duration::ZERO, failure: None });
             }
             if self.fill(i) {
                 let now = self.now;
@@ -133,7 +133,7 @@ impl Worker<'_, '_> {
         let due = wait.as_ref().filter(|w| w.next > now).map(|w| w.next);
         match (content, due) {
             (Ok(content), None) => {
-                self.sandbox.volumes[i].fill(content, now);
+                self.sandbox.volumes.make_mut()[i].fill(content, now);
                 true
             }
             (Ok(_), Some(next)) => {
@@ -160,7 +160,7 @@ impl Worker<'_, '_> {
                     ),
                 };
                 let next = now + delay;
-                self.sandbox.volumes[i].wait = Some(Wait { next, delay, failure: Some(failure) });
+                self.sandbox.volumes.make_mut()[i].wait = Some(Wait { next, delay, failure: Some(failure) });
                 self.say("", true, "FailedMount", message);
                 self.result.again_standing(next);
                 false

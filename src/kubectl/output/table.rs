@@ -46,7 +46,7 @@ impl Printer {
         let definition = store
             .list("CustomResourceDefinition")
             .find(|d| d.name() == &resource.plural_with_group())
-            .map(|d| &d.value);
+            .map(|d| &*d.value);
         let (headers, paths) = columns::custom(definition, resource.version());
         let paths = paths
             .iter()

@@ -165,7 +165,7 @@ fn sorted(call: &Call, groups: &mut [Group]) -> Result<(), Failure> {
         return Ok(());
     }
     for group in groups {
-        let values: Vec<&Value> = group.objects.iter().map(|o| &o.value).collect();
+        let values: Vec<&Value> = group.objects.iter().map(|o| &*o.value).collect();
         let order = sort_by(&values, &field).map_err(own)?;
         group.objects = order.into_iter().map(|i| group.objects[i].clone()).collect();
     }

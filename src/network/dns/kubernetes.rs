@@ -389,7 +389,7 @@ impl Plugin<'_> {
         if is_under(&name, "in-addr.arpa.") || is_under(&name, "ip6.arpa.") {
             return Err(Missing::Name);
         }
-        if self.store.get(&ObjectKey::new("Namespace", "", parts.namespace)).is_none() {
+        if !self.store.has(&ObjectKey::new("Namespace", "", parts.namespace)) {
             return Err(Missing::Name);
         }
         if parts.pod { self.pods(&parts) } else { self.services(&parts) }

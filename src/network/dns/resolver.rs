@@ -65,8 +65,9 @@ impl ResolvConf {
     ///
     /// `cluster_dns` is the kubelet's `--cluster-dns`, `domain` the cluster's domain, `node` the node's own resolv.conf.
     pub fn of_pod(pod: &Object, cluster_dns: &[IpAddr], domain: &str, node: &ResolvConf) -> ResolvConf {
-        let policy = pod.value.str_at(&["spec", "dnsPolicy"]);
-        let host_network = pod.view().pod().is_some_and(|p| p.host_network);
+        let view = pod.view().pod();
+        let policy = view.map_or("", |p| &p.dns_policy);
+        let host_network = view.is_some_and(|p| p.host_network);
         let cluster_first = match policy {
             "ClusterFirstWithHostNet" => true,
             "" | "ClusterFirst" => !host_network,
@@ -92,7 +93,7 @@ impl ResolvConf {
         } else {
             node.clone()
         };
-        let Some(config) = pod.value.at(&["spec", "dnsConfig"]) else { return conf };
+        let Some(config) = view.and_then(|p| p.dns_config()) else { return conf };
         let words = |field| config.items_at(&[field]).iter().filter_map(Value::as_str);
         for server in words("nameservers").filter_map(|s| s.parse().ok()) {
             if !conf.servers.contains(&server) {
