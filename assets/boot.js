@@ -203,7 +203,7 @@ const last = new Part(here.dataset.rest, "r", third);
 let begun;
 const begins = new Promise((done) => (begun = done));
 /** What needs the second or third part waits for its promise (src/app/breath.rs), which these resolve. */
-let drawable, panelled;
+let drawable, panelled, whole;
 
 const rest = {
   /** Whether something was called before it had come. */
@@ -212,6 +212,7 @@ const rest = {
   later: [],
   drawable: new Promise((done) => (drawable = done)),
   panelled: new Promise((done) => (panelled = done)),
+  whole: new Promise((done) => (whole = done)),
   /** What the first part calls before it does something that only a later part can. */
   second: () => second.now(),
   third: () => third.now(),
@@ -223,6 +224,7 @@ const rest = {
     return last.there;
   },
   arrived() {
+    whole();
     for (const act of rest.later.splice(0)) act();
   },
   /**
@@ -247,7 +249,7 @@ const rest = {
   },
   /** Gets the last part in the background. */
   async fetch() {
-    if (last.there) return;
+    if (last.there) return rest.arrived();
     try {
       last.install(await compiledAside(last.path));
       rest.arrived();
@@ -282,7 +284,20 @@ async function bring(part, before, done, size, near) {
   }
 }
 
-const bringThird = () => bring(third, rest.drawable, panelled);
+/** Gets the styles of what the third part draws. Resolves when they are there, or cannot be had: all works without them, too. */
+function styled() {
+  const { styles } = here.dataset;
+  // A development build has them from the start.
+  if (!styles || document.querySelector(`link[href="${styles}"]`)) return;
+  const link = document.createElement("link");
+  link.rel = "stylesheet";
+  link.setAttribute("href", styles);
+  // The page's own sheet stands behind it, and has the last word.
+  document.querySelector("link[rel=stylesheet]").before(link);
+  return new Promise((done) => (link.onload = link.onerror = done));
+}
+
+const bringThird = () => bring(third, Promise.all([rest.drawable, styled()]), panelled);
 const bringSecond = (size, near) => bring(second, begins, drawable, size, near);
 
 // What the garbage collector finds is given back by functions that may be in the rest, at a time that nobody knows: it can wait.

@@ -120,6 +120,10 @@ export async function pack(staging, html, recording) {
   // What trunk would have the browser get ahead of time is in the one script now.
   html = html.replaceAll(new RegExp(`<link [^>]*href="[^"]*(${js}|${wasm}|snippets/[^"]*)"[^>]*>`, "g"), "");
   const words = recording ? [] : [` data-sizes="${first.length} ${later.second.length}"`, ` data-compile="./${aside}"`];
+  // Two sheets of styles: the first comes with the panels (assets/boot.js).
+  const styles = html.match(/<link rel="stylesheet" href="(\.\/later-\w+\.css)"[^>]*>/) ?? fail("no styles of the panels");
+  html = replaceOnce(html, styles[0], "");
+  words.push(` data-styles="${styles[1]}"`);
   for (const [part, bytes] of Object.entries(later)) words.push(` data-${part}="./${await write(part, "wasm", bytes)}"`);
   html = replaceOnce(html, ` data-js="./${js}"`, words.join(""));
   return replaceOnce(html, 'src="boot.js"', `src="${script}"`).replaceAll(wasm, firstName);

@@ -19,6 +19,8 @@ extern "C" {
     pub async fn drawable();
     /// Goes on when the part that draws the panels is there.
     pub async fn panelled();
+    /// Goes on when the whole program is there.
+    pub async fn whole();
 }
 
 /// A piece may take so many milliseconds, and the step in which that time runs out is the last of it.

@@ -39,7 +39,7 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use breath::{drawable, next_piece, panelled};
+use breath::{breathe, drawable, next_piece, panelled, whole};
 
 /// Installs the panic handler, makes the cluster, and puts the page into the document's body: all in small pieces, so that the
 /// browser can draw and listen between them. What stands there while the app comes goes when a request can be sent.
@@ -72,6 +72,9 @@ pub fn begin() {
                     // Nobody may be listening: a development build is in one piece.
                     let _ = window().dispatch_event(&event);
                 }
+                whole().await;
+                breathe().await;
+                scenario::recall();
             });
             page::built(built)
         });

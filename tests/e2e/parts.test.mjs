@@ -8,12 +8,12 @@ import { launch, open, ready } from "./browser.mjs";
 import { eventually } from "./hands.mjs";
 import { serve, SITE } from "./server.mjs";
 
-let browser, second, third;
+let browser, second, third, styles;
 before(async () => {
   browser = await launch();
   const names = await readdir(SITE);
-  [second, third] = ["second", "third"].map((part) => names.find((name) => name.startsWith(`${part}-`)));
-  assert.ok(second && third, "the site has a second and a third part");
+  [second, third, styles] = ["second", "third", "later"].map((part) => names.find((name) => name.startsWith(`${part}-`)));
+  assert.ok(second && third && styles, "the site has a second and a third part, and styles of its own for that");
 });
 after(() => browser?.close());
 
@@ -83,6 +83,23 @@ for (const [width, height] of [[1440, 900], [390, 844]]) {
     assert.deepEqual(complaints, []);
   });
 }
+
+test("the panels come with their styles, or without them if those do not come", async (t) => {
+  const { page, complaints } = await open(t, browser);
+  const letGo = await without(page, styles);
+  await page.locator("#starting").waitFor({ state: "detached" });
+  await page.waitForTimeout(1_000);
+  assert.equal(await page.locator(".task").count(), 0, "what has no styles yet is not shown");
+  letGo();
+  await ready(page);
+  const sheets = await page.evaluate(() => [...document.styleSheets].map(({ href }) => /\/(\w+)-\w+\.css$/.exec(href)?.[1]));
+  assert.deepEqual(sheets, ["later", "app"], "the page's own sheet has the last word");
+  assert.deepEqual(complaints, []);
+  const bare = await open(t, browser, { failing: { [styles]: 503 } });
+  await ready(bare.page);
+  await bare.page.locator(".send").click();
+  await bare.page.locator(".ending.good").waitFor({ state: "attached" });
+});
 
 test("a second or third part that does not come is told in words", async (t) => {
   for (const part of [second, third]) {

@@ -69,6 +69,8 @@ function halt() {
       rest = value;
       rest.drawable = new Promise((done) => (globalThis.fillMap = done));
       rest.panelled = new Promise((done) => (globalThis.makePanels = done));
+      // What is done when the whole program is there is none of what comes first.
+      rest.whole = new Promise(() => {});
     },
   });
 }

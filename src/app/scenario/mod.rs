@@ -20,6 +20,7 @@ use super::keep;
 use super::page::when_asked;
 use super::player::now;
 use super::session::{Session, kept_files, session};
+pub use prepared::recall;
 use table::Scenario;
 use world::World;
 
@@ -78,9 +79,6 @@ pub async fn opened() -> Opened {
 
 /// The world with what is installed running, and no file yet.
 async fn installed(world: World, breath: &mut Breath) -> Workspace {
-    if let Some(workspace) = prepared::installed(world) {
-        return workspace;
-    }
     let mut workspace = world.installed();
     settle(&mut workspace, breath).await;
     world.furnish(&mut workspace);

@@ -2,9 +2,11 @@
 //! memory as it is then is what the page begins with (`assets/hooks/pack.mjs`, `xtask/split`). A build that nobody prepared makes
 //! everything when it is opened.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::sync::OnceLock;
 
 use giljabi::api::schema::schema;
+use giljabi::later::Twin;
 use giljabi::workspace::Workspace;
 use wasm_bindgen::prelude::*;
 
@@ -12,39 +14,54 @@ use super::super::ahead;
 use super::table::{SCENARIOS, Scenario};
 use super::world::World;
 
-/// What is made ahead.
-struct Prepared {
-    /// The first scenario's world, with what is installed running, and no file yet.
-    installed: Workspace,
-    /// The same with the first scenario's files applied.
-    opened: Workspace,
-}
-
 thread_local! {
-    static PREPARED: RefCell<Option<Prepared>> = const { RefCell::new(None) };
+    /// The first scenario's world with its files applied, if it was made ahead.
+    static OPENED: RefCell<Option<Workspace>> = const { RefCell::new(None) };
+    /// Whether the page has opened it.
+    static USED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Makes the cluster of the first visit and lays it ready. Nothing of a browser is there when it runs.
+/// Makes the cluster of the first visit and lays it ready, without what nobody reads who only looks at it: that is less than half
+/// of it, and is made again on the page ([`recall`]). Nothing of a browser is there when it runs.
 #[wasm_bindgen(js_name = "prepare")]
 pub fn prepare() {
     let _tidy = ahead::begin();
     ahead::apart(|| _ = schema());
-    let first = &SCENARIOS[0];
-    let installed = first.world.open();
-    let mut opened = installed.clone();
-    opened.set_files(super::files(first));
-    first.world.finish(&mut opened);
-    PREPARED.set(Some(Prepared { installed, opened }));
+    let mut opened = make();
+    opened.leave::<Made>();
+    OPENED.set(Some(opened));
 }
 
-/// The world with what is installed running, if it was made ahead.
-pub fn installed(world: World) -> Option<Workspace> {
-    (world == SCENARIOS[0].world)
-        .then(|| PREPARED.with_borrow(|made| made.as_ref().map(|made| made.installed.clone())))?
+/// The same workspace, made on the page.
+struct Made;
+
+impl Twin<Workspace> for Made {
+    fn get() -> &'static Workspace {
+        static MADE: OnceLock<Workspace> = OnceLock::new();
+        MADE.get_or_init(make)
+    }
+}
+
+/// Makes what was left to the twin before anybody asks for it, if the page has opened what was made ahead.
+pub fn recall() {
+    if USED.get() {
+        Made::get();
+    }
+}
+
+/// The same each time.
+fn make() -> Workspace {
+    let first = &SCENARIOS[0];
+    let mut workspace = first.world.open();
+    workspace.set_files(super::files(first));
+    first.world.finish(&mut workspace);
+    workspace
 }
 
 /// The scenario in its world with its files, if it was made ahead.
 pub fn opened(scenario: &Scenario, world: World) -> Option<Workspace> {
     let is_first = scenario.id == SCENARIOS[0].id && world == scenario.world;
-    is_first.then(|| PREPARED.with_borrow(|made| made.as_ref().map(|made| made.opened.clone())))?
+    let opened = is_first.then(|| OPENED.with_borrow(Clone::clone))?;
+    USED.set(opened.is_some());
+    opened
 }
