@@ -25,7 +25,7 @@ use crate::apiserver::server::ApiServer;
 use crate::apiserver::store::{Cause, Store};
 use crate::apiserver::write::{Random, Writer};
 use crate::controller::{self, Context, Index, Memory, Recorder, Write};
-use crate::later::{Later, Twin};
+use crate::later::{Later, Part, Twin};
 use crate::network::Network;
 use crate::runtime::{RunningContainer, Runtime};
 use smol_str::SmolStr;
@@ -54,9 +54,6 @@ pub struct Cluster {
 
 /// The kinds of objects that are read without a change: by the map, and by who sends a request.
 const AT_HAND: [&str; 6] = ["Deployment", "EndpointSlice", "Node", "Pod", "ReplicaSet", "Service"];
-
-/// A part of a twin is the part's twin.
-struct Part<W>(std::marker::PhantomData<W>);
 
 impl<W: Twin<Cluster>> Twin<Store> for Part<W> {
     fn get() -> &'static Store {

@@ -14,6 +14,9 @@ pub trait Twin<T: 'static> {
     fn get() -> &'static T;
 }
 
+/// A part of what `W` is the twin of: the same part of the twin is its twin.
+pub struct Part<W>(std::marker::PhantomData<W>);
+
 /// Something of its owner's, or where it stands in the twin of its owner.
 pub enum Later<T: 'static> {
     Here(T),

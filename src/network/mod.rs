@@ -19,7 +19,7 @@ pub mod tls;
 use crate::api::object::Object;
 use crate::api::view::Protocol;
 use crate::apiserver::store::Store;
-use crate::later::{Later, Twin};
+use crate::later::{Later, Part, Twin};
 use client::{Computer, DnsCache, EphemeralPorts, OpenConnection};
 use conntrack::Conntrack;
 use dns::corefile::Corefile;
@@ -95,9 +95,6 @@ pub struct Network {
     /// Connections that clients keep open, by client and the URL's origin.
     connections: OrdMap<(SmolStr, SmolStr), OpenConnection>,
 }
-
-/// A part of a twin is the part's twin.
-struct Part<W>(std::marker::PhantomData<W>);
 
 impl<W: Twin<Network>> Twin<Services> for Part<W> {
     fn get() -> &'static Services {

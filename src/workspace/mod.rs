@@ -26,7 +26,7 @@ use crate::apiserver::status::Status;
 use crate::arrange::map_of;
 use crate::cluster::{Cluster, Settings, Settled};
 use crate::diagnostic::{Diagnostic, Fix, Severity};
-use crate::later::{Later, Twin};
+use crate::later::{Later, Part, Twin};
 use crate::locale::Message;
 use crate::trace::{Request, Trace};
 use apply::Accepted;
@@ -58,9 +58,6 @@ pub struct Prepared {
 /// All files as they were at some time. They share what they have in common with those of now.
 #[derive(Clone, Debug)]
 pub struct Texts(Vec<Arc<Open>>);
-
-/// A part of a twin is the part's twin.
-struct Part<W>(std::marker::PhantomData<W>);
 
 impl<W: Twin<Workspace>> Twin<Cluster> for Part<W> {
     fn get() -> &'static Cluster {

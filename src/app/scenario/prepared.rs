@@ -21,8 +21,8 @@ thread_local! {
     static USED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Makes the cluster of the first visit and lays it ready, without what nobody reads who only looks at it: that is less than half
-/// of it, and is made again on the page ([`recall`]). Nothing of a browser is there when it runs.
+/// Makes the cluster of the first visit and lays it ready, without what nobody reads who only looks at it: that is about half of it,
+/// and is made again on the page ([`recall`]). Nothing of a browser is there when it runs.
 #[wasm_bindgen(js_name = "prepare")]
 pub fn prepare() {
     let _tidy = ahead::begin();
