@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launch, open, ready } from "./browser.mjs";
-import { eventually, objections, picture, press, shown, write } from "./hands.mjs";
+import { eventually, picture, press, shown, write } from "./hands.mjs";
 
 let browser;
 before(async () => {
@@ -110,62 +110,3 @@ test("the keyboard does everything, one hop at a time", async (t) => {
   await page.keyboard.press("ArrowDown");
   await eventually(async () => assert.match(await page.locator("[role=log]").innerText(), /1/));
 });
-
-const TABS = ["journey", "terminal", "packet", "rules", "reach", "spread", "objects", "events", "history"];
-
-for (const [lang, width] of [
-  ["ko-KR", 1440],
-  ["en-GB", 1440],
-  ["ko-KR", 390],
-  ["en-GB", 390],
-]) {
-  test(`axe: every view in every theme, ${lang}, ${width} px`, async (t) => {
-    const { page } = await open(t, browser, { locale: lang, reducedMotion: "reduce", viewport: { width, height: 900 } });
-    await ready(page);
-    await page.locator(".send").click();
-    await press(page, "End");
-    // Themes differ in colours alone: all of axe looks at the first, and what it knows of colours at the others.
-    const look = async (what) => {
-      for (const theme of ["light", "dark", "contrast"]) {
-        await page.evaluate((theme) => (document.documentElement.dataset.theme = theme), theme);
-        const { found } = await objections(page, theme === "contrast" ? ["color-contrast"] : undefined);
-        assert.deepEqual(found, [], `${what}, ${theme}`);
-        await picture(page, `${what}-${theme}-${lang.slice(0, 2)}-${width}`);
-      }
-    };
-    if (width < 500) {
-      for (const [i, pane] of ["task", "editor", "map", "views"].entries()) {
-        await page.locator(".panes button").nth(i).click();
-        await look(pane);
-      }
-    }
-    for (const tab of TABS) {
-      await page.locator(`#tab\\.${tab}`).click();
-      await page.locator(`#tab\\.${tab}[aria-selected=true]`).waitFor();
-      if (tab === "reach") {
-        await page.locator("table.reach").waitFor();
-        await page.locator(".reach-progress").waitFor({ state: "detached" });
-      }
-      await look(tab);
-    }
-    // Two clusters side by side, and the dialogs.
-    if (width > 500) {
-      await page.locator(".holds summary").click();
-      await page.locator(".choices fieldset").last().locator("input").last().uncheck();
-      await page.locator("#tab\\.history").click();
-      await page.locator(".moments tbody tr").last().locator(".btn").click();
-      await page.locator(".what-if .node").first().waitFor();
-      await look("beside");
-    } else {
-      await page.locator(".panes button").first().click();
-    }
-    await page.locator(".task-head .btn").click();
-    await look("scenarios");
-    await page.keyboard.press("Escape");
-    await press(page, "Control+k");
-    await look("palette");
-    await page.keyboard.press("Escape");
-    await press(page, "?");
-    await look("help");
-  });
-}

@@ -67,6 +67,15 @@ pub fn output(program: &str, args: &[&str]) -> Option<String> {
 
 /// Runs a command to its end, its output on the terminal, and hands every line of its standard output to `line` as well.
 pub fn run_reading(command: &mut Command, mut line: impl FnMut(&str)) -> Outcome {
+    run_reading_quietly(command, |text| {
+        // A closed terminal is no reason to stop the tests.
+        let _ = writeln!(io::stdout(), "{text}");
+        line(text);
+    })
+}
+
+/// The same, for what nobody but `line` wants to read.
+pub fn run_reading_quietly(command: &mut Command, mut line: impl FnMut(&str)) -> Outcome {
     if io::stdout().is_terminal() {
         command.env("CARGO_TERM_COLOR", "always").env("FORCE_COLOR", "1");
     }
@@ -75,8 +84,6 @@ pub fn run_reading(command: &mut Command, mut line: impl FnMut(&str)) -> Outcome
         let mut reader = BufReader::new(stdout);
         let mut bytes = Vec::new();
         while reader.read_until(b'\n', &mut bytes).is_ok_and(|read| read > 0) {
-            // A closed terminal is no reason to stop the tests.
-            let _ = io::stdout().write_all(&bytes);
             line(String::from_utf8_lossy(&bytes).trim_end());
             bytes.clear();
         }

@@ -186,11 +186,13 @@ fn splitter() -> Outcome {
 
 /// Builds a package of this workspace and puts its programs, under the names that they are called by, with the tools.
 fn build_tools(package: &str, programs: &[(&str, &str)]) -> Outcome {
-    run(&mut command("cargo", &["build", "--locked", "--package", package, "--target-dir", "target"]))?;
+    // In a folder of their own, which nothing else waits for.
+    let folder = "target/tools/build";
+    run(&mut command("cargo", &["build", "--locked", "--package", package, "--target-dir", folder]))?;
     make_folder(&tools_bin())?;
     for (built, name) in programs {
         let exe = std::env::consts::EXE_SUFFIX;
-        let from = root().join(format!("target/debug/{built}{exe}"));
+        let from = root().join(format!("{folder}/debug/{built}{exe}"));
         let to = tools_bin().join(format!("{name}{exe}"));
         fs::copy(&from, &to).map_err(|error| format!("{} cannot be copied: {error}", from.display()))?;
     }

@@ -6,65 +6,72 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use crate::count::{Count, Failures};
-use crate::process::{Outcome, command, root, run as run_command, run_reading, say};
+use crate::process::{Outcome, command, root, run as run_command, run_reading, run_reading_quietly, say};
 use crate::setup;
 
 /// The parts that a developer can ask for alone.
-const PARTS: [(&str, Part); 4] = [("lint", lint), ("native", native), ("wasm", wasm), ("e2e", e2e)];
-
-type Part = fn(&mut Suite);
+const PARTS: [&str; 4] = ["lint", "native", "wasm", "e2e"];
 
 /// How cargo is told to build the browser app.
 const APP: [&str; 6] = ["--target", "wasm32-unknown-unknown", "--features", "app", "--bin", "giljabi-app"];
+/// And the bridge to its editor, which has tests of its own.
+const EDITOR: [&str; 4] = ["--target", "wasm32-unknown-unknown", "--package", "giljabi-editor"];
 
 /// Where the site lies that the end-to-end tests open: what a release ships, beside dist/, which `cargo xtask run` rewrites.
 pub const SITE: &str = "target/pages";
 
-/// What the site's build says when it goes on beside something else.
-const SITE_LOG: &str = "target/pages.log";
+/// What is said by what goes on beside something else.
+const ASIDE_LOG: &str = "target/aside.log";
 
 /// Runs the parts asked for, or all of them. Tells whether everything passed.
 pub fn run(asked: &[String]) -> Result<bool, String> {
-    if let Some(unknown) = asked.iter().find(|part| !PARTS.iter().any(|(name, _)| name == part)) {
+    if let Some(unknown) = asked.iter().find(|part| !PARTS.contains(&part.as_str())) {
         return Err(format!("no such part of the tests: {unknown} (there are lint, native, wasm and e2e)"));
     }
-    let mut suite = Suite::default();
     let wanted = |name: &str| asked.is_empty() || asked.iter().any(|part| part == name);
-    for (name, part) in PARTS {
-        if wanted(name) {
-            // The site's build keeps one processor busy for minutes: it goes on beside the native tests, which leave one free as
-            // often. It is awaited before the next part, since both write the editor's bundle.
-            let site = (name == "native" && wanted("e2e")).then(|| thread::spawn(site_aside));
-            part(&mut suite);
-            if let Some(site) = site {
-                suite.site(Some(site));
-            }
+    let [lint, native, wasm, e2e] = PARTS.map(wanted);
+    let mut suite = Suite::default();
+    suite.check("set up", || {
+        if lint {
+            setup::for_lint()?;
         }
+        if lint || wasm || e2e {
+            setup::for_app()?;
+        }
+        if wasm || e2e {
+            setup::for_browser_tests()?;
+        }
+        Ok(())
+    });
+    // The site's build and the look at the app keep one processor busy for minutes: they go on beside the native tests, which
+    // leave one free as often. They are awaited before the browser tests, since both write the editor's bundle.
+    let aside = Aside::start(lint, e2e, lint || native);
+    if lint {
+        look(&mut suite);
+    }
+    if native {
+        native_tests(&mut suite);
+    }
+    let site = aside.finish(&mut suite);
+    if wasm {
+        wasm_tests(&mut suite);
+    }
+    if e2e {
+        end_to_end(&mut suite, site);
     }
     Ok(suite.summary().failed == 0)
 }
 
-fn lint(suite: &mut Suite) {
-    suite.check("format", || {
-        setup::for_lint()?;
-        run_command(&mut command("cargo", &["fmt", "--all", "--check"]))
-    });
+fn look(suite: &mut Suite) {
+    suite.check("format", || run_command(&mut command("cargo", &["fmt", "--all", "--check"])));
     suite.check("clippy: core and commands", || {
         let packages =
             ["clippy", "--locked", "--package", "giljabi", "--package", "xtask", "--package", "giljabi-split"];
         run_command(command("cargo", &packages).args(["--all-targets", "--", "-D", "warnings"]))
     });
-    suite.check("clippy: app", || {
-        setup::for_app()?;
-        for profile in ["dev", "test"] {
-            let mut clippy = command("cargo", &["clippy", "--locked", "--profile", profile]);
-            run_command(clippy.args(APP).args(["--", "-D", "warnings"]))?;
-        }
-        Ok(())
-    });
 }
 
-fn native(suite: &mut Suite) {
+fn native_tests(suite: &mut Suite) {
     suite.tests("native tests", || {
         Ok(command(
             "cargo",
@@ -91,14 +98,17 @@ fn native(suite: &mut Suite) {
     }
 }
 
-fn wasm(suite: &mut Suite) {
+fn wasm_tests(suite: &mut Suite) {
     // A browser on a busy machine may be too late for its driver.
     suite.tests_that_begin("browser tests (WASM)", 2, || {
-        setup::for_app()?;
-        setup::for_browser_tests()?;
         run_command(&mut command("node", &["assets/editor/build.mjs"]))?;
-        let mut tests = command("cargo", &["test", "--locked", "--no-fail-fast"]);
-        tests.args(APP);
+        let mut build = command("cargo", &["test", "--locked", "--no-run", "--message-format=json-render-diagnostics"]);
+        let mut built = None;
+        run_reading_quietly(build.args(EDITOR), |line| built = executable(line).or(built.take()))?;
+        // Cargo would start them in the package's folder, and the bundle is served from this one.
+        let tests = built.ok_or("the build names no program with tests")?;
+        let mut tests = command("wasm-bindgen-test-runner", &[&tests]);
+        tests.env("WASM_BINDGEN_TEST_TIMEOUT", "120");
         if let Some(driver) = setup::driver() {
             tests.env("CHROMEDRIVER", driver);
         }
@@ -106,35 +116,100 @@ fn wasm(suite: &mut Suite) {
     });
 }
 
-fn e2e(suite: &mut Suite) {
-    let built = suite.site_built.unwrap_or_else(|| suite.site(None));
+/// The program that a line of cargo's messages says it has built.
+fn executable(message: &str) -> Option<String> {
+    let (_, from) = message.split_once(r#""executable":""#)?;
+    Some(from.split_once('"')?.0.replace(r"\\", r"\"))
+}
+
+fn end_to_end(suite: &mut Suite, site_is_there: bool) {
     suite.tests_of_files("end-to-end tests", browser_tests, || {
-        if !built {
+        if !site_is_there {
             return Err("there is no site to test".to_string());
         }
-        setup::for_browser_tests()?;
         test_files("tests/e2e", ".test.mjs")
     });
 }
 
-fn build_site(say_to: Option<File>) -> Outcome {
-    setup::for_app()?;
-    let mut build = crate::release();
-    if let Some(log) = say_to {
-        build.stderr(log.try_clone().map_err(|error| error.to_string())?).stdout(log);
-    }
-    run_command(build.args(["--dist", SITE]))
+/// What goes on beside something else, in a thread of its own.
+struct Aside {
+    work: JoinHandle<Vec<Done>>,
+    log: bool,
 }
 
-/// Builds the site while something else has the terminal.
-fn site_aside() -> Outcome {
-    let log = root().join(SITE_LOG);
-    build_site(Some(File::create(&log).map_err(|error| format!("{} cannot be written: {error}", log.display()))?))
+/// What prints into a file, if there is one.
+type Work = fn(Option<&File>) -> Outcome;
+
+/// A stage that is over.
+struct Done {
+    name: &'static str,
+    outcome: Outcome,
+    seconds: u64,
+}
+
+impl Aside {
+    /// Builds the site and looks at the app, as far as they are asked for. With `log` the terminal belongs to others meanwhile.
+    fn start(lint: bool, site: bool, log: bool) -> Self {
+        let work = thread::spawn(move || {
+            let stages: [(_, _, Work); 2] = [("build the site", site, build_site), ("clippy: app", lint, look_at_app)];
+            let (log, trouble) = match log.then(|| File::create(root().join(ASIDE_LOG))).transpose() {
+                Ok(log) => (log, None),
+                Err(why) => (None, Some(format!("{ASIDE_LOG} cannot be written: {why}"))),
+            };
+            let stages = stages.into_iter().filter(|(_, wanted, _)| *wanted);
+            let run = stages.map(|(name, _, work)| {
+                let start = Instant::now();
+                let outcome = trouble.clone().map_or_else(|| work(log.as_ref()), Err);
+                Done { name, outcome, seconds: start.elapsed().as_secs() }
+            });
+            run.collect()
+        });
+        Self { work, log }
+    }
+
+    /// Waits for it. Tells whether there is a site to test.
+    fn finish(self, suite: &mut Suite) -> bool {
+        let Ok(stages) = self.work.join() else {
+            return suite.check("beside the tests", || Err("it broke off".into()));
+        };
+        if self.log && !stages.is_empty() {
+            say("what went on beside them");
+            print!("{}", fs::read_to_string(root().join(ASIDE_LOG)).unwrap_or_default());
+        }
+        let mut site = false;
+        for Done { name, outcome, seconds } in stages {
+            site |= name == "build the site" && outcome.is_ok();
+            suite.check(name, || outcome);
+            if let Some(stage) = suite.stages.last_mut() {
+                stage.seconds = seconds;
+            }
+        }
+        site
+    }
+}
+
+fn build_site(log: Option<&File>) -> Outcome {
+    run_into(log, crate::release().args(["--dist", SITE]))
+}
+
+fn look_at_app(log: Option<&File>) -> Outcome {
+    let mut editor = command("cargo", &["clippy", "--locked", "--all-targets"]);
+    run_into(log, editor.args(EDITOR).args(["--", "-D", "warnings"]))?;
+    run_into(log, command("cargo", &["clippy", "--locked"]).args(APP).args(["--", "-D", "warnings"]))
+}
+
+/// Runs a command to its end, its output in a file if there is one.
+fn run_into(log: Option<&File>, command: &mut Command) -> Outcome {
+    if let Some(log) = log {
+        let copy = || log.try_clone().map_err(|why| format!("{ASIDE_LOG} cannot be written: {why}"));
+        command.stdout(copy()?).stderr(copy()?);
+    }
+    run_command(command)
 }
 
 /// Node's runner over files of browser tests, one for each processor.
 fn browser_tests(files: &[String]) -> Command {
-    let mut tests = command("node", &["--test", "--test-reporter=spec", "--test-timeout=180000"]);
+    let mut tests = command("node", &["--test", "--test-reporter=spec", "--test-timeout=300000"]);
     let at_once = thread::available_parallelism().map_or(1, usize::from);
     tests.arg(format!("--test-concurrency={at_once}"));
     tests.args(files).env("SITE_DIR", root().join(SITE));
@@ -163,8 +238,6 @@ fn test_files(folder: &str, ending: &str) -> Result<Vec<String>, String> {
 #[derive(Default)]
 struct Suite {
     stages: Vec<Stage>,
-    /// Whether there is a site to test, once its build is over.
-    site_built: Option<bool>,
 }
 
 struct Stage {
@@ -184,20 +257,6 @@ impl Suite {
             count.passed = outcome.is_ok().into();
             outcome
         })
-    }
-
-    /// Builds the site, or waits until it is built by `aside`. Tells whether it is there.
-    fn site(&mut self, aside: Option<JoinHandle<Outcome>>) -> bool {
-        let built = self.check("build the site", || match aside {
-            Some(building) => {
-                let outcome = building.join().unwrap_or_else(|_| Err("its build broke off".to_string()));
-                print!("{}", fs::read_to_string(root().join(SITE_LOG)).unwrap_or_default());
-                outcome
-            }
-            None => build_site(None),
-        });
-        self.site_built = Some(built);
-        built
     }
 
     /// A test runner, whose own counts are added up.

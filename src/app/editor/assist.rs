@@ -3,8 +3,16 @@
 use giljabi::locale::Lang;
 use giljabi::text::{byte_offset, utf16_offset};
 use giljabi::workspace;
+use giljabi_editor::{Completion, Completions, Hover};
 
-use super::exchange::{Completion, Completions, Hover};
+/// Fetches the sentences of the field reference, once; without them, cards and lists say what a field is but not what for.
+pub async fn fetch_sentences() {
+    if !workspace::sentences_ready()
+        && let Some(text) = giljabi_editor::load_sentences().await
+    {
+        giljabi::api::schema::install_help(text);
+    }
+}
 
 /// What could be written at a position (in UTF-16 units).
 pub fn completions(text: &str, position: u32, lang: Lang) -> Option<Completions> {

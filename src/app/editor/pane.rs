@@ -4,15 +4,15 @@ use giljabi::diagnostic::{Diagnostic, Severity as How};
 use giljabi::locale::Lang;
 use giljabi::map::{Tone, of_hop};
 use giljabi::text::{utf16_offset, visible};
+use giljabi_editor::{
+    Action, Editor, GutterLine, Highlight, HighlightPlace, KOREAN, Lint, Mark, Options, Severity, when_seen,
+};
 use leptos::html::Div;
 use leptos::prelude::*;
 use std::collections::BTreeMap;
 
 use super::assist;
-use super::bridge::{self, Editor};
 use super::draft::Drafts;
-use super::exchange::{Action, GutterLine, Highlight, HighlightPlace, Lint, Mark, Options, Severity};
-use super::phrases::KOREAN;
 use super::problems::{Problems, fix_id, mend};
 use crate::app::breath::breathe;
 use crate::app::erased::{Show, effect};
@@ -36,7 +36,7 @@ pub fn EditorPane() -> impl IntoView {
     effect(move || {
         let Some(place) = place.get() else { return };
         leptos::task::spawn_local(async move {
-            bridge::when_seen(&place).await;
+            when_seen(&place).await;
             open(s, drafts, place, editor, ready, failure).await;
         });
     });
@@ -135,7 +135,7 @@ async fn open(
         }),
         ..Options::default()
     };
-    match Editor::open(&place, options).await {
+    match Editor::open(&place, options, breathe).await {
         Ok(opened) => {
             opened
                 .set_completion(move |text, position, _| assist::completions(&text, position, s.lang.get_untracked()));
@@ -151,7 +151,7 @@ async fn open(
                 editor.with_value(|e| e.iter().for_each(|e| e.set_phrases(phrases(now))));
             }
             ready.set(true);
-            bridge::fetch_sentences().await;
+            assist::fetch_sentences().await;
         }
         Err(why) => failure.set(Some(why)),
     }

@@ -1,15 +1,14 @@
 //! The editor that `kubectl edit` opens: a sheet over the learner's files, with the object's YAML in it.
 
 use giljabi::locale::Lang;
+use giljabi_editor::{Editor, KOREAN, Options};
 use leptos::html::Div;
 use leptos::prelude::*;
 
 use super::engine::{Draft, Shells};
 use super::{focus_line, shells};
+use crate::app::breath::breathe;
 use crate::app::editor::assist;
-use crate::app::editor::bridge::Editor;
-use crate::app::editor::exchange::Options;
-use crate::app::editor::phrases::KOREAN;
 use crate::app::erased::{Show, effect};
 use crate::app::session::{Pane, Session, session};
 
@@ -111,7 +110,7 @@ async fn open(
         }),
         ..Options::default()
     };
-    let opened = Editor::open(place, options).await?;
+    let opened = Editor::open(place, options, breathe).await?;
     opened.set_completion(move |text, position, _| assist::completions(&text, position, s.lang.get_untracked()));
     opened.set_hover(move |text, position| assist::card(&text, position, s.lang.get_untracked()));
     Ok(opened)

@@ -4,14 +4,13 @@
 use giljabi::lesson::read::{FILE, Problem};
 use giljabi::locale::Lang;
 use giljabi::text::{byte_offset, utf16_offset};
+use giljabi_editor::{Completion, Completions, Editor, KOREAN, Lint, Options, Severity};
 use leptos::html::Div;
 use leptos::prelude::*;
 
 use super::{Table, Wish};
+use crate::app::breath::breathe;
 use crate::app::editor::assist;
-use crate::app::editor::bridge::Editor;
-use crate::app::editor::exchange::{Completion, Completions, Lint, Options, Severity};
-use crate::app::editor::phrases::KOREAN;
 use crate::app::erased::{Show, effect};
 use crate::app::session::session;
 
@@ -43,7 +42,7 @@ pub fn Text(table: Table, go: Wish) -> impl IntoView {
                 }),
                 ..Options::default()
             };
-            match Editor::open(&place, options).await {
+            match Editor::open(&place, options, breathe).await {
                 Ok(opened) => {
                     opened.set_completion(move |text, position, _| {
                         let file = table.file.get_untracked();

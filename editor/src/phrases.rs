@@ -1,4 +1,4 @@
-//! CodeMirror's own English words and ours for them, as [`super::exchange::Options::phrases`] takes them.
+//! CodeMirror's own English words and ours for them, as [`crate::Options::phrases`] takes them.
 
 /// Korean. English needs no table: it is what CodeMirror speaks by itself.
 pub const KOREAN: [(&str, &str); 23] = [

@@ -5,18 +5,16 @@
 use js_sys::{Array, Function, Object};
 use wasm_bindgen::prelude::*;
 
-use crate::app::breath::breathe;
-
-use super::exchange::{
+use crate::exchange::{
     Completions, GutterLine, Highlight, Hover, Lint, Options, array, options_object, phrases_object,
 };
 
-#[wasm_bindgen(module = "/src/app/editor/load.js")]
+#[wasm_bindgen(module = "/src/load.js")]
 extern "C" {
     #[wasm_bindgen(catch, js_name = loadEditor)]
     async fn load_editor() -> Result<JsValue, JsValue>;
     #[wasm_bindgen(js_name = loadSentences)]
-    async fn load_sentences() -> JsValue;
+    async fn sentences() -> JsValue;
     /// Waits until an element is to be seen.
     #[wasm_bindgen(js_name = whenSeen)]
     pub async fn when_seen(element: &web_sys::Element);
@@ -72,13 +70,9 @@ extern "C" {
     fn destroy(this: &Handle);
 }
 
-/// Fetches the sentences of the field reference, once; without them, cards and lists say what a field is but not what for.
-pub async fn fetch_sentences() {
-    if !giljabi::workspace::sentences_ready()
-        && let Some(text) = load_sentences().await.as_string().filter(|t| !t.is_empty())
-    {
-        giljabi::api::schema::install_help(text);
-    }
+/// Fetches the sentences of the field reference. None: they cannot be had now.
+pub async fn load_sentences() -> Option<String> {
+    sentences().await.as_string().filter(|text| !text.is_empty())
 }
 
 /// An editor on the page. It leaves the page when it is dropped.
@@ -87,13 +81,17 @@ pub struct Editor {
 }
 
 impl Editor {
-    /// Loads the bundle, if it is not there yet, and makes an editor inside `parent`.
+    /// Loads the bundle, if it is not there yet, and makes an editor inside `parent`. To run the bundle, to read the text and to put
+    /// it on the page are pieces of work of their own: between two of them `breathe` is awaited.
     ///
     /// # Errors
     /// The message of the browser when the bundle cannot be loaded.
-    pub async fn open(parent: &web_sys::Element, options: Options<'_>) -> Result<Self, String> {
+    pub async fn open(
+        parent: &web_sys::Element,
+        options: Options<'_>,
+        breathe: impl AsyncFn(),
+    ) -> Result<Self, String> {
         let bundle = load_editor().await.map_err(message_of)?;
-        // To run the bundle, to read the text and to put it on the page are pieces of work of their own.
         breathe().await;
         let handle = bundle.unchecked_into::<Bundle>().create(parent, &options_object(options)).map_err(message_of)?;
         breathe().await;

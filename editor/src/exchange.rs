@@ -8,7 +8,7 @@ use wasm_bindgen::prelude::*;
 /// The callbacks come from inside the editor's own update: they may read it, and should change it only later (from a
 /// signal's effect, say), because CodeMirror refuses an update within an update.
 pub struct Options<'a> {
-    /// The name of the file shown first (see [`super::bridge::Editor::open_file`]).
+    /// The name of the file shown first (see [`crate::Editor::open_file`]).
     pub name: &'a str,
     /// Its text.
     pub text: &'a str,
@@ -21,7 +21,7 @@ pub struct Options<'a> {
     /// CodeMirror's own English words, each with the page's word for it.
     pub phrases: &'a [(&'a str, &'a str)],
     /// The person changed the text. It is not handed over, because a large text would be copied at every key; ask for
-    /// [`super::bridge::Editor::text`] when it is wanted.
+    /// [`crate::Editor::text`] when it is wanted.
     pub on_change: Box<dyn Fn()>,
     /// The cursor moved: line, and position in the text.
     pub on_cursor: Box<dyn Fn(u32, u32)>,
@@ -152,7 +152,7 @@ impl Severity {
 }
 
 impl Lint {
-    pub(super) fn to_js(&self) -> JsValue {
+    pub(crate) fn to_js(&self) -> JsValue {
         let actions =
             array(self.actions.iter().map(|action| {
                 object([("name", action.name.as_str().into()), ("id", action.id.as_str().into())]).into()
@@ -169,7 +169,7 @@ impl Lint {
 }
 
 impl GutterLine {
-    pub(super) fn to_js(&self) -> JsValue {
+    pub(crate) fn to_js(&self) -> JsValue {
         let marks =
             array(self.marks.iter().map(|mark| {
                 object([("label", mark.label.as_str().into()), ("kind", mark.kind.as_str().into())]).into()
@@ -179,7 +179,7 @@ impl GutterLine {
 }
 
 impl Highlight {
-    pub(super) fn to_js(&self) -> JsValue {
+    pub(crate) fn to_js(&self) -> JsValue {
         let class_name = ("className", self.class_name.as_str().into());
         match self.place {
             HighlightPlace::Line(line) => object([("line", line.into()), class_name]).into(),
@@ -189,7 +189,7 @@ impl Highlight {
 }
 
 impl Completions {
-    pub(super) fn to_js(&self) -> JsValue {
+    pub(crate) fn to_js(&self) -> JsValue {
         let options = array(self.options.iter().map(Completion::to_js));
         object([("from", self.from.into()), ("options", options.into())]).into()
     }
@@ -208,7 +208,7 @@ impl Completion {
 }
 
 impl Hover {
-    pub(super) fn to_js(&self) -> JsValue {
+    pub(crate) fn to_js(&self) -> JsValue {
         object([
             ("from", self.from.into()),
             ("to", self.to.into()),
@@ -221,7 +221,7 @@ impl Hover {
 }
 
 /// The options as the bundle wants them. JavaScript owns the callbacks from here on and frees them with the editor.
-pub(super) fn options_object(options: Options<'_>) -> Object {
+pub(crate) fn options_object(options: Options<'_>) -> Object {
     object([
         ("name", options.name.into()),
         ("doc", options.text.into()),
@@ -237,7 +237,7 @@ pub(super) fn options_object(options: Options<'_>) -> Object {
     ])
 }
 
-pub(super) fn phrases_object(phrases: &[(&str, &str)]) -> Object {
+pub(crate) fn phrases_object(phrases: &[(&str, &str)]) -> Object {
     let object = Object::new();
     for (english, word) in phrases {
         put(&object, english, &JsValue::from_str(word));
@@ -245,7 +245,7 @@ pub(super) fn phrases_object(phrases: &[(&str, &str)]) -> Object {
     object
 }
 
-pub(super) fn array(items: impl Iterator<Item = JsValue>) -> Array {
+pub(crate) fn array(items: impl Iterator<Item = JsValue>) -> Array {
     items.collect()
 }
 

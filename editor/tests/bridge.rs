@@ -1,19 +1,18 @@
 //! The bridge in a real browser: what goes in is shown, what the person does comes back.
 
+#![cfg(target_arch = "wasm32")]
+
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use gloo_timers::future::TimeoutFuture;
-use leptos::prelude::document;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
-use super::bridge::Editor;
-use super::exchange::{
-    Action, Completion, Completions, GutterLine, Highlight, HighlightPlace, Lint, Mark, Options, Severity,
+use giljabi_editor::{
+    Action, Completion, Completions, Editor, GutterLine, Highlight, HighlightPlace, KOREAN, Lint, Mark, Options,
+    Severity,
 };
-
-use super::phrases::KOREAN;
 
 wasm_bindgen_test_configure!(run_in_browser);
 
@@ -50,7 +49,7 @@ impl Trial {
             on_action: Box::new(move |id| note(&action, format!("action {id}"))),
             ..Options::default()
         };
-        let editor = Editor::open(&place, options).await.unwrap();
+        let editor = Editor::open(&place, options, async || {}).await.unwrap();
         Self { editor, place, told }
     }
 
@@ -87,6 +86,10 @@ impl Drop for Trial {
     fn drop(&mut self) {
         self.place.remove();
     }
+}
+
+fn document() -> web_sys::Document {
+    web_sys::window().unwrap().document().unwrap()
 }
 
 /// The built page names its bundle in its head; the test runner serves the project's folder, where the bundle lies.
