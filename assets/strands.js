@@ -2,12 +2,14 @@
 // says how). Here they are plied together again, into the module that every browser knows. The page does so while it starts
 // (assets/boot.js), and once for all for the copy that it keeps (assets/site/sw.js).
 
-const [INSTRUCTIONS, LOCALS, CALLS, SMALL, LARGE, OFFSETS, NUMBERS, BLOCKS, RAW, SIGNATURES, DECLARED, STRANDS] = Array(12).keys();
-/** An instruction that nothing follows. */
-const ALONE = STRANDS;
+const [INSTRUCTIONS, LOCALS, CALLS, OFFSETS, VECTORS, NUMBERS, BLOCKS, RAW, SIGNATURES, DECLARED, SMALL, LARGE, ALONE] = Array(13).keys();
+/** Constants have a strand for each instruction that may follow them; behind an `ALONE` instruction stands nothing. */
+const STRANDS = SMALL + 2 * 256;
 /** From this access to memory on to `LARGE_CONST` they are those whose alignment is told. */
 const ODD = 0xd3;
 const LARGE_CONST = 0xea;
+const VECTOR_LOAD = 0xeb;
+const VECTOR_STORE = 0xec;
 const ACCESS = 0x28;
 /** The logarithm of the width of each access to memory. */
 const WIDTHS = "23230011001122232301012";
@@ -25,6 +27,7 @@ for (const [strand, ...ranges] of [
   [LARGE, LARGE_CONST, LARGE_CONST],
   [INSTRUCTIONS, 0x42, 0x42],
   [OFFSETS, ACCESS, 0x3e, ODD, LARGE_CONST - 1],
+  [VECTORS, VECTOR_LOAD, VECTOR_STORE],
 ]) {
   for (let i = 0; i < ranges.length; i += 2) FOLLOWS.fill(strand, ranges[i], ranges[i + 1] + 1);
 }
@@ -78,7 +81,7 @@ function ply(b, p, out, start) {
   }
   for (let depth = 1; depth > 0; ) {
     const code = b[p[INSTRUCTIONS]++];
-    const strand = FOLLOWS[code];
+    let strand = FOLLOWS[code];
     if (strand === undefined) early();
     if (strand === ALONE) {
       out[at++] = code;
@@ -88,6 +91,10 @@ function ply(b, p, out, start) {
     if (strand === OFFSETS) {
       out[at++] = code < ODD ? code : code - ODD + ACCESS;
       out[at++] = code < ODD ? WIDTHS.charCodeAt(code - ACCESS) - 48 : b[p[NUMBERS]++];
+    } else if (strand === VECTORS) {
+      out[at++] = 0xfd;
+      out[at++] = code === VECTOR_LOAD ? 0 : 0x0b;
+      out[at++] = b[p[NUMBERS]++];
     } else if (strand === RAW) {
       out[at++] = code;
       for (let length = number(b, p, RAW); length > 0; length -= 1) out[at++] = b[p[RAW]++];
@@ -95,6 +102,7 @@ function ply(b, p, out, start) {
     } else {
       out[at++] = strand === LARGE ? 0x41 : code;
       if (strand === BLOCKS) depth += 1;
+      if (strand === SMALL || strand === LARGE) strand = (strand === SMALL ? SMALL : SMALL + 256) + b[p[INSTRUCTIONS]];
       if (strand === SIGNATURES) {
         do out[at++] = byte = b[p[SIGNATURES]++];
         while (byte > 127);
@@ -127,16 +135,22 @@ const KINDS = {
   2: [STRANDS],
   // Exports: names, kinds, steps from number to number.
   3: [3, (from) => {
-    from.bytes(0, from.copy(0));
+    const step = from.number(0);
+    if (step) from.name((from.counted += step));
+    else from.bytes(0, from.copy(0));
     from.bytes(1, 1);
-    const step = from.number(2);
-    from.put((from.last += (step >>> 1) ^ -(step & 1)));
+    from.put((from.last += from.step(2)));
   }],
-  // Segments of elements: gaps, counts, the two bytes of each number.
+  // Segments of elements: gaps, counts, the two bytes of each number and one more, or zero for the next one.
   4: [4, (from) => {
     from.place();
     const count = from.copy(1);
-    for (let i = 0; i < count; i += 1) from.put(from.byte(2) | (from.byte(3) << 8));
+    for (let i = 0; i < count; i += 1) {
+      const told = from.byte(2) | (from.byte(3) << 8);
+      const number = told ? told - 1 : from.next;
+      from.next = Math.max(from.next, number + 1);
+      from.put(number);
+    }
     from.last += count;
   }],
   // Segments of data: gaps, lengths, bytes.
@@ -146,12 +160,55 @@ const KINDS = {
     from.bytes(2, length);
     from.last += length;
   }],
+  // Stand-ins: whom they call first, how many parameters each type has, types, steps from slot to slot.
+  6: [4, (from) => {
+    from.least ??= from.number(0);
+    const call = from.least + from.number(0);
+    const type = from.number(2);
+    from.sized(() => {
+      from.out.set([0, 0x10], from.at);
+      from.at += 2;
+      from.put(call);
+      for (let i = 0; i < from.b[from.p[1] + type]; i += 1) {
+        from.out.set([0x20, i], from.at);
+        from.at += 2;
+      }
+      from.out[from.at++] = 0x41;
+      from.put((from.last += from.step(3)), 63);
+      from.out[from.at++] = 0x11;
+      from.put(type);
+      from.out.set([0, 0x0b], from.at);
+      from.at += 2;
+    });
+  }],
+  // Imports: zeros and lengths; those that are written whole; steps from name to name, and types, of functions of the same module.
+  7: [4, (from) => {
+    const length = from.number(0);
+    if (length) {
+      const whole = from.b.subarray(from.p[1], from.p[1] + length);
+      const [module] = whole;
+      from.module = whole.subarray(0, module + 1);
+      from.counted = whole.subarray(module + 2, module + 2 + whole[module + 1]).reduce((sum, letter) => sum * 52 + LETTERS.indexOf(letter) + 1, 0);
+      from.bytes(1, length);
+    } else {
+      from.out.set(from.module, from.at);
+      from.at += from.module.length;
+      from.name((from.counted += from.number(2)));
+      from.out[from.at++] = 0;
+      from.copy(3);
+    }
+  }],
 };
+
+/** What short names are made of: in the order of the letters' numbers, the small ones first. */
+const LETTERS = new TextEncoder().encode("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
 
 /** The strands of entries that are plied one after the other. */
 class Strands {
   at = 0;
   last = 0;
+  next = 0;
+  counted = 0;
 
   constructor(b, p, out) {
     Object.assign(this, { b, p, out });
@@ -163,6 +220,12 @@ class Strands {
 
   number(strand) {
     return number(this.b, this.p, strand);
+  }
+
+  /** A step up or down. */
+  step(strand) {
+    const folded = this.number(strand);
+    return (folded >>> 1) ^ -(folded & 1);
   }
 
   /** Writes a number; with `most` 63 one whose sign could be told. */
@@ -182,6 +245,25 @@ class Strands {
     this.at += length;
   }
 
+  /** The short name with this number, behind its length. */
+  name(number) {
+    const letters = [];
+    for (; number > 0; number = Math.floor((number - 1) / 52)) letters.unshift(LETTERS[(number - 1) % 52]);
+    this.out.set([letters.length, ...letters], this.at);
+    this.at += letters.length + 1;
+  }
+
+  /** What `write` writes, behind its size. */
+  sized(write) {
+    const start = this.at;
+    write();
+    const size = this.at - start;
+    this.out.copyWithin(start + (size > 127 ? 2 : 1), start, this.at);
+    this.at = start;
+    this.put(size);
+    this.at += size;
+  }
+
   /** The head of a segment, which begins behind the one before it. */
   place() {
     this.last += this.number(0);
@@ -199,6 +281,8 @@ function* entries(b, p, out, count, ply) {
   yield out.subarray(0, from.at);
 }
 
+/** Behind the last piece. */
+const END = 8;
 /** How much is plied before it is handed on: some milliseconds' work. */
 const PIECE = 1 << 16;
 /** With this header an answer says that it is plied. */
@@ -212,6 +296,7 @@ class Plier {
   #wants = 1;
   /** So many bytes of a piece that is as it is are still to come. */
   #plain = 0;
+  #ended = false;
 
   /** Takes what has come, and gives what can be plied now, in pieces. */
   *plied(chunk) {
@@ -242,6 +327,9 @@ class Plier {
         at += 1;
         const length = next();
         if (at <= b.length) this.#plain = length;
+      } else if (b[at] === END) {
+        at += 1;
+        this.#ended = true;
       } else {
         const [strands, entry] = KINDS[b[at++]] ?? unknown();
         const [count, size, ...lengths] = Array.from({ length: strands + 2 }, next);
@@ -267,7 +355,7 @@ class Plier {
 
   /** Nothing more comes. */
   end() {
-    if (this.#bytes > 0 || (this.#plain > 0 && this.#plain < Infinity)) early();
+    if (this.#bytes > 0 || (!this.#ended && this.#plain !== Infinity)) early();
   }
 }
 

@@ -20,23 +20,36 @@ impl Names {
     }
 
     pub fn next(&mut self) -> String {
-        const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
         loop {
-            let (mut number, mut name) = (self.given, String::new());
+            let name = name_of(self.given);
             self.given += 1;
-            loop {
-                name.insert(0, LETTERS[number as usize % LETTERS.len()] as char);
-                number /= LETTERS.len() as u32;
-                if number == 0 {
-                    break;
-                }
-                number -= 1;
-            }
             if self.taken.insert(name.clone()) {
                 return name;
             }
         }
     }
+}
+
+const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+/// The names in their order: a to Z, aa to ZZ and so on.
+fn name_of(mut number: u32) -> String {
+    let mut name = String::new();
+    loop {
+        name.insert(0, LETTERS[number as usize % LETTERS.len()] as char);
+        number /= LETTERS.len() as u32;
+        if number == 0 {
+            return name;
+        }
+        number -= 1;
+    }
+}
+
+/// The place of a short name among all, from one on. None: it is none of them.
+pub fn numbered(name: &str) -> Option<u32> {
+    let letter = |byte: u8| LETTERS.iter().position(|letter| *letter == byte).map(|at| at as u32 + 1);
+    let short = (1..4).contains(&name.len());
+    short.then(|| name.bytes().try_fold(0, |number, byte| Some(number * LETTERS.len() as u32 + letter(byte)?)))?
 }
 
 /// The imports, those from wasm-bindgen's script under short names.
@@ -61,4 +74,17 @@ pub fn short_imports(module: &Module) -> Vec<(String, String)> {
     let mut names = Names { taken: HashSet::new(), given: 0 };
     let glue = module.imports.iter().filter(|import| is_glue(import));
     glue.map(|import| (import.name.to_string(), names.next())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_counted() {
+        for number in 0..5_000 {
+            assert_eq!(numbered(&name_of(number)), Some(number + 1));
+        }
+        assert_eq!([numbered(""), numbered("memory"), numbered("a1"), numbered("_")], [None; 4]);
+    }
 }
