@@ -40,6 +40,8 @@ type Area = (&'static str, &'static str);
 /// What the page says until its first request has arrived, of every area (a line `@area` begins its rows): a file of its own,
 /// so that the browser does not have to get all the others before it can show something.
 const AT_ONCE: &[Area] = &[("start", include_str!("../assets/locale/start.tsv"))];
+/// What its panels say when they are drawn, likewise.
+const PANELS: &[Area] = &[("panels", include_str!("../assets/locale/panels.tsv"))];
 /// The tables of the areas. A new area is one file and one line here.
 const LATER: &[Area] = &[
     ("trace", include_str!("../assets/locale/trace.tsv")),
@@ -61,10 +63,17 @@ type Table = HashMap<&'static str, (&'static str, &'static str)>;
 
 fn row_of(id: &str) -> Option<(&'static str, &'static str)> {
     static TABLE: OnceLock<Table> = OnceLock::new();
-    TABLE.get_or_init(|| read(AT_ONCE)).get(id).copied().or_else(|| row_of_later(id))
+    TABLE.get_or_init(|| read(AT_ONCE)).get(id).copied().or_else(|| row_of_panels(id))
 }
 
 /// On its own, because it is what refers to the other tables: a first request that never comes here does not need them.
+#[inline(never)]
+fn row_of_panels(id: &str) -> Option<(&'static str, &'static str)> {
+    static TABLE: OnceLock<Table> = OnceLock::new();
+    TABLE.get_or_init(|| read(PANELS)).get(id).copied().or_else(|| row_of_later(id))
+}
+
+/// On its own for the same reason: panels that say nothing unusual do not come here.
 #[inline(never)]
 fn row_of_later(id: &str) -> Option<(&'static str, &'static str)> {
     static TABLE: OnceLock<Table> = OnceLock::new();
@@ -77,7 +86,7 @@ fn read(areas: &'static [Area]) -> Table {
 
 /// Every row of every table: area, id, English, Korean.
 pub fn rows() -> impl Iterator<Item = (&'static str, &'static str, &'static str, &'static str)> {
-    rows_of(AT_ONCE).chain(rows_of(LATER))
+    rows_of(AT_ONCE).chain(rows_of(PANELS)).chain(rows_of(LATER))
 }
 
 fn rows_of(areas: &'static [Area]) -> impl Iterator<Item = (&'static str, &'static str, &'static str, &'static str)> {
@@ -323,6 +332,7 @@ mod tests {
         }
         let lines: usize = AT_ONCE
             .iter()
+            .chain(PANELS)
             .chain(LATER)
             .map(|(_, t)| t.lines().filter(|l| !l.is_empty() && !l.starts_with(['#', '@'])).count())
             .sum();

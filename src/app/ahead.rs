@@ -1,6 +1,6 @@
 //! Work that is done when the site is built: a release runs it once, and its memory as it is then is what every page begins with
-//! (`assets/hooks/pack.mjs`, `xtask/split`). So what is given back must not leave its bytes behind, and what only the rest of
-//! the program reads must stand apart, to travel with it.
+//! (`assets/hooks/pack.mjs`, `xtask/split`). So neither what is given back nor the allocator's own notes may leave their bytes
+//! behind, and what only the rest of the program reads must stand apart, to travel with it.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
@@ -26,10 +26,32 @@ static TAKEN: AtomicUsize = AtomicUsize::new(0);
 static AHEAD: AtomicBool = AtomicBool::new(false);
 static ASIDE: AtomicBool = AtomicBool::new(false);
 
+/// So many bytes may be given to the work that is done ahead, of which those that are never used are zeros. What it wants more is the
+/// system's.
+const ROOM: usize = 1536 * 1024;
+/// Blocks come in multiples of so many bytes, up to [`LARGEST`].
+const STEP: usize = 8;
+const LARGEST: usize = 16 * 1024;
+
+/// The room of the work that is done ahead: a block of the system's allocator which is never given back, and neither is what stands
+/// in it. Where it begins, where nothing has stood yet, and where it ends.
+static ROOM_FROM: AtomicUsize = AtomicUsize::new(0);
+static ROOM_NEXT: AtomicUsize = AtomicUsize::new(0);
+static ROOM_END: AtomicUsize = AtomicUsize::new(0);
+/// The block of each size that was given back last; in it stands which one was before it.
+static FREE: [AtomicUsize; LARGEST / STEP + 1] = [const { AtomicUsize::new(0) }; LARGEST / STEP + 1];
+
 /// Work is done ahead while this lives.
 pub struct Ahead(());
 
 pub fn begin() -> Ahead {
+    // SAFETY: it wants some bytes, and the steps are a power of two.
+    let room = unsafe { System.alloc_zeroed(Layout::from_size_align_unchecked(ROOM, STEP)) } as usize;
+    if room > 0 {
+        ROOM_FROM.store(room, Relaxed);
+        ROOM_NEXT.store(room, Relaxed);
+        ROOM_END.store(room + ROOM, Relaxed);
+    }
     AHEAD.store(true, Relaxed);
     Ahead(())
 }
@@ -37,6 +59,14 @@ pub fn begin() -> Ahead {
 impl Drop for Ahead {
     fn drop(&mut self) {
         AHEAD.store(false, Relaxed);
+        // What was given back is not used again, so nobody need find it.
+        for first in &FREE {
+            let mut block = first.swap(0, Relaxed);
+            while block > 0 {
+                // SAFETY: the blocks of the list are nobody's, and hold where the next one is.
+                block = unsafe { (block as *mut usize).replace(0) };
+            }
+        }
     }
 }
 
@@ -73,20 +103,44 @@ impl Tidy {
         unsafe { PLACE.0.get().cast::<u8>().add(from) }
     }
 
+    /// A block of the room, full of zeros, while work is done ahead. None: it has no such block.
+    fn within(layout: Layout) -> Option<*mut u8> {
+        let size = layout.size().next_multiple_of(STEP);
+        if !AHEAD.load(Relaxed) || layout.align() > STEP || size > LARGEST {
+            return None;
+        }
+        let free = &FREE[size / STEP];
+        let block = free.load(Relaxed);
+        if block > 0 {
+            // SAFETY: the blocks of the list are nobody's, and hold where the next one is.
+            free.store(unsafe { (block as *mut usize).replace(0) }, Relaxed);
+            return Some(block as *mut u8);
+        }
+        let next = ROOM_NEXT.load(Relaxed);
+        (size <= ROOM_END.load(Relaxed) - next).then(|| {
+            ROOM_NEXT.store(next + size, Relaxed);
+            next as *mut u8
+        })
+    }
+
+    fn is_within(block: *mut u8) -> bool {
+        (ROOM_FROM.load(Relaxed)..ROOM_END.load(Relaxed)).contains(&(block as usize))
+    }
+
     fn is_aside(block: *mut u8) -> bool {
         (block as usize).wrapping_sub(PLACE.0.get() as usize) < APART
     }
 }
 
-// SAFETY: everything is the system's allocator's but the blocks of the place apart, which are given once and overlap nothing;
-// a block is only written to while it is its owner's.
+// SAFETY: everything is the system's allocator's but the blocks of the place apart, which are given once and overlap nothing, and
+// those of the room, which are given again only once they were given back; a block is only written to while it is its owner's.
 unsafe impl GlobalAlloc for Tidy {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if ASIDE.load(Relaxed) {
             return Tidy::aside(layout);
         }
         // SAFETY: the caller's word for the system's allocator.
-        unsafe { System.alloc(layout) }
+        Tidy::within(layout).unwrap_or_else(|| unsafe { System.alloc(layout) })
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
@@ -95,17 +149,21 @@ unsafe impl GlobalAlloc for Tidy {
             return Tidy::aside(layout);
         }
         // SAFETY: the caller's word for the system's allocator.
-        unsafe { System.alloc_zeroed(layout) }
+        Tidy::within(layout).unwrap_or_else(|| unsafe { System.alloc_zeroed(layout) })
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        if !AHEAD.load(Relaxed) {
-            // SAFETY: the caller's word. What stands apart is never given back once the work is done.
-            return unsafe { System.dealloc(block, layout) };
+        let within = Tidy::is_within(block);
+        if AHEAD.load(Relaxed) {
+            // SAFETY: the block is the caller's until it is given back.
+            unsafe { block.write_bytes(0, layout.size()) };
+            if within {
+                let free = &FREE[layout.size().next_multiple_of(STEP) / STEP];
+                // SAFETY: a block of the room holds a word, and is nobody's from now on.
+                unsafe { (block as *mut usize).write(free.swap(block as usize, Relaxed)) };
+            }
         }
-        // SAFETY: the block is the caller's until it is given back.
-        unsafe { block.write_bytes(0, layout.size()) };
-        if !Tidy::is_aside(block) {
+        if !within && !Tidy::is_aside(block) {
             // SAFETY: the caller's word.
             unsafe { System.dealloc(block, layout) };
         }
@@ -114,7 +172,7 @@ unsafe impl GlobalAlloc for Tidy {
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         // SAFETY: the caller's word; the layout of the new block is the old one's with another size.
         unsafe {
-            if !AHEAD.load(Relaxed) {
+            if !AHEAD.load(Relaxed) && !Tidy::is_within(block) {
                 return System.realloc(block, layout, size);
             }
             let moved = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));

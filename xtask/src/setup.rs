@@ -171,11 +171,7 @@ fn wasm_bindgen() -> Outcome {
 /// The program that splits a release's WASM in two. Its stamp is its source.
 fn splitter() -> Outcome {
     let stamp = tools_bin().join(".giljabi-split");
-    let folder = root().join("xtask/split/src");
-    let entries = fs::read_dir(&folder).map_err(|error| format!("{} cannot be read: {error}", folder.display()))?;
-    let mut sources: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    sources.sort();
-    let wanted = sources.iter().map(|path| read(path)).collect::<Result<String, _>>()?;
+    let wanted = everything_in(&root().join("xtask/split/src"))?;
     if fs::read_to_string(&stamp).is_ok_and(|built| built == wanted) {
         return Ok(());
     }
@@ -266,6 +262,14 @@ fn patiently(step: impl Fn() -> Outcome) -> Outcome {
         sleep(pause);
     }
     step()
+}
+
+/// What all files of a folder hold, and those of the folders in it.
+fn everything_in(folder: &Path) -> Result<String, String> {
+    let entries = fs::read_dir(folder).map_err(|error| format!("{} cannot be read: {error}", folder.display()))?;
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    paths.iter().map(|path| if path.is_dir() { everything_in(path) } else { read(path) }).collect()
 }
 
 fn read(path: &Path) -> Result<String, String> {

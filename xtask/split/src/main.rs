@@ -28,6 +28,7 @@ mod outline;
 mod reach;
 mod record;
 mod strands;
+mod types;
 mod write;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -76,12 +77,13 @@ fn main() -> Result<()> {
             };
             let parts = write::split(&whole, &part_of, &data)?;
             for (part, name) in parts.parts.iter().zip(PARTS) {
+                let part = types::pruned(part)?;
                 wasmparser::Validator::new()
-                    .validate_all(part)
+                    .validate_all(&part)
                     .context("the splitter wrote a module that is not valid")?;
                 let path = option(&format!("--{name}"))?;
-                fs::write(path, part)?;
-                fs::write(format!("{path}.strands"), strands::stranded(part)?)?;
+                fs::write(path, &part)?;
+                fs::write(format!("{path}.strands"), strands::stranded(&part)?)?;
             }
             let imports: String = parts.imports.iter().map(|(long, short)| format!("{long} {short}\n")).collect();
             fs::write(option("--imports")?, imports)?;
