@@ -28,7 +28,7 @@ static ASIDE: AtomicBool = AtomicBool::new(false);
 
 /// So many bytes may be given to the work that is done ahead, of which those that are never used are zeros. What it wants more is the
 /// system's.
-const ROOM: usize = 1536 * 1024;
+const ROOM: usize = 640 * 1024;
 /// Blocks come in multiples of so many bytes, up to [`LARGEST`].
 const STEP: usize = 8;
 const LARGEST: usize = 16 * 1024;
