@@ -2,7 +2,7 @@
 // says how). Here they are plied together again, into the module that every browser knows. The page does so while it starts
 // (assets/boot.js), and once for all for the copy that it keeps (assets/site/sw.js).
 
-const [INSTRUCTIONS, LOCALS, CALLS, OFFSETS, VECTORS, NUMBERS, BLOCKS, RAW, SIGNATURES, DECLARED, SMALL, LARGE, ALONE] = Array(13).keys();
+const [INSTRUCTIONS, LOCALS, CALLS, OFFSETS, VECTORS, NUMBERS, BLOCKS, RAW, SIGNATURES, DECLARED, FLOATS, SMALL, LARGE, ALONE] = Array(14).keys();
 /** Constants have a strand for each instruction that may follow them; behind an `ALONE` instruction stands nothing. */
 const STRANDS = SMALL + 2 * 256;
 /** From this access to memory on to `LARGE_CONST` they are those whose alignment is told. */
@@ -22,7 +22,8 @@ for (const [strand, ...ranges] of [
   [CALLS, 0x10, 0x10],
   [SIGNATURES, 0x11, 0x11],
   [LOCALS, 0x20, 0x22],
-  [RAW, 0x0e, 0x0e, 0x1c, 0x1c, 0x43, 0x44, 0xfc, 0xfd],
+  [RAW, 0x0e, 0x0e, 0x1c, 0x1c, 0xfc, 0xfd],
+  [FLOATS, 0x43, 0x44],
   [SMALL, 0x41, 0x41],
   [LARGE, LARGE_CONST, LARGE_CONST],
   [INSTRUCTIONS, 0x42, 0x42],
@@ -98,6 +99,10 @@ function ply(b, p, out, start) {
     } else if (strand === RAW) {
       out[at++] = code;
       for (let length = number(b, p, RAW); length > 0; length -= 1) out[at++] = b[p[RAW]++];
+      continue;
+    } else if (strand === FLOATS) {
+      out[at++] = code;
+      for (let length = code === 0x43 ? 4 : 8; length > 0; length -= 1) out[at++] = b[p[FLOATS]++];
       continue;
     } else {
       out[at++] = strand === LARGE ? 0x41 : code;

@@ -9,6 +9,7 @@ use crate::api::value::Value;
 use crate::api::view::Pod;
 use crate::apiserver::store::Store;
 use crate::arrange::Arrange;
+use crate::later::Later;
 use smol_str::{SmolStr, format_smolstr};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -22,7 +23,7 @@ pub struct Environment {
     /// `envFrom` and `env`, sorted out and expanded, in the manifest's order.
     pub own: Arc<Pairs>,
     /// The Services', sorted by name.
-    pub services: Arc<Pairs>,
+    pub services: Later<Arc<Pairs>>,
 }
 
 impl Environment {
@@ -42,10 +43,12 @@ impl Environment {
     }
 
     pub fn get(&self, name: &str) -> Option<&SmolStr> {
-        let find = |pairs: &'_ Arc<Pairs>| pairs.iter().position(|(k, _)| k == name);
-        find(&self.own)
-            .map(|i| &self.own[i].1)
-            .or_else(|| self.services.binary_search_by(|(k, _)| k.as_str().cmp(name)).ok().map(|i| &self.services[i].1))
+        if let Some((_, value)) = self.own.iter().find(|(k, _)| k == name) {
+            return Some(value);
+        }
+        // A Service's is called `NAME_SERVICE_HOST`, `NAME_PORT` and so on: no other name wants a look.
+        let at = name.contains('_').then(|| self.services.binary_search_by(|(k, _)| k.as_str().cmp(name)).ok())??;
+        Some(&self.services[at].1)
     }
 }
 
@@ -151,7 +154,7 @@ pub fn own_variables(
         let name: SmolStr = variable.str_at(&["name"]).into();
         let text = variable.str_at(&["value"]);
         let value = if !text.is_empty() {
-            expand(text, &own, services)
+            expand(text, |name| own.iter().chain(services).find(|(k, _)| k == name).map(|(_, value)| value))
         } else if let Some(from) = variable.get("valueFrom") {
             match value_from(store, pod, container.text("name"), from, ips, node_ip)? {
                 Some(value) => value,
@@ -226,8 +229,8 @@ pub(super) fn field_of(pod: &Object, path: &str, ips: &[IpAddr], node_ip: Option
     }
 }
 
-/// Replaces `$(NAME)`; `$$` is a dollar sign; an unknown name stays as it is (`third_party/forked/golang/expansion`).
-pub fn expand(text: &str, own: &[(SmolStr, SmolStr)], services: &[(SmolStr, SmolStr)]) -> SmolStr {
+/// Replaces `$(NAME)` by its value; `$$` is a dollar sign; an unknown name stays as it is (`third_party/forked/golang/expansion`).
+pub fn expand<'v>(text: &str, value_of: impl Fn(&str) -> Option<&'v SmolStr>) -> SmolStr {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('$') {
@@ -237,8 +240,8 @@ pub fn expand(text: &str, own: &[(SmolStr, SmolStr)], services: &[(SmolStr, Smol
             out.push('$');
             rest = after;
         } else if let Some((name, after)) = rest.strip_prefix('(').and_then(|r| r.split_once(')')) {
-            match own.iter().chain(services).find(|(k, _)| k == name) {
-                Some((_, value)) => out.push_str(value),
+            match value_of(name) {
+                Some(value) => out.push_str(value),
                 None => {
                     out.push_str("$(");
                     out.push_str(name);

@@ -78,12 +78,17 @@ impl Runtime {
     /// Leaves what only kubelets read to the runtime's twin, as `store` has done already.
     pub fn leave<W: Twin<Runtime>>(&mut self, store: &Store) {
         let keys: Vec<ObjectKey> = self.iter().map(|(key, _)| key.clone()).collect();
+        let mut containers = 0;
         for (place, key) in keys.iter().enumerate() {
             let Some(sandbox) = self.get_mut(key) else { continue };
             let stored = store.get(key).filter(|pod| pod.revision == sandbox.pod.revision).cloned();
             let pod = &sandbox.pod;
             sandbox.pod = stored.unwrap_or_else(|| pod.without_value(|place| &W::get().at(place).pod.value, place));
             sandbox.volumes = Later::away(|place| &W::get().at(place).volumes, place);
+            for container in sandbox.all_mut() {
+                container.env.services = Later::away(|of| &W::get().container_at(of).env.services, containers);
+                containers += 1;
+            }
         }
         self.images = Later::away(|_| &W::get().images, 0);
         self.service_variables = Later::away(|_| &W::get().service_variables, 0);
@@ -93,6 +98,11 @@ impl Runtime {
     /// The sandbox at a place in the order of [`Runtime::iter`].
     fn at(&self, place: usize) -> &PodSandbox {
         self.iter().nth(place).expect("twins have the same sandboxes").1
+    }
+
+    /// The container at a place in the order of the sandboxes.
+    fn container_at(&self, place: usize) -> &RunningContainer {
+        self.iter().flat_map(|(_, sandbox)| sandbox.all()).nth(place).expect("twins have the same containers")
     }
 
     pub fn get(&self, pod: &ObjectKey) -> Option<&Arc<PodSandbox>> {

@@ -172,7 +172,7 @@ impl RunningContainer {
     /// The words of its process, with `$(NAME)` replaced by the variables that it started with.
     pub fn words(&self) -> Vec<SmolStr> {
         let words = command::words(&self.spec);
-        words.iter().map(|word| env::expand(word, &self.env.own, &self.env.services)).collect()
+        words.iter().map(|word| env::expand(word, |name| self.env.get(name))).collect()
     }
 
     pub fn is_running(&self) -> bool {

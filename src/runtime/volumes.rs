@@ -400,7 +400,7 @@ pub fn mounts_of(container: &RunningContainer, volumes: &[Volume]) -> Vec<Mount>
         let volume = volumes.iter().position(|v| v.name == name)?;
         let part = match mount.text("subPathExpr") {
             "" => mount.text("subPath").into(),
-            expression => env::expand(expression, &container.env.own, &container.env.services),
+            expression => env::expand(expression, |name| container.env.get(name)),
         };
         let part: SmolStr = part.trim_matches('/').into();
         let Volume { filled, files, .. } = &volumes[volume];

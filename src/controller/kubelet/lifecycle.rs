@@ -233,7 +233,7 @@ impl Worker<'_, '_> {
         } else {
             env::own_variables(store, self.pod, spec, &self.sandbox.ips, self.node_ip(), &services)?
         };
-        Ok(Environment { own: own.into(), services })
+        Ok(Environment { own: own.into(), services: services.into() })
     }
 
     /// A container's process has ended.

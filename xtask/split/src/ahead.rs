@@ -11,7 +11,7 @@ use wasmparser::{Parser, Payload};
 use crate::module::Module;
 
 /// So many zeros end a run of memory: to begin another one costs less than they do.
-const ZEROS: usize = 24;
+const ZEROS: usize = 40;
 const PAGE: usize = 65_536;
 const WORD: usize = 4;
 

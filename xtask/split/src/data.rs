@@ -12,8 +12,8 @@ use crate::write::PARTS;
 
 /// The last part, which holds what no other needs.
 const REST: usize = PARTS - 1;
-/// So few bytes between two pieces of a part go with them: a run of its own costs about as much, in both parts.
-const GAP: usize = 32;
+/// So few bytes between two pieces of a part go with them: a run of its own costs about as much as they do.
+const GAP: usize = 8;
 
 /// Bytes of the module and the address at which they stand in memory.
 pub type Run = (u32, Range<usize>);
@@ -107,7 +107,7 @@ mod tests {
 
     /// Where the data begin: four pieces, each of one letter and longer than a gap that is filled.
     const AT: u32 = 1024;
-    const PIECE: u32 = 2 * GAP as u32;
+    const PIECE: u32 = 64;
 
     /// The bytes of the pieces with these letters.
     fn pieces(letters: &str) -> String {

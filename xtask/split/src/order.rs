@@ -10,7 +10,8 @@ const COMMON: usize = 1_000;
 
 /// The numbers of some functions, each followed by the one of those left that has the most pieces in common with it, in proportion
 /// to the pieces of both. Where nothing is in common the shortest comes next.
-pub fn like_beside_like(bodies: &[&[u8]]) -> Vec<usize> {
+pub fn like_beside_like(bodies: &[impl AsRef<[u8]>]) -> Vec<usize> {
+    let bodies: Vec<&[u8]> = bodies.iter().map(AsRef::as_ref).collect();
     let mut having: HashMap<&[u8], Vec<usize>> = HashMap::new();
     for (number, body) in bodies.iter().enumerate() {
         for piece in body.windows(PIECE) {

@@ -17,7 +17,7 @@ use crate::liveness::{Liveness, Locals, liveness};
 use crate::module::Module;
 
 /// What a call costs more than the locals that it passes: a stretch must be longer by this to be worth it.
-const COST: usize = 48;
+const COST: usize = 8;
 
 /// A module with more functions than before, behind those that it had.
 pub struct Outlined {

@@ -22,6 +22,7 @@ use crate::module::Module;
 use crate::names::{self, Names};
 use crate::order;
 use crate::reach;
+use crate::strands;
 
 /// How many parts there are: what makes the page around the map, the map and the first request on it, the panels, and the rest.
 pub const PARTS: usize = 4;
@@ -60,13 +61,14 @@ struct Plan<'m, 'a> {
 impl<'m, 'a> Plan<'m, 'a> {
     fn new(module: &'m Module<'a>, part_of: &'m [usize], data: &Parted) -> Result<Self> {
         let imported = module.imported_functions;
-        let body = |f: &u32| &module.bytes[module.functions[*f as usize].body.clone()];
-        let functions: [Vec<u32>; PARTS] = std::array::from_fn(|part| {
+        let strands = |f: &u32| strands::of_function(module.bytes, module.functions[*f as usize].body.clone());
+        let mut functions: [Vec<u32>; PARTS] = Default::default();
+        for (part, functions) in functions.iter_mut().enumerate() {
             let own: Vec<u32> =
                 (imported..module.functions.len() as u32).filter(|f| part_of[*f as usize] == part).collect();
-            let bodies: Vec<&[u8]> = own.iter().map(body).collect();
-            order::like_beside_like(&bodies).into_iter().map(|at| own[at]).collect::<Vec<u32>>()
-        });
+            let bodies = own.iter().map(strands).collect::<Result<Vec<_>>>()?;
+            *functions = order::like_beside_like(&bodies).into_iter().map(|at| own[at]).collect();
+        }
         let mut called: [BTreeSet<u32>; PARTS] = Default::default();
         for (own, into) in functions.iter().zip(&mut called) {
             for function in own {

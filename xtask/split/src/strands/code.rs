@@ -22,9 +22,11 @@ const RAW: usize = 7;
 const SIGNATURES: usize = 8;
 /// The locals that functions declare.
 const DECLARED: usize = 9;
+/// Constants with a point, four or eight bytes.
+const FLOATS: usize = 10;
 /// Small and large constants, each in a strand of its own for each instruction that may follow: what is added is of another kind
 /// than what is compared.
-const SMALL: usize = 10;
+const SMALL: usize = 11;
 const LARGE: usize = SMALL + 256;
 const STRANDS: usize = LARGE + 256;
 
@@ -55,7 +57,25 @@ pub struct Code {
     pub stand_in_strands: [Vec<u8>; 4],
 }
 
+/// What the strands hold of a function, one after the other: functions that resemble each other there compress well side by side.
+pub fn of_function(module: &[u8], body: Range<usize>) -> Result<Vec<u8>> {
+    let mut code = Code::nothing();
+    code.add(module, &FunctionBody::new(BinaryReader::new(&module[body.clone()], body.start)))?;
+    Ok(code.strands.concat())
+}
+
 impl Code {
+    fn nothing() -> Code {
+        Code {
+            functions: 0,
+            range: 0..0,
+            strands: vec![Vec::new(); STRANDS],
+            stand_ins: 0,
+            stand_in_range: 0..0,
+            stand_in_strands: Default::default(),
+        }
+    }
+
     /// The code of the functions with these bodies and types.
     pub fn of(module: &[u8], bodies: &[FunctionBody], functions: &[u32], types: &[FuncType]) -> Result<Code> {
         let starts = bodies.iter().map(|body| size_before(module, body.range())).collect::<Result<Vec<_>>>()?;
@@ -67,10 +87,9 @@ impl Code {
         let mut code = Code {
             functions: own as u32,
             range: starts.first().copied().unwrap_or(end)..between,
-            strands: vec![Vec::new(); STRANDS],
             stand_ins: (bodies.len() - own) as u32,
             stand_in_range: between..end,
-            stand_in_strands: Default::default(),
+            ..Code::nothing()
         };
         for body in &bodies[..own] {
             code.add(module, body)?;
@@ -132,7 +151,8 @@ impl Code {
                 rest = &rest[2..];
                 VECTORS
             }
-            0x0e | 0x1c | 0x43 | 0x44 | 0xfc | 0xfd => {
+            0x43 | 0x44 => FLOATS,
+            0x0e | 0x1c | 0xfc | 0xfd => {
                 number(rest.len() as u64, &mut self.strands[RAW]);
                 RAW
             }

@@ -19,6 +19,7 @@ use anyhow::Result;
 use wasmparser::{FuncType, Parser, Payload};
 
 use code::Code;
+pub use code::of_function;
 
 /// The kinds of pieces.
 const AS_IT_IS: u8 = 1;
