@@ -2,7 +2,7 @@
 // says how). Here they are plied together again, into the module that every browser knows. The page does so while it starts
 // (assets/boot.js), and once for all for the copy that it keeps (assets/site/sw.js).
 
-const [INSTRUCTIONS, LOCALS, CALLS, OFFSETS, VECTORS, NUMBERS, BLOCKS, RAW, SIGNATURES, DECLARED, FLOATS, SMALL, LARGE, ALONE] = Array(14).keys();
+const [INSTRUCTIONS, LOCALS, CALLS, OFFSETS, VECTORS, NUMBERS, BLOCKS, RAW, SIGNATURES, DECLARED, WIDE, SMALL, LARGE, ALONE] = Array(14).keys();
 /** Constants have a strand for each instruction that may follow them; behind an `ALONE` instruction stands nothing. */
 const STRANDS = SMALL + 2 * 256;
 /** From this access to memory on to `LARGE_CONST` they are those whose alignment is told. */
@@ -10,6 +10,8 @@ const ODD = 0xd3;
 const LARGE_CONST = 0xea;
 const VECTOR_LOAD = 0xeb;
 const VECTOR_STORE = 0xec;
+const VECTOR_CONST = 0xed;
+const MEMORY_COPY = 0xee;
 const ACCESS = 0x28;
 /** The logarithm of the width of each access to memory. */
 const WIDTHS = "23230011001122232301012";
@@ -23,7 +25,7 @@ for (const [strand, ...ranges] of [
   [SIGNATURES, 0x11, 0x11],
   [LOCALS, 0x20, 0x22],
   [RAW, 0x0e, 0x0e, 0x1c, 0x1c, 0xfc, 0xfd],
-  [FLOATS, 0x43, 0x44],
+  [WIDE, 0x43, 0x44, VECTOR_CONST, VECTOR_CONST],
   [SMALL, 0x41, 0x41],
   [LARGE, LARGE_CONST, LARGE_CONST],
   [INSTRUCTIONS, 0x42, 0x42],
@@ -85,8 +87,13 @@ function ply(b, p, out, start) {
     let strand = FOLLOWS[code];
     if (strand === undefined) early();
     if (strand === ALONE) {
-      out[at++] = code;
-      if (code === 0x0b) depth -= 1;
+      if (code === MEMORY_COPY) {
+        out.set([0xfc, 0x0a, 0, 0], at);
+        at += 4;
+      } else {
+        out[at++] = code;
+        if (code === 0x0b) depth -= 1;
+      }
       continue;
     }
     if (strand === OFFSETS) {
@@ -100,9 +107,11 @@ function ply(b, p, out, start) {
       out[at++] = code;
       for (let length = number(b, p, RAW); length > 0; length -= 1) out[at++] = b[p[RAW]++];
       continue;
-    } else if (strand === FLOATS) {
-      out[at++] = code;
-      for (let length = code === 0x43 ? 4 : 8; length > 0; length -= 1) out[at++] = b[p[FLOATS]++];
+    } else if (strand === WIDE) {
+      if (code === VECTOR_CONST) out.set([0xfd, 0x0c], at++);
+      else out[at] = code;
+      at += 1;
+      for (let length = code === 0x43 ? 4 : code === 0x44 ? 8 : 16; length > 0; length -= 1) out[at++] = b[p[WIDE]++];
       continue;
     } else {
       out[at++] = strand === LARGE ? 0x41 : code;

@@ -22,8 +22,8 @@ const RAW: usize = 7;
 const SIGNATURES: usize = 8;
 /// The locals that functions declare.
 const DECLARED: usize = 9;
-/// Constants with a point, four or eight bytes.
-const FLOATS: usize = 10;
+/// Constants of four, eight or sixteen bytes.
+const WIDE: usize = 10;
 /// Small and large constants, each in a strand of its own for each instruction that may follow: what is added is of another kind
 /// than what is compared.
 const SMALL: usize = 11;
@@ -31,11 +31,15 @@ const LARGE: usize = SMALL + 256;
 const STRANDS: usize = LARGE + 256;
 
 /// Instructions that are none of WASM's: an access to memory whose alignment is not that of its width, a constant that is an
-/// address or another large number, and what reads and writes 128 bits.
+/// address or another large number, what reads, writes and is 128 bits, and a copy within memory.
 const ODD: u8 = 0xd3;
 const LARGE_CONST: u8 = 0xea;
 const VECTOR_LOAD: u8 = 0xeb;
 const VECTOR_STORE: u8 = 0xec;
+const VECTOR_CONST: u8 = 0xed;
+const MEMORY_COPY: u8 = 0xee;
+/// What follows the first byte of a copy within the one memory.
+const COPY: [u8; 3] = [0x0a, 0, 0];
 /// From the first to the last access to memory.
 const ACCESS: RangeInclusive<u8> = 0x28..=0x3e;
 /// The logarithms of their widths.
@@ -151,7 +155,17 @@ impl Code {
                 rest = &rest[2..];
                 VECTORS
             }
-            0x43 | 0x44 => FLOATS,
+            0x43 | 0x44 => WIDE,
+            0xfd if rest[0] == 0x0c => {
+                code = VECTOR_CONST;
+                rest = &rest[1..];
+                WIDE
+            }
+            0xfc if rest == COPY => {
+                code = MEMORY_COPY;
+                rest = &[];
+                INSTRUCTIONS
+            }
             0x0e | 0x1c | 0xfc | 0xfd => {
                 number(rest.len() as u64, &mut self.strands[RAW]);
                 RAW
