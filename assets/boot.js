@@ -354,7 +354,7 @@ const ahead = rest.early();
  * With so many bytes of the first and of the second part still to come, the next one is asked for: about what comes while the
  * question travels. The first ends with data, which are large and quickly there.
  */
-const NEAR = [300_000, 100_000];
+const NEAR = [250_000, 100_000];
 
 /** Gets the first part, and the second and third in time. */
 async function program(early) {

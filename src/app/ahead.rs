@@ -158,7 +158,7 @@ unsafe impl GlobalAlloc for Tidy {
             // SAFETY: the block is the caller's until it is given back.
             unsafe { block.write_bytes(0, layout.size()) };
             if within {
-                let free = &FREE[layout.size().next_multiple_of(STEP) / STEP];
+                let free = &FREE[layout.size().div_ceil(STEP)];
                 // SAFETY: a block of the room holds a word, and is nobody's from now on.
                 unsafe { (block as *mut usize).write(free.swap(block as usize, Relaxed)) };
             }
