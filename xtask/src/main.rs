@@ -7,6 +7,7 @@ mod process;
 mod setup;
 mod suite;
 
+use std::env;
 use std::net::TcpListener;
 use std::process::{Command, ExitCode};
 
@@ -25,7 +26,7 @@ cargo xtask setup                   install what the other commands need, browse
 ";
 
 fn main() -> ExitCode {
-    let mut args = std::env::args().skip(1);
+    let mut args = env::args().skip(1);
     let command = args.next().unwrap_or_default();
     let rest: Vec<String> = args.collect();
     let outcome = match command.as_str() {
@@ -97,10 +98,23 @@ fn bench(options: &[String]) -> Outcome {
 /// instructions of 128 bits, which every browser has that knows the page's style sheets: keys and values are moved in half as many
 /// steps, so the program is both smaller and quicker.
 pub fn release() -> Command {
-    let mut trunk = process::command("trunk", &["build", "--release"]);
-    let options = "--cfg=erase_components -Csymbol-mangling-version=v0 -Ctarget-feature=+simd128";
-    trunk.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", options).env("GILJABI_RELOCATIONS", "1");
-    trunk
+    as_released(process::command("trunk", &["build", "--release"]))
+}
+
+/// What cargo does of it, which needs none of the tools.
+pub fn release_compiled() -> Command {
+    as_released(process::command("cargo", &["build", "--locked", "--profile", "site"]))
+}
+
+fn as_released(mut command: Command) -> Command {
+    let mut options = "--cfg=erase_components -Csymbol-mangling-version=v0 -Ctarget-feature=+simd128".to_string();
+    // Where something panics is said with its file: without the folder of this machine's cargo, which would be in the program.
+    let cargo = env::var("CARGO_HOME").or_else(|_| Ok::<_, env::VarError>(env::var("HOME")? + "/.cargo"));
+    if let Some(cargo) = cargo.ok().filter(|path| !path.contains(char::is_whitespace)) {
+        options += &format!(" --remap-path-prefix={cargo}/registry/src/=");
+    }
+    command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", options).env("GILJABI_RELOCATIONS", "1");
+    command
 }
 
 /// Builds a site that records, and writes down what the browser ran until the first request had arrived.

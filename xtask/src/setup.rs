@@ -11,9 +11,14 @@ const TRUNK: &str = "0.21.14";
 const OLDEST_NODE: u32 = 20;
 const TARGET: &str = "wasm32-unknown-unknown";
 
+/// What compiling the app needs.
+pub fn for_compiling() -> Outcome {
+    wasm_target()
+}
+
 /// What running and building the app needs.
 pub fn for_app() -> Outcome {
-    wasm_target()?;
+    for_compiling()?;
     node_packages()?;
     wasm_bindgen()?;
     splitter()?;

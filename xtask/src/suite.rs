@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::process::Command;
+use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
@@ -31,6 +32,10 @@ pub fn run(asked: &[String]) -> Result<bool, String> {
     let wanted = |name: &str| asked.is_empty() || asked.iter().any(|part| part == name);
     let [lint, native, wasm, e2e] = PARTS.map(wanted);
     let mut suite = Suite::default();
+    // The site's build keeps one processor busy for minutes, and so does the look at the app: they go on beside everything that leaves
+    // one free, the set-up and the native tests above all. They are awaited before the browser tests, since both write the editor's
+    // bundle.
+    let aside = Aside::start(lint, e2e);
     suite.check("set up", || {
         if lint {
             setup::for_lint()?;
@@ -43,9 +48,7 @@ pub fn run(asked: &[String]) -> Result<bool, String> {
         }
         Ok(())
     });
-    // The site's build and the look at the app keep one processor busy for minutes: they go on beside the native tests, which
-    // leave one free as often. They are awaited before the browser tests, since both write the editor's bundle.
-    let aside = Aside::start(lint, e2e, lint || native);
+    aside.go_on();
     if lint {
         look(&mut suite);
     }
@@ -90,7 +93,7 @@ fn native_tests(suite: &mut Suite) {
     });
     if root().join("tests/oracle.rs").is_file() {
         suite.tests("recorded facts of a real cluster", || {
-            Ok(command("cargo", &["test", "--locked", "--release", "--test", "oracle", "--", "--nocapture"]))
+            Ok(command("cargo", &["test", "--locked", "--test", "oracle", "--", "--nocapture"]))
         });
     }
     if root().join("tests/fuzz").is_dir() {
@@ -131,14 +134,14 @@ fn end_to_end(suite: &mut Suite, site_is_there: bool) {
     });
 }
 
-/// What goes on beside something else, in a thread of its own.
+/// What goes on beside something else, in a thread of its own. What it prints is in a file until it is over.
 struct Aside {
     work: JoinHandle<Vec<Done>>,
-    log: bool,
+    set_up: Sender<()>,
 }
 
-/// What prints into a file, if there is one.
-type Work = fn(Option<&File>) -> Outcome;
+/// What prints into a file.
+type Work = fn(&File) -> Outcome;
 
 /// A stage that is over.
 struct Done {
@@ -148,23 +151,41 @@ struct Done {
 }
 
 impl Aside {
-    /// Builds the site and looks at the app, as far as they are asked for. With `log` the terminal belongs to others meanwhile.
-    fn start(lint: bool, site: bool, log: bool) -> Self {
+    /// Compiles the site at once; builds it, and looks at the app, when everything is set up: as far as they are asked for.
+    fn start(lint: bool, site: bool) -> Self {
+        let (set_up, wait) = mpsc::channel();
         let work = thread::spawn(move || {
-            let stages: [(_, _, Work); 2] = [("build the site", site, build_site), ("clippy: app", lint, look_at_app)];
-            let (log, trouble) = match log.then(|| File::create(root().join(ASIDE_LOG))).transpose() {
-                Ok(log) => (log, None),
-                Err(why) => (None, Some(format!("{ASIDE_LOG} cannot be written: {why}"))),
-            };
-            let stages = stages.into_iter().filter(|(_, wanted, _)| *wanted);
-            let run = stages.map(|(name, _, work)| {
-                let start = Instant::now();
-                let outcome = trouble.clone().map_or_else(|| work(log.as_ref()), Err);
-                Done { name, outcome, seconds: start.elapsed().as_secs() }
-            });
-            run.collect()
+            let log =
+                File::create(root().join(ASIDE_LOG)).map_err(|why| format!("{ASIDE_LOG} cannot be written: {why}"));
+            let stages: [(_, _, Work); 3] = [
+                ("compile the site", site, compile_site),
+                ("build the site", site, build_site),
+                ("clippy: app", lint, look_at_app),
+            ];
+            let mut done = Vec::new();
+            for (name, wanted, work) in stages {
+                if name == "build the site" {
+                    // Nobody sets up any more: then the build says what it lacks.
+                    let _ = wait.recv();
+                }
+                if wanted {
+                    let start = Instant::now();
+                    let outcome = log.as_ref().map_err(Clone::clone).and_then(work);
+                    done.push(Done { name, outcome, seconds: start.elapsed().as_secs() });
+                }
+            }
+            done
         });
-        Self { work, log }
+        if site || lint {
+            println!("what goes on beside the rest says so in {ASIDE_LOG}");
+        }
+        Self { work, set_up }
+    }
+
+    /// Everything is set up.
+    fn go_on(&self) {
+        // It ended before: then its stages say why.
+        let _ = self.set_up.send(());
     }
 
     /// Waits for it. Tells whether there is a site to test.
@@ -172,8 +193,8 @@ impl Aside {
         let Ok(stages) = self.work.join() else {
             return suite.check("beside the tests", || Err("it broke off".into()));
         };
-        if self.log && !stages.is_empty() {
-            say("what went on beside them");
+        if !stages.is_empty() {
+            say("what went on beside the rest");
             print!("{}", fs::read_to_string(root().join(ASIDE_LOG)).unwrap_or_default());
         }
         let mut site = false;
@@ -188,23 +209,25 @@ impl Aside {
     }
 }
 
-fn build_site(log: Option<&File>) -> Outcome {
+fn compile_site(log: &File) -> Outcome {
+    setup::for_compiling()?;
+    run_into(log, crate::release_compiled().args(APP))
+}
+
+fn build_site(log: &File) -> Outcome {
     run_into(log, crate::release().args(["--dist", SITE]))
 }
 
-fn look_at_app(log: Option<&File>) -> Outcome {
+fn look_at_app(log: &File) -> Outcome {
     let mut editor = command("cargo", &["clippy", "--locked", "--all-targets"]);
     run_into(log, editor.args(EDITOR).args(["--", "-D", "warnings"]))?;
     run_into(log, command("cargo", &["clippy", "--locked"]).args(APP).args(["--", "-D", "warnings"]))
 }
 
-/// Runs a command to its end, its output in a file if there is one.
-fn run_into(log: Option<&File>, command: &mut Command) -> Outcome {
-    if let Some(log) = log {
-        let copy = || log.try_clone().map_err(|why| format!("{ASIDE_LOG} cannot be written: {why}"));
-        command.stdout(copy()?).stderr(copy()?);
-    }
-    run_command(command)
+/// Runs a command to its end, its output in a file.
+fn run_into(log: &File, command: &mut Command) -> Outcome {
+    let copy = || log.try_clone().map_err(|why| format!("{ASIDE_LOG} cannot be written: {why}"));
+    run_command(command.stdout(copy()?).stderr(copy()?))
 }
 
 /// Node's runner over files of browser tests, one for each processor.
