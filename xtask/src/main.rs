@@ -7,7 +7,6 @@ mod process;
 mod setup;
 mod suite;
 
-use std::env;
 use std::net::TcpListener;
 use std::process::{Command, ExitCode};
 
@@ -26,7 +25,7 @@ cargo xtask setup                   install what the other commands need, browse
 ";
 
 fn main() -> ExitCode {
-    let mut args = env::args().skip(1);
+    let mut args = std::env::args().skip(1);
     let command = args.next().unwrap_or_default();
     let rest: Vec<String> = args.collect();
     let outcome = match command.as_str() {
@@ -107,12 +106,7 @@ pub fn release_compiled() -> Command {
 }
 
 fn as_released(mut command: Command) -> Command {
-    let mut options = "--cfg=erase_components -Csymbol-mangling-version=v0 -Ctarget-feature=+simd128".to_string();
-    // Where something panics is said with its file: without the folder of this machine's cargo, which would be in the program.
-    let cargo = env::var("CARGO_HOME").or_else(|_| Ok::<_, env::VarError>(env::var("HOME")? + "/.cargo"));
-    if let Some(cargo) = cargo.ok().filter(|path| !path.contains(char::is_whitespace)) {
-        options += &format!(" --remap-path-prefix={cargo}/registry/src/=");
-    }
+    let options = "--cfg=erase_components -Csymbol-mangling-version=v0 -Ctarget-feature=+simd128";
     command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", options).env("GILJABI_RELOCATIONS", "1");
     command
 }

@@ -35,6 +35,10 @@ pub fn run(asked: &[String]) -> Result<bool, String> {
     // The site's build keeps one processor busy for minutes, and so does the look at the app: they go on beside everything that leaves
     // one free, the set-up and the native tests above all. They are awaited before the browser tests, since both write the editor's
     // bundle.
+    if e2e {
+        // The set-up says what is wrong with it, if anything is.
+        let _ = setup::for_compiling();
+    }
     let aside = Aside::start(lint, e2e);
     suite.check("set up", || {
         if lint {
@@ -210,7 +214,6 @@ impl Aside {
 }
 
 fn compile_site(log: &File) -> Outcome {
-    setup::for_compiling()?;
     run_into(log, crate::release_compiled().args(APP))
 }
 
