@@ -97,14 +97,6 @@ const stopped = (event) =>
   showFailure("프로그램 안에서 오류가 나서 멈췄어요", "The program met an error of its own and stopped", event.detail, { started: true });
 ear.call(window, "giljabi:panic", stopped, { once: true });
 
-/**
- * Gets what keeps the page for later and tells of a new build (assets/site/offline.js): when the page stands, and in any case after a
- * while, since a build that does not start wants the next one most of all.
- */
-const offline = () => here.dataset.offline && import(url(here.dataset.offline)).catch(() => {});
-ear.call(window, "giljabi:drawn", offline, { once: true });
-setTimeout(offline, 10_000);
-
 /** Fetches a part of the program, which may be on its way already. */
 async function fetched(path, early) {
   const response = await (early ?? fetch(url(path)));
