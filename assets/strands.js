@@ -1,4 +1,4 @@
-// A release's WASM comes in strands, because so it compresses better: what is alike stands side by side (xtask/split/src/strands.rs
+// A release's WASM comes in strands, because so it compresses better: what is alike stands side by side (xtask/split/src/strands/
 // says how). Here they are plied together again, into the module that every browser knows. The page does so while it starts
 // (assets/boot.js), and once for all for the copy that it keeps (assets/site/sw.js).
 

@@ -1,4 +1,4 @@
-// The editor: CodeMirror 6 behind a small face that src/app/editor/bridge.rs calls. Positions are UTF-16 code units from the
+// The editor: CodeMirror 6 behind a small face that editor/src/bridge.rs calls. Positions are UTF-16 code units from the
 // start of the text, lines count from 1. Every text that comes in is set as text, never as HTML.
 import { acceptCompletion, autocompletion, completionKeymap } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap, indentWithTab, redo, undo } from "@codemirror/commands";

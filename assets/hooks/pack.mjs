@@ -47,7 +47,7 @@ async function ranAhead(wasm) {
   return { memory: new Uint8Array(exports.memory.buffer), apart };
 }
 
-/** A part in strands, in which it compresses better (xtask/split/src/strands.rs); the page plies them together again. */
+/** A part in strands, in which it compresses better (xtask/split/src/strands/); the page plies them together again. */
 async function stranded(path) {
   const bytes = await readFile(`${path}.strands`);
   const plied = Buffer.from(pliedBytes(new Uint8Array(bytes)));

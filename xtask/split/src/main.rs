@@ -5,7 +5,7 @@
 //!         --rest rest.wasm --imports imports.txt --report functions.tsv [--linked linked.wasm] [--memory memory.bin [--apart 1-2,5-7]]
 //!     giljabi-split record app.wasm --out recorder.wasm --report functions.tsv [--memory memory.bin]
 //!
-//! Beside each part, under its name and `.strands`, stands the same in the form that compresses best (`strands.rs`).
+//! Beside each part, under its name and `.strands`, stands the same in the form that compresses best (`strands/`).
 //!
 //! With `--memory` the program begins with that memory, which it had after it ran ahead; what stands there between the
 //! addresses of `--apart` only the rest reads.
