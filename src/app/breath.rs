@@ -78,7 +78,11 @@ impl CustomExecutor for Paced {
     fn spawn_local(&self, work: PinnedLocalFuture<()>) {
         wasm_bindgen_futures::spawn_local(async move {
             if STARTING.get().is_some_and(|since| now() - since >= PIECE) {
-                next_piece().await;
+                breathe().await;
+                // The page may have started meanwhile, and then nothing has to wait any more.
+                if STARTING.get().is_some() {
+                    STARTING.set(Some(now()));
+                }
             }
             work.await;
         });
