@@ -32,7 +32,7 @@ async function keepPage(cache) {
 /** A file. A part of the program is kept plied, so that who comes back does not have to do it again. */
 async function keep(cache, file) {
   // Names that change with their bytes may come from the browser's own cache; the others must not.
-  const request = new Request(new URL(file, SCOPE), { cache: /-[0-9a-f]{16}/.test(file) ? "default" : "reload" });
+  const request = new Request(new URL(file, SCOPE), { cache: /-[0-9a-f]{8,16}\.\w+$/.test(file) ? "default" : "reload" });
   if (!file.endsWith(".wasm")) return cache.add(request);
   const answer = await fetch(request);
   if (!answer.ok) throw new Error(`${answer.status}: ${file}`);

@@ -142,6 +142,58 @@ spec:
   assert.deepEqual(await page.evaluate(() => [...new Set(globalThis.drawn)]), ["port"]);
 });
 
+test("once the page stands, nothing that a key does waits for a breath", async (t) => {
+  const { page } = await open(t, browser, { locale: "en-GB" });
+  await ready(page);
+  await write(page, "apiVersion: v1\nkind: Service\nmetadata: {name: kimho}\nspec:\n  ports:\n  - port: 80\n");
+  const chip = page.locator(".map-svg .port text").first();
+  await eventually(async () => assert.match(await chip.textContent(), /^80\b/));
+  await goTo(page, "- port: 80");
+  await page.evaluate(() => {
+    globalThis.breaths = 0;
+    const breathe = scheduler.yield.bind(scheduler);
+    scheduler.yield = () => {
+      globalThis.breaths += 1;
+      return breathe();
+    };
+  });
+  await page.keyboard.type("1");
+  await eventually(async () => assert.match(await chip.textContent(), /^801\b/));
+  assert.equal(await page.evaluate(() => globalThis.breaths), 0);
+});
+
+test("a request that one's own files are worth stays the button that it is while its port is written", async (t) => {
+  const { page } = await open(t, browser, { locale: "en-GB" });
+  await ready(page);
+  await write(page, `apiVersion: v1
+kind: Service
+metadata: {name: mine}
+spec:
+  selector: {app: mine}
+  ports:
+  - port: 80
+    targetPort: 8080
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: mine, labels: {app: mine}}
+spec:
+  containers:
+  - {name: a, image: luksa/kubia, ports: [{containerPort: 8080}]}
+`);
+  const button = page.locator(".try");
+  await eventually(async () => assert.deepEqual(await button.locator("code").allTextContents(), ["mine"]));
+  const first = await button.elementHandle();
+  await goTo(page, "port: 80");
+  await page.keyboard.type("8");
+  await eventually(async () => assert.deepEqual(await button.locator("code").allTextContents(), ["mine:808"]));
+  assert.equal(await button.getAttribute("title"), "http://mine:808");
+  assert.equal(await first.evaluate((old) => old === document.querySelector(".try")), true);
+  await button.click();
+  await page.locator(".ending.good").waitFor({ state: "attached" });
+  assert.equal(await page.locator(".url").first().inputValue(), "http://mine:808");
+});
+
 test("a kind that is kept and not simulated says so, in the text and among the objects", async (t) => {
   const { page } = await open(t, browser, { locale: "en-GB" });
   await ready(page);

@@ -59,6 +59,20 @@ test("the page stands while what draws the map is on its way, and goes on when i
   assert.deepEqual(complaints, []);
 });
 
+test("what is said while the page comes is said in the person's language", async (t) => {
+  const { page } = await open(t, browser, { locale: "en-GB" });
+  const letGo = await without(page, second);
+  const said = async () => [await page.evaluate(() => document.documentElement.lang), await page.locator("#starting p:visible").getAttribute("lang")];
+  assert.deepEqual(await said(), ["en", "en"]);
+  letGo();
+  await ready(page);
+  // What was chosen weighs more than what the browser says.
+  await page.evaluate(() => localStorage.setItem("giljabi.lang", "ko"));
+  const letGoAgain = await without(page, second);
+  assert.deepEqual(await said(), ["ko", "ko"]);
+  letGoAgain();
+});
+
 for (const [width, height] of [[1440, 900], [390, 844]]) {
   test(`a request arrives on the map while what draws the panels is on its way, and moves nothing: ${width} px`, async (t) => {
     const { page, complaints } = await open(t, browser, { viewport: { width, height } });

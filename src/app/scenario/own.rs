@@ -101,21 +101,29 @@ pub fn Tries() -> impl IntoView {
             s.client.set(client);
         }
     });
-    let button = move |url: String| {
+    // A request that leads to another port stays the button that it is: only its words are written anew.
+    let count = Memo::new(move |_| offered.read().1.len().min(BUTTONS));
+    let url = move |place: usize| offered.read().1.get(place).cloned().unwrap_or_default();
+    let button = move |place: usize| {
         // How it is spoken to stands in the address bar; here whom it goes to tells the buttons apart.
-        let words = url.split_once("://").map_or(url.as_str(), |(_, to)| to).to_string();
-        let title = url.clone();
+        let words = move || {
+            let url = url(place);
+            url.split_once("://").map_or(url.as_str(), |(_, to)| to).to_string()
+        };
         let send = move |_| {
-            s.client.set(offered.read_untracked().0.clone());
-            s.url.set(url.clone());
-            s.send();
+            let (client, urls) = offered.get_untracked();
+            if let Some(url) = urls.into_iter().nth(place) {
+                s.client.set(client);
+                s.url.set(url);
+                s.send();
+            }
         };
         view! {
-            <button type="button" class="btn try" title=title on:click=send>
+            <button type="button" class="btn try" title=move || url(place) on:click=send>
                 <span aria-hidden="true">"▶ "</span>
                 <code>{words}</code>
             </button>
         }
     };
-    move || offered.get().1.into_iter().take(BUTTONS).map(button).collect_view()
+    move || (0..count.get()).map(button).collect_view()
 }
