@@ -204,7 +204,7 @@ impl List {
 /// addresses, which are others in each build; and which block the allocator finds depends on what was given back before, which on a
 /// slow machine is something else. So a recording says nothing of the next time.
 fn goes_by_addresses(name: &str) -> bool {
-    ["dlmalloc", "hashbrown", "HashMap<", "HashSet<", "indexmap"].iter().any(|word| name.contains(word))
+    ["dlmalloc", "__rust_", "hashbrown", "HashMap<", "HashSet<", "indexmap"].iter().any(|word| name.contains(word))
 }
 
 /// How many letters of a sum the list has of a function that did not run.
@@ -281,6 +281,7 @@ mod tests {
         assert!(goes_by_addresses("<hashbrown[5e6]::raw::RawTableInner>::find_or_find_insert_index_inner"));
         assert!(goes_by_addresses("<std[a54]::collections::hash::map::HashMap<u8, u8>>::insert"));
         assert!(goes_by_addresses("<dlmalloc[1a2]::dlmalloc::Dlmalloc<dlmalloc[1a2]::sys::System>>::malloc"));
+        assert!(goes_by_addresses("__rustc[5e6]::__rust_realloc"));
         assert!(!goes_by_addresses("<giljabi[531]::workspace::Workspace>::find_manifests"));
     }
 
