@@ -48,13 +48,21 @@ impl Ranges {
     }
 }
 
-/// Who holds what. Counted, since one Service may hold a node port for two protocols.
+/// What a Service may hold for itself alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Holding {
+    ClusterIp(IpAddr),
+    /// For its ports or for health checks.
+    NodePort(u16),
+}
+
+/// Who holds what.
 #[derive(Clone, Debug, Default)]
 pub struct Allocator {
     pub ranges: Ranges,
-    ips: OrdMap<IpAddr, u32>,
-    ports: OrdMap<u16, u32>,
-    /// The revision up to which the sets are right.
+    /// Counted, since one Service may hold a node port for two protocols.
+    held: OrdMap<Holding, u32>,
+    /// The revision up to which this is right.
     seen: u64,
 }
 
@@ -141,10 +149,19 @@ impl Allocator {
     /// Whether a cluster IP is free, for who installs a cluster's own Services.
     pub fn is_free(&mut self, store: &Store, address: IpAddr) -> bool {
         self.catch_up(store);
-        !self.ips.contains_key(&address)
+        !self.is_held(Holding::ClusterIp(address))
     }
 
-    /// Brings the sets up to date with the store.
+    fn is_held(&self, what: Holding) -> bool {
+        self.held.contains_key(&what)
+    }
+
+    /// Keeps it from others until the store says who holds it.
+    fn hold(&mut self, what: Holding) {
+        self.held.insert(what, 0);
+    }
+
+    /// Brings what is held up to date with the store.
     fn catch_up(&mut self, store: &Store) {
         if self.seen == store.revision() {
             return;
@@ -157,29 +174,29 @@ impl Allocator {
                 event.new.iter().for_each(|o| self.count(&o.value, 1));
             }
         } else {
-            (self.ips, self.ports) = (OrdMap::new(), OrdMap::new());
+            self.held = OrdMap::new();
             store.list("Service").for_each(|o| self.count(&o.value, 1));
         }
         self.seen = store.revision();
     }
 
     fn count(&mut self, service: &Value, by: i32) {
-        fn change<K: Ord + Clone>(counts: &mut OrdMap<K, u32>, key: K, by: i32) {
-            let now = counts.get(&key).copied().unwrap_or(0).saturating_add_signed(by);
+        let mut change = |what: Holding| {
+            let now = self.held.get(&what).copied().unwrap_or(0).saturating_add_signed(by);
             if now == 0 {
-                counts.remove(&key)
+                self.held.remove(&what)
             } else {
-                counts.insert(key, now)
+                self.held.insert(what, now)
             };
-        }
+        };
         let spec = service.get("spec").unwrap_or(&Value::Null);
         for ip in spec.items("clusterIPs").iter().filter_map(|ip| ip::parse_sloppy(ip.as_str()?)) {
-            change(&mut self.ips, ip.to_canonical(), by);
+            change(Holding::ClusterIp(ip.to_canonical()));
         }
         let node_ports = spec.items("ports").iter().map(|p| p.int("nodePort"));
         for port in node_ports.chain([spec.int("healthCheckNodePort")]) {
             if let Ok(port @ 1..) = u16::try_from(port) {
-                change(&mut self.ports, port, by);
+                change(Holding::NodePort(port));
             }
         }
     }
@@ -427,10 +444,10 @@ impl Operation<'_> {
         if nameless {
             return refuse(&no_parent(wanted));
         }
-        if self.allocator.ips.contains_key(&address) {
+        if self.allocator.is_held(Holding::ClusterIp(address)) {
             return refuse("provided IP is already allocated");
         }
-        self.allocator.ips.insert(address, 0);
+        self.allocator.hold(Holding::ClusterIp(address));
         Ok(wanted.into())
     }
 
@@ -453,9 +470,9 @@ impl Operation<'_> {
             let start = self.random.below(span);
             let free = (0..span)
                 .map(|step| address(low + (start + step) % span))
-                .find(|ip| !self.allocator.ips.contains_key(ip));
+                .find(|ip| !self.allocator.is_held(Holding::ClusterIp(*ip)));
             if let Some(ip) = free {
-                self.allocator.ips.insert(ip, 0);
+                self.allocator.hold(Holding::ClusterIp(ip));
                 return Some(ip);
             }
         }
@@ -576,14 +593,14 @@ impl Operation<'_> {
                 range.end()
             ));
         }
-        if self.allocator.ports.contains_key(&port) || self.pretended.contains(&port) {
+        if self.allocator.is_held(Holding::NodePort(port)) || self.pretended.contains(&port) {
             return Err("provided port is already allocated".into());
         }
         if self.dry_run {
             self.pretended.insert(port);
             return Ok(());
         }
-        self.allocator.ports.insert(port, 0);
+        self.allocator.hold(Holding::NodePort(port));
         Ok(())
     }
 
@@ -606,9 +623,9 @@ impl Operation<'_> {
             let first = self.random.below(span);
             let free = (0..span)
                 .map(|step| start.saturating_add((low + (first + step) % span) as u16))
-                .find(|port| !self.allocator.ports.contains_key(port));
+                .find(|port| !self.allocator.is_held(Holding::NodePort(*port)));
             if let Some(port) = free {
-                self.allocator.ports.insert(port, 0);
+                self.allocator.hold(Holding::NodePort(port));
                 return Ok(port.into());
             }
         }

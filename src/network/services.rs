@@ -8,13 +8,20 @@ use imbl::{OrdMap, OrdSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+/// What leads a client to a Service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Door {
+    /// A ClusterIP, an external address or a load balancer's.
+    Address(IpAddr),
+    NodePort(u16),
+}
+
 /// The Services by what clients dial. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Services {
     /// The store that this is about, without its events: a snapshot that is kept for long would hold on to all of them.
     seen: Later<Arc<Store>>,
-    by_address: OrdMap<IpAddr, OrdSet<ObjectKey>>,
-    by_node_port: OrdMap<u16, OrdSet<ObjectKey>>,
+    behind: OrdMap<Door, OrdSet<ObjectKey>>,
 }
 
 impl Services {
@@ -33,15 +40,11 @@ impl Services {
                 Change::Changed(old, new) => (Some(old), Some(new)),
             };
             if let Some(old) = old.filter(|o| o.key.kind == "Service") {
-                addresses(old).for_each(|ip| take(&mut self.by_address, &ip, &old.key));
-                node_ports(old).for_each(|port| take(&mut self.by_node_port, &port, &old.key));
+                doors(old).for_each(|door| self.close(door, &old.key));
             }
             if let Some(new) = new.filter(|o| o.key.kind == "Service") {
-                for ip in addresses(new) {
-                    self.by_address.entry(ip).or_default().insert(new.key.clone());
-                }
-                for port in node_ports(new) {
-                    self.by_node_port.entry(port).or_default().insert(new.key.clone());
+                for door in doors(new) {
+                    self.behind.entry(door).or_default().insert(new.key.clone());
                 }
             }
         }
@@ -49,33 +52,31 @@ impl Services {
 
     /// Those that have the address, as a ClusterIP, an external one or a load balancer's; by name.
     pub fn at(&self, ip: &IpAddr) -> impl Iterator<Item = &ObjectKey> {
-        self.by_address.get(ip).into_iter().flatten()
+        self.behind.get(&Door::Address(*ip)).into_iter().flatten()
     }
 
     /// Those that have the node port, whatever the protocol; by name.
     pub fn at_node_port(&self, port: u16) -> impl Iterator<Item = &ObjectKey> {
-        self.by_node_port.get(&port).into_iter().flatten()
+        self.behind.get(&Door::NodePort(port)).into_iter().flatten()
+    }
+
+    /// Forgets that something leads to a Service.
+    fn close(&mut self, door: Door, service: &ObjectKey) {
+        if let Some(set) = self.behind.get_mut(&door) {
+            set.remove(service);
+            if set.is_empty() {
+                self.behind.remove(&door);
+            }
+        }
     }
 }
 
-fn addresses(object: &Object) -> impl Iterator<Item = IpAddr> + '_ {
+fn doors(object: &Object) -> impl Iterator<Item = Door> + '_ {
     object.view().service().into_iter().flat_map(|service| {
         let external = service.external_ips.iter().filter_map(|ip| ip.parse().ok());
         let balancers = service.load_balancer.iter().filter_map(|point| point.ip);
-        service.cluster_ips.iter().copied().chain(external).chain(balancers)
+        let addresses = service.cluster_ips.iter().copied().chain(external).chain(balancers);
+        let node_ports = service.ports.iter().map(|port| port.node_port).filter(|port| *port != 0);
+        addresses.map(Door::Address).chain(node_ports.map(Door::NodePort))
     })
-}
-
-fn node_ports(object: &Object) -> impl Iterator<Item = u16> + '_ {
-    object.view().service().into_iter().flat_map(|s| s.ports.iter().map(|p| p.node_port).filter(|port| *port != 0))
-}
-
-/// Forgets that something leads to a Service.
-fn take<K: Ord + Clone>(map: &mut OrdMap<K, OrdSet<ObjectKey>>, key: &K, service: &ObjectKey) {
-    if let Some(set) = map.get_mut(key) {
-        set.remove(service);
-        if set.is_empty() {
-            map.remove(key);
-        }
-    }
 }
