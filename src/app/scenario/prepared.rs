@@ -11,6 +11,7 @@ use giljabi::workspace::Workspace;
 use wasm_bindgen::prelude::*;
 
 use super::super::ahead;
+use super::super::breath::Breath;
 use super::table::{SCENARIOS, Scenario};
 use super::world::World;
 
@@ -20,6 +21,9 @@ thread_local! {
     /// Whether the page has opened it.
     static USED: Cell<bool> = const { Cell::new(false) };
 }
+
+/// The same workspace, made on the page.
+static MADE: OnceLock<Workspace> = OnceLock::new();
 
 /// Makes the cluster of the first visit and lays it ready, without what nobody reads who only looks at it: that is about half of it,
 /// and is made again on the page ([`recall`]). Nothing of a browser is there when it runs.
@@ -32,21 +36,31 @@ pub fn prepare() {
     OPENED.set(Some(opened));
 }
 
-/// The same workspace, made on the page.
+/// Leads to [`MADE`].
 struct Made;
 
 impl Twin<Workspace> for Made {
     fn get() -> &'static Workspace {
-        static MADE: OnceLock<Workspace> = OnceLock::new();
         MADE.get_or_init(make)
     }
 }
 
-/// Makes what was left to the twin before anybody asks for it, if the page has opened what was made ahead.
+/// Makes what was left to the twin before anybody asks for it, in small pieces, if the page has opened what was made ahead.
 pub fn recall() {
-    if USED.get() {
-        Made::get();
+    if !USED.get() {
+        return;
     }
+    leptos::task::spawn_local(async {
+        let (first, mut breath) = (&SCENARIOS[0], Breath::new());
+        let mut workspace = super::installed(first.world, &mut breath).await;
+        let mut work = workspace.begin(super::files(first));
+        while !workspace.go_on(&mut work) {
+            breath.take().await;
+        }
+        first.world.finish(&mut workspace);
+        // Who asked for it meanwhile has made the same at once.
+        let _ = MADE.set(workspace);
+    });
 }
 
 /// The same each time.
