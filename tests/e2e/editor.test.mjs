@@ -24,6 +24,24 @@ async function goTo(page, words) {
   await page.keyboard.press("ArrowRight");
 }
 
+/** A Service of one port and the pod behind it. */
+const served = (name) => `apiVersion: v1
+kind: Service
+metadata: {name: ${name}}
+spec:
+  selector: {app: ${name}}
+  ports:
+  - port: 80
+    targetPort: 8080
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: ${name}, labels: {app: ${name}}}
+spec:
+  containers:
+  - {name: a, image: luksa/kubia, ports: [{containerPort: 8080}]}
+`;
+
 /** Types over the line that the cursor is in. */
 async function retype(page, words) {
   await page.keyboard.press("End");
@@ -110,22 +128,7 @@ test("the same mend stands in the list of problems, a Tab away", async (t) => {
 test("a key in a Service's port draws its chip anew, and no other card and no problem that it only moved", async (t) => {
   const { page } = await open(t, browser, { locale: "en-GB" });
   await ready(page);
-  await write(page, `apiVersion: v1
-kind: Service
-metadata: {name: kimho}
-spec:
-  selector: {app: kimho}
-  ports:
-  - port: 80
-    targetPort: 8080
----
-apiVersion: v1
-kind: Pod
-metadata: {name: kimho, labels: {app: kimho}}
-spec:
-  containers:
-  - {name: a, image: luksa/kubia, ports: [{containerPort: 8080}]}
-`);
+  await write(page, served("kimho"));
   const chip = page.locator(".map-svg .port text");
   await page.locator(".problem", { hasText: "readinessProbe" }).waitFor();
   await eventually(async () => assert.deepEqual(await chip.allTextContents(), ["80"]));
@@ -157,38 +160,36 @@ test("once the page stands, nothing that a key does waits for a breath", async (
       return breathe();
     };
   });
-  await page.keyboard.type("1");
-  await eventually(async () => assert.match(await chip.textContent(), /^801\b/));
-  assert.equal(await page.evaluate(() => globalThis.breaths), 0);
+  // What is made anew when the whole program has come breathes, too, for a while.
+  await eventually(async () => {
+    await page.evaluate(() => (globalThis.breaths = 0));
+    await page.keyboard.type("1");
+    await eventually(async () => assert.match(await chip.textContent(), /^801\b/));
+    const breaths = await page.evaluate(() => globalThis.breaths);
+    await page.keyboard.press("Backspace");
+    await eventually(async () => assert.match(await chip.textContent(), /^80\b/));
+    assert.equal(breaths, 0);
+  });
 });
 
 test("a request that one's own files are worth stays the button that it is while its port is written", async (t) => {
   const { page } = await open(t, browser, { locale: "en-GB" });
   await ready(page);
-  await write(page, `apiVersion: v1
-kind: Service
-metadata: {name: mine}
-spec:
-  selector: {app: mine}
-  ports:
-  - port: 80
-    targetPort: 8080
----
-apiVersion: v1
-kind: Pod
-metadata: {name: mine, labels: {app: mine}}
-spec:
-  containers:
-  - {name: a, image: luksa/kubia, ports: [{containerPort: 8080}]}
-`);
+  await write(page, served("mine"));
   const button = page.locator(".try");
   await eventually(async () => assert.deepEqual(await button.locator("code").allTextContents(), ["mine"]));
   const first = await button.elementHandle();
   await goTo(page, "port: 80");
+  await first.evaluate((button) => {
+    globalThis.written = [];
+    const note = (records) => globalThis.written.push(...records.map(({ attributeName }) => attributeName));
+    new MutationObserver(note).observe(button, { attributes: true });
+  });
   await page.keyboard.type("8");
   await eventually(async () => assert.deepEqual(await button.locator("code").allTextContents(), ["mine:808"]));
   assert.equal(await button.getAttribute("title"), "http://mine:808");
   assert.equal(await first.evaluate((old) => old === document.querySelector(".try")), true);
+  assert.deepEqual(await page.evaluate(() => [...new Set(globalThis.written)]), ["title"]);
   await button.click();
   await page.locator(".ending.good").waitFor({ state: "attached" });
   assert.equal(await page.locator(".url").first().inputValue(), "http://mine:808");
