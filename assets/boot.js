@@ -105,10 +105,18 @@ async function fetched(path, early) {
 }
 
 /** Lets the browser do something else. A page that nobody looks at has nothing to do, and its timers are late. */
-const breath = () => !document.hidden && new Promise((next) => setTimeout(next));
+const breath = () => !document.hidden && (globalThis.scheduler?.yield?.() ?? new Promise((next) => setTimeout(next)));
+
+/** A breath when the last one is longer ago than a piece of work may take, in milliseconds. */
+const PIECE = 4;
+let breathed = 0;
+function pace() {
+  if (performance.now() - breathed < PIECE) return;
+  return Promise.resolve(breath()).then(() => (breathed = performance.now()));
+}
 
 /** Compiles what was fetched, while it comes. */
-const compiled = (response) => WebAssembly.compileStreaming(plied(response, breath));
+const compiled = (response) => WebAssembly.compileStreaming(plied(response, pace));
 
 /** The same answer; when so many of its bytes have come, or all of them, it calls `near`, once. */
 function watched(response, bytes, near) {

@@ -135,10 +135,15 @@ function ply(b, p, out, start) {
 
 /** Functions, of whose strands `b` holds the bytes and `p` the places, in pieces. */
 function* code(b, p, out, functions) {
-  let given = 0;
-  for (let end = 0; functions > 0; functions -= 1) {
-    end = ply(b, p, out, end);
-    if (end - given < PIECE && functions > 1) continue;
+  let end = 0;
+  yield* inPieces(out, functions, () => (end = ply(b, p, out, end)));
+}
+
+/** So many things, of which `write` writes one at a time to `out` and says where it ends, in pieces. */
+function* inPieces(out, count, write) {
+  for (let given = 0; count > 0; count -= 1) {
+    const end = write();
+    if (end - given < PIECE && count > 1) continue;
     yield out.subarray(given, end);
     given = end;
   }
@@ -261,10 +266,11 @@ class Strands {
 
   /** The short name with this number, behind its length. */
   name(number) {
-    const letters = [];
-    for (; number > 0; number = Math.floor((number - 1) / 52)) letters.unshift(LETTERS[(number - 1) % 52]);
-    this.out.set([letters.length, ...letters], this.at);
-    this.at += letters.length + 1;
+    const start = this.at;
+    for (let left = number; left > 0; left = Math.floor((left - 1) / 52)) this.at += 1;
+    this.out[start] = this.at - start;
+    for (let at = this.at; at > start; at -= 1, number = Math.floor((number - 1) / 52)) this.out[at] = LETTERS[(number - 1) % 52];
+    this.at += 1;
   }
 
   /** What `write` writes, behind its size. */
@@ -288,17 +294,19 @@ class Strands {
   }
 }
 
-/** Entries, whole. */
+/** Entries, in pieces. */
 function* entries(b, p, out, count, ply) {
   const from = new Strands(b, p, out);
-  for (; count > 0; count -= 1) ply(from);
-  yield out.subarray(0, from.at);
+  yield* inPieces(out, count, () => {
+    ply(from);
+    return from.at;
+  });
 }
 
 /** Behind the last piece. */
 const END = 8;
-/** How much is plied before it is handed on: some milliseconds' work. */
-const PIECE = 1 << 16;
+/** How much is plied before it is handed on: a millisecond's work, and a few while the browser has not compiled it yet. */
+const PIECE = 1 << 14;
 /** With this header an answer says that it is plied. */
 const PLIED = "giljabi-plied";
 
@@ -374,8 +382,8 @@ class Plier {
 }
 
 /**
- * The answer with its module plied while it comes. Between two pieces it waits for `breath`, if there is one: on the page's own
- * thread the browser draws and listens there.
+ * The answer with its module plied while it comes. After each piece it waits for what `breath` gives, if it gives something: on the
+ * page's own thread the browser draws and listens there.
  */
 export function plied(answer, breath) {
   if (!answer.ok || answer.headers.has(PLIED)) return answer;
@@ -384,7 +392,8 @@ export function plied(answer, breath) {
     async transform(chunk, out) {
       for (const piece of plier.plied(chunk)) {
         out.enqueue(piece);
-        if (piece.length >= PIECE) await breath?.();
+        const pause = breath?.();
+        if (pause) await pause;
       }
     },
     flush: () => plier.end(),
