@@ -212,6 +212,9 @@ let begun;
 const begins = new Promise((done) => (begun = done));
 /** What needs the second or third part waits for its promise (src/app/breath.rs), which these resolve. */
 let drawable, panelled, whole;
+/** Resolves when the app has got as far as the panels. */
+let want;
+const wanted = new Promise((done) => (want = done));
 
 const rest = {
   /** Whether something was called before it had come. */
@@ -220,6 +223,7 @@ const rest = {
   later: [],
   drawable: new Promise((done) => (drawable = done)),
   panelled: new Promise((done) => (panelled = done)),
+  want,
   whole: new Promise((done) => (whole = done)),
   /** What the first part calls before it does something that only a later part can. */
   second: () => second.now(),
@@ -347,6 +351,14 @@ function painted() {
   });
 }
 
+/**
+ * Gets what keeps the page for later and tells of a new build (assets/site/offline.js). It waits until the page stands: on a slow line
+ * it would take half of what comes, and of a phone's processor. One that does not come so far wants a new build most of all.
+ */
+const offline = () => here.dataset.offline && import(url(here.dataset.offline)).catch(() => {});
+rest.whole.then(() => setTimeout(offline, 1000));
+setTimeout(offline, 20_000);
+
 /** Resolves when what must be there before the first part runs is there. */
 const ahead = rest.early();
 
@@ -359,8 +371,14 @@ const NEAR = [250_000, 100_000];
 /** Gets the first part, and the second and third in time. */
 async function program(early) {
   const response = await fetched(here.dataset.wasm, early);
-  // On a slow line one comes after the other. Who comes back has all at hand, and the browser's own copy of what it compiled.
-  if (!early || navigator.serviceWorker?.controller) {
+  // Who comes back has all at hand; so the panels need not come before somebody can send.
+  if (navigator.serviceWorker?.controller) {
+    bringSecond();
+    wanted.then(bringThird);
+    return compiled(response);
+  }
+  // On a slow line one comes after the other.
+  if (!early) {
     bringSecond();
     bringThird();
     return compiled(response);

@@ -36,7 +36,7 @@ if (release) {
   const offline = await readFile("assets/site/offline.js");
   const offlineName = `offline-${hashOf(offline)}.js`;
   await writeFile(join(staging, offlineName), offline);
-  html = replaceOnce(html, "</head>", `<script type="module" src="${offlineName}"></script></head>`);
+  html = replaceOnce(html, ' id="boot"', ` id="boot" data-offline="./${offlineName}"`);
   head = `<meta http-equiv="Content-Security-Policy" content="${CSP}">${head}<meta name="giljabi-worker" content="./sw.js">`;
   // A development build has no such script: its page comes from this machine.
   const [, program] = html.match(/ data-wasm="([^"]+)"/);

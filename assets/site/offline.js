@@ -64,17 +64,7 @@ function watch(registration) {
   });
 }
 
-/**
- * When the page stands, or has had long enough to. Until then what is kept for later would take half of a slow line, and of a phone's
- * processor.
- */
-const stands = new Promise((done) => {
-  addEventListener("giljabi:drawn", () => globalThis.giljabiRest.whole.then(() => setTimeout(done, 1000)), { once: true });
-  setTimeout(done, 20_000);
-});
-
 if (WORKER && "serviceWorker" in navigator && isSecureContext) {
-  await stands;
   // A frame of another site or a private window may refuse; then the page works with the network alone.
   navigator.serviceWorker.register(new URL(WORKER, document.baseURI)).then((registration) => registration && watch(registration), () => {});
 }

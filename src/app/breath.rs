@@ -11,6 +11,8 @@ use super::player::now;
 extern "C" {
     /// Goes on in a task of its own, soon.
     pub async fn breathe();
+    /// The same between two pieces of the start; at once where everything is at hand and the piece was short.
+    async fn between();
 }
 
 #[wasm_bindgen(module = "/src/app/drawable.js")]
@@ -52,7 +54,7 @@ thread_local! {
 
 /// The next piece of the start.
 pub async fn next_piece() {
-    breathe().await;
+    between().await;
     STARTING.set(Some(now()));
 }
 
@@ -78,7 +80,7 @@ impl CustomExecutor for Paced {
     fn spawn_local(&self, work: PinnedLocalFuture<()>) {
         wasm_bindgen_futures::spawn_local(async move {
             if STARTING.get().is_some_and(|since| now() - since >= PIECE) {
-                breathe().await;
+                between().await;
                 // The page may have started meanwhile, and then nothing has to wait any more.
                 if STARTING.get().is_some() {
                     STARTING.set(Some(now()));

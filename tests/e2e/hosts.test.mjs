@@ -143,7 +143,7 @@ for (const [kind, how] of Object.entries(HOSTS)) {
     assert.deepEqual(complaints, []);
     // The service worker, where the host is one that a browser trusts (127.0.0.1 is), has taken everything.
     if (await page.locator('meta[name="giljabi-worker"]').count()) {
-      await page.waitForFunction(async () => (await navigator.serviceWorker.getRegistration())?.active ?? false);
+      await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
       await served.close();
       await page.reload();
       await ready(page);

@@ -54,6 +54,46 @@ test("the network goes, and everything is still there", async (t) => {
   assert.deepEqual(complaints, []);
 });
 
+test("what is kept for later waits until the page stands, and for who comes back the panels wait until a request can be sent", async (t) => {
+  const server = await serve();
+  const context = await browser.newContext({ locale: "en-GB" });
+  t.after(async () => {
+    await context.close();
+    await server.close();
+  });
+  const page = await context.newPage();
+  let letGo;
+  const held = new Promise((go) => (letGo = go));
+  await page.route("**/rest-*.wasm", async (route) => {
+    await held;
+    await route.continue();
+  });
+  const times = (part) =>
+    page.evaluate((part) => performance.getEntriesByType("resource").filter(({ name }) => name.includes(`/${part}-`)).map((each) => each.startTime), part);
+  await page.goto(server.url);
+  await ready(page);
+  // More than it takes from then on.
+  await page.waitForTimeout(1500);
+  assert.deepEqual(await times("offline"), [], "it is not asked for while the rest of the program is on its way");
+  letGo();
+  await inHands(page);
+  assert.equal((await times("offline")).length, 1);
+  await page.addInitScript(() => {
+    let there = false;
+    new MutationObserver(() => {
+      const starting = document.getElementById("starting");
+      if (there && !starting) globalThis.sendable ??= performance.now();
+      there ||= Boolean(starting);
+    }).observe(document, { childList: true, subtree: true });
+  });
+  await page.reload();
+  await ready(page);
+  const sendable = await page.evaluate(() => globalThis.sendable);
+  const [third, ...more] = await times("third");
+  assert.deepEqual(more, []);
+  assert.ok(third >= sendable, `the panels were asked for at ${third} ms, a request could be sent at ${sendable} ms`);
+});
+
 test("a new build is told of, and changing over keeps the text", async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "giljabi-site-"));
   await cp(SITE, folder, { recursive: true });

@@ -16,7 +16,7 @@ const GOAL = 600 * KB;
  * and took more off what comes first. That is two parts of the program, each compressed for itself, so that one is on its way while
  * the other works.
  */
-const CEILING = { whole: 1917 * KB, first: 250 * KB, page: 314 * KB };
+const CEILING = { whole: 1911 * KB, first: 250 * KB, page: 314 * KB };
 
 let browser;
 before(async () => {

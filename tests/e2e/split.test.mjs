@@ -1,12 +1,13 @@
 // The program that splits the WASM: whatever ran while it recorded, the parts together compute what the whole did.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { plied, pliedBytes } from "../../assets/strands.js";
+import { SITE } from "./server.mjs";
 
 const root = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const END = process.platform === "win32" ? ".exe" : "";
@@ -129,6 +130,18 @@ test("strands make the module that they were made of, however they come", async 
   for (const part of parts) await plies(file(`kinds-${part}.wasm`));
   const names = await readFile(file("r.txt"), "utf8");
   assert.match(names, /rest\tkinds/, "what is looked at is there");
+});
+
+test("a program is plied in short pieces, between which the page may do something else", async () => {
+  for (const part of (await readdir(SITE)).filter((name) => /^(app|second|third)-\w+\.wasm$/.test(name))) {
+    let breaths = 0;
+    const answer = plied(new Response(await readFile(join(SITE, part))), () => void (breaths += 1));
+    const pieces = [];
+    for await (const { length } of answer.body) pieces.push(length);
+    assert.ok(pieces.length > 5, `${part} comes in ${pieces.length} pieces`);
+    assert.ok(Math.max(...pieces) < 65536, `${part} comes in pieces of ${Math.max(...pieces)} bytes`);
+    assert.equal(breaths, pieces.length, part);
+  }
 });
 
 test("a module that is none of strands stays as it is", async () => {
