@@ -1,6 +1,8 @@
 //! Long work in pieces: between two of them the browser draws, and listens to the person.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::task::{Context, Waker};
 
 use any_spawner::{CustomExecutor, Executor, PinnedFuture, PinnedLocalFuture};
 use wasm_bindgen::prelude::*;
@@ -50,11 +52,18 @@ impl Breath {
 thread_local! {
     /// Since when the running piece of the start runs, while the page starts.
     static STARTING: Cell<Option<f64>> = const { Cell::new(None) };
+    /// What pieces of the start have spawned, and has not begun.
+    static SPAWNED: RefCell<VecDeque<PinnedLocalFuture<()>>> = const { RefCell::new(VecDeque::new()) };
+    /// Whether somebody begins it.
+    static BEGINNING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The next piece of the start.
+/// The next piece of the start, when all has begun that those before it spawned.
 pub async fn next_piece() {
     between().await;
+    while BEGINNING.get() {
+        breathe().await;
+    }
     STARTING.set(Some(now()));
 }
 
@@ -63,8 +72,8 @@ pub fn started() {
     STARTING.set(None);
 }
 
-/// Has what a piece of the start spawns, the first run of each effect above all, begin in a piece of its own when that one has been
-/// long enough.
+/// Has what a piece of the start spawns, the first runs of effects above all, begin in further pieces when that one has been long
+/// enough.
 pub fn pace() {
     // Nobody else has chosen an executor yet.
     let _ = Executor::init_custom_executor(Paced);
@@ -78,17 +87,34 @@ impl CustomExecutor for Paced {
     }
 
     fn spawn_local(&self, work: PinnedLocalFuture<()>) {
-        wasm_bindgen_futures::spawn_local(async move {
-            if STARTING.get().is_some_and(|since| now() - since >= PIECE) {
-                between().await;
-                // The page may have started meanwhile, and then nothing has to wait any more.
-                if STARTING.get().is_some() {
-                    STARTING.set(Some(now()));
-                }
-            }
-            work.await;
-        });
+        if STARTING.get().is_none() && !BEGINNING.get() {
+            wasm_bindgen_futures::spawn_local(work);
+            return;
+        }
+        SPAWNED.with_borrow_mut(|spawned| spawned.push_back(work));
+        if !BEGINNING.replace(true) {
+            wasm_bindgen_futures::spawn_local(begin());
+        }
     }
 
     fn poll_local(&self) {}
+}
+
+/// Begins what was spawned, one after the other, in pieces. They share the breaths between these: an effect's own would take as long
+/// as its first run, and the page has hundreds.
+async fn begin() {
+    while let Some(mut work) = SPAWNED.with_borrow_mut(VecDeque::pop_front) {
+        if STARTING.get().is_some_and(|since| now() - since >= PIECE) {
+            between().await;
+            // The page may have started meanwhile, and then nothing has to wait any more.
+            if STARTING.get().is_some() {
+                STARTING.set(Some(now()));
+            }
+        }
+        // Whoever runs it from here on asks it again, and then it learns whom to wake.
+        if work.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+            wasm_bindgen_futures::spawn_local(work);
+        }
+    }
+    BEGINNING.set(false);
 }
