@@ -352,8 +352,8 @@ function painted() {
 }
 
 /**
- * Gets what keeps the page for later and tells of a new build (assets/site/offline.js). It waits until the page stands: on a slow line
- * it would take half of what comes, and of a phone's processor. One that does not come so far wants a new build most of all.
+ * Gets what keeps the page for later and tells of a new build (assets/site/offline.js). It waits until the page stands, from
+ * whose line and processor it would take. One that does not come so far wants a new build most of all.
  */
 const offline = () => here.dataset.offline && import(url(here.dataset.offline)).catch(() => {});
 rest.whole.then(() => setTimeout(offline, 1000));
