@@ -371,18 +371,15 @@ const NEAR = [250_000, 100_000];
 /** Gets the first part, and the second and third in time. */
 async function program(early) {
   const response = await fetched(here.dataset.wasm, early);
-  // Who comes back has all at hand; so the panels need not come before somebody can send.
-  if (navigator.serviceWorker?.controller) {
+  const isBack = Boolean(navigator.serviceWorker?.controller);
+  if (isBack || !early) {
     bringSecond();
-    wanted.then(bringThird);
+    // Who comes back has all at hand; so the panels need not come before somebody can send.
+    if (isBack) wanted.then(bringThird);
+    else bringThird();
     return compiled(response);
   }
   // On a slow line one comes after the other.
-  if (!early) {
-    bringSecond();
-    bringThird();
-    return compiled(response);
-  }
   const [first, then] = (here.dataset.sizes ?? "0 0").split(" ").map(Number);
   return compiled(watched(response, first - NEAR[0], () => bringSecond(then, bringThird)));
 }

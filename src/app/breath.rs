@@ -100,13 +100,13 @@ impl CustomExecutor for Paced {
     fn poll_local(&self) {}
 }
 
-/// Begins what was spawned, one after the other, in pieces. They share the breaths between these: an effect's own would take as long
-/// as its first run, and the page has hundreds.
+/// Begins what was spawned, one after the other, in pieces with a breath between two of them: the page has hundreds of effects, and
+/// their first runs are short.
 async fn begin() {
     while let Some(mut work) = SPAWNED.with_borrow_mut(VecDeque::pop_front) {
         if STARTING.get().is_some_and(|since| now() - since >= PIECE) {
             between().await;
-            // The page may have started meanwhile, and then nothing has to wait any more.
+            // The mark of a page that has started does not come back: with it everything would wait again.
             if STARTING.get().is_some() {
                 STARTING.set(Some(now()));
             }

@@ -133,7 +133,9 @@ test("strands make the module that they were made of, however they come", async 
 });
 
 test("a program is plied in short pieces, between which the page may do something else", async () => {
-  for (const part of (await readdir(SITE)).filter((name) => /^(app|second|third)-\w+\.wasm$/.test(name))) {
+  const parts = (await readdir(SITE)).filter((name) => /^(app|second|third)-\w+\.wasm$/.test(name));
+  assert.equal(parts.length, 3);
+  for (const part of parts) {
     let breaths = 0;
     const answer = plied(new Response(await readFile(join(SITE, part))), () => void (breaths += 1));
     const pieces = [];
