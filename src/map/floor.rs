@@ -4,13 +4,14 @@ use crate::api::object::{Object, ObjectKey};
 use crate::api::view::{PodPhase, ServiceType};
 use crate::arrange::set_of;
 use crate::map::geometry::{Point, Rect, text_width};
-use crate::map::places::workload;
+use crate::map::places::{Crew, workload};
 use crate::map::scene::{GroupKey, MARGIN, Setting};
 use crate::map::tone::{Phase, phase};
 use crate::trace::{Client, Place};
 use smol_str::{SmolStr, ToSmolStr};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// How a pod or an endpoint is, as far as traffic cares.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,7 +61,7 @@ pub struct PodBox {
 pub struct Group {
     pub key: GroupKey,
     pub rect: Rect,
-    pub pods: Vec<(ObjectKey, PodState)>,
+    pub pods: Crew,
     pub role: PodRole,
     /// Dots in a row.
     pub columns: usize,
@@ -98,8 +99,14 @@ impl Group {
 /// The pods of a node that is drawn as a tile: a large cluster is first told by its nodes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Folded {
-    pub pods: Vec<ObjectKey>,
+    pub pods: Crew,
     pub ready: usize,
+}
+
+impl Folded {
+    pub fn holds(&self, pod: &ObjectKey) -> bool {
+        self.pods.iter().any(|(key, _)| key == pod)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -132,7 +139,7 @@ impl NodeBox {
     pub(super) fn pod_rect(&self, key: &ObjectKey) -> Option<Rect> {
         let own = self.pods.iter().find(|p| p.key == *key).map(|p| p.rect);
         let dot = || self.groups.iter().find_map(|g| g.dot_of(key));
-        let tile = || self.folded.as_ref().filter(|f| f.pods.contains(key)).map(|_| self.header());
+        let tile = || self.folded.as_ref().filter(|f| f.holds(key)).map(|_| self.header());
         own.or_else(dot).or_else(tile)
     }
 }
@@ -312,10 +319,8 @@ fn node(setting: &Setting, roles: &Roles, name: &SmolStr, frame: Rect, shape: Sh
     let view = object.and_then(|o| o.view().node());
     let (folded, open, foldable) = match shape {
         Shape::Tile => {
-            let slots = setting.places.slots(name).iter().flatten();
-            let pods: Vec<ObjectKey> = slots.cloned().collect();
-            let is_ready = |key: &&ObjectKey| setting.store.get(key).is_some_and(|o| state_of(o) == PodState::Ready);
-            let ready = pods.iter().filter(is_ready).count();
+            let stand = setting.places.stand(name);
+            let (pods, ready) = stand.map(|stand| (stand.all.clone(), stand.ready)).unwrap_or_default();
             (Some(Folded { pods, ready }), false, false)
         }
         Shape::Whole { open, foldable } => (None, open, foldable),
@@ -371,9 +376,9 @@ fn fill(setting: &Setting, roles: &Roles, name: &SmolStr, x0: f64, top: f64, roo
     let pod_width = ((room - POD_GAP * (columns - 1) as f64) / columns as f64).min(160.0);
     let mut y = top;
     let (mut pods, mut groups, mut folds) = (Vec::new(), Vec::new(), Vec::new());
-    let mut boxes = |keys: &[Option<ObjectKey>], y: f64| -> f64 {
+    let mut boxes = |keys: Vec<Option<&ObjectKey>>, y: f64| -> f64 {
         for (i, key) in keys.iter().enumerate() {
-            let Some(object) = key.as_ref().and_then(|k| setting.store.get(k)) else { continue };
+            let Some(object) = key.and_then(|k| setting.store.get(k)) else { continue };
             let (row, column) = (i / columns, i % columns);
             let x = x0 + column as f64 * (pod_width + POD_GAP);
             let rect = Rect::new(x, y + row as f64 * (POD.1 + POD_GAP), pod_width, POD.1);
@@ -382,40 +387,27 @@ fn fill(setting: &Setting, roles: &Roles, name: &SmolStr, x0: f64, top: f64, roo
         y + keys.len().div_ceil(columns) as f64 * (POD.1 + POD_GAP)
     };
     if slots.len() <= columns * 3 {
-        y = boxes(slots, y);
+        y = boxes(slots.iter().map(Option::as_ref).collect(), y);
     } else {
-        let mut by_workload: Vec<(ObjectKey, Vec<Option<ObjectKey>>)> = Vec::new();
-        for key in slots.iter().flatten() {
-            let Some(object) = setting.store.get(key) else { continue };
-            let owner = workload(setting.store, object);
-            match by_workload.iter_mut().find(|(w, _)| *w == owner) {
-                Some((_, members)) => members.push(Some(key.clone())),
-                None => by_workload.push((owner, vec![Some(key.clone())])),
-            }
-        }
-        let (single, many): (Vec<_>, Vec<_>) = by_workload.into_iter().partition(|(_, members)| members.len() < 3);
-        let singles: Vec<_> = single.into_iter().flat_map(|(_, members)| members).collect();
-        y = boxes(&singles, y);
-        let many = many.into_iter().map(|(workload, members)| (workload, members.into_iter().flatten().collect()));
+        let crews = setting.places.stand(name).map_or(&[][..], |stand| &stand.crews).iter();
+        let (few, many): (Vec<_>, Vec<_>) = crews.cloned().partition(|(_, crew)| crew.len() < 3);
+        y = boxes(few.iter().flat_map(|(_, crew)| keys(crew)).collect(), y);
         let is_open = |workload: &ObjectKey| {
             setting.unfolded.contains(&GroupKey { node: name.clone(), workload: workload.clone() })
         };
-        for (depth, workload, members) in by_namespace(many.collect(), is_open) {
+        for (depth, workload, pods) in by_namespace(many, is_open) {
             let key = GroupKey { node: name.clone(), workload };
             let x = x0 + depth as f64 * 10.0;
             let room = room - depth as f64 * 10.0;
             if is_open(&key.workload) {
                 // What is unfolded keeps a line that folds it again.
-                folds.push(Fold { key, rect: Rect::new(x, y, room, FOLD), count: members.len() });
+                folds.push(Fold { key, rect: Rect::new(x, y, room, FOLD), count: pods.len() });
                 y += FOLD + 4.0;
-                if !members.is_empty() && folds.last().is_some_and(|f| f.key.workload.kind != "Namespace") {
-                    let members: Vec<_> = members.into_iter().map(Some).collect();
-                    y = boxes(&members, y);
+                if folds.last().is_some_and(|f| f.key.workload.kind != "Namespace") {
+                    y = boxes(keys(&pods).collect(), y);
                 }
                 continue;
             }
-            let pods: Vec<_> =
-                members.iter().filter_map(|k| setting.store.get(k)).map(|o| (o.key.clone(), state_of(o))).collect();
             let columns = (((room - 20.0) / DOT).floor() as usize).max(1);
             let height = GROUP_HEAD + pods.len().div_ceil(columns) as f64 * DOT + 8.0;
             let role = pods.first().map_or(PodRole::Other, |(key, _)| roles.of_pod(key));
@@ -426,14 +418,18 @@ fn fill(setting: &Setting, roles: &Roles, name: &SmolStr, x0: f64, top: f64, roo
     Filled { pods, groups, folds, bottom: y }
 }
 
+fn keys(crew: &Crew) -> impl Iterator<Item = Option<&ObjectKey>> {
+    crew.iter().map(|(key, _)| Some(key))
+}
+
 /// More groups than this on one node are first told by their namespaces.
 const GROUPS: usize = 5;
 
 /// A namespace or workload with its pods, and how deep it stands.
-type Nested = (usize, ObjectKey, Vec<ObjectKey>);
+type Nested = (usize, ObjectKey, Crew);
 
 /// The groups as they are drawn. Many of several namespaces stand behind their namespace, until that is unfolded.
-fn by_namespace(groups: Vec<(ObjectKey, Vec<ObjectKey>)>, is_open: impl Fn(&ObjectKey) -> bool) -> Vec<Nested> {
+fn by_namespace(groups: Vec<(ObjectKey, Crew)>, is_open: impl Fn(&ObjectKey) -> bool) -> Vec<Nested> {
     let mut namespaces: Vec<SmolStr> = Vec::new();
     for (workload, _) in &groups {
         if !namespaces.contains(&workload.namespace) {
@@ -441,17 +437,17 @@ fn by_namespace(groups: Vec<(ObjectKey, Vec<ObjectKey>)>, is_open: impl Fn(&Obje
         }
     }
     if groups.len() <= GROUPS || namespaces.len() < 2 {
-        return groups.into_iter().map(|(workload, members)| (0, workload, members)).collect();
+        return groups.into_iter().map(|(workload, crew)| (0, workload, crew)).collect();
     }
     let mut nested = Vec::new();
     for namespace in namespaces {
         let key = ObjectKey::new("Namespace", "", namespace.clone());
         let own = || groups.iter().filter(|(workload, _)| workload.namespace == namespace);
-        let all: Vec<ObjectKey> = own().flat_map(|(_, members)| members.clone()).collect();
+        let all: Vec<_> = own().flat_map(|(_, crew)| crew.iter().cloned()).collect();
         let open = is_open(&key);
-        nested.push((0, key, all));
+        nested.push((0, key, Arc::new(all)));
         if open {
-            nested.extend(own().map(|(workload, members)| (1, workload.clone(), members.clone())));
+            nested.extend(own().map(|(workload, crew)| (1, workload.clone(), crew.clone())));
         }
     }
     nested
@@ -494,7 +490,7 @@ impl Roles {
     }
 }
 
-fn state_of(object: &Object) -> PodState {
+pub(super) fn state_of(object: &Object) -> PodState {
     let Some(pod) = object.view().pod() else { return PodState::NotReady };
     match pod.phase {
         _ if pod.terminating => PodState::Terminating,
@@ -511,7 +507,7 @@ fn stem_and_tail(setting: &Setting, pod: &Object) -> (SmolStr, SmolStr) {
     let owner = workload(setting.store, pod);
     let tail = pod.name().strip_prefix(owner.name.as_str()).and_then(|rest| rest.strip_prefix('-'));
     match tail {
-        Some(tail) if owner.kind != "StatefulSet" && owner != pod.key => (owner.name.clone(), tail.into()),
+        Some(tail) if owner.kind != "StatefulSet" && *owner != pod.key => (owner.name.clone(), tail.into()),
         _ => (pod.name().clone(), SmolStr::default()),
     }
 }

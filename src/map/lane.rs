@@ -412,7 +412,7 @@ fn bundles(card: &SliceCard, nodes: &[NodeBox]) -> Vec<Thread> {
     let backends = |node: &NodeBox| {
         let boxes = node.pods.iter().map(|p| &p.key);
         let dots = node.groups.iter().flat_map(|g| g.pods.iter().map(|(key, _)| key));
-        let folded = node.folded.iter().flat_map(|f| &f.pods);
+        let folded = node.folded.iter().flat_map(|f| f.pods.iter().map(|(key, _)| key));
         boxes.chain(dots).chain(folded).find_map(|key| by_pod.get(key)).map(|m| (*m).clone())
     };
     // Threads to a lower row would run over the nodes of the upper one.

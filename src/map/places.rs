@@ -2,30 +2,126 @@
 //! change: a pod keeps its slot while it lives, a new one takes the first free slot.
 
 use crate::api::object::{Object, ObjectKey};
-use crate::apiserver::store::Store;
+use crate::apiserver::store::{Change, Store};
 use crate::arrange::{Arrange, set_of};
+use crate::map::floor::{PodState, state_of};
 use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+/// Pods and how they are, in the order of their slots. Shared by every drawing until one of them changes.
+pub type Crew = Arc<Vec<(ObjectKey, PodState)>>;
+
+/// The pods of a node.
+#[derive(Clone, Debug, Default)]
+pub struct Stand {
+    pub all: Crew,
+    /// How many of them are ready.
+    pub ready: usize,
+    /// The same by workload; that of the first slot is the first.
+    pub crews: Vec<(ObjectKey, Crew)>,
+}
+
 /// The remembered order of nodes and pods. Made empty, brought up to date with each new state of the cluster.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Places {
     nodes: Vec<SmolStr>,
     /// Pods by node; the key "" holds those that wait for a node. A hole is a slot whose pod is gone.
     slots: BTreeMap<SmolStr, Vec<Option<ObjectKey>>>,
-    /// The nodes and pods of last time: most edits change none of them.
-    seen: Vec<Arc<Object>>,
+    /// What stands in the slots of a node.
+    stands: BTreeMap<SmolStr, Stand>,
+    /// The controllers that pods and their controllers name, there or not: whose change may give a pod another workload.
+    owners: BTreeSet<ObjectKey>,
+    /// The state of last time: most edits change none of its nodes and pods.
+    seen: Store,
+}
+
+/// What changed since last time, as far as it moves something.
+#[derive(Default)]
+struct Moved {
+    /// Whether a node or a pod came, went or changed.
+    any: bool,
+    /// The nodes that did, and the homes of such pods.
+    homes: BTreeSet<SmolStr>,
+    /// Whether one of the owners has another owner than before: then any pod may belong to another workload.
+    owners: bool,
+}
+
+/// The node of a pod, "" when it waits for one.
+fn home(store: &Store, pod: &Object) -> SmolStr {
+    let node = pod.view().pod().map(|p| p.node_name.clone()).unwrap_or_default();
+    if store.node(&node).is_some() { node } else { SmolStr::default() }
 }
 
 impl Places {
     /// Takes in a state of the cluster.
     pub fn update(&mut self, store: &Store) {
-        let all = || store.list("Node").chain(store.list("Pod"));
-        if self.seen.len() == all().count() && self.seen.iter().zip(all()).all(|(old, new)| Arc::ptr_eq(old, new)) {
-            return;
+        let moved = self.moved(store);
+        self.seen = store.without_events();
+        if moved.any {
+            self.arrange(store);
         }
-        self.seen = all().cloned().collect();
+        let homes: Vec<SmolStr> = match moved.owners {
+            true => self.slots.keys().cloned().collect(),
+            // A pod whose node is gone waits in "", though it is none that changed.
+            false => moved.homes.into_iter().chain(moved.any.then(SmolStr::default)).collect(),
+        };
+        for home in homes {
+            let stand = self.look(store, &home);
+            self.stands.insert(home, stand);
+        }
+        self.stands.retain(|node, _| self.slots.contains_key(node));
+    }
+
+    fn moved(&self, store: &Store) -> Moved {
+        let mut moved = Moved::default();
+        for change in self.seen.changes_to(store) {
+            let (old, new) = match change {
+                Change::Added(new) => (None, Some(new)),
+                Change::Removed(old) => (Some(old), None),
+                Change::Changed(old, new) => (Some(old), Some(new)),
+            };
+            for (store, object) in [(&self.seen, old), (store, new)] {
+                match object {
+                    Some(pod) if pod.key.kind == "Pod" => drop(moved.homes.insert(home(store, pod))),
+                    Some(node) if node.key.kind == "Node" => drop(moved.homes.insert(node.name().clone())),
+                    _ => continue,
+                }
+                moved.any = true;
+            }
+            let owner = old.or(new).is_some_and(|object| self.owners.contains(&object.key));
+            moved.owners |= owner && old.and_then(|o| o.controller_ref()) != new.and_then(|o| o.controller_ref());
+        }
+        moved
+    }
+
+    /// Who stands in the slots of a node, by what they belong to.
+    fn look(&mut self, store: &Store, node: &str) -> Stand {
+        let mut all = Vec::new();
+        let mut crews: Vec<(ObjectKey, Vec<(ObjectKey, PodState)>)> = Vec::new();
+        for object in self.slots.get(node).into_iter().flatten().flatten().filter_map(|key| store.get(key)) {
+            let pod = (object.key.clone(), state_of(object));
+            let mut workload = None;
+            for owner in owners(store, object) {
+                if !self.owners.contains(owner) {
+                    self.owners.insert(owner.clone());
+                }
+                workload = Some(owner);
+            }
+            let workload = workload.unwrap_or(&object.key);
+            all.push(pod.clone());
+            match crews.iter_mut().find(|(each, _)| each == workload) {
+                Some((_, crew)) => crew.push(pod),
+                None => crews.push((workload.clone(), vec![pod])),
+            }
+        }
+        let ready = all.iter().filter(|(_, state)| *state == PodState::Ready).count();
+        let crews = crews.into_iter().map(|(workload, crew)| (workload, Arc::new(crew))).collect();
+        Stand { all: Arc::new(all), ready, crews }
+    }
+
+    /// Gives everything its place.
+    fn arrange(&mut self, store: &Store) {
         let exists = |name: &SmolStr| store.node(name).is_some();
         self.nodes.retain(exists);
         let known = self.nodes.len();
@@ -35,13 +131,10 @@ impl Places {
             }
         }
         self.nodes[known..].arrange_by(|a, b| by_number(a).cmp(&by_number(b)));
-        let home = |object: &Object| {
-            let node = object.view().pod().map(|p| p.node_name.clone()).unwrap_or_default();
-            if exists(&node) { node } else { SmolStr::default() }
-        };
         for (node, slots) in &mut self.slots {
             for slot in slots.iter_mut() {
-                let stays = slot.as_ref().is_some_and(|key| store.get(key).is_some_and(|pod| home(pod) == *node));
+                let stays =
+                    slot.as_ref().is_some_and(|key| store.get(key).is_some_and(|pod| home(store, pod) == *node));
                 if !stays {
                     *slot = None;
                 }
@@ -53,7 +146,7 @@ impl Places {
         // Who has a slot has it where it runs; the others are gone by now.
         let placed: BTreeSet<ObjectKey> = set_of(self.slots.values().flatten().flatten().cloned());
         for pod in pods.into_iter().filter(|pod| !placed.contains(&pod.key)) {
-            let slots = self.slots.entry(home(pod)).or_default();
+            let slots = self.slots.entry(home(store, pod)).or_default();
             match slots.iter().position(Option::is_none) {
                 Some(free) => slots[free] = Some(pod.key.clone()),
                 None => slots.push(Some(pod.key.clone())),
@@ -75,19 +168,23 @@ impl Places {
     pub fn slots(&self, node: &str) -> &[Option<ObjectKey>] {
         self.slots.get(node).map_or(&[], Vec::as_slice)
     }
+
+    /// What stands in them; nothing when there are none.
+    pub fn stand(&self, node: &str) -> Option<&Stand> {
+        self.stands.get(node)
+    }
+}
+
+/// The controllers of a pod, each that of the one before. Pod, ReplicaSet, Deployment: no chain of owners is longer here, and a
+/// cycle must not hold us.
+fn owners<'a>(store: &'a Store, pod: &'a Object) -> impl Iterator<Item = &'a ObjectKey> {
+    let of = |object: &'a Object| object.controller_ref().map(|(key, _)| key);
+    std::iter::successors(of(pod), move |key| of(store.get(key)?)).take(4)
 }
 
 /// What a pod belongs to: its Deployment behind the ReplicaSet, its StatefulSet, or itself.
-pub fn workload(store: &Store, pod: &Object) -> ObjectKey {
-    let mut at = pod.key.clone();
-    let mut owner = pod.controller();
-    // Pod, ReplicaSet, Deployment: no chain of owners is longer here, and a cycle must not hold us.
-    for _ in 0..4 {
-        let Some((key, _)) = owner else { break };
-        owner = store.get(&key).and_then(|o| o.controller());
-        at = key;
-    }
-    at
+pub fn workload<'a>(store: &'a Store, pod: &'a Object) -> &'a ObjectKey {
+    owners(store, pod).last().unwrap_or(&pod.key)
 }
 
 /// As people count: `node-2` stands before `node-10`.
@@ -136,5 +233,67 @@ mod tests {
             places.update(&store);
         }
         assert_eq!(places.nodes, ["node-2", "node-9", "node-10", "master", "node-1", "node-11"]);
+    }
+
+    fn own(store: &mut Store, kind: &str, name: &str, owner: Option<(&str, &str)>, node: &str, phase: &str) {
+        let owners =
+            owner.map(|(kind, name)| value!([{ "kind": kind, "name": name, "uid": name, "controller": true }]));
+        let owners = owners.unwrap_or_else(|| value!([]));
+        let object = value!({
+            "metadata": { "name": name, "namespace": "default", "ownerReferences": owners },
+            "spec": { "nodeName": node },
+            "status": { "phase": phase, "conditions": [{ "type": "Ready", "status": "True" }] }
+        });
+        store.put(Object::new(kind, object), Cause::User, Time(0));
+    }
+
+    /// Whatever comes, goes or changes its owner: who stands where is what one finds who looks at every pod.
+    #[test]
+    fn following_changes_is_looking_anew() {
+        let mut dice = 7_u64;
+        let mut roll = |sides: u64| {
+            dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (dice >> 33) % sides
+        };
+        let (mut store, mut places) = (Store::default(), Places::default());
+        let mut waited = 0;
+        for _ in 0..400 {
+            for _ in 0..=roll(3) {
+                let (pod, set, node) = (format!("p{}", roll(12)), format!("r{}", roll(3)), format!("n{}", roll(3)));
+                let owned = (roll(4) > 0).then_some(("ReplicaSet", set.as_str()));
+                match roll(9) {
+                    0 => put(&mut store, "Node", &node, ""),
+                    1 => drop(store.remove(&ObjectKey::new("Node", "", node), Cause::User, Time(0))),
+                    2 => drop(store.remove(&ObjectKey::new("Pod", "default", pod), Cause::User, Time(0))),
+                    3 => drop(store.remove(&ObjectKey::new("ReplicaSet", "default", set), Cause::User, Time(0))),
+                    4 | 5 => {
+                        let above = owned.is_some().then_some(("Deployment", "web"));
+                        own(&mut store, "ReplicaSet", &set, above, "", "");
+                    }
+                    roll => own(&mut store, "Pod", &pod, owned, &node, if roll == 6 { "Pending" } else { "Running" }),
+                }
+            }
+            places.update(&store);
+            let mut standing = 0;
+            for (node, slots) in &places.slots {
+                let pods: Vec<_> = slots.iter().flatten().filter_map(|key| store.get(key)).collect();
+                let stand = places.stand(node).expect("the pods of a node");
+                let all: Vec<_> = pods.iter().map(|pod| (pod.key.clone(), state_of(pod))).collect();
+                assert_eq!(*stand.all, all, "{node}");
+                assert_eq!(stand.ready, all.iter().filter(|(_, state)| *state == PodState::Ready).count(), "{node}");
+                assert!(pods.iter().all(|pod| home(&store, pod) == *node), "{node}");
+                for (owner, crew) in &stand.crews {
+                    let own = pods.iter().filter(|pod| workload(&store, pod) == owner);
+                    let own: Vec<_> = own.map(|pod| (pod.key.clone(), state_of(pod))).collect();
+                    assert_eq!(**crew, own, "{owner} on {node}");
+                }
+                assert_eq!(stand.crews.iter().map(|(_, crew)| crew.len()).sum::<usize>(), all.len(), "{node}");
+                standing += all.len();
+            }
+            assert_eq!(standing, store.list("Pod").count());
+            assert!(places.stands.keys().eq(places.slots.keys()));
+            waited += usize::from(places.stand("").is_some());
+        }
+        assert!((20..380).contains(&waited), "pods have waited for nodes: {waited} times");
     }
 }

@@ -134,7 +134,7 @@ impl Scene {
         if let Some(pod) = self.pods().find(|p| p.key == *key) {
             return Some(pod.rect);
         }
-        let tile = || self.nodes.iter().find_map(|n| n.folded.as_ref()?.pods.contains(key).then(|| n.header()));
+        let tile = || self.nodes.iter().find_map(|n| n.folded.as_ref()?.holds(key).then(|| n.header()));
         self.groups().find_map(|g| g.dot_of(key)).or_else(tile)
     }
 

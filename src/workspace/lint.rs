@@ -93,22 +93,21 @@ fn lint_service(store: &Store, object: &Object, service: &Service, findings: &mu
         }
         return;
     }
-    let pods: Vec<&Arc<Object>> = store.select("Pod", namespace, &service.selector).collect();
-    if pods.is_empty() {
+    // Of a thousand pods the first one mostly tells: it has the port.
+    let pods = || store.select("Pod", namespace, &service.selector).filter_map(|p| p.view().pod());
+    if pods().next().is_none() {
         findings.push(unmatched_selector(store, object, service));
         return;
     }
-    let views: Vec<&Pod> = pods.iter().filter_map(|p| p.view().pod()).collect();
     for (i, port) in service.ports.iter().enumerate() {
         let TargetPort::Name(name) = &port.target_port else {
-            findings.extend(undeclared_port(object, &views, i, &port.target_port));
+            findings.extend(undeclared_port(object, pods(), i, &port.target_port));
             continue;
         };
-        if views.iter().any(|pod| pod.named_port(name, port.protocol).is_some()) {
+        if pods().any(|pod| pod.named_port(name, port.protocol).is_some()) {
             continue;
         }
-        let mut names: Vec<SmolStr> = views
-            .iter()
+        let mut names: Vec<SmolStr> = pods()
             .flat_map(|pod| pod.containers.iter())
             .flat_map(|c| &c.ports)
             .filter(|p| !p.name.is_empty())
@@ -117,7 +116,7 @@ fn lint_service(store: &Store, object: &Object, service: &Service, findings: &mu
         names.arrange();
         names.dedup();
         let id = if names.is_empty() { "lint-target-port-no-names" } else { "lint-target-port" };
-        let message = Message::new(id).with("port", name).with("count", views.len()).with("names", names.join(", "));
+        let message = Message::new(id).with("port", name).with("count", pods().count()).with("names", names.join(", "));
         let mut found = finding(object, format_smolstr!("spec.ports[{i}].targetPort"), Severity::Warning, message);
         found.instead = nearest(name, names.iter().map(SmolStr::as_str));
         findings.push(found);
@@ -137,14 +136,24 @@ fn lint_external_name(object: &Object, service: &Service, findings: &mut Vec<Fin
 }
 
 /// A port number that no selected pod declares, though each declares some: nobody checks it, and yet it is rarely meant.
-fn undeclared_port(object: &Object, pods: &[&Pod], index: usize, target: &TargetPort) -> Option<Finding> {
+fn undeclared_port<'a>(
+    object: &Object,
+    pods: impl Iterator<Item = &'a Pod>,
+    index: usize,
+    target: &TargetPort,
+) -> Option<Finding> {
     let TargetPort::Number(number) = target else { return None };
-    let declared = |pod: &&Pod| pod.containers.iter().flat_map(|c| &c.ports).map(|p| p.number).collect::<Vec<_>>();
-    let all: Vec<Vec<u16>> = pods.iter().map(declared).collect();
-    if all.iter().any(|ports| ports.is_empty() || ports.contains(number)) {
-        return None;
+    let mut ports: Vec<u16> = Vec::new();
+    for pod in pods {
+        let mut declared = pod.containers.iter().flat_map(|c| &c.ports).map(|p| p.number).peekable();
+        declared.peek()?;
+        for port in declared {
+            if port == *number {
+                return None;
+            }
+            ports.push(port);
+        }
     }
-    let mut ports: Vec<u16> = all.into_iter().flatten().collect();
     ports.arrange();
     ports.dedup();
     let ports: Vec<String> = ports.iter().map(u16::to_string).collect();

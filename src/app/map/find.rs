@@ -36,7 +36,7 @@ fn found(scene: &Scene, wanted: &str) -> Vec<Rect> {
     for node in &scene.nodes {
         found.extend((holds(&node.name) || holds(&node.address)).then(|| node.header()));
         found.extend(node.pods.iter().filter(|p| holds(&p.key.to_string()) || holds(&p.address)).map(|p| p.rect));
-        if node.folded.as_ref().is_some_and(|f| f.pods.iter().any(|key| holds(&key.name))) {
+        if node.folded.as_ref().is_some_and(|f| f.pods.iter().any(|(key, _)| holds(&key.name))) {
             found.push(node.rect);
         }
         for group in &node.groups {

@@ -44,7 +44,8 @@ pub fn MiniMap() -> impl IntoView {
         frame.set_scroll_left(x as i32);
         frame.set_scroll_top(y as i32);
     };
-    let boxes = move || {
+    // Hardly an edit moves one of them.
+    let boxes = Memo::new(move |_| {
         let scene = s.scene.read();
         let lane = scene.lane.as_ref();
         let cards = lane.into_iter().flat_map(|l| {
@@ -53,11 +54,10 @@ pub fn MiniMap() -> impl IntoView {
         });
         let nodes = scene.nodes.iter().map(|n| (n.rect, if n.ready { "mini-node" } else { "mini-bad" }));
         let outside = scene.outside.iter().map(|o| (o.rect, "mini-out"));
-        cards
-            .chain(nodes)
-            .chain(outside)
-            .map(|(Rect { x, y, w, h }, class)| view! { <rect class=class x=x y=y width=w height=h rx="12"></rect> })
-            .collect_view()
+        cards.chain(nodes).chain(outside).collect::<Vec<(Rect, &'static str)>>()
+    });
+    let draw = |&(Rect { x, y, w, h }, class): &(Rect, &'static str)| {
+        view! { <rect class=class x=x y=y width=w height=h rx="12"></rect> }
     };
     let seen = move || {
         let (left, top, w, h) = view.seen.get();
@@ -80,7 +80,7 @@ pub fn MiniMap() -> impl IntoView {
                 on:pointerdown=move |event| go(&event)
                 on:pointermove=move |event| if event.buttons() == 1 { go(&event) }
             >
-                {boxes}
+                {move || boxes.read().iter().map(draw).collect_view()}
                 {move || packet().map(|p| view! { <circle class="mini-packet" cx=p.x cy=p.y r="16"></circle> })}
                 <rect class="mini-seen" x=move || seen().x y=move || seen().y width=move || seen().w height=move || seen().h rx="8"></rect>
             </svg>

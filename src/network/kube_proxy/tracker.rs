@@ -47,12 +47,12 @@ pub struct Changes {
 }
 
 /// What of a Service has changed.
-#[derive(Clone, Debug)]
-pub enum Touched {
-    /// The Service itself.
-    Service,
+#[derive(Clone, Debug, Default)]
+pub struct Touched {
+    /// Whether the Service itself has.
+    service: bool,
     /// Slices of it, before and after.
-    Slices(Vec<SliceChange>),
+    slices: Vec<SliceChange>,
 }
 
 /// A slice before and after a change.
@@ -63,11 +63,11 @@ pub fn touched(store: &Store, revision: u64) -> Option<BTreeMap<ServiceName, Tou
     if revision > store.revision() || !store.remembers(revision) {
         return None;
     }
-    let mut names = BTreeMap::new();
+    let mut names: BTreeMap<ServiceName, Touched> = BTreeMap::new();
     for event in store.events_since(revision) {
         match event.key.kind.as_str() {
             "Service" => {
-                names.insert((event.key.namespace.clone(), event.key.name.clone()), Touched::Service);
+                names.entry((event.key.namespace.clone(), event.key.name.clone())).or_default().service = true;
             }
             "EndpointSlice" => {
                 let (old, new) = (event.old.as_ref(), event.new.as_ref());
@@ -76,9 +76,7 @@ pub fn touched(store: &Store, revision: u64) -> Option<BTreeMap<ServiceName, Tou
                     let own =
                         |slice: Option<&Arc<Object>>| slice.filter(|s| service_of(s).as_ref() == Some(&name)).cloned();
                     let change = (own(old), own(new));
-                    if let Touched::Slices(list) = names.entry(name).or_insert(Touched::Slices(Vec::new())) {
-                        list.push(change);
-                    }
+                    names.entry(name).or_default().slices.push(change);
                 }
             }
             _ => {}
@@ -127,19 +125,18 @@ impl Tracker {
         self.total
     }
 
-    /// Follows what has changed: slice by slice where only slices have, else the Service and its slices are read anew.
+    /// Follows what has changed: slice by slice where only slices have, else the Service is read anew, and with it its slices
+    /// unless what they say is known.
     pub fn update(&mut self, store: &Store, names: &BTreeMap<ServiceName, Touched>) -> Changes {
         let mut changes = Changes::default();
         for (name, touched) in names {
-            if let Touched::Slices(list) = touched
-                && self.follow(name, list, &mut changes)
-            {
+            if !touched.service && self.follow(name, &touched.slices, &mut changes) {
                 continue;
             }
             let selector = [(SERVICE_NAME, name.1.clone())];
             let slices = store.select("EndpointSlice", &name.0, &selector);
             let service = store.get(&ObjectKey::new("Service", name.0.clone(), name.1.clone()));
-            self.renew(name, service, slices, &mut changes);
+            self.renew(name, service, slices, touched.slices.is_empty(), &mut changes);
         }
         changes
     }
@@ -153,11 +150,11 @@ impl Tracker {
         for service in store.list("Service") {
             let name = (service.key.namespace.clone(), service.key.name.clone());
             let own = slices.get(&name).map_or(&[][..], Vec::as_slice).iter().copied();
-            self.renew(&name, Some(service), own, &mut changes);
+            self.renew(&name, Some(service), own, false, &mut changes);
             gone.remove(&name);
         }
         for name in gone {
-            self.renew(&name, None, std::iter::empty(), &mut changes);
+            self.renew(&name, None, std::iter::empty(), false, &mut changes);
         }
         changes
     }
@@ -220,11 +217,13 @@ impl Tracker {
         true
     }
 
+    /// Reads a Service and its slices. `as_before`: the slices are those of last time, and so are the endpoints of a port's name.
     fn renew<'a>(
         &mut self,
         name: &ServiceName,
         service: Option<&Arc<Object>>,
         slices: impl Iterator<Item = &'a Arc<Object>>,
+        as_before: bool,
         changes: &mut Changes,
     ) {
         let first = PortName { namespace: name.0.clone(), service: name.1.clone(), ..PortName::default() };
@@ -236,20 +235,24 @@ impl Tracker {
         );
         let seen = |object: &&Arc<Object>| self.unfiltered || service_port::watched(object);
         let ports = service.filter(seen).map(|s| service_port::read(s, self.family)).unwrap_or_default();
-        let mut gathered = if ports.is_empty() {
+        let known = as_before && !ports.is_empty() && ports.iter().all(|port| old.contains(&port.name));
+        let mut gathered = if ports.is_empty() || known {
             Gathered::default()
         } else {
             gather(&name.0, &name.1, slices.filter(seen), self.family, |_| false)
         };
-        if gathered.shadowed {
-            self.shadowed.insert(name.clone())
-        } else {
-            self.shadowed.remove(name)
-        };
+        match gathered.shadowed {
+            _ if known => {}
+            true => drop(self.shadowed.insert(name.clone())),
+            false => drop(self.shadowed.remove(name)),
+        }
         let mut changed = false;
         for port in ports {
             old.remove(&port.name);
-            let endpoints = gathered.ports.remove(&port.name).unwrap_or_default().into_iter().collect();
+            let endpoints = match self.ports.get(&port.name).filter(|_| known) {
+                Some(state) => state.endpoints.clone(),
+                None => gathered.ports.remove(&port.name).unwrap_or_default().into_iter().collect(),
+            };
             changed |= self.put(port, endpoints, changes);
         }
         for gone in old {
