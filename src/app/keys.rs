@@ -62,17 +62,14 @@ pub fn listen(s: Session, l: Lessons) {
             event.prevent_default();
             return;
         }
-        let in_dialog = document().query_selector("dialog[open]").ok().flatten().is_some();
+        let in_dialog = || document().query_selector("dialog[open]").ok().flatten().is_some();
         if event.key() == "Escape" {
-            if !in_dialog && !menu::escape() && !s.focus.release() {
+            if !in_dialog() && !menu::escape() && !s.focus.release() {
                 s.presenter.set(false);
             }
             return;
         }
-        if in_dialog {
-            return;
-        }
-        if typing || event.ctrl_key() || event.meta_key() || event.alt_key() {
+        if typing || event.ctrl_key() || event.meta_key() || event.alt_key() || in_dialog() {
             return;
         }
         // Space on a button presses the button.

@@ -454,13 +454,13 @@ fn by_namespace(groups: Vec<(ObjectKey, Crew)>, is_open: impl Fn(&ObjectKey) -> 
 }
 
 /// The pods of the story.
-struct Roles {
+struct Roles<'a> {
     client: Option<ObjectKey>,
-    by_pod: BTreeMap<ObjectKey, PodRole>,
+    by_pod: BTreeMap<&'a ObjectKey, PodRole>,
 }
 
-impl Roles {
-    fn of(setting: &Setting) -> Roles {
+impl<'a> Roles<'a> {
+    fn of(setting: &Setting<'a>) -> Roles<'a> {
         let client = match setting.client {
             Some(Client::Pod { namespace, name, .. }) => Some(ObjectKey::new("Pod", namespace.clone(), name.clone())),
             _ => None,
@@ -475,7 +475,7 @@ impl Roles {
                 (namespace, _) if namespace.contains("ingress") || namespace.contains("gateway") => PodRole::Proxy,
                 _ => continue,
             };
-            for pod in slice.endpoints.iter().filter_map(|e| e.target.clone()) {
+            for pod in slice.endpoints.iter().filter_map(|e| e.target.as_ref()) {
                 by_pod.insert(pod, role);
             }
         }

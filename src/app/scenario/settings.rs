@@ -8,15 +8,16 @@ use leptos::prelude::*;
 use super::Play;
 use super::world::{BALANCERS, MODES, MOST_NODES, World};
 use crate::app::erased::Show;
-use crate::app::session::{Pane, Tab, session};
+use crate::app::session::{Pane, State, Tab, session};
 
 /// One line of counts that unfolds into the choices.
 #[component]
 pub fn Holds() -> impl IntoView {
     let s = session();
-    let count = move |kind: &'static str| s.state.read().store.list(kind).count().to_string();
+    let count = |state: &State, kind: &'static str| state.store.list(kind).count().to_string();
     let words = move || {
-        s.tx("scenario.holds", &[("nodes", &count("Node")), ("pods", &count("Pod")), ("services", &count("Service"))])
+        let (nodes, pods) = (count(&s.crowd.read(), "Node"), count(&s.crowd.read(), "Pod"));
+        s.tx("scenario.holds", &[("nodes", &nodes), ("pods", &pods), ("services", &count(&s.state.read(), "Service"))])
     };
     view! {
         <details class="holds">
