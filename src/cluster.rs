@@ -136,7 +136,8 @@ impl Cluster {
         cluster
     }
 
-    /// A cluster that has just been installed: its controllers have not looked yet.
+    /// A cluster that has just been installed: its controllers have not looked yet, nor heard of anything. They do when it
+    /// [settles](Cluster::settle_on), write by write.
     pub fn installed(settings: Settings) -> Cluster {
         let mut cluster = Cluster::empty(settings);
         bootstrap::install(&mut cluster);
@@ -283,10 +284,15 @@ impl Cluster {
 
     /// Tells index and controllers of every write that they have not heard of.
     fn tell(&mut self) {
+        self.tell_some(usize::MAX);
+    }
+
+    /// Tells them of so many of those writes, the oldest first.
+    fn tell_some(&mut self, most: usize) {
         let Cluster { store, index, queue, settings, now, told, work, .. } = self;
         let (index, queue) = (index.make_mut(), queue.make_mut());
-        work.writes += store.revision() - *told;
-        for event in store.events_since(*told) {
+        for event in store.events_since(*told).take(most) {
+            (work.writes, *told) = (work.writes + 1, event.revision);
             index.observe(event, store);
             if traffic::concerns_network(event) {
                 queue.add(traffic::PROXY, traffic::proxy_key(), *now + settings.latencies.proxy_sync, false);
@@ -300,14 +306,14 @@ impl Cluster {
                 });
             }
         }
-        *told = store.revision();
-        if store.events().len() > 2 * EVENTS {
+        if *told == store.revision() && store.events().len() > 2 * EVENTS {
             store.compact(EVENTS);
         }
     }
 
     /// Takes the next due look. `None`: nothing is due, ever.
     pub fn step(&mut self) -> Option<Due> {
+        self.tell();
         let due = self.queue.make_mut().pop()?;
         self.now = self.now.max(due.at);
         self.forget_events();
@@ -357,6 +363,7 @@ impl Cluster {
     /// Lets `time` go by.
     pub fn run_for(&mut self, time: Duration) {
         let end = self.now + time;
+        self.tell();
         while self.queue.next_at().is_some_and(|at| at <= end) {
             self.step();
         }
@@ -416,8 +423,13 @@ impl Cluster {
         Settling { started: self.now, steps: 0, objects: self.store.len() }
     }
 
-    /// Takes the next look of such a run. `Some`: it has ended, at rest or cut off ([`Cluster::why_restless`]).
+    /// Takes the next look of such a run, or tells of a write that nobody has heard of. `Some`: it has ended, at rest or cut off
+    /// ([`Cluster::why_restless`]).
     pub fn settle_on(&mut self, run: &mut Settling) -> Option<Settled> {
+        if self.told < self.store.revision() {
+            self.tell_some(1);
+            return None;
+        }
         let ended = |cluster: &mut Cluster, busy: Option<_>| {
             cluster.restless = busy.is_some();
             Some(Settled { steps: run.steps, took: cluster.now.since(run.started), busy })

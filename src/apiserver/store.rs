@@ -95,6 +95,13 @@ impl Store {
         })
     }
 
+    /// The keys of what is different in `later`, in the same order; the objects themselves are not looked at.
+    pub fn keys_changed_to<'a>(&'a self, later: &'a Store) -> impl Iterator<Item = &'a ObjectKey> {
+        self.objects.diff(&later.objects).map(|item| match item {
+            DiffItem::Add(key, _) | DiffItem::Remove(key, _) | DiffItem::Update { new: (key, _), .. } => key,
+        })
+    }
+
     /// The objects from `start` on, as long as `wanted` says so of their keys.
     fn from<'a>(
         &'a self,

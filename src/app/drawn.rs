@@ -2,7 +2,7 @@
 //! is made of.
 
 use giljabi::api::object::{Object, ObjectKey};
-use giljabi::apiserver::store::{Change, Store};
+use giljabi::apiserver::store::Store;
 use giljabi::locale::{self, Lang};
 use giljabi::map::geometry::text_width;
 use giljabi::map::{GroupKey, Leg, Places, Scene, Setting, Stage};
@@ -92,11 +92,8 @@ pub const LARGEST: f64 = 1.6;
 
 /// The state in which a node or a pod last changed, for who cares for nothing else: most edits change none of the thousand.
 pub fn crowd_of(state: RwSignal<Arc<State>>) -> Memo<Arc<State>> {
-    let is_one = |object: &Arc<Object>| matches!(object.key.kind.as_str(), "Node" | "Pod");
-    let differ = move |old: &State, new: &State| {
-        old.store.changes_to(&new.store).any(|change| match change {
-            Change::Added(object) | Change::Removed(object) | Change::Changed(object, _) => is_one(object),
-        })
+    let differ = |old: &State, new: &State| {
+        old.store.keys_changed_to(&new.store).any(|key| matches!(key.kind.as_str(), "Node" | "Pod"))
     };
     // Until one of them differs, the state of before is as good as the new one.
     Memo::new_owning(move |old: Option<Arc<State>>| {

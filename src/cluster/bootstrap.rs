@@ -5,6 +5,7 @@
 use super::{Cluster, NodeSettings, node_labels};
 use crate::api::value::{Map, Value};
 use crate::apiserver::store::Cause;
+use crate::apiserver::write::Writer;
 use crate::value;
 use smol_str::{SmolStr, format_smolstr};
 use std::net::IpAddr;
@@ -12,29 +13,30 @@ use std::net::IpAddr;
 /// The version that the cluster says it is.
 pub const VERSION: &str = "v1.36.2";
 
+/// Writes all of it; telling the controllers is left to who goes on with the cluster.
 pub(super) fn install(cluster: &mut Cluster) {
     let settings = cluster.settings().clone();
     let dns_ip = settings.dns_ip;
     let kubernetes_ip = first_service_ip(&settings.service_cidr);
     let now = cluster.now();
-    cluster.write(Cause::Bootstrap, |writer| {
-        for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
-            writer.create("Namespace", namespace(name));
-        }
-        for node in &settings.nodes {
-            writer.create("Node", node_object(node, &format_smolstr!("{now}")));
-        }
-        if let Some(first) = settings.nodes.first() {
-            writer.create("Endpoints", kubernetes_endpoints(first.ip));
-            writer.create("EndpointSlice", kubernetes_slice(first.ip));
-        }
-        writer.create("Service", kubernetes_service(kubernetes_ip));
-        writer.create("ConfigMap", coredns_config(&settings.cluster_domain));
-        writer.create("Service", dns_service(dns_ip));
-        if settings.run_pods {
-            writer.create("Deployment", coredns_deployment());
-        }
-    });
+    let Cluster { store, random, .. } = cluster;
+    let mut writer = Writer { store, random, now, cause: Cause::Bootstrap };
+    for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
+        writer.create("Namespace", namespace(name));
+    }
+    for node in &settings.nodes {
+        writer.create("Node", node_object(node, &format_smolstr!("{now}")));
+    }
+    if let Some(first) = settings.nodes.first() {
+        writer.create("Endpoints", kubernetes_endpoints(first.ip));
+        writer.create("EndpointSlice", kubernetes_slice(first.ip));
+    }
+    writer.create("Service", kubernetes_service(kubernetes_ip));
+    writer.create("ConfigMap", coredns_config(&settings.cluster_domain));
+    writer.create("Service", dns_service(dns_ip));
+    if settings.run_pods {
+        writer.create("Deployment", coredns_deployment());
+    }
 }
 
 /// The first address of the Service network: the API server's own.

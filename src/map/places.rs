@@ -2,7 +2,7 @@
 //! change: a pod keeps its slot while it lives, a new one takes the first free slot.
 
 use crate::api::object::{Object, ObjectKey};
-use crate::apiserver::store::{Change, Store};
+use crate::apiserver::store::Store;
 use crate::arrange::{Arrange, set_of};
 use crate::map::floor::{PodState, state_of};
 use smol_str::SmolStr;
@@ -75,22 +75,18 @@ impl Places {
 
     fn moved(&self, store: &Store) -> Moved {
         let mut moved = Moved::default();
-        for change in self.seen.changes_to(store) {
-            let (old, new) = match change {
-                Change::Added(new) => (None, Some(new)),
-                Change::Removed(old) => (Some(old), None),
-                Change::Changed(old, new) => (Some(old), Some(new)),
-            };
-            for (store, object) in [(&self.seen, old), (store, new)] {
-                match object {
-                    Some(pod) if pod.key.kind == "Pod" => drop(moved.homes.insert(home(store, pod))),
-                    Some(node) if node.key.kind == "Node" => drop(moved.homes.insert(node.name().clone())),
-                    _ => continue,
+        for key in self.seen.keys_changed_to(store) {
+            let states = [&self.seen, store];
+            match key.kind.as_str() {
+                "Node" => drop(moved.homes.insert(key.name.clone())),
+                "Pod" => moved.homes.extend(states.into_iter().filter_map(|store| Some(home(store, store.get(key)?)))),
+                _ if self.owners.contains(key) => {
+                    let [old, new] = states.map(|store| store.get(key).and_then(|object| object.controller_ref()));
+                    moved.owners |= old != new;
                 }
-                moved.any = true;
+                _ => {}
             }
-            let owner = old.or(new).is_some_and(|object| self.owners.contains(&object.key));
-            moved.owners |= owner && old.and_then(|o| o.controller_ref()) != new.and_then(|o| o.controller_ref());
+            moved.any |= matches!(key.kind.as_str(), "Node" | "Pod");
         }
         moved
     }

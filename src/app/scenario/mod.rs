@@ -80,6 +80,7 @@ pub async fn opened() -> Opened {
 /// The world with what is installed running, and no file yet.
 async fn installed(world: World, breath: &mut Breath) -> Workspace {
     let mut workspace = world.installed();
+    breath.take().await;
     settle(&mut workspace, breath).await;
     world.furnish(&mut workspace);
     settle(&mut workspace, breath).await;
