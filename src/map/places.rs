@@ -15,6 +15,8 @@ pub type Crew = Arc<Vec<(ObjectKey, PodState)>>;
 /// The pods of a node.
 #[derive(Clone, Debug, Default)]
 pub struct Stand {
+    /// A hole is a slot whose pod is gone.
+    slots: Vec<Option<ObjectKey>>,
     pub all: Crew,
     /// How many of them are ready.
     pub ready: usize,
@@ -26,25 +28,12 @@ pub struct Stand {
 #[derive(Clone, Debug, Default)]
 pub struct Places {
     nodes: Vec<SmolStr>,
-    /// Pods by node; the key "" holds those that wait for a node. A hole is a slot whose pod is gone.
-    slots: BTreeMap<SmolStr, Vec<Option<ObjectKey>>>,
-    /// What stands in the slots of a node.
+    /// By node; the key "" holds the pods that wait for one.
     stands: BTreeMap<SmolStr, Stand>,
     /// The controllers that pods and their controllers name, there or not: whose change may give a pod another workload.
     owners: BTreeSet<ObjectKey>,
     /// The state of last time: most edits change none of its nodes and pods.
     seen: Store,
-}
-
-/// What changed since last time, as far as it moves something.
-#[derive(Default)]
-struct Moved {
-    /// Whether a node or a pod came, went or changed.
-    any: bool,
-    /// The nodes that did, and the homes of such pods.
-    homes: BTreeSet<SmolStr>,
-    /// Whether one of the owners has another owner than before: then any pod may belong to another workload.
-    owners: bool,
 }
 
 /// The node of a pod, "" when it waits for one.
@@ -56,64 +45,24 @@ fn home(store: &Store, pod: &Object) -> SmolStr {
 impl Places {
     /// Takes in a state of the cluster.
     pub fn update(&mut self, store: &Store) {
-        let moved = self.moved(store);
-        self.seen = store.without_events();
-        if moved.any {
+        if self.has_moved(store) {
             self.arrange(store);
+            self.owners.clear();
+            for stand in self.stands.values_mut() {
+                stand.look(store, &mut self.owners);
+            }
         }
-        let homes: Vec<SmolStr> = match moved.owners {
-            true => self.slots.keys().cloned().collect(),
-            // A pod whose node is gone waits in "", though it is none that changed.
-            false => moved.homes.into_iter().chain(moved.any.then(SmolStr::default)).collect(),
+        self.seen = store.without_events();
+    }
+
+    /// Whether a node or a pod came, went or changed, or a pod may belong to another workload.
+    fn has_moved(&self, store: &Store) -> bool {
+        let owner = |store: &Store, key: &ObjectKey| store.get(key).and_then(|object| object.controller());
+        let moves = |key: &ObjectKey| match key.kind.as_str() {
+            "Node" | "Pod" => true,
+            _ => self.owners.contains(key) && owner(&self.seen, key) != owner(store, key),
         };
-        for home in homes {
-            let stand = self.look(store, &home);
-            self.stands.insert(home, stand);
-        }
-        self.stands.retain(|node, _| self.slots.contains_key(node));
-    }
-
-    fn moved(&self, store: &Store) -> Moved {
-        let mut moved = Moved::default();
-        for key in self.seen.keys_changed_to(store) {
-            let states = [&self.seen, store];
-            match key.kind.as_str() {
-                "Node" => drop(moved.homes.insert(key.name.clone())),
-                "Pod" => moved.homes.extend(states.into_iter().filter_map(|store| Some(home(store, store.get(key)?)))),
-                _ if self.owners.contains(key) => {
-                    let [old, new] = states.map(|store| store.get(key).and_then(|object| object.controller_ref()));
-                    moved.owners |= old != new;
-                }
-                _ => {}
-            }
-            moved.any |= matches!(key.kind.as_str(), "Node" | "Pod");
-        }
-        moved
-    }
-
-    /// Who stands in the slots of a node, by what they belong to.
-    fn look(&mut self, store: &Store, node: &str) -> Stand {
-        let mut all = Vec::new();
-        let mut crews: Vec<(ObjectKey, Vec<(ObjectKey, PodState)>)> = Vec::new();
-        for object in self.slots.get(node).into_iter().flatten().flatten().filter_map(|key| store.get(key)) {
-            let pod = (object.key.clone(), state_of(object));
-            let mut workload = None;
-            for owner in owners(store, object) {
-                if !self.owners.contains(owner) {
-                    self.owners.insert(owner.clone());
-                }
-                workload = Some(owner);
-            }
-            let workload = workload.unwrap_or(&object.key);
-            all.push(pod.clone());
-            match crews.iter_mut().find(|(each, _)| each == workload) {
-                Some((_, crew)) => crew.push(pod),
-                None => crews.push((workload.clone(), vec![pod])),
-            }
-        }
-        let ready = all.iter().filter(|(_, state)| *state == PodState::Ready).count();
-        let crews = crews.into_iter().map(|(workload, crew)| (workload, Arc::new(crew))).collect();
-        Stand { all: Arc::new(all), ready, crews }
+        self.nodes.is_empty() || !self.seen.is_same(store) && self.seen.keys_changed_to(store).any(moves)
     }
 
     /// Gives everything its place.
@@ -127,8 +76,8 @@ impl Places {
             }
         }
         self.nodes[known..].arrange_by(|a, b| by_number(a).cmp(&by_number(b)));
-        for (node, slots) in &mut self.slots {
-            for slot in slots.iter_mut() {
+        for (node, stand) in &mut self.stands {
+            for slot in &mut stand.slots {
                 let stays =
                     slot.as_ref().is_some_and(|key| store.get(key).is_some_and(|pod| home(store, pod) == *node));
                 if !stays {
@@ -140,20 +89,21 @@ impl Places {
         let mut pods: Vec<_> = store.list("Pod").collect();
         pods.arrange_by_key(|pod| (pod.namespace() == "kube-system", pod.namespace() != "default"));
         // Who has a slot has it where it runs; the others are gone by now.
-        let placed: BTreeSet<ObjectKey> = set_of(self.slots.values().flatten().flatten().cloned());
+        let placed: BTreeSet<ObjectKey> =
+            set_of(self.stands.values().flat_map(|stand| &stand.slots).flatten().cloned());
         for pod in pods.into_iter().filter(|pod| !placed.contains(&pod.key)) {
-            let slots = self.slots.entry(home(store, pod)).or_default();
+            let slots = &mut self.stands.entry(home(store, pod)).or_default().slots;
             match slots.iter().position(Option::is_none) {
                 Some(free) => slots[free] = Some(pod.key.clone()),
                 None => slots.push(Some(pod.key.clone())),
             }
         }
-        for slots in self.slots.values_mut() {
+        for Stand { slots, .. } in self.stands.values_mut() {
             while slots.last().is_some_and(Option::is_none) {
                 slots.pop();
             }
         }
-        self.slots.retain(|_, slots| !slots.is_empty());
+        self.stands.retain(|_, stand| !stand.slots.is_empty());
     }
 
     pub fn nodes(&self) -> &[SmolStr] {
@@ -162,7 +112,7 @@ impl Places {
 
     /// The slots of a node; of the waiting pods for "".
     pub fn slots(&self, node: &str) -> &[Option<ObjectKey>] {
-        self.slots.get(node).map_or(&[], Vec::as_slice)
+        self.stand(node).map_or(&[], |stand| &stand.slots)
     }
 
     /// What stands in them; nothing when there are none.
@@ -171,16 +121,42 @@ impl Places {
     }
 }
 
+impl Stand {
+    /// Looks who stands in the slots, and what it belongs to.
+    fn look(&mut self, store: &Store, owners: &mut BTreeSet<ObjectKey>) {
+        let mut all = Vec::new();
+        let mut crews: Vec<(ObjectKey, Vec<(ObjectKey, PodState)>)> = Vec::new();
+        for object in self.slots.iter().flatten().filter_map(|key| store.get(key)) {
+            let pod = (object.key.clone(), state_of(object));
+            let mut workload = &object.key;
+            for owner in owners_of(store, object) {
+                if !owners.contains(owner) {
+                    owners.insert(owner.clone());
+                }
+                workload = owner;
+            }
+            all.push(pod.clone());
+            match crews.iter_mut().find(|(each, _)| each == workload) {
+                Some((_, crew)) => crew.push(pod),
+                None => crews.push((workload.clone(), vec![pod])),
+            }
+        }
+        self.ready = all.iter().filter(|(_, state)| *state == PodState::Ready).count();
+        self.all = Arc::new(all);
+        self.crews = crews.into_iter().map(|(workload, crew)| (workload, Arc::new(crew))).collect();
+    }
+}
+
 /// The controllers of a pod, each that of the one before. Pod, ReplicaSet, Deployment: no chain of owners is longer here, and a
 /// cycle must not hold us.
-fn owners<'a>(store: &'a Store, pod: &'a Object) -> impl Iterator<Item = &'a ObjectKey> {
+fn owners_of<'a>(store: &'a Store, pod: &'a Object) -> impl Iterator<Item = &'a ObjectKey> {
     let of = |object: &'a Object| object.controller_ref().map(|(key, _)| key);
     std::iter::successors(of(pod), move |key| of(store.get(key)?)).take(4)
 }
 
 /// What a pod belongs to: its Deployment behind the ReplicaSet, its StatefulSet, or itself.
 pub fn workload<'a>(store: &'a Store, pod: &'a Object) -> &'a ObjectKey {
-    owners(store, pod).last().unwrap_or(&pod.key)
+    owners_of(store, pod).last().unwrap_or(&pod.key)
 }
 
 /// As people count: `node-2` stands before `node-10`.
@@ -271,9 +247,8 @@ mod tests {
             }
             places.update(&store);
             let mut standing = 0;
-            for (node, slots) in &places.slots {
-                let pods: Vec<_> = slots.iter().flatten().filter_map(|key| store.get(key)).collect();
-                let stand = places.stand(node).expect("the pods of a node");
+            for (node, stand) in &places.stands {
+                let pods: Vec<_> = stand.slots.iter().flatten().filter_map(|key| store.get(key)).collect();
                 let all: Vec<_> = pods.iter().map(|pod| (pod.key.clone(), state_of(pod))).collect();
                 assert_eq!(*stand.all, all, "{node}");
                 assert_eq!(stand.ready, all.iter().filter(|(_, state)| *state == PodState::Ready).count(), "{node}");
@@ -287,7 +262,6 @@ mod tests {
                 standing += all.len();
             }
             assert_eq!(standing, store.list("Pod").count());
-            assert!(places.stands.keys().eq(places.slots.keys()));
             waited += usize::from(places.stand("").is_some());
         }
         assert!((20..380).contains(&waited), "pods have waited for nodes: {waited} times");

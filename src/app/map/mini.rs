@@ -47,14 +47,14 @@ pub fn MiniMap() -> impl IntoView {
     // Hardly an edit moves one of them.
     let boxes = Memo::new(move |_| {
         let scene = s.scene.read();
-        let lane = scene.lane.as_ref();
-        let cards = lane.into_iter().flat_map(|l| {
-            let slices = l.slices.as_ref().map(|c| (c.rect, "mini-pod"));
-            [Some((l.dns, "mini-dns")), Some((l.vip.rect, "mini-vip")), slices].into_iter().flatten()
-        });
-        let nodes = scene.nodes.iter().map(|n| (n.rect, if n.ready { "mini-node" } else { "mini-bad" }));
-        let outside = scene.outside.iter().map(|o| (o.rect, "mini-out"));
-        cards.chain(nodes).chain(outside).collect::<Vec<(Rect, &'static str)>>()
+        let mut boxes: Vec<(Rect, &'static str)> = Vec::new();
+        if let Some(lane) = &scene.lane {
+            boxes.extend([(lane.dns, "mini-dns"), (lane.vip.rect, "mini-vip")]);
+            boxes.extend(lane.slices.as_ref().map(|card| (card.rect, "mini-pod")));
+        }
+        boxes.extend(scene.nodes.iter().map(|n| (n.rect, if n.ready { "mini-node" } else { "mini-bad" })));
+        boxes.extend(scene.outside.iter().map(|o| (o.rect, "mini-out")));
+        boxes
     });
     let draw = |&(Rect { x, y, w, h }, class): &(Rect, &'static str)| {
         view! { <rect class=class x=x y=y width=w height=h rx="12"></rect> }
