@@ -20,7 +20,8 @@ pub struct Asked {
     pub client: RwSignal<Client>,
 }
 
-/// The drawing of a state. What did not change keeps its place from one drawing to the next.
+/// The drawing of a state, and a count that goes up when a node or a pod changes: most edits change none of the thousand. What did
+/// not change keeps its place from one drawing to the next.
 pub fn scene_of(
     state: RwSignal<Arc<State>>,
     sent: RwSignal<Option<Arc<Sent>>>,
@@ -29,18 +30,22 @@ pub fn scene_of(
     room: RwSignal<(f64, f64)>,
     unfolded: RwSignal<BTreeSet<GroupKey>>,
     lang: RwSignal<Lang>,
-) -> Memo<Arc<Scene>> {
+) -> (Memo<usize>, Memo<Arc<Scene>>) {
     let places = StoredValue::new(Places::default());
+    let crowd = Memo::new(move |_| {
+        places.update_value(|places| places.update(&state.read().store));
+        places.with_value(Places::moves)
+    });
     let smallest = StoredValue::new(false);
     // The address is typed letter by letter; the drawing cares only for the Service that it means.
     let service = Memo::new(move |_| {
         let state = state.get();
         chosen.get().or_else(|| service_of(&state.store, &asked.url.read(), &asked.client.read()))
     });
-    Memo::new(move |_| {
+    let scene = Memo::new(move |_| {
         let state = state.get();
         let sent = sent.get();
-        places.update_value(|places| places.update(&state.store));
+        crowd.track();
         places.with_value(|places| {
             let (width, height) = room.get();
             let title = text_width(&locale::text(lang.get(), "map.nowhere", &[]), 12.0, false);
@@ -77,7 +82,8 @@ pub fn scene_of(
             smallest.set_value(zoom == SMALLEST);
             Arc::new(if (0.99..1.02).contains(&zoom) { scene } else { draw(zoom) })
         })
-    })
+    });
+    (crowd, scene)
 }
 
 /// Smaller than this the drawing cannot be read; it scrolls instead.
@@ -89,21 +95,6 @@ const HALF: f64 = 440.0;
 /// So much width lays everything out well; more makes it larger, up to so many times.
 const ROOMY: f64 = 1_040.0;
 pub const LARGEST: f64 = 1.6;
-
-/// The state in which a node or a pod last changed, for who cares for nothing else: most edits change none of the thousand.
-pub fn crowd_of(state: RwSignal<Arc<State>>) -> Memo<Arc<State>> {
-    let differ = |old: &State, new: &State| {
-        old.store.keys_changed_to(&new.store).any(|key| matches!(key.kind.as_str(), "Node" | "Pod"))
-    };
-    // Until one of them differs, the state of before is as good as the new one.
-    Memo::new_owning(move |old: Option<Arc<State>>| {
-        let new = state.get();
-        match old {
-            Some(old) if !differ(&old, &new) => (old, false),
-            _ => (new, true),
-        }
-    })
-}
 
 pub fn legs_of(scene: Memo<Arc<Scene>>, sent: RwSignal<Option<Arc<Sent>>>) -> Memo<Arc<Vec<Leg>>> {
     Memo::new(move |_| Arc::new(sent.get().map(|s| giljabi::map::legs(&scene.read(), &s.trace)).unwrap_or_default()))

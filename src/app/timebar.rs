@@ -31,7 +31,8 @@ pub fn TimeBar() -> impl IntoView {
     let s = session();
     let p = s.player;
     let list = Memo::new(move |_| {
-        let mut list = clients(&s.crowd.read().store);
+        s.crowd.track();
+        let mut list = clients(&s.state.read_untracked().store);
         // Who has just left the cluster is still who is chosen.
         let now = s.client.get();
         if !list.contains(&now) {

@@ -34,6 +34,7 @@ pub struct Places {
     owners: BTreeSet<ObjectKey>,
     /// The state of last time: most edits change none of its nodes and pods.
     seen: Store,
+    moves: usize,
 }
 
 /// The node of a pod, "" when it waits for one.
@@ -46,6 +47,7 @@ impl Places {
     /// Takes in a state of the cluster.
     pub fn update(&mut self, store: &Store) {
         if self.has_moved(store) {
+            self.moves += 1;
             self.arrange(store);
             self.owners.clear();
             for stand in self.stands.values_mut() {
@@ -104,6 +106,11 @@ impl Places {
             }
         }
         self.stands.retain(|_, stand| !stand.slots.is_empty());
+    }
+
+    /// How many of the states that it took in had other nodes or pods than the one before.
+    pub fn moves(&self) -> usize {
+        self.moves
     }
 
     pub fn nodes(&self) -> &[SmolStr] {

@@ -8,16 +8,24 @@ use leptos::prelude::*;
 use super::Play;
 use super::world::{BALANCERS, MODES, MOST_NODES, World};
 use crate::app::erased::Show;
-use crate::app::session::{Pane, State, Tab, session};
+use crate::app::session::{Pane, Tab, session};
 
 /// One line of counts that unfolds into the choices.
 #[component]
 pub fn Holds() -> impl IntoView {
     let s = session();
-    let count = |state: &State, kind: &'static str| state.store.list(kind).count().to_string();
+    let count = move |kind: &'static str| s.state.read_untracked().store.list(kind).count();
+    let crowd = move |kind: &'static str| {
+        Memo::new(move |_| {
+            s.crowd.track();
+            count(kind)
+        })
+    };
+    let (nodes, pods) = (crowd("Node"), crowd("Pod"));
     let words = move || {
-        let (nodes, pods) = (count(&s.crowd.read(), "Node"), count(&s.crowd.read(), "Pod"));
-        s.tx("scenario.holds", &[("nodes", &nodes), ("pods", &pods), ("services", &count(&s.state.read(), "Service"))])
+        s.state.track();
+        let [nodes, pods, services] = [nodes.get(), pods.get(), count("Service")].map(|count| count.to_string());
+        s.tx("scenario.holds", &[("nodes", &nodes), ("pods", &pods), ("services", &services)])
     };
     view! {
         <details class="holds">

@@ -12,7 +12,7 @@ use leptos::prelude::*;
 
 use super::kept::take_kept;
 use super::{Sent, Session, State};
-use crate::app::drawn::{Asked, crowd_of, legs_of, scene_of, stages_of};
+use crate::app::drawn::{Asked, legs_of, scene_of, stages_of};
 use crate::app::focus::{Lit, Target};
 use crate::app::moments::Stage;
 use crate::app::player::{self, Player};
@@ -133,8 +133,7 @@ impl Session {
         let chosen = if sent.is_some() { RwSignal::new(None) } else { self.chosen };
         let sent = RwSignal::new(sent);
         let (room, unfolded) = (RwSignal::new(self.room.get_untracked()), self.unfolded);
-        let crowd = crowd_of(state);
-        let scene = scene_of(state, sent, chosen, asked, room, unfolded, self.lang);
+        let (crowd, scene) = scene_of(state, sent, chosen, asked, room, unfolded, self.lang);
         let focus = self.focus;
         // Hops have other numbers here; lines, places and objects are the same.
         let lit = Memo::new(move |_| {

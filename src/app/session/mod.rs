@@ -21,7 +21,7 @@ use giljabi::trace::{Client, Request};
 use giljabi::workspace::{Texts, Workspace};
 use leptos::prelude::*;
 
-use super::drawn::{Asked, crowd_of, legs_of, scene_of, stages_of};
+use super::drawn::{Asked, legs_of, scene_of, stages_of};
 use super::focus::{Focus, Lit};
 use super::keep;
 use super::moments::History;
@@ -134,8 +134,8 @@ pub struct Session {
     /// The file shown.
     pub file: RwSignal<String>,
     pub state: RwSignal<Arc<State>>,
-    /// The same, as of when a node or a pod last changed.
-    pub crowd: Memo<Arc<State>>,
+    /// Goes up when one of its nodes or pods changes.
+    pub crowd: Memo<usize>,
     /// How many edits were applied.
     pub edits: RwSignal<usize>,
     pub client: RwSignal<Client>,
@@ -196,8 +196,7 @@ impl Session {
         let url = RwSignal::new(keep::read("url").unwrap_or_else(|| "http://kimho".to_string()));
         let asked = Asked { url, client };
         let lang = RwSignal::new(lang);
-        let crowd = crowd_of(state);
-        let scene = scene_of(state, sent, chosen, asked, room, unfolded, lang);
+        let (crowd, scene) = scene_of(state, sent, chosen, asked, room, unfolded, lang);
         let focus = Focus::new();
         let lit = Memo::new(move |_| Arc::new(Lit::of(focus.target(), sent.get().as_deref())));
         let legs = legs_of(scene, sent);
