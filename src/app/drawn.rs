@@ -45,7 +45,8 @@ pub fn scene_of(
     let scene = Memo::new(move |_| {
         let state = state.get();
         let sent = sent.get();
-        crowd.track();
+        // Not only followed: asked, so that the places are those of this state.
+        crowd.get();
         places.with_value(|places| {
             let (width, height) = room.get();
             let title = text_width(&locale::text(lang.get(), "map.nowhere", &[]), 12.0, false);

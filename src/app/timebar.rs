@@ -31,7 +31,7 @@ pub fn TimeBar() -> impl IntoView {
     let s = session();
     let p = s.player;
     let list = Memo::new(move |_| {
-        s.crowd.track();
+        s.crowd.get();
         let mut list = clients(&s.state.read_untracked().store);
         // Who has just left the cluster is still who is chosen.
         let now = s.client.get();

@@ -17,7 +17,7 @@ pub fn Holds() -> impl IntoView {
     let count = move |kind: &'static str| s.state.read_untracked().store.list(kind).count();
     let crowd = move |kind: &'static str| {
         Memo::new(move |_| {
-            s.crowd.track();
+            s.crowd.get();
             count(kind)
         })
     };
