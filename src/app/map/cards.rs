@@ -247,45 +247,32 @@ fn vip_card(s: Session, lane: &Lane, ports: Memo<Option<Lane>>) -> impl IntoView
             <rect class="card-vip" x=x y=y width=w height=h rx="10"></rect>
             <text class="t12 tone-vip" x=x + 14.0 y=y + 22.0>{move || heading(&title(), &name, w - 26.0)}</text>
             <text class="t15 mono" x=x + 14.0 y=y + 45.0>{fit(&address, w - 26.0, 15.0, true)}</text>
-            {(kind != VipKind::ExternalName).then(|| port_chips(ports))}
+            {(kind != VipKind::ExternalName).then_some(move || ports.read().as_ref().map(|l| port_chips(&l.vip)))}
             <text class="t12 t-soft" x=x + 14.0 y=y + 66.0>{detail}</text>
         </g>
     }
 }
 
-/// The ports in the card. They stay while their number does: of a port that is being typed, the words alone are written anew.
-fn port_chips(ports: Memo<Option<Lane>>) -> impl IntoView {
-    let count = Memo::new(move |_| ports.read().as_ref().map_or(0, |l| l.vip.ports.len()));
-    let more = move || {
-        let lane = ports.read();
-        let (more, at) = lane.as_ref().map(|l| (l.vip.more, l.vip.more_at)).filter(|(more, _)| *more > 0)?;
-        Some(view! { <text class="t12 mono t-soft" x=at.x y=at.y>{format!("+{more}")}</text> })
+fn port_chips(card: &VipCard) -> impl IntoView + use<> {
+    let chip = |p: &PortChip| {
+        let r = p.rect;
+        let broken = p.ready == 0;
+        let label = if broken { format!("{} ✕", p.port) } else { p.port.to_string() };
+        let class = if broken { "port port-bad" } else { "port" };
+        let title = format!("{} {}/{} → {} ({})", p.name, p.port, p.protocol, p.target, p.ready);
+        view! {
+            <g class=class data-tip=title>
+                <rect x=r.x y=r.y width=r.w height=r.h rx="6"></rect>
+                <text class="t12 mono" text-anchor="middle" x=r.x + r.w / 2.0 y=r.y + 16.0>{label}</text>
+            </g>
+        }
     };
+    let more = (card.more > 0).then(
+        || view! { <text class="t12 mono t-soft" x=card.more_at.x y=card.more_at.y>{format!("+{}", card.more)}</text> },
+    );
     view! {
-        {move || (0..count.get()).map(|i| port_chip(ports, i)).collect_view()}
+        {card.ports.iter().map(chip).collect_view()}
         {more}
-    }
-}
-
-fn port_chip(ports: Memo<Option<Lane>>, index: usize) -> impl IntoView {
-    let chip = Memo::new(move |_| ports.read().as_ref().and_then(|l| l.vip.ports.get(index).cloned()));
-    let number = move |part: fn(&Rect) -> f64| move || chip.read().as_ref().map_or(0.0, |p| part(&p.rect));
-    let broken = move || chip.read().as_ref().is_some_and(|p| p.ready == 0);
-    let label = move || {
-        let port = chip.read().as_ref().map_or(0, |p| p.port);
-        if broken() { format!("{port} ✕") } else { port.to_string() }
-    };
-    let title = move || {
-        let words = |p: &PortChip| format!("{} {}/{} → {} ({})", p.name, p.port, p.protocol, p.target, p.ready);
-        chip.read().as_ref().map(words)
-    };
-    // Where the card itself moves, all of it is drawn anew.
-    let y = untrack(number(|r| r.y));
-    view! {
-        <g class=move || if broken() { "port port-bad" } else { "port" } data-tip=title>
-            <rect x=number(|r| r.x) y=y width=number(|r| r.w) height=untrack(number(|r| r.h)) rx="6"></rect>
-            <text class="t12 mono" text-anchor="middle" x=number(|r| r.center().x) y=y + 16.0>{label}</text>
-        </g>
     }
 }
 
