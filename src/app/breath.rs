@@ -3,8 +3,10 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 use any_spawner::{CustomExecutor, Executor, PinnedFuture, PinnedLocalFuture};
+use leptos::prelude::{document, request_animation_frame, set_timeout};
 use wasm_bindgen::prelude::*;
 
 use super::player::now;
@@ -25,6 +27,12 @@ extern "C" {
     pub async fn panelled();
     /// Goes on when the whole program is there.
     pub async fn whole();
+}
+
+/// Does something when the browser has painted what stands there now; soon where nobody sees the page and nothing is painted.
+pub fn after_paint(run: impl FnOnce() + 'static) {
+    let soon = move || set_timeout(run, Duration::ZERO);
+    if document().hidden() { soon() } else { request_animation_frame(soon) }
 }
 
 /// A piece may take so many milliseconds, and the step in which that time runs out is the last of it.

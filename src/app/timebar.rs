@@ -53,7 +53,7 @@ pub fn TimeBar() -> impl IntoView {
     // Asked for when somebody comes to the field, not for every edit before.
     let near = RwSignal::new(false);
     let offered = Memo::new(move |_| match near.get() {
-        true => super::scenario::own::urls(&s.state.read().store, &s.client.read()),
+        true => super::scenario::own::urls(&s.painted.read().store, &s.client.read()),
         false => Vec::new(),
     });
     let speed_words = move || format!("×{}", p.speed.get());

@@ -25,7 +25,7 @@ pub fn Events() -> impl IntoView {
                 </tr>
             </thead>
             <tbody>
-                {move || s.state.read().store.events().iter().rev().take(SHOWN).map(|e| row(s, e)).collect_view()}
+                {move || s.painted.read().store.events().iter().rev().take(SHOWN).map(|e| row(s, e)).collect_view()}
             </tbody>
         </table>
     }

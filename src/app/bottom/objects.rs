@@ -18,7 +18,7 @@ pub fn Objects() -> impl IntoView {
     let shown = RwSignal::new(None::<ObjectKey>);
     let keys = Memo::new(move |_| {
         let wanted = filter.read().to_lowercase();
-        let state = s.state.get();
+        let state = s.painted.get();
         let matches = |key: &ObjectKey| wanted.is_empty() || key.to_string().to_lowercase().contains(&wanted);
         // A page of them is enough to look at; the filter finds the rest.
         state.store.iter().map(|o| o.key.clone()).filter(matches).take(400).collect::<Vec<_>>()
@@ -31,7 +31,7 @@ pub fn Objects() -> impl IntoView {
     });
     let text = move || {
         let key = shown.get()?;
-        let object = s.state.read().store.get(&key).cloned()?;
+        let object = s.painted.read().store.get(&key).cloned()?;
         Some(print(&object.value))
     };
     view! {

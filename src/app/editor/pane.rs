@@ -205,7 +205,7 @@ fn wire(s: Session, drafts: Drafts, editor: StoredValue<Option<Editor>, LocalSto
     };
     let [lints_told, marks_told, lights_told] = [(); 3].map(|()| StoredValue::new(None::<(String, bool)>));
     effect(move || {
-        let (state, file, lang) = (s.state.get(), s.file.get(), s.lang.get());
+        let (state, file, lang) = (s.painted.get(), s.file.get(), s.lang.get());
         // Places in the applied text are none in a text that waits.
         if ready.get() && !drafts.waits(s, &file) {
             let text = s.text_of(&file);
@@ -317,7 +317,7 @@ fn Files() -> impl IntoView {
                     .map(|name| {
                         let (own, show, bad, late) = (name.clone(), name.clone(), name.clone(), name.clone());
                         let selected = move || s.file.get() == own;
-                        let broken = move || s.state.read().diagnostics.iter().any(|d| d.file == bad && d.is_error());
+                        let broken = move || s.painted.read().diagnostics.iter().any(|d| d.file == bad && d.is_error());
                         view! {
                             <button
                                 type="button"
@@ -366,19 +366,19 @@ fn Files() -> impl IntoView {
 #[component]
 fn Status() -> impl IntoView {
     let s = session();
-    let applied = move || if s.state.read().good { s.tx("status.applied", &[]) } else { s.tx("status.broken", &[]) };
-    let objects = move || s.tx("status.objects", &[("n", &s.state.read().store.len().to_string())]);
+    let applied = move || if s.painted.read().good { s.tx("status.applied", &[]) } else { s.tx("status.broken", &[]) };
+    let objects = move || s.tx("status.objects", &[("n", &s.painted.read().store.len().to_string())]);
     let warnings = move || {
-        let n = s.state.read().diagnostics.len();
+        let n = s.painted.read().diagnostics.len();
         (n > 0).then(|| s.tx("status.problems", &[("n", &n.to_string())]))
     };
     let drafts = expect_context::<Drafts>();
     let waits = move || !drafts.at_once.get() && drafts.any(s);
-    let took = move || s.tx("status.took", &[("ms", &format!("{:.1}", s.state.read().took))]);
+    let took = move || s.tx("status.took", &[("ms", &format!("{:.1}", s.painted.read().took))]);
     view! {
         <div class="status">
-            <span role="status" class:good=move || s.state.read().good class:bad=move || !s.state.read().good>
-                <span aria-hidden="true">{move || if s.state.read().good { "● " } else { "▲ " }}</span>
+            <span role="status" class:good=move || s.painted.read().good class:bad=move || !s.painted.read().good>
+                <span aria-hidden="true">{move || if s.painted.read().good { "● " } else { "▲ " }}</span>
                 {applied}
             </span>
             <Show when=waits>
@@ -396,7 +396,7 @@ fn Status() -> impl IntoView {
                 <span class="bad">{s.t("status.not_kept")}</span>
             </Show>
             <span class="push"></span>
-            <Show when=move || { s.state.read().took > 0.0 }>
+            <Show when=move || { s.painted.read().took > 0.0 }>
                 <span title=s.t("status.took_title")>{took}</span>
             </Show>
             <label class="at-once" title=s.t("status.at_once_title")>

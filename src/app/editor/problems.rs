@@ -53,7 +53,7 @@ pub fn Problems() -> impl IntoView {
     let s = session();
     // A key moves whatever stands below it by a byte and leaves what is shown of it as it was.
     let list = Memo::new(move |_| {
-        let (state, file) = (s.state.get(), s.file.get());
+        let (state, file) = (s.painted.get(), s.file.get());
         let row = |d: &Diagnostic| Problem {
             line: s.line_at(&d.file, d.span.start),
             file: d.file.clone(),

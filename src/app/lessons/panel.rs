@@ -167,7 +167,7 @@ fn Plugs(lesson: Lesson) -> impl IntoView {
     let used = lesson.before.iter().any(pulls)
         || lesson.solutions.iter().chain(&lesson.wrong).any(|walk| walk.actions.iter().any(pulls));
     let nodes = Memo::new(move |_| {
-        let state = s.state.get();
+        let state = s.painted.get();
         state.store.list("Node").map(|n| (n.name().to_string(), s.is_powered(n.name()))).collect::<Vec<_>>()
     });
     view! {

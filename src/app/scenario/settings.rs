@@ -58,7 +58,7 @@ fn Choices() -> impl IntoView {
         }
     };
     let nodes = Memo::new(move |_| {
-        let state = s.state.get();
+        let state = s.painted.get();
         state.store.list("Node").map(|n| (n.name().to_string(), s.is_powered(n.name()))).collect::<Vec<_>>()
     });
     view! {

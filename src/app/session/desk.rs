@@ -141,6 +141,6 @@ impl Session {
             Arc::new(Lit::of(target, sent.get().as_deref()))
         });
         let (legs, stages) = (legs_of(scene, sent), stages_of(sent));
-        Session { state, crowd, player, sent, room, scene, lit, legs, stages, ..self }
+        Session { state, painted: state, crowd, player, sent, room, scene, lit, legs, stages, ..self }
     }
 }

@@ -28,6 +28,7 @@ use super::moments::History;
 use super::player::{self, Player};
 use super::scenario::{Opened, Play};
 use super::sent::stops;
+use crate::app::breath::after_paint;
 use crate::app::erased::effect;
 
 pub use super::sent::{LineRef, Sent, Typed};
@@ -134,6 +135,8 @@ pub struct Session {
     /// The file shown.
     pub file: RwSignal<String>,
     pub state: RwSignal<Arc<State>>,
+    /// The same as soon as the map that shows it is painted: what lists, hints and the editor's marks are made of.
+    pub painted: RwSignal<Arc<State>>,
     /// Goes up when one of its nodes or pods changes.
     pub crowd: Memo<usize>,
     /// How many edits were applied.
@@ -224,6 +227,7 @@ impl Session {
             files: RwSignal::new(files),
             file: RwSignal::new(shown),
             state,
+            painted: painted_of(state),
             crowd,
             edits: RwSignal::new(0),
             client,
@@ -279,6 +283,24 @@ fn state_of(workspace: &Workspace, took: f64) -> State {
         now: workspace.cluster().now(),
         took,
     }
+}
+
+/// What follows a state, but lets the map that shows it be painted first: whoever types waits for the map.
+fn painted_of(state: RwSignal<Arc<State>>) -> RwSignal<Arc<State>> {
+    let painted = RwSignal::new(state.get_untracked());
+    let coming = StoredValue::new(false);
+    effect(move || {
+        let now = state.get();
+        if Arc::ptr_eq(&now, &painted.read_untracked()) || coming.get_value() {
+            return;
+        }
+        coming.set_value(true);
+        after_paint(move || {
+            coming.set_value(false);
+            painted.set(state.get_untracked());
+        });
+    });
+    painted
 }
 
 fn browser_language() -> Lang {
