@@ -21,16 +21,17 @@ pub struct Asked {
 }
 
 /// The drawing of a state, and a count that goes up when a node or a pod changes: most edits change none of the thousand. What did
-/// not change keeps its place from one drawing to the next.
+/// not change keeps its place from one drawing to the next. The third is the drawing for lists and for the small map: an edit reaches
+/// it when the map is painted, whatever else changes the drawing reaches it at once.
 pub fn scene_of(
-    state: RwSignal<Arc<State>>,
+    (state, painted): (RwSignal<Arc<State>>, RwSignal<Arc<State>>),
     sent: RwSignal<Option<Arc<Sent>>>,
     chosen: RwSignal<Option<ObjectKey>>,
     asked: Asked,
     room: RwSignal<(f64, f64)>,
     unfolded: RwSignal<BTreeSet<GroupKey>>,
     lang: RwSignal<Lang>,
-) -> (Memo<usize>, Memo<Arc<Scene>>) {
+) -> (Memo<usize>, Memo<Arc<Scene>>, Memo<Arc<Scene>>) {
     let places = StoredValue::new(Places::default());
     let crowd = Memo::new(move |_| {
         places.update_value(|places| places.update(&state.read().store));
@@ -84,7 +85,18 @@ pub fn scene_of(
             Arc::new(if (0.99..1.02).contains(&zoom) { scene } else { draw(zoom) })
         })
     });
-    (crowd, scene)
+    let drawn = Memo::new(move |_| {
+        painted.track();
+        sent.track();
+        chosen.track();
+        asked.url.track();
+        asked.client.track();
+        room.track();
+        unfolded.track();
+        lang.track();
+        scene.get_untracked()
+    });
+    (crowd, scene, drawn)
 }
 
 /// Smaller than this the drawing cannot be read; it scrolls instead.

@@ -37,7 +37,7 @@ pub fn RulesView() -> impl IntoView {
             _ => None,
         })
     });
-    let nodes = Memo::new(move |_| s.scene.read().nodes.iter().map(|n| n.name.to_string()).collect::<Vec<_>>());
+    let nodes = Memo::new(move |_| s.drawn.read().nodes.iter().map(|n| n.name.to_string()).collect::<Vec<_>>());
     let node = Memo::new(move |_| {
         chosen.get().or_else(|| passed.get().map(|(_, node)| node)).or_else(|| nodes.read().first().cloned())
     });

@@ -56,7 +56,7 @@ pub fn Find() -> impl IntoView {
     let view = expect_context::<View>();
     let search = expect_context::<Search>();
     let input = NodeRef::<Input>::new();
-    let list = Memo::new(move |_| found(&s.scene.read(), &search.wanted.read()));
+    let list = Memo::new(move |_| found(&s.drawn.read(), &search.wanted.read()));
     let show = move || {
         let list = list.read_untracked();
         if let Some(rect) = list.get(search.at.get_untracked()) {

@@ -21,7 +21,7 @@ pub fn MiniMap() -> impl IntoView {
     let view = expect_context::<View>();
     let zoom = Memo::new(move |_| view.zoom(s));
     let needed = Memo::new(move |_| {
-        let scene = s.scene.read();
+        let scene = s.drawn.read();
         let (w, h) = s.room.get();
         let zoom = zoom.get();
         w > 0.0 && (scene.width * zoom > w + 40.0 || scene.height * zoom > h + 40.0)
@@ -29,7 +29,7 @@ pub fn MiniMap() -> impl IntoView {
     // Beside it the frame is narrower still, so this never goes to and fro.
     let strip = Memo::new(move |_| s.room.get().0 < NARROW);
     let scale = move || {
-        let scene = s.scene.read();
+        let scene = s.drawn.read();
         let (w, h) = if strip.get() { STRIP } else { SIZE };
         (w / scene.width).min(h / scene.height)
     };
@@ -46,7 +46,7 @@ pub fn MiniMap() -> impl IntoView {
     };
     // Hardly an edit moves one of them.
     let boxes = Memo::new(move |_| {
-        let scene = s.scene.read();
+        let scene = s.drawn.read();
         let mut boxes: Vec<(Rect, &'static str)> = Vec::new();
         if let Some(lane) = &scene.lane {
             boxes.extend([(lane.dns, "mini-dns"), (lane.vip.rect, "mini-vip")]);
@@ -74,9 +74,9 @@ pub fn MiniMap() -> impl IntoView {
                 class="mini"
                 class:strip=move || strip.get()
                 aria-hidden="true"
-                viewBox=move || format!("0 0 {:.0} {:.0}", s.scene.read().width, s.scene.read().height)
-                width=move || format!("{:.0}", s.scene.read().width * scale())
-                height=move || format!("{:.0}", s.scene.read().height * scale())
+                viewBox=move || format!("0 0 {:.0} {:.0}", s.drawn.read().width, s.drawn.read().height)
+                width=move || format!("{:.0}", s.drawn.read().width * scale())
+                height=move || format!("{:.0}", s.drawn.read().height * scale())
                 on:pointerdown=move |event| go(&event)
                 on:pointermove=move |event| if event.buttons() == 1 { go(&event) }
             >

@@ -17,7 +17,7 @@ use crate::app::session::session;
 pub fn PlaceList() -> impl IntoView {
     let s = session();
     let at = RwSignal::new(0_usize);
-    let rows = Memo::new(move |_| rows(&s.scene.read(), s.lang.get()));
+    let rows = Memo::new(move |_| rows(&s.drawn.read(), s.lang.get()));
     let count = Memo::new(move |_| rows.read().len());
     let walk = move |event: web_sys::KeyboardEvent| {
         let last = rows.read_untracked().len().saturating_sub(1);

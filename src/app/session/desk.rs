@@ -133,7 +133,7 @@ impl Session {
         let chosen = if sent.is_some() { RwSignal::new(None) } else { self.chosen };
         let sent = RwSignal::new(sent);
         let (room, unfolded) = (RwSignal::new(self.room.get_untracked()), self.unfolded);
-        let (crowd, scene) = scene_of(state, sent, chosen, asked, room, unfolded, self.lang);
+        let (crowd, scene, drawn) = scene_of((state, state), sent, chosen, asked, room, unfolded, self.lang);
         let focus = self.focus;
         // Hops have other numbers here; lines, places and objects are the same.
         let lit = Memo::new(move |_| {
@@ -141,6 +141,6 @@ impl Session {
             Arc::new(Lit::of(target, sent.get().as_deref()))
         });
         let (legs, stages) = (legs_of(scene, sent), stages_of(sent));
-        Session { state, painted: state, crowd, player, sent, room, scene, lit, legs, stages, ..self }
+        Session { state, painted: state, drawn, crowd, player, sent, room, scene, lit, legs, stages, ..self }
     }
 }

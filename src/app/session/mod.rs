@@ -157,6 +157,8 @@ pub struct Session {
     /// The size of the map's pane.
     pub room: RwSignal<(f64, f64)>,
     pub scene: Memo<Arc<Scene>>,
+    /// The same as soon as it is painted: what lists of it and the small map are made of.
+    pub drawn: Memo<Arc<Scene>>,
     /// What is lit because of what is looked at.
     pub lit: Memo<Arc<Lit>>,
     /// The ways of the shown trace over the map.
@@ -199,7 +201,8 @@ impl Session {
         let url = RwSignal::new(keep::read("url").unwrap_or_else(|| "http://kimho".to_string()));
         let asked = Asked { url, client };
         let lang = RwSignal::new(lang);
-        let (crowd, scene) = scene_of(state, sent, chosen, asked, room, unfolded, lang);
+        let painted = painted_of(state);
+        let (crowd, scene, drawn) = scene_of((state, painted), sent, chosen, asked, room, unfolded, lang);
         let focus = Focus::new();
         let lit = Memo::new(move |_| Arc::new(Lit::of(focus.target(), sent.get().as_deref())));
         let legs = legs_of(scene, sent);
@@ -227,7 +230,7 @@ impl Session {
             files: RwSignal::new(files),
             file: RwSignal::new(shown),
             state,
-            painted: painted_of(state),
+            painted,
             crowd,
             edits: RwSignal::new(0),
             client,
@@ -243,6 +246,7 @@ impl Session {
             unfolded,
             room,
             scene,
+            drawn,
             lit,
             legs,
             stages,
@@ -290,8 +294,7 @@ fn painted_of(state: RwSignal<Arc<State>>) -> RwSignal<Arc<State>> {
     let painted = RwSignal::new(state.get_untracked());
     let coming = StoredValue::new(false);
     effect(move || {
-        let now = state.get();
-        if Arc::ptr_eq(&now, &painted.read_untracked()) || coming.get_value() {
+        if Arc::ptr_eq(&state.read(), &painted.read_untracked()) || coming.get_value() {
             return;
         }
         coming.set_value(true);

@@ -89,8 +89,9 @@ impl Session {
         giljabi::map::number(&self.stages.read(), hop)
     }
 
-    /// Whether the shown trace was sent before the last edit.
+    /// Whether the shown trace was sent before the last edit. An edit tells so when the map is painted.
     pub fn is_stale(self) -> bool {
-        self.sent.read().as_ref().is_some_and(|s| s.edit != self.edits.get())
+        self.painted.track();
+        self.sent.read().as_ref().is_some_and(|s| s.edit != self.edits.get_untracked())
     }
 }
