@@ -62,7 +62,7 @@ fn services(scenario: &Scenario) -> Vec<&'static str> {
 pub fn is_own(s: Session, play: Play) -> Memo<bool> {
     Memo::new(move |_| {
         let names = services(table::find(play.scenario.get()));
-        let state = s.painted.get();
+        let state = s.state.get();
         let mut there = state.store.list("Service").filter(|o| is_somebodys(o)).map(|o| o.name()).peekable();
         // While there is no Service at all, the next one may be the scenario's again.
         !names.is_empty() && there.peek().is_some() && !there.any(|own| names.contains(&own.as_str()))
@@ -71,7 +71,7 @@ pub fn is_own(s: Session, play: Play) -> Memo<bool> {
 
 /// Who asks: who is chosen, if they are still there; else the first pod that could.
 fn client(s: Session) -> Client {
-    let (now, state) = (s.client.get(), s.painted.get());
+    let (now, state) = (s.client.get(), s.state.get());
     let there = |client: &Client| match client {
         Client::Pod { namespace, name, .. } => {
             state.store.get(&ObjectKey::new("Pod", namespace.clone(), name.clone())).is_some()
@@ -88,7 +88,7 @@ pub fn Tries() -> impl IntoView {
     let play = expect_context::<Play>();
     let offered = Memo::new(move |_| {
         let client = client(s);
-        (client.clone(), urls(&s.painted.read().store, &client))
+        (client.clone(), urls(&s.state.read().store, &client))
     });
     // The address that the scenario proposed leads nowhere any more.
     effect(move || {

@@ -135,7 +135,8 @@ pub struct Session {
     /// The file shown.
     pub file: RwSignal<String>,
     pub state: RwSignal<Arc<State>>,
-    /// The same as soon as the map that shows it is painted: what lists, hints and the editor's marks are made of.
+    /// The same as soon as the map that shows it is painted: what lists, hints and the editor's marks are made of. Nothing that decides
+    /// anything may read it: files, scenario and address of now do not belong to it.
     pub painted: RwSignal<Arc<State>>,
     /// Goes up when one of its nodes or pods changes.
     pub crowd: Memo<usize>,
