@@ -48,9 +48,6 @@ pub fn scene_of(
         let sent = sent.get();
         // Not only followed: asked, so that the places are those of this state.
         crowd.get();
-        let service = service.read();
-        let mut endpoints = None;
-        places.update_value(|places| endpoints = service.as_ref().map(|key| places.endpoints(key)));
         places.with_value(|places| {
             let (width, height) = room.get();
             let title = text_width(&locale::text(lang.get(), "map.nowhere", &[]), 12.0, false);
@@ -60,7 +57,7 @@ pub fn scene_of(
                     places,
                     width: width / zoom,
                     height: height / zoom,
-                    service: service.as_ref().zip(endpoints.as_deref()),
+                    service: service.read().as_ref(),
                     client: Some(&asked.client.read()),
                     trace: sent.as_ref().map(|s| &s.trace),
                     unfolded: &unfolded.read(),

@@ -3,7 +3,6 @@
 use crate::api::object::{Object, ObjectKey};
 use crate::api::view::{PodPhase, ServiceType};
 use crate::arrange::set_of;
-use crate::map::endpoints::Endpoints;
 use crate::map::geometry::{Point, Rect, text_width};
 use crate::map::places::{Crew, workload};
 use crate::map::scene::{GroupKey, MARGIN, Setting};
@@ -457,9 +456,7 @@ fn by_namespace(groups: Vec<(ObjectKey, Crew)>, is_open: impl Fn(&ObjectKey) -> 
 /// The pods of the story.
 struct Roles<'a> {
     client: Option<ObjectKey>,
-    backends: Option<&'a Endpoints>,
-    /// Those that answer for names, and those before the cluster.
-    others: BTreeMap<&'a ObjectKey, PodRole>,
+    by_pod: BTreeMap<&'a ObjectKey, PodRole>,
 }
 
 impl<'a> Roles<'a> {
@@ -468,30 +465,28 @@ impl<'a> Roles<'a> {
             Some(Client::Pod { namespace, name, .. }) => Some(ObjectKey::new("Pod", namespace.clone(), name.clone())),
             _ => None,
         };
-        let mut others = BTreeMap::new();
+        let mut by_pod = BTreeMap::new();
         for object in setting.store.list("EndpointSlice") {
             let Some(slice) = object.view().endpoint_slice() else { continue };
+            let here = setting.service.is_some_and(|s| s.name == slice.service && s.namespace == *object.namespace());
             let role = match (object.namespace().as_str(), slice.service.as_str()) {
                 ("kube-system", "kube-dns") => PodRole::Dns,
+                _ if here => PodRole::Backend,
                 (namespace, _) if namespace.contains("ingress") || namespace.contains("gateway") => PodRole::Proxy,
                 _ => continue,
             };
             for pod in slice.endpoints.iter().filter_map(|e| e.target.as_ref()) {
-                others.insert(pod, role);
+                by_pod.insert(pod, role);
             }
         }
-        Roles { client, backends: setting.service.map(|(_, endpoints)| endpoints), others }
+        Roles { client, by_pod }
     }
 
     fn of_pod(&self, key: &ObjectKey) -> PodRole {
         if self.client.as_ref() == Some(key) {
             return PodRole::Client;
         }
-        match self.others.get(key) {
-            Some(PodRole::Dns) => PodRole::Dns,
-            _ if self.backends.is_some_and(|all| all.of_pod(key).is_some()) => PodRole::Backend,
-            other => other.copied().unwrap_or_default(),
-        }
+        self.by_pod.get(key).copied().unwrap_or_default()
     }
 }
 

@@ -4,12 +4,12 @@
 use crate::api::object::ObjectKey;
 use crate::api::value::Value;
 use crate::api::view::{Service, ServiceType, TargetPort};
-use crate::arrange::Arrange;
-use crate::map::endpoints::{Endpoint, Endpoints, slices_of};
+use crate::arrange::{Arrange, map_of};
 use crate::map::floor::{NodeBox, PodState};
 use crate::map::geometry::{Point, Rect, Way, text_width};
 use crate::map::scene::{MARGIN, Setting};
 use smol_str::{SmolStr, ToSmolStr, format_smolstr};
+use std::collections::BTreeMap;
 
 /// A Service that is not the one the lane shows.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,7 +64,9 @@ pub struct VipCard {
 pub struct EndpointMark {
     /// Where its dot is.
     pub at: Point,
-    pub endpoint: Endpoint,
+    pub address: SmolStr,
+    pub pod: Option<ObjectKey>,
+    pub state: PodState,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -130,8 +132,7 @@ pub(super) fn chips(setting: &Setting, width: f64) -> (Vec<ServiceChip>, f64) {
     // The lane's title stands before them.
     let (mut x, mut y) =
         (if narrow { MARGIN } else { MARGIN + setting.title + 20.0 }, if narrow { 30.0 } else { 10.0 });
-    let mut services: Vec<_> =
-        setting.store.list("Service").filter(|s| setting.service.is_none_or(|(shown, _)| s.key != *shown)).collect();
+    let mut services: Vec<_> = setting.store.list("Service").filter(|s| Some(&s.key) != setting.service).collect();
     services.arrange_by_key(|s| s.namespace() == "kube-system" || s.name() == "kubernetes");
     for object in services {
         let label = if object.namespace() == "default" {
@@ -158,13 +159,12 @@ pub(super) fn chips(setting: &Setting, width: f64) -> (Vec<ServiceChip>, f64) {
 
 /// The lane of the Service of `setting`.
 pub(super) fn draw(setting: &Setting, width: f64, top: f64) -> Option<Lane> {
-    let (key, endpoints) = setting.service?;
-    let object = setting.store.get(key)?;
+    let object = setting.store.get(setting.service?)?;
     let service = object.view().service()?;
     let key = object.key.clone();
     let route = route_to(setting, &key);
     let rects = cards(width, top, route.is_some(), service.type_ != ServiceType::ExternalName);
-    let slices = rects.slices.map(|rect| slice_card(setting, &key, service, endpoints, rect));
+    let slices = rects.slices.map(|rect| slice_card(setting, &key, service, rect));
     let vip = vip_card(setting, &key, service, rects.vip);
     let bottom = [rects.dns, rects.vip].into_iter().chain(rects.slices).map(Rect::bottom).fold(0.0, f64::max);
     let row: Vec<Rect> = [Some(rects.dns), rects.route, Some(rects.vip), rects.slices].into_iter().flatten().collect();
@@ -246,9 +246,9 @@ fn answers(service: &Service, slices: Option<&SliceCard>) -> Vec<(&'static str, 
         return vec![("CNAME", service.external_name.clone())];
     }
     if service.headless {
-        let ready = |m: &&EndpointMark| m.endpoint.state == PodState::Ready || service.publish_not_ready;
+        let ready = |m: &&EndpointMark| m.state == PodState::Ready || service.publish_not_ready;
         let marks = slices.map_or(&[][..], |s| &s.marks);
-        return marks.iter().filter(ready).map(|m| record(m.endpoint.address.clone())).collect();
+        return marks.iter().filter(ready).map(|m| record(m.address.clone())).collect();
     }
     service.cluster_ips.iter().map(|ip| record(ip.to_smolstr())).collect()
 }
@@ -303,39 +303,66 @@ fn vip_card(setting: &Setting, key: &ObjectKey, service: &Service, rect: Rect) -
     VipCard { rect, kind, address, ports, more, more_at, selector: selector.join(", "), external }
 }
 
+/// The EndpointSlices of a Service.
+fn slices_of<'a>(
+    setting: &'a Setting,
+    service: &'a ObjectKey,
+) -> impl Iterator<Item = (&'a ObjectKey, &'a crate::api::view::EndpointSlice)> {
+    setting
+        .store
+        .list_in("EndpointSlice", &service.namespace)
+        .filter_map(|o| o.view().endpoint_slice().map(|s| (&o.key, s)))
+        .filter(move |(_, s)| s.service == service.name)
+}
+
 fn ready_with_port(setting: &Setting, service: &ObjectKey, port: &str) -> usize {
-    slices_of(setting.store, service)
+    slices_of(setting, service)
         .filter(|(_, s)| s.ports.iter().any(|p| p.name == port && p.port.is_some()))
         .map(|(_, s)| s.endpoints.iter().filter(|e| e.ready).count())
         .sum()
 }
 
-fn slice_card(setting: &Setting, key: &ObjectKey, service: &Service, found: &Endpoints, rect: Rect) -> SliceCard {
-    let has = |name: &str| {
-        slices_of(setting.store, key).any(|(_, s)| s.ports.iter().any(|e| e.name == name && e.port.is_some()))
-    };
+fn slice_card(setting: &Setting, key: &ObjectKey, service: &Service, rect: Rect) -> SliceCard {
+    let mut found: BTreeMap<SmolStr, (Option<ObjectKey>, PodState)> = BTreeMap::new();
+    let (mut slices, mut ports) = (Vec::new(), Vec::new());
+    for (slice_key, slice) in slices_of(setting, key) {
+        slices.push(slice_key.clone());
+        for port in &slice.ports {
+            let Some(number) = port.port else { continue };
+            let label = if port.name.is_empty() { number.to_string() } else { format!("{} {number}", port.name) };
+            if !ports.contains(&label) {
+                ports.push(label);
+            }
+        }
+        for endpoint in &slice.endpoints {
+            let state = match (endpoint.ready, endpoint.terminating) {
+                (true, _) => PodState::Ready,
+                (false, true) => PodState::Terminating,
+                (false, false) => PodState::NotReady,
+            };
+            for address in &endpoint.addresses {
+                found.entry(address.clone()).or_insert((endpoint.target.clone(), state));
+            }
+        }
+    }
     let missing = service
         .ports
         .iter()
-        .filter(|p| !has(&p.name))
+        .filter(|p| !slices_of(setting, key).any(|(_, s)| s.ports.iter().any(|e| e.name == p.name && e.port.is_some())))
         .map(|p| if p.name.is_empty() { format_smolstr!("{}", p.port) } else { p.name.clone() })
         .collect();
-    let total = found.all.len();
-    let widest = found.widest + 28.0;
+    let total = found.len();
+    let ready = found.values().filter(|(_, s)| *s == PodState::Ready).count();
+    let widest = found.keys().map(|a| text_width(a, 12.0, true)).fold(0.0, f64::max) + 28.0;
     let spelled = total as f64 * widest <= rect.w - 20.0;
     let pitch = if spelled { widest } else { ((rect.w - 36.0) / total.max(1) as f64).min(12.0) };
     let place = |i: usize| Point::new(rect.x + 18.0 + i as f64 * pitch, rect.y + 39.0);
-    let mark = |(i, endpoint): (usize, &Endpoint)| EndpointMark { at: place(i), endpoint: endpoint.clone() };
-    SliceCard {
-        rect,
-        slices: found.slices.clone(),
-        marks: found.all.iter().enumerate().map(mark).collect(),
-        spelled,
-        ready: found.ready,
-        total,
-        ports: found.ports.clone(),
-        missing,
-    }
+    let marks = found
+        .into_iter()
+        .enumerate()
+        .map(|(i, (address, (pod, state)))| EndpointMark { at: place(i), address, pod, state })
+        .collect();
+    SliceCard { rect, slices, marks, spelled, ready, total, ports, missing }
 }
 
 /// The first Ingress or route of the Gateway API with a backend that is this Service.
@@ -379,37 +406,39 @@ fn route_to(setting: &Setting, service: &ObjectKey) -> Option<RouteCard> {
 /// With more endpoints than this, one thread goes to each node instead of one to each pod.
 const SPELLED_THREADS: usize = 12;
 
-fn bundles(card: &SliceCard, endpoints: &Endpoints, nodes: &[NodeBox]) -> Vec<Thread> {
+fn bundles(card: &SliceCard, nodes: &[NodeBox]) -> Vec<Thread> {
+    let by_pod: BTreeMap<&ObjectKey, &EndpointMark> =
+        map_of(card.marks.iter().filter_map(|m| Some((m.pod.as_ref()?, m))));
     let backends = |node: &NodeBox| {
         let boxes = node.pods.iter().map(|p| &p.key);
         let dots = node.groups.iter().flat_map(|g| g.pods.iter().map(|(key, _)| key));
         let folded = node.folded.iter().flat_map(|f| f.pods.iter().map(|(key, _)| key));
-        boxes.chain(dots).chain(folded).find_map(|key| endpoints.of_pod(key))
+        boxes.chain(dots).chain(folded).find_map(|key| by_pod.get(key)).map(|m| (*m).clone())
     };
     // Threads to a lower row would run over the nodes of the upper one.
     let top = nodes.first().map_or(0.0, |n| n.rect.y);
     let first_row = nodes.iter().filter(|n| (n.rect.y - top).abs() < 1.0);
-    let reached: Vec<_> = first_row.filter_map(|n| backends(n).map(|endpoint| (n, endpoint))).collect();
+    let reached: Vec<_> = first_row.filter_map(|n| backends(n).map(|mark| (n, mark))).collect();
     let pitch = card.rect.w / (reached.len() + 1) as f64;
-    let thread = |(i, (node, endpoint)): (usize, &(&NodeBox, &Endpoint))| {
+    let thread = |(i, (node, mark)): (usize, &(&NodeBox, EndpointMark))| {
         let (x, y) = (card.rect.x + pitch * (i + 1) as f64, card.rect.bottom());
         let (tx, ty) = (node.rect.center().x, node.rect.y);
         let middle = (y + ty) / 2.0;
         let path = format!("M{x:.1} {y:.1}C{x:.1} {middle:.1} {tx:.1} {middle:.1} {tx:.1} {ty:.1}");
-        Thread { pod: endpoint.pod.clone().unwrap_or_default(), path, state: endpoint.state }
+        Thread { pod: mark.pod.clone().unwrap_or_default(), path, state: mark.state }
     };
     reached.iter().enumerate().map(thread).collect()
 }
 
 /// Threads from the endpoints to their pods.
-pub(super) fn threads(lane: &Lane, endpoints: &Endpoints, nodes: &[NodeBox]) -> Vec<Thread> {
+pub(super) fn threads(lane: &Lane, nodes: &[NodeBox]) -> Vec<Thread> {
     let Some(card) = &lane.slices else { return Vec::new() };
     let mut threads = Vec::new();
     if card.total > SPELLED_THREADS {
-        return bundles(card, endpoints, nodes);
+        return bundles(card, nodes);
     }
     for mark in &card.marks {
-        let Some(pod) = &mark.endpoint.pod else { continue };
+        let Some(pod) = &mark.pod else { continue };
         let target = nodes.iter().find_map(|n| n.pod_rect(pod));
         let Some(rect) = target else { continue };
         let (x, y) = (mark.at.x, card.rect.bottom());
@@ -418,7 +447,7 @@ pub(super) fn threads(lane: &Lane, endpoints: &Endpoints, nodes: &[NodeBox]) -> 
         let (tx, ty) = (rect.center().x, if rect.y - node_top > 60.0 { node_top } else { rect.y });
         let middle = (y + node_top) / 2.0;
         let path = format!("M{x:.1} {y:.1}C{x:.1} {middle:.1} {tx:.1} {middle:.1} {tx:.1} {node_top:.1}V{ty:.1}");
-        threads.push(Thread { pod: pod.clone(), path, state: mark.endpoint.state });
+        threads.push(Thread { pod: pod.clone(), path, state: mark.state });
     }
     threads
 }

@@ -4,7 +4,6 @@
 //! This is layout and nothing else: it reads a store and a trace and gives boxes and ways. The screen and the SVG export
 //! draw them; words and colours are theirs.
 
-mod endpoints;
 mod floor;
 pub mod geometry;
 mod lane;
@@ -17,7 +16,6 @@ mod tests;
 mod tone;
 mod way;
 
-pub use endpoints::{Endpoint, Endpoints};
 pub use floor::{Fold, Folded, Group, NodeBox, OutsideBox, OutsideKind, PodBox, PodRole, PodState, Waiting, node_key};
 pub use geometry::{Point, Rect, Way};
 pub use lane::{EndpointMark, Lane, PortChip, RouteCard, ServiceChip, SliceCard, Thread, VipCard, VipKind};

@@ -4,7 +4,6 @@
 use crate::api::object::{Object, ObjectKey};
 use crate::apiserver::store::Store;
 use crate::arrange::{Arrange, set_of};
-use crate::map::endpoints::Endpoints;
 use crate::map::floor::{PodState, state_of};
 use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,8 +35,6 @@ pub struct Places {
     /// The state of last time: most edits change none of its nodes and pods.
     seen: Store,
     moves: usize,
-    /// The endpoints that were asked for last, and of which Service, until a slice changes.
-    endpoints: Option<(ObjectKey, Arc<Endpoints>)>,
 }
 
 /// The node of a pod, "" when it waits for one.
@@ -57,22 +54,7 @@ impl Places {
                 stand.look(store, &mut self.owners);
             }
         }
-        // Of the first state all is news.
-        let sliced = |key: &ObjectKey| key.kind == "EndpointSlice";
-        if self.endpoints.is_some() && self.seen.keys_changed_to(store).any(sliced) {
-            self.endpoints = None;
-        }
         self.seen = store.without_events();
-    }
-
-    /// The endpoints of a Service in the state that was taken in last.
-    pub fn endpoints(&mut self, service: &ObjectKey) -> Arc<Endpoints> {
-        if let Some((_, known)) = self.endpoints.as_ref().filter(|(of, _)| of == service) {
-            return known.clone();
-        }
-        let found = Arc::new(Endpoints::of(&self.seen, service));
-        self.endpoints = Some((service.clone(), found.clone()));
-        found
     }
 
     /// Whether a node or a pod came, went or changed, or a pod may belong to another workload.
@@ -290,49 +272,5 @@ mod tests {
             waited += usize::from(places.stand("").is_some());
         }
         assert!((20..380).contains(&waited), "pods have waited for nodes: {waited} times");
-    }
-    /// Endpoints are remembered until a slice changes, and of one Service alone.
-    #[test]
-    fn endpoints_that_are_remembered_are_those_of_the_slices() {
-        let mut dice = 5_u64;
-        let mut roll = |sides: u64| {
-            dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (dice >> 33) % sides
-        };
-        let (mut store, mut places) = (Store::default(), Places::default());
-        let (mut kept, mut found) = (0, 0);
-        for _ in 0..400 {
-            let (service, slice) = (format!("s{}", roll(2)), format!("e{}", roll(4)));
-            match roll(5) {
-                0 => drop(store.remove(&ObjectKey::new("EndpointSlice", "default", slice), Cause::User, Time(0))),
-                1 => {
-                    let (address, pod, ready) = (format!("10.244.0.{}", roll(5)), format!("p{}", roll(5)), roll(2) > 0);
-                    let object = value!({
-                        "metadata": {
-                            "name": slice, "namespace": "default", "labels": { "kubernetes.io/service-name": (service.clone()) }
-                        },
-                        "addressType": "IPv4",
-                        "ports": [{ "name": "", "port": 8080, "protocol": "TCP" }],
-                        "endpoints": [{
-                            "addresses": [address],
-                            "conditions": { "ready": ready },
-                            "targetRef": { "kind": "Pod", "namespace": "default", "name": pod }
-                        }]
-                    });
-                    store.put(Object::new("EndpointSlice", object), Cause::User, Time(0));
-                }
-                // Of what else changes they know nothing.
-                _ => put(&mut store, "Pod", "other", "n1"),
-            }
-            places.update(&store);
-            let key = ObjectKey::new("Service", "default", service);
-            let before = places.endpoints.clone();
-            let now = places.endpoints(&key);
-            assert_eq!(*now, Endpoints::of(&store, &key));
-            kept += usize::from(before.is_some_and(|(_, before)| Arc::ptr_eq(&before, &now)));
-            found += usize::from(!now.all.is_empty());
-        }
-        assert!(kept > 50, "they were looked up anew {} times", 400 - kept);
-        assert!(found > 100, "a Service had endpoints {found} times");
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::api::object::ObjectKey;
 use crate::apiserver::store::Store;
-use crate::map::endpoints::Endpoints;
 use crate::map::floor::{self, Group, NodeBox, OutsideBox, OutsideKind, PodBox, Waiting};
 use crate::map::geometry::{Point, Rect};
 use crate::map::lane::{self, Lane, ServiceChip};
@@ -26,8 +25,8 @@ pub struct Setting<'a> {
     pub width: f64,
     /// The height to fill; the drawing may need more.
     pub height: f64,
-    /// The Service whose name, address and endpoints the upper lane shows ([`Places::endpoints`] remembers these).
-    pub service: Option<(&'a ObjectKey, &'a Endpoints)>,
+    /// The Service whose name, address and endpoints the upper lane shows.
+    pub service: Option<&'a ObjectKey>,
     pub client: Option<&'a Client>,
     /// Its places are all drawn, and the kernels it passes are drawn open.
     pub trace: Option<&'a Trace>,
@@ -65,8 +64,8 @@ impl Scene {
         let mut lane = lane::draw(setting, width, lane_top);
         let floor_top = lane.as_ref().map_or(lane_top, |l| l.bottom + 36.0);
         let floor = floor::draw(setting, width, floor_top);
-        if let (Some(lane), Some((_, endpoints))) = (&mut lane, setting.service) {
-            lane.threads = lane::threads(lane, endpoints, &floor.nodes);
+        if let Some(lane) = &mut lane {
+            lane.threads = lane::threads(lane, &floor.nodes);
         }
         Scene {
             width,

@@ -330,17 +330,17 @@ fn slice_card(s: Session, lane: &Lane, card: &SliceCard, endpoints: Memo<Option<
 }
 
 fn mark(s: Session, mark: &EndpointMark, spelled: bool) -> impl IntoView + use<> {
-    let class = match mark.endpoint.state {
+    let class = match mark.state {
         PodState::Ready => "dot dot-ready",
         PodState::Terminating => "dot dot-leaving",
         _ => "dot dot-unready",
     };
-    let key = mark.endpoint.pod.clone().unwrap_or_default();
-    let text_class = if mark.endpoint.state == PodState::Ready { "t12 mono" } else { "t12 mono t-soft" };
+    let key = mark.pod.clone().unwrap_or_default();
+    let text_class = if mark.state == PodState::Ready { "t12 mono" } else { "t12 mono t-soft" };
     view! {
-        <g class:lit=lit(s, &key) class="endpoint" data-tip=mark.endpoint.address.to_string()>
+        <g class:lit=lit(s, &key) class="endpoint" data-tip=mark.address.to_string()>
             <circle class=class cx=mark.at.x cy=mark.at.y r="4"></circle>
-            {spelled.then(|| view! { <text class=text_class x=mark.at.x + 9.0 y=mark.at.y + 4.0>{mark.endpoint.address.to_string()}</text> })}
+            {spelled.then(|| view! { <text class=text_class x=mark.at.x + 9.0 y=mark.at.y + 4.0>{mark.address.to_string()}</text> })}
         </g>
     }
 }
