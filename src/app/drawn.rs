@@ -85,6 +85,7 @@ pub fn scene_of(
             Arc::new(if (0.99..1.02).contains(&zoom) { scene } else { draw(zoom) })
         })
     });
+    // All that the drawing is made of but the state: who adds to it adds here.
     let drawn = Memo::new(move |_| {
         painted.track();
         sent.track();
